@@ -1,0 +1,28 @@
+"""ganbench: is this way of training a GAN stable?
+
+``run`` trains what of a suite has no record yet; ``load`` gives one row a run, ``traces`` all that was measured over
+time, both as pandas frames.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.records import load, traces
+    from bench.running import run_suite as run
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load", "run", "traces"]
+
+_HOMES = {"load": ("bench.records", "load"), "traces": ("bench.records", "traces"), "run": ("bench.running", "run_suite")}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for when it is asked for: the command answers before pandas and torch are there."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,62 @@
+"""Look-up by name: the tables of this package, and what other installed packages add to them.
+
+A package adds an entry by an entry point in the group ``ganbench.losses`` (or ``.architectures``, ``.datasets``,
+``.metrics``, ``.penalties``, ``.optimizers``) whose object is what the table of that kind holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from bench.errors import SuiteError
+
+TABLES = {
+    "loss": ("bench.losses", "LOSSES"),
+    "penalty": ("bench.penalties", "PENALTIES"),
+    "architecture": ("bench.architectures", "ARCHITECTURES"),
+    "dataset": ("bench.datasets", "DATASETS"),
+    "metric": ("bench.metrics", "METRICS"),
+    "optimizer": ("bench.optimizers", "OPTIMIZERS"),
+}
+_PLURALS = {"loss": "losses", "penalty": "penalties"}
+
+
+@cache
+def entries(kind: str) -> Mapping[str, Any]:
+    """All entries of one kind by name: this package's first, then those of other packages."""
+    module, table = TABLES[kind]
+    own: Mapping[str, Any] = getattr(import_module(module), table)
+    group = f"ganbench.{_PLURALS.get(kind, kind + 's')}"
+    return {**{point.name: point.load() for point in entry_points(group=group)}, **own}
+
+
+def find(kind: str, name: str) -> Any:
+    """The entry called ``name``.
+
+    Raises:
+        SuiteError: no such name; the text gives the nearest one.
+    """
+    known = entries(kind)
+    if name not in known:
+        raise SuiteError(f"unknown {kind} {name!r}{suggestion(name, known)}")
+    return known[name]
+
+
+def resolve(path: str) -> Any:
+    """The object at ``"package.module:attribute"``, imported now: tables name code that needs torch this way."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one, or all of them."""
+    names = sorted(str(each) for each in known)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else ""

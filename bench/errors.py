@@ -1,0 +1,31 @@
+"""What can go wrong by a user's hand, as one tree.
+
+GanbenchError          the command prints its text as one line and exits with status 2
+├── SuiteError         a suite file, or a setting given on the command line
+├── DataError          a dataset that is not here, or not what it should be
+├── DeviceError        a device that is not here
+└── ResultsError       the results folder, a record or a checkpoint
+
+An exception outside this tree is a fault of the code of a run: it is reported, the run may be done again, and
+it is never counted as an outcome.
+"""
+
+
+class GanbenchError(Exception):
+    """A mistake that its reader can mend; the text names what was wrong, where, and the nearest valid thing."""
+
+
+class SuiteError(GanbenchError):
+    """A suite file, or a setting given on the command line, cannot be used."""
+
+
+class DataError(GanbenchError):
+    """A dataset, or the weights of an extractor, is not here or not readable."""
+
+
+class DeviceError(GanbenchError):
+    """The device asked for is not on this machine."""
+
+
+class ResultsError(GanbenchError):
+    """The results folder, a record or a checkpoint cannot be read or written."""

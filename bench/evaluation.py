@@ -1,0 +1,125 @@
+"""What a run is measured with: reference features and statistics, computed once and shared by runs and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.catalogue import find, resolve
+from bench.datasets import Data
+from bench.specification import Choice, Evaluation
+
+
+class Sampled(NamedTuple):
+    """Samples as metrics see them: points [n, d] or uint8 images, their features [n, d] and logits [n, classes]."""
+
+    samples: Tensor
+    features: Tensor
+    logits: Tensor | None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a metric may prepare itself with."""
+
+    data: Data
+    extractor: str
+    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+    def train_features(self) -> Tensor:
+        """Features of the whole training split."""
+        return _in_pieces(self.data.train, lambda piece: self.extract(piece)[0])
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures samples of one dataset under one protocol.
+
+    Attributes:
+        real: The measures of real data: as many samples of the test split as of a generator, or all there are.
+        real_samples: How many these are.
+        protocol: What two values must share to be compared.
+    """
+
+    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+    metrics: tuple[Callable[[Sampled], dict[str, float]], ...]
+    real: dict[str, float]
+    real_samples: int
+    protocol: dict[str, object]
+
+    def measure(self, samples: Tensor) -> dict[str, float]:
+        """All measures of points [n, d] or of images as ``quantised`` gives them."""
+        return _measure(samples, self.extract, self.metrics)
+
+
+def _measure(
+    samples: Tensor,
+    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+    metrics: tuple[Callable[[Sampled], dict[str, float]], ...],
+) -> dict[str, float]:
+    sampled = Sampled(samples, *extract(samples))
+    return {name: value for metric in metrics for name, value in metric(sampled).items()}
+
+
+@cache
+def load_data(dataset: Choice) -> Data:
+    """The arrays of a dataset, loaded once a process."""
+    data: Data = find("dataset", dataset.name).load(dataset.options)
+    return data
+
+
+@cache
+def evaluator(
+    dataset: Choice, evaluation: Evaluation, extractor_hash: str, weights: Path | None, device: torch.device
+) -> Evaluator:
+    """The evaluator of a dataset, made once a process: features of real data are costly."""
+    data = load_data(dataset)
+    name = find("dataset", dataset.name).extractor
+    if name == "coordinates":
+        context = Context(data, name, lambda points: (points, None))
+    else:
+        from bench.extractors.networks import extract, load_extractor
+
+        extractor = load_extractor(name, weights, device)
+        context = Context(data, name, lambda images: extract(extractor, images))
+    metrics = tuple(resolve(find("metric", each.name).prepare)(context, each.options) for each in evaluation.metrics)
+    test = np.asarray(data.test[: evaluation.samples])
+    return Evaluator(
+        extract=context.extract,
+        metrics=metrics,
+        real=_measure(torch.from_numpy(test.copy()), context.extract, metrics),
+        real_samples=len(test),
+        protocol={
+            "extractor": name,
+            "extractor_sha256": extractor_hash,
+            "samples": evaluation.samples,
+            "reference_split": "train",
+            "reference_samples": len(data.train),
+            "real_split": "test",
+            "real_samples": len(test),
+            "quantised": data.train.dtype == np.uint8,
+            "resize": "bilinear to 299×299, as TensorFlow 1" if name == "inception" else "none",
+            "generator_mode": "eval",
+        },
+    )
+
+
+def quantised(samples: Tensor, like: NDArray[np.generic]) -> Tensor:
+    """Generated images [−1, 1] as uint8, the way real ones are kept; points as they are."""
+    if like.dtype != np.uint8:
+        return samples
+    return ((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _in_pieces(array: NDArray[np.generic], function: Callable[[Tensor], Tensor], size: int = 4096) -> Tensor:
+    """A function over an array that may be memory-mapped, piece by piece."""
+    starts = range(0, len(array), size)
+    return torch.cat([function(torch.from_numpy(np.array(array[start : start + size]))) for start in starts])

@@ -1,0 +1,277 @@
+"""One run from its first step, or its checkpoint, to its published record."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench import environment
+from bench.catalogue import find
+from bench.checkpoints import History, restore, save
+from bench.datasets import Data
+from bench.evaluation import Evaluator, evaluator, load_data, quantised
+from bench.metrics import MEASURES
+from bench.planning import Run
+from bench.players import DTYPES, Players, build_players, generate
+from bench.random_streams import Streams, stream
+from bench.records import publish
+from bench.training import Measurement, train
+
+KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples of every evaluation that go into the record
+MEMORY_SHARE = 0.5  # of the free memory: a memory-mapped folder below it is loaded, a larger one stays mapped
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are executed; none of it changes their numbers on the CPU.
+
+    Attributes:
+        folder: The suite's results folder.
+        device: "cpu", "cuda:0", "mps".
+        threads: Of torch, in each worker.
+        workers: How many work beside each other, for the record.
+        checkpoint_every: Seconds between two checkpoints.
+        inception_weights: File of Inception's weights.
+    """
+
+    folder: Path
+    device: str = "cpu"
+    threads: int = 1
+    workers: int = 1
+    checkpoint_every: float = 60.0
+    inception_weights: Path | None = None
+
+    def record(self, run: Run) -> Path:
+        """Where the record of a run is published."""
+        return self.folder / "records" / run.file_name
+
+    def checkpoint(self, run: Run) -> Path:
+        """Where the checkpoint of a run is kept until then."""
+        return self.folder / "checkpoints" / f"{run.id}.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run in flight is: generator steps done, and steps per second of the last chunk."""
+
+    step: int
+    steps_per_second: float
+    notice: str = ""
+
+
+def execute(run: Run, settings: Settings, report: Callable[[Progress], None], stopping: Callable[[], bool]) -> bool:
+    """Trains, measures and publishes one run.
+
+    Args:
+        run: What to do.
+        settings: Where and how.
+        report: Called after every chunk of steps.
+        stopping: Asked after every chunk; when true, the run is checkpointed and left.
+
+    Returns:
+        Whether the record is published; False where the run was stopped.
+
+    Raises:
+        GanbenchError: the record or a checkpoint cannot be written, or the extractor is not here.
+    """
+    device = torch.device(settings.device)
+    environment.set_precision(run.training.tf32, device)
+    environment.reset_peak_memory(device)
+    began = time.perf_counter()
+
+    data = load_data(run.training.dataset)
+    judge = evaluator(
+        run.training.dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device
+    )
+    shape = find("dataset", run.training.dataset.name).shape(run.training.dataset.options)
+    players = build_players(run.training, shape, run.seed, device)
+    streams = Streams(run.seed)
+    history, notice = restore(settings.checkpoint(run), run, players, streams, device)
+    earlier = history.wall_seconds
+    report(Progress(history.step, 0.0, notice))
+
+    saved = time.monotonic()
+    for measurement in _measurements(run, players, streams, data, judge, history, device):
+        report(Progress(measurement.step, history.rates[-1]))
+        history.wall_seconds = earlier + time.perf_counter() - began
+        stop = stopping()
+        if stop or time.monotonic() - saved > settings.checkpoint_every:
+            save(settings.checkpoint(run), run, players, streams, history)
+            saved = time.monotonic()
+        if stop and history.step < run.training.steps and not history.diverged:
+            return False
+    history.wall_seconds = earlier + time.perf_counter() - began
+    _publish(run, settings, players, data, judge, history, device)
+    settings.checkpoint(run).unlink(missing_ok=True)
+    return True
+
+
+def _measurements(
+    run: Run,
+    players: Players,
+    streams: Streams,
+    data: Data,
+    judge: Evaluator,
+    history: History,
+    device: torch.device,
+) -> Iterator[Measurement]:
+    """Trains and evaluates on from the end of ``history``, and adds to it."""
+    training, every = run.training, run.evaluation.every
+    latents = torch.randn(
+        run.evaluation.samples,
+        training.latent,
+        generator=stream(run.seed, "evaluation"),
+        dtype=DTYPES[training.precision],
+    )
+    if not history.trace:
+        _evaluate(players, latents, data, judge, history, None)
+    for measurement in train(
+        training, players, streams, reals_on(data, device), len(data.train), device, history.step, every
+    ):
+        taken = measurement.step - history.step
+        history.step = measurement.step
+        history.training_seconds += measurement.seconds
+        history.rates += (taken / max(measurement.seconds, 1e-9),)
+        history.diverged = measurement.diverged
+        if not history.diverged and (measurement.step % every == 0 or measurement.step == training.steps):
+            _evaluate(players, latents, data, judge, history, measurement)
+        yield measurement
+        if history.diverged:
+            return
+
+
+def reals_on(data: Data, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Indices → real samples on the device, images as floats in [−1, 1]; the data lies there as one tensor.
+
+    A memory-mapped folder that is too large stays where it is, and each batch is read from it.
+    """
+    mapped = isinstance(data.train, np.memmap)
+    if mapped and data.train.nbytes > MEMORY_SHARE * _free_memory(device):
+        everything = torch.from_numpy(data.train)
+    else:
+        everything = torch.from_numpy(np.array(data.train)).to(device)
+    if everything.dtype != torch.uint8:
+        return lambda indices: everything[indices.to(everything.device)]
+    return lambda indices: everything[indices.to(everything.device)].to(device).float() / 127.5 - 1
+
+
+def _free_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def _evaluate(
+    players: Players,
+    latents: Tensor,
+    data: Data,
+    judge: Evaluator,
+    history: History,
+    measurement: Measurement | None,
+) -> None:
+    """Adds a row to the trace; samples that are not finite end the run instead."""
+    began = time.perf_counter()
+    samples = generate(players.generator, latents)
+    if not samples.isfinite().all():
+        if measurement is None:
+            raise ValueError("the generator's samples are not finite before the first step")
+        history.diverged = "samples"
+        return
+    samples = quantised(samples, data.train)
+    row: dict[str, Any] = {
+        "step": history.step,
+        "seconds": history.training_seconds,
+        "critic_loss": measurement.critic_loss if measurement else math.nan,
+        "generator_loss": measurement.generator_loss if measurement else math.nan,
+        **judge.measure(samples),
+    }
+    if players.average is not None:
+        average: nn.Module = players.average
+        averaged = judge.measure(quantised(generate(average, latents), data.train))
+        row |= {f"{name}_ema": value for name, value in averaged.items()}
+    row["samples"] = samples[: _kept(samples)].numpy().tobytes()
+    history.trace.append(row)
+    history.evaluation_seconds += time.perf_counter() - began
+
+
+def _kept(samples: Tensor) -> int:
+    return KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS
+
+
+def _publish(
+    run: Run,
+    settings: Settings,
+    players: Players,
+    data: Data,
+    judge: Evaluator,
+    history: History,
+    device: torch.device,
+) -> None:
+    training = run.training
+    rate = median(history.rates[1:] or history.rates)  # the first chunk warms up
+    image = data.train.dtype == np.uint8
+    shape = [min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:]]
+    reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
+    modes = data.modes and {"centres": data.modes.centres.tolist(), "sigma": data.modes.sigma}
+    measured = {name.removesuffix("_ema") for name in history.trace[0]}
+    metadata = {
+        "run": run.id,
+        "suite": run.suite,
+        "version": run.version,
+        "title": run.title,
+        "axes": dict(run.axes),
+        "seed": run.seed,
+        "training": training.model_dump(mode="json"),
+        "evaluation": run.evaluation.model_dump(mode="json"),
+        "data": {
+            "fingerprint": data.fingerprint,
+            "shape": list(data.train.shape[1:]),
+            "train": len(data.train),
+            "test": len(data.test),
+            "modes": modes,
+        },
+        "protocol": judge.protocol,
+        "real": judge.real,
+        "higher_is_better": {name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
+        "samples": {"shape": shape, "dtype": "uint8" if image else "float32"},
+        "parameters": {
+            "generator": sum(parameter.numel() for parameter in players.generator.parameters()),
+            "critic": sum(parameter.numel() for parameter in players.critic.parameters()),
+        },
+        "ending": {
+            "status": "diverged" if history.diverged else "finished",
+            "step": history.step,
+            "place": history.diverged,
+            "reason": reason,
+        },
+        "timing": {
+            "steps_per_second": rate,
+            "images_per_second": rate * training.critic_steps * training.batch_size,
+            "training_seconds": history.training_seconds,
+            "evaluation_seconds": history.evaluation_seconds,
+            "wall_seconds": history.wall_seconds,
+            "peak_memory_bytes": environment.peak_memory_bytes(device),
+        },
+        "environment": {
+            **environment.versions(),
+            "device": settings.device,
+            "device_name": environment.device_name(device),
+            "threads": settings.threads,
+            "workers": settings.workers,
+            "pack": 1,
+            "resumed": history.resumed,
+            "tf32": training.tf32,
+            "precision": training.precision,
+        },
+    }
+    publish(settings.record(run), metadata, history.trace)

@@ -1,0 +1,154 @@
+"""The networks: small classifiers in torch-fidelity's form, and torch-fidelity's own Inception."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch_fidelity import FeatureExtractorBase, register_feature_extractor
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from bench.errors import DataError
+from bench.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest
+
+SIZES = {"digits": 8, "fashion-mnist": 28}
+FEATURES = 64
+
+
+class SmallClassifier(FeatureExtractorBase):  # type: ignore[misc]
+    """Four convolutions and one hidden layer of 64: uint8 images [n, 1, size, size] → (features [n, 64], logits).
+
+    Args:
+        name: "digits" or "fashion-mnist".
+        features_list: Which of the outputs "features" and "logits" are wanted, in this order.
+        network: The layers, where they are not to be loaded from the package's weights.
+        **kwargs: What torch-fidelity hands to every extractor; not used.
+    """
+
+    def __init__(self, name: str, features_list: list[str], network: nn.Module | None = None, **kwargs: object):
+        super().__init__(name, features_list)
+        self.network = network or load_network(name)
+        self.eval()
+        self.requires_grad_(False)
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        """The two outputs."""
+        return ("features", "logits")
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        """The hidden layer serves every metric but the inception score."""
+        return "logits" if metric == "isc" else "features"
+
+    @staticmethod
+    def can_be_compiled() -> bool:
+        """Plain layers."""
+        return True
+
+    @staticmethod
+    def get_dummy_input_for_compile() -> Tensor:
+        """Any image that all of them take."""
+        return torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Uint8 images → the wanted outputs."""
+        features = self.network[:-1](scaled(images))
+        outputs = {"features": features, "logits": self.network[-1](features)}
+        return tuple(outputs[name] for name in self.features_list)
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Uint8 images to floats in [−1, 1]."""
+    return images.float() / 127.5 - 1
+
+
+def build_network(size: int, classes: int = 10) -> nn.Sequential:
+    """The layers for images [n, 1, size, size]: three halvings, a hidden layer, logits."""
+
+    def block(inputs: int, outputs: int) -> list[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+    return nn.Sequential(
+        *block(1, 32),
+        nn.MaxPool2d(2),
+        *block(32, 64),
+        nn.MaxPool2d(2),
+        *block(64, 96),
+        *block(96, 96),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Sequential(nn.Linear(96 * (size // 8) ** 2, FEATURES), nn.ReLU()),
+        nn.Linear(FEATURES, classes),
+    )
+
+
+def load_network(name: str) -> nn.Sequential:
+    """The shipped network ``name``, its weights checked against their hash.
+
+    Raises:
+        DataError: the file is missing, or is not the one whose accuracy was measured.
+    """
+    path = WEIGHTS / f"{name}.npz"
+    if not path.is_file() or file_hash(path) != manifest(name)["sha256"]:
+        raise DataError(f"extractor {name!r}: {path} is not the file that was shipped; install ganbench again")
+    network = build_network(SIZES[name], EXTRACTORS[name].classes)
+    with np.load(path) as arrays:
+        network.load_state_dict({key: torch.from_numpy(arrays[key]) for key in arrays.files}, strict=True)
+    return network
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_extractor(name: str, inception_weights: Path | None, device: torch.device) -> FeatureExtractorBase:
+    """An extractor on ``device``, ready to be called with uint8 images.
+
+    Raises:
+        DataError: its weights are not here, and cannot be fetched.
+    """
+    if name != "inception":
+        return SmallClassifier(name, ["features", "logits"]).to(device)
+    path = None if inception_weights is None else str(inception_weights)
+    try:
+        inception = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=path)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(
+            f"Inception's weights cannot be loaded ({reason}); fetch {INCEPTION_FILE} from the releases of "
+            f"torch-fidelity and give --inception-weights PATH"
+        ) from None
+    return inception.to(device)
+
+
+def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int = 256) -> tuple[Tensor, Tensor | None]:
+    """Features [n, d] and logits [n, classes], or None, of uint8 images, on the CPU.
+
+    Grey images are repeated over three channels for Inception.
+    """
+    grey_to_colour = extractor.name == "inception-v3-compat" and images.shape[1] == 1
+    device = next(extractor.parameters()).device
+    pieces = []
+    with torch.no_grad():
+        for start in range(0, len(images), batch):
+            piece = images[start : start + batch].to(device)
+            outputs = extractor(piece.expand(-1, 3, -1, -1) if grey_to_colour else piece)
+            pieces.append([output.cpu() for output in outputs])
+    features, *logits = (torch.cat(column) for column in zip(*pieces, strict=True))
+    return features, logits[0] if logits else None
+
+
+def register() -> None:
+    """Makes the shipped classifiers known to torch-fidelity by the names ``ganbench-digits`` and so on."""
+    from functools import partial
+
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    for name in SIZES:
+        if f"ganbench-{name}" not in FEATURE_EXTRACTORS_REGISTRY:
+            register_feature_extractor(f"ganbench-{name}", partial(SmallClassifier))

@@ -1,0 +1,177 @@
+"""What is to be run, decided before anything runs: runs with their identity, and what of them is recorded already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.catalogue import find
+from bench.datasets import Data
+from bench.errors import DataError, SuiteError
+from bench.extractors import extractor_hash
+from bench.matrix import Cell, Label, cells, only
+from bench.specification import Choice, Evaluation, Table, Training
+from bench.suite import Suite
+
+NUMERICS = 1  # raised when a change of the code, or of a default, moves the numbers that a run gives
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell and a seed, fully resolved: the unit of result.
+
+    Attributes:
+        suite: Name of the suite.
+        version: Version of the suite.
+        title: Title of the suite.
+        axes: Place in the matrix.
+        training: What to do.
+        evaluation: When and how to measure.
+        seed: From which all random streams are derived.
+        data_fingerprint: Of the arrays that the dataset gave.
+        extractor_hash: Of the weights that the features come from.
+    """
+
+    suite: str
+    version: int
+    title: str
+    axes: Mapping[str, Label]
+    training: Training
+    evaluation: Evaluation
+    seed: int
+    data_fingerprint: str
+    extractor_hash: str
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of what decides the numbers, 16 hexadecimal digits.
+
+        Device, engine, worker and pack are not in it, nor are labels, nor the path of a dataset. Keys that stand at
+        their default are left out, so that a new key does not give every run a new name; ``NUMERICS`` is raised when
+        a default changes.
+        """
+        training = self.training.model_dump(mode="json", exclude_defaults=True)
+        evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True)
+        content = {
+            "numerics": NUMERICS,
+            "training": _without_labels({**training, "dataset": training["dataset"]["name"]}),
+            "evaluation": _without_labels(evaluation),
+            "seed": self.seed,
+            "data": self.data_fingerprint,
+            "extractor": self.extractor_hash,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def file_name(self) -> str:
+        """Name of the record: the place in the matrix for people, the identity for the machine."""
+        words = "-".join("".join(c if c.isalnum() or c in "._-" else "_" for c in str(v)) for v in self.axes.values())
+        return f"{words[:80]}-s{self.seed}-{self.id}.parquet"
+
+    def __str__(self) -> str:
+        return f"{Cell(self.axes, self.training)} · seed {self.seed}"
+
+
+def _without_labels(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_labels(each) for key, each in value.items() if key != "label"}
+    return [_without_labels(each) for each in value] if isinstance(value, list) else value
+
+
+def plan_runs(
+    suite: Suite,
+    *,
+    settings: Table | None = None,
+    seeds: Iterable[int] | None = None,
+    filters: Mapping[str, set[str]] | None = None,
+    inception_weights: Path | None = None,
+    download: bool = False,
+) -> list[Run]:
+    """All runs of a suite, cell by cell and seed by seed.
+
+    Args:
+        suite: The suite.
+        settings: Training keys set above all that the suite says.
+        seeds: Instead of the suite's.
+        filters: Axis → the values that are wanted.
+        inception_weights: File of Inception's weights.
+        download: Whether a dataset that is not here may be fetched.
+
+    Raises:
+        SuiteError: a cell cannot be run as it is asked for.
+        DataError: a dataset is not here.
+    """
+    chosen = only(cells(suite, settings), filters or {})
+    for cell in chosen:
+        _check_shapes(cell, suite)
+    loaded: dict[Choice, Data] = {}
+    for cell in chosen:
+        if cell.training.dataset not in loaded:
+            loaded[cell.training.dataset] = _load(cell.training.dataset, download)
+    for cell in chosen:
+        _check_metrics(cell, suite, loaded[cell.training.dataset])
+    runs = [
+        Run(
+            suite=suite.name,
+            version=suite.version,
+            title=suite.title,
+            axes=cell.axes,
+            training=cell.training,
+            evaluation=suite.evaluation,
+            seed=seed,
+            data_fingerprint=loaded[cell.training.dataset].fingerprint,
+            extractor_hash=extractor_hash(find("dataset", cell.training.dataset.name).extractor, inception_weights),
+        )
+        for cell in chosen
+        for seed in (suite.seeds if seeds is None else seeds)
+    ]
+    _check_distinct(runs, suite)
+    return runs
+
+
+def _check_distinct(runs: list[Run], suite: Suite) -> None:
+    seen: dict[str, Run] = {}
+    for run in runs:
+        twin = seen.setdefault(run.id, run)
+        if twin is not run:
+            raise SuiteError(f"suite {suite.name!r}: ({twin}) and ({run}) come down to the same run")
+
+
+def _load(dataset: Choice, download: bool) -> Data:
+    entry = find("dataset", dataset.name)
+    try:
+        data: Data = entry.load(dataset.options)
+    except DataError:
+        if not (download and entry.download):
+            raise
+        entry.download()
+        data = entry.load(dataset.options)
+    return data
+
+
+def _check_shapes(cell: Cell, suite: Suite) -> None:
+    training = cell.training
+    shape = find("dataset", training.dataset.name).shape(training.dataset.options)
+    for architecture in (training.architecture, training.critic):
+        wanted = find("architecture", architecture.name).fits(shape)
+        if wanted:
+            raise SuiteError(
+                f"suite {suite.name!r}: cell ({cell}): architecture {architecture.name!r} makes {wanted}, "
+                f"dataset {training.dataset.name!r} has samples of shape {'×'.join(map(str, shape))}"
+            )
+
+
+def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
+    dataset = cell.training.dataset
+    for metric in suite.evaluation.metrics:
+        extractor = find("dataset", dataset.name).extractor
+        wanted = find("metric", metric.name).needs(extractor, data.modes is not None)
+        if wanted:
+            raise SuiteError(
+                f"suite {suite.name!r}: metric {metric.name!r} needs {wanted}, which dataset {dataset.name!r} has not"
+            )

@@ -1,0 +1,96 @@
+"""The players of one run: generator and critic, their optimisers, and the generator's average."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from bench.architectures import Shape
+from bench.catalogue import find, resolve
+from bench.random_streams import initialising
+from bench.specification import Choice, Training
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}  # bf16 is autocast, not storage
+
+
+@dataclass
+class Players:
+    """All that training changes, apart from its random streams.
+
+    Attributes:
+        generator: [n, latent] → [n, *shape].
+        critic: [n, *shape] → logits [n].
+        generator_optimizer: Over the generator's parameters.
+        critic_optimizer: Over the critic's parameters.
+        average: The exponential moving average of the generator, or None.
+    """
+
+    generator: nn.Module
+    critic: nn.Module
+    generator_optimizer: Optimizer
+    critic_optimizer: Optimizer
+    average: AveragedModel | None
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of both networks, both optimisers and the average."""
+        return {name: part.state_dict() for name, part in self._parts()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a state."""
+        for name, part in self._parts():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        return [(name, part) for name, part in vars(self).items() if part is not None]
+
+
+def build_players(training: Training, shape: Shape, seed: int, device: torch.device) -> Players:
+    """The players at the first step, from the seed's streams "generator weights" and "critic weights"."""
+    place: dict[str, Any] = {"device": device, "dtype": DTYPES[training.precision]}
+    with initialising(seed, "generator weights"):
+        architecture = training.architecture
+        generator = resolve(f"{find('architecture', architecture.name).module}:generator")(
+            architecture.options, training.latent, shape
+        ).to(**place)
+    with initialising(seed, "critic weights"):
+        critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(
+            training.critic.options, shape
+        ).to(**place)
+    average = None
+    if training.ema:  # buffers (running statistics) are copied, parameters averaged
+        average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(training.ema))
+    return Players(
+        generator=generator,
+        critic=critic,
+        generator_optimizer=_optimizer(training.optimizer, generator),
+        critic_optimizer=_optimizer(training.critic_optimizer, critic),
+        average=average,
+    )
+
+
+def _optimizer(choice: Choice, network: nn.Module) -> Optimizer:
+    optimizer: Optimizer = find("optimizer", choice.name).build(network.parameters(), choice.options)
+    return optimizer
+
+
+def mixes_samples(network: nn.Module) -> bool:
+    """Whether one sample's output depends on the others of its batch, as with batch normalisation."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+
+
+def generate(network: nn.Module, latents: Tensor, batch: int = 500) -> Tensor:
+    """Samples as they are evaluated: running statistics, no graph, [n, *shape] as float32 on the CPU."""
+    parameter = next(network.parameters())
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        samples = torch.cat(
+            [network(piece.to(parameter.device, parameter.dtype)).float().cpu() for piece in latents.split(batch)]
+        )
+    network.train(was_training)
+    return samples

@@ -1,0 +1,219 @@
+"""Records: one self-sufficient Parquet file a run, published atomically and once.
+
+The rows of the table are the trace, one per evaluation: step, seconds, losses, measures, and a few samples. The
+metadata of its schema hold, as JSON under ``ganbench``, everything else: specification, data, protocol, ending,
+timing, environment. Anyone with the file needs nothing else to use it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from bench.errors import ResultsError
+
+SCHEMA = 1
+KEY = b"ganbench"
+Metadata = dict[str, Any]
+NOT_MEASURES = ("step", "seconds", "critic_loss", "generator_loss", "samples")
+
+
+def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]) -> None:
+    """Writes a record beside its place, flushes it, and links it there: a reader sees all of it or nothing.
+
+    Args:
+        path: Its place; a record that is there already stays.
+        metadata: What the module's docstring says.
+        trace: Rows with equal keys; ``samples`` are bytes.
+
+    Raises:
+        ResultsError: the disk is full, or the folder cannot be written; nothing half-written stays.
+    """
+    content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata)}
+    table = pa.Table.from_pylist(trace)
+    table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        if not path.exists():
+            partial.replace(path)
+    except OSError as error:
+        raise ResultsError(f"record {path} cannot be written: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The last and the best value of every measure; no last one where the run diverged."""
+    higher = metadata["higher_is_better"]
+    measures = [name for name in trace[0] if name not in NOT_MEASURES]
+    finished = metadata["ending"]["status"] == "finished"
+    final, best = {}, {}
+    for name in measures:
+        values = [row[name] for row in trace if math.isfinite(row[name])]
+        best[name] = (max if higher[name.removesuffix("_ema")] else min)(values, default=None)
+        final[name] = trace[-1][name] if finished and math.isfinite(trace[-1][name]) else None
+    return {"final": final, "best": best}
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Everything of a record but its trace.
+
+    Raises:
+        ResultsError: the file is cut short, or is no record.
+    """
+    try:
+        content: Metadata = json.loads(pq.read_schema(path).metadata[KEY])
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    if content["schema"] != SCHEMA:
+        raise ResultsError(f"{path} has schema {content['schema']}; this version of ganbench reads schema {SCHEMA}")
+    return content
+
+
+def read_trace(path: Path) -> pd.DataFrame:
+    """The trace of a record without its samples: one row per evaluation.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    return _read(path, [name for name in pq.read_schema(path).names if name != "samples"])
+
+
+def read_samples(path: Path, row: int = -1) -> NDArray[Any]:
+    """The samples kept at one evaluation, [n, ...]: points float32, or images uint8.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    kept = read_metadata(path)["samples"]
+    raw = _read(path, ["samples"])["samples"].iloc[row]
+    return np.frombuffer(raw, dtype=kept["dtype"]).reshape(kept["shape"])
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        return pq.read_table(path, columns=columns, page_checksum_verification=True).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> ResultsError:
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return ResultsError(f"{path} is cut short or no record ({reason}); the same ganbench run makes it again")
+
+
+def record_paths(results: str | Path) -> list[Path]:
+    """All records below a folder, in the order of their names.
+
+    Raises:
+        ResultsError: no such folder, or no record in it.
+    """
+    folder = Path(results)
+    if not folder.is_dir():
+        raise ResultsError(f"there is no results folder {folder}")
+    paths = sorted(folder.rglob("records/*.parquet"))
+    if not paths:
+        raise ResultsError(f"{folder} holds no records (*/records/*.parquet)")
+    return paths
+
+
+def axes_of(metadata: list[Metadata]) -> list[str]:
+    """The axes of a set of records: those of every suite and setting that they come from, in their order."""
+    first = {"dataset": None, "architecture": None, "loss": None}
+    return list(first | {axis: None for each in metadata for axis in each["axes"]})
+
+
+def place(metadata: Metadata, axis: str) -> Any:
+    """Where a record stands on an axis, also where the axis was not one of its own suite."""
+    if axis in metadata["axes"]:
+        return metadata["axes"][axis]
+    value: Any = metadata["training"]
+    for part in axis.split("."):
+        value = value.get("options", value).get(part) if isinstance(value, Mapping) else None
+    if isinstance(value, list):
+        return " + ".join(each["label"] for each in value) or "none"
+    return value["label"] if isinstance(value, Mapping) else value
+
+
+def load(results: str | Path) -> pd.DataFrame:
+    """One row a run.
+
+    Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
+    "diverged"), reason, steps (done), ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
+    real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
+    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values.
+
+    Raises:
+        ResultsError: nothing there, or a record that cannot be read.
+    """
+    paths = record_paths(results)
+    metadata = [read_metadata(path) for path in paths]
+    axes = axes_of(metadata)
+    rows = []
+    for path, each in zip(paths, metadata, strict=True):
+        ending, environment = each["ending"], each["environment"]
+        rows.append(
+            {
+                "suite": each["suite"],
+                "version": each["version"],
+                **{axis: place(each, axis) for axis in axes},
+                "seed": each["seed"],
+                "run": each["run"],
+                "ending": ending["status"],
+                "reason": ending["reason"],
+                "steps": ending["step"],
+                **{f"{name}_{which}": value for which in ("final", "best") for name, value in each[which].items()},
+                **{f"{name}_real": value for name, value in each["real"].items()},
+                **each["timing"],
+                **{key: environment[key] for key in ("device", "threads", "workers", "pack")},
+                "record": str(path),
+            }
+        )
+    frame = pd.DataFrame(rows)
+    values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
+    return frame.astype(dict.fromkeys(values, float))
+
+
+def traces(results: str | Path) -> pd.DataFrame:
+    """Long form: one row per run, step and measure, with the columns of the matrix.
+
+    Columns: suite, dataset, architecture, loss, any other axis, seed, run, step, critic_step, images (seen by the
+    critic), seconds, measure, value. Losses are measures too.
+
+    Raises:
+        ResultsError: nothing there, or a record that cannot be read.
+    """
+    paths = record_paths(results)
+    metadata = [read_metadata(path) for path in paths]
+    axes = axes_of(metadata)
+    frames = []
+    for path, each in zip(paths, metadata, strict=True):
+        long = read_trace(path).melt(id_vars=["step", "seconds"], var_name="measure", value_name="value")
+        critic_step = long["step"] * each["training"]["critic_steps"]
+        long.insert(1, "critic_step", critic_step)
+        long.insert(2, "images", critic_step * each["training"]["batch_size"])
+        for position, (name, value) in enumerate(
+            {
+                "suite": each["suite"],
+                **{axis: place(each, axis) for axis in axes},
+                "seed": each["seed"],
+                "run": each["run"],
+            }.items()
+        ):
+            long.insert(position, name, value)
+        frames.append(long)
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,148 @@
+"""A suite from its name to its results folder: what ``ganbench run`` and ``bench.run`` do."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.engines import Engine, Event
+from bench.engines.in_process import in_process
+from bench.engines.local import local
+from bench.environment import devices
+from bench.errors import ResultsError
+from bench.execution import Settings
+from bench.planning import Run, plan_runs
+from bench.records import read_metadata
+from bench.specification import Table
+from bench.suite import load_suite
+
+
+@dataclass
+class Summary:
+    """What came of a suite.
+
+    Attributes:
+        folder: The suite's results folder.
+        runs: All runs of the plan.
+        already: Those whose record was there before.
+        recorded: Those whose record was published now.
+        failed: Those whose code failed, with the reason.
+        notices: What else is to be told: records and checkpoints that were cut short.
+    """
+
+    folder: Path
+    runs: list[Run]
+    already: list[Run] = field(default_factory=list)
+    recorded: list[Run] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        """Runs without a record."""
+        return len(self.runs) - len(self.already) - len(self.recorded)
+
+
+def run_suite(
+    suite: str,
+    *,
+    results: str | Path = "results",
+    seeds: Iterable[int] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    threads: int = 1,
+    settings: Table | None = None,
+    filters: Mapping[str, set[str]] | None = None,
+    checkpoint_every: float = 60.0,
+    inception_weights: Path | None = None,
+    begin: Callable[[Summary], None] = lambda summary: None,
+    watch: Callable[[Event], None] = lambda event: None,
+) -> Summary:
+    """Trains what of a suite has no record yet.
+
+    Args:
+        suite: Name, or path of a file.
+        results: The suite's folder is made in it.
+        seeds: Instead of the suite's.
+        device: "auto", "cpu", "cuda" (all of them), "cuda:N", "mps".
+        workers: Processes; None: one a core on the CPU, one a device else; 0: none, all in this process.
+        threads: Of each worker, on the CPU. The bits of a result can depend on it.
+        settings: Training keys set above all that the suite says.
+        filters: Axis → values: only these cells.
+        checkpoint_every: Seconds between checkpoints of a run.
+        inception_weights: File of Inception's weights.
+        begin: Called with the plan before anything is trained.
+        watch: Called with every event.
+
+    Raises:
+        GanbenchError: bad input, or nowhere to write.
+        KeyboardInterrupt: after all runs in flight left a checkpoint.
+    """
+    specification = load_suite(suite)
+    places = devices(device)
+    runs = plan_runs(
+        specification,
+        settings=settings,
+        seeds=seeds,
+        filters=filters,
+        inception_weights=inception_weights,
+        download=True,
+    )
+    folder = Path(results) / specification.name
+    _check_writable(folder)
+    base = Settings(
+        folder=folder,
+        threads=threads,
+        checkpoint_every=checkpoint_every,
+        inception_weights=inception_weights.resolve() if inception_weights else None,
+    )
+    summary = Summary(folder, runs)
+    waiting = []
+    for run in runs:
+        (summary.already if _recorded(base.record(run), summary) else waiting).append(run)
+    begin(summary)
+    crew = _crew(base, places, workers, len(waiting))
+    engine: Engine = in_process if workers == 0 else local
+    for event in engine(waiting, crew) if waiting else ():
+        if event.state == "recorded":
+            summary.recorded.append(event.run)
+        elif event.state == "failed":
+            summary.failed[str(event.run)] = event.text
+        elif event.progress is not None and "cut short" in event.progress.notice:
+            summary.notices.append(f"{event.run}: {event.progress.notice}")
+        watch(event)
+    return summary
+
+
+def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> list[Settings]:
+    """The settings of every worker: spread over the devices, no more than there are runs."""
+    usual = max(1, len(os.sched_getaffinity(0)) // base.threads) if places == ["cpu"] else len(places)
+    count = max(1, min(runs, usual if workers is None else max(1, workers)))
+    return [
+        Settings(**{**vars(base), "device": places[index % len(places)], "workers": count}) for index in range(count)
+    ]
+
+
+def _recorded(path: Path, summary: Summary) -> bool:
+    """Whether a run has a readable record; one that was cut short is taken away, and that is told."""
+    if not path.exists():
+        return False
+    try:
+        read_metadata(path)
+    except ResultsError:
+        path.unlink()
+        summary.notices.append(f"{path} was cut short; the run is done again")
+        return False
+    return True
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ResultsError(f"results folder {folder} cannot be written: {error.strerror}") from None

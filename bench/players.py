@@ -51,7 +51,12 @@ class Players:
 
 def build_players(training: Training, shape: Shape, seed: int, device: torch.device) -> Players:
     """The players at the first step, from the seed's streams "generator weights" and "critic weights"."""
-    place: dict[str, Any] = {"device": device, "dtype": DTYPES[training.precision]}
+    # channels last: convolutions are faster on the CPU and on CUDA; other layers do not notice
+    place: dict[str, Any] = {
+        "device": device,
+        "dtype": DTYPES[training.precision],
+        "memory_format": torch.channels_last,
+    }
     with initialising(seed, "generator weights"):
         architecture = training.architecture
         generator = resolve(f"{find('architecture', architecture.name).module}:generator")(

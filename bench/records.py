@@ -57,13 +57,13 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
 
 
 def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The last and the best value of every measure; no last one where the run diverged."""
+    """The last value of every measure, none where the run diverged; and the best, the untrained generator aside."""
     higher = metadata["higher_is_better"]
     measures = [name for name in trace[0] if name not in NOT_MEASURES]
     finished = metadata["ending"]["status"] == "finished"
     final, best = {}, {}
     for name in measures:
-        values = [row[name] for row in trace if math.isfinite(row[name])]
+        values = [row[name] for row in trace[1:] if math.isfinite(row[name])]
         best[name] = (max if higher[name.removesuffix("_ema")] else min)(values, default=None)
         final[name] = trace[-1][name] if finished and math.isfinite(trace[-1][name]) else None
     return {"final": final, "best": best}

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     BeforeValidator,
     Field,
-    NonNegativeInt,
     PositiveInt,
     SerializeAsAny,
     ValidationError,
@@ -89,7 +88,6 @@ class Evaluation(Options):
     metrics: Annotated[tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1)]
     every: PositiveInt = 500
     samples: Annotated[int, Field(ge=2)] = 2500
-    seed: NonNegativeInt = 0
 
 
 def changes_options(value: object) -> bool:

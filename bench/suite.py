@@ -64,10 +64,14 @@ class Suite(Options):
     evaluation: Evaluation
 
 
+def suite_folder() -> Path:
+    """Where the suites that come with the package are: inside it, or beside it in a checkout."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+
+
 def suite_files() -> dict[str, Path]:
     """The suites that come with the package, by name."""
-    folder = PACKAGED if PACKAGED.is_dir() else CHECKOUT
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(suite_folder().glob("*.toml"))}
 
 
 def load_suite(name_or_path: str) -> Suite:

@@ -19,7 +19,7 @@ from bench.extractors import WEIGHTS
 from bench.extractors.networks import SIZES, build_network, file_hash, scaled
 
 EPOCHS = {"digits": 60, "fashion-mnist": 12}
-BATCH = 128
+BATCH = {"digits": 32, "fashion-mnist": 128}
 
 
 def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -53,11 +53,12 @@ def train(name: str) -> tuple[nn.Module, float]:
     torch.manual_seed(0)
     images, labels, test_images, test_labels = load(name)
     network = build_network(SIZES[name])
-    steps = EPOCHS[name] * (len(images) // BATCH)
+    batches = len(images) // BATCH[name]
+    steps = EPOCHS[name] * batches
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
     for epoch in range(EPOCHS[name]):
-        for batch in torch.randperm(len(images))[: len(images) // BATCH * BATCH].split(BATCH):
+        for batch in torch.randperm(len(images))[: batches * BATCH[name]].split(BATCH[name]):
             loss = F.cross_entropy(network(shifted(scaled(images[batch]))), labels[batch])
             optimizer.zero_grad()
             loss.backward()

@@ -18,7 +18,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ModesOptions(Options):
-    """A mode is covered by at least ``minimum`` samples; ``confidence`` makes an image one of high quality."""
+    """A mode is covered by at least ``minimum`` samples; a classifier is confident from ``confidence`` on."""
 
     minimum: PositiveInt = 1
     confidence: Fraction = 0.9
@@ -76,6 +76,7 @@ MEASURES = {
     "modes": Measure("modes", True, ".1f"),
     "modes_confident": Measure("modes, confident", True, ".1f"),
     "high_quality": Measure("high quality %", True, ".1f", scale=100),
+    "confident": Measure("confident %", True, ".1f", scale=100),
     "kl": Measure("KL", False, ".3f"),
     "fd": Measure("FD", False, ".3g"),
     "fid": Measure("FID", False, ".2f"),

@@ -47,8 +47,8 @@ def mixture_modes(points: Tensor, modes: Modes, minimum: int = 1) -> dict[str, f
 def class_modes(logits: Tensor, minimum: int = 1, confidence: float = 0.9) -> dict[str, float]:
     """Classes covered, by any sample and by confident ones, share of confident samples and KL of logits [n, classes].
 
-    A sample counts for its most probable class; it is confident, of high quality, where that probability is at least
-    ``confidence``. The KL, in nats, is over all samples.
+    A sample counts for its most probable class; it is confident where that probability is at least ``confidence``.
+    Confidence is not quality: a classifier can be sure of noise. The KL, in nats, is over all samples.
     """
     probability, label = logits.double().softmax(dim=1).max(dim=1)
     confident = probability >= confidence
@@ -56,7 +56,7 @@ def class_modes(logits: Tensor, minimum: int = 1, confidence: float = 0.9) -> di
     return {
         "modes": covered(label, count, minimum),
         "modes_confident": covered(label[confident], count, minimum),
-        "high_quality": confident.double().mean().item(),
+        "confident": confident.double().mean().item(),
         "kl": kl_to_uniform(label, count),
     }
 

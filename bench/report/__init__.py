@@ -1,0 +1,36 @@
+"""Evidence: tables and figures, derived from records alone. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import ResultsError
+
+
+@dataclass(frozen=True)
+class Report:
+    """The paths of what was written, and the table for the terminal, one text a dataset."""
+
+    tables: list[Path]
+    figures: list[Path]
+    text: dict[str, str]
+
+
+def write_report(results: str | Path) -> Report:
+    """Writes ``table.md``, ``table.csv``, ``table.tex`` and ``figures/`` into a suite's results folder.
+
+    Raises:
+        ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
+    """
+    from bench.report.evidence import read_evidence
+    from bench.report.figures import draw_figures
+    from bench.report.tables import write_tables
+
+    evidence = read_evidence(results)
+    try:
+        tables, text = write_tables(evidence, Path(results))
+        figures = draw_figures(evidence, Path(results) / "figures")
+    except OSError as error:
+        raise ResultsError(f"report in {results} cannot be written: {error.strerror or error}") from None
+    return Report(tables, figures, text)

@@ -1,0 +1,170 @@
+"""Figures of a suite: curves with every seed, heat map of mode coverage, contact sheets of samples; PNG and PDF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.report.contact import draw_contact_sheet
+from bench.report.evidence import Evidence, measure
+
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "ganbench",
+    "savefig.dpi": 150,
+}
+# Okabe & Ito's palette, safe for colour blindness; lines differ by style too, for print in grey
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999933")
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 2, 2)))
+PANEL = 2.3  # inches
+
+
+def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
+    """Writes all figures of a suite and gives their paths, PNG and PDF."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+        for name, figure in _figures(evidence):
+            for suffix in (".png", ".pdf"):
+                path = folder / f"{name}{suffix}"
+                metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
+                figure.savefig(path, bbox_inches="tight", metadata=metadata)
+                paths.append(path)
+    return paths
+
+
+def _figures(evidence: Evidence) -> Iterator[tuple[str, Figure]]:
+    for dataset in evidence.datasets():
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-")
+        yield f"curves-{slug}", draw_curves(evidence, dataset)
+        for architecture in _values(evidence, dataset, "architecture"):
+            where = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{architecture}").strip("-")
+            yield f"samples-{where}", draw_contact_sheet(evidence, dataset, architecture)
+    if any("modes" in evidence.measures(dataset) for dataset in evidence.datasets()):
+        yield "modes", draw_heat_map(evidence)
+
+
+def _values(evidence: Evidence, dataset: str, axis: str) -> list[Any]:
+    return list(evidence.runs.loc[evidence.runs["dataset"] == dataset, axis].unique())
+
+
+def draw_curves(evidence: Evidence, dataset: str) -> Figure:
+    """Every run of a dataset as a line: a row of panels per measure, a column per architecture, a colour per loss.
+
+    Other axes share the colour of their loss. Runs that diverged end in a cross where they were last measured. The
+    grey line is real data.
+    """
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    names, architectures = evidence.measures(dataset), list(here["architecture"].unique())
+    losses = list(evidence.runs["loss"].unique())
+    figure = Figure(figsize=(1.2 + PANEL * 1.25 * len(architectures), 0.6 + PANEL * 0.8 * len(names)), layout="constrained")
+    axes = figure.subplots(len(names), len(architectures), squeeze=False, sharex="col", sharey="row")
+    values = evidence.traces.set_index(["run", "measure"]).sort_index()
+    for row, name in enumerate(names):
+        about = measure(name)
+        for column, architecture in enumerate(architectures):
+            panel: Axes = axes[row, column]
+            real = here[f"{name.removesuffix('_ema')}_real"].iloc[0] * about.scale
+            panel.axhline(real, color="0.55", linewidth=2.5, alpha=0.6, zorder=1)
+            for run in here.loc[here["architecture"] == architecture].itertuples():
+                trace = values.loc[(run.run, name)]
+                place = losses.index(run.loss) % len(COLOURS)
+                panel.plot(
+                    trace["step"],
+                    trace["value"] * about.scale,
+                    color=COLOURS[place],
+                    linestyle=LINES[place],
+                    linewidth=1.1,
+                    alpha=0.85,
+                    zorder=2,
+                )
+                if run.ending == "diverged":
+                    panel.plot(
+                        trace["step"].iloc[-1],
+                        trace["value"].iloc[-1] * about.scale,
+                        "x",
+                        color=COLOURS[place],
+                        markersize=7,
+                        markeredgewidth=2,
+                    )
+            if not about.higher_is_better and name.startswith(("fd", "fid")):
+                panel.set_yscale("log")
+            if row == 0:
+                panel.set_title(architecture)
+            if row == len(names) - 1:
+                panel.set_xlabel("generator steps")
+            if column == 0:
+                panel.set_ylabel(about.label)
+    figure.suptitle(f"{dataset}: every line is one seed", fontsize=9)
+    figure.legend(handles=_legend(losses, bool((here["ending"] == "diverged").any())), loc="outside right upper")
+    return figure
+
+
+def _legend(losses: list[str], diverged: bool) -> list[Line2D]:
+    handles = [
+        Line2D([], [], color=COLOURS[place % len(COLOURS)], linestyle=LINES[place % len(LINES)], label=loss)
+        for place, loss in enumerate(losses)
+    ]
+    handles.append(Line2D([], [], color="0.55", linewidth=2.5, alpha=0.6, label="real data"))
+    if diverged:
+        handles.append(Line2D([], [], color="0.2", marker="x", linestyle="", markeredgewidth=2, label="diverged"))
+    return handles
+
+
+def draw_heat_map(evidence: Evidence) -> Figure:
+    """Mode coverage, loss × architecture, a panel per dataset: mean of the final share of modes, with its numbers.
+
+    A diverged run has no final samples and covers none: it counts as 0, and the number of such runs stands below.
+    """
+    datasets = [dataset for dataset in evidence.datasets() if "modes" in evidence.measures(dataset)]
+    losses = list(evidence.runs["loss"].unique())
+    widths = [len(_values(evidence, dataset, "architecture")) for dataset in datasets]
+    figure = Figure(figsize=(1.9 + 0.95 * sum(widths), 0.9 + 0.42 * len(losses)), layout="constrained")
+    panels = figure.subplots(1, len(datasets), squeeze=False, width_ratios=widths, sharey=True)[0]
+    image = None
+    for panel, dataset in zip(panels, datasets, strict=True):
+        here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+        total = here["modes_real"].iloc[0]
+        architectures = list(here["architecture"].unique())
+        shares = _pivot(here.assign(share=here["modes_final"].fillna(0) / total), losses, architectures, "mean")
+        failed = _pivot(here.assign(share=here["ending"] == "diverged"), losses, architectures, "sum")
+        image = panel.imshow(shares, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+        for (row, column), share in np.ndenumerate(shares.to_numpy()):
+            if not np.isnan(share):
+                lost = int(failed.iat[row, column])
+                text = f"{share * total:.1f} / {total:.0f}" + (f"\n{lost} diverged" if lost else "")
+                panel.text(
+                    column, row, text, ha="center", va="center", fontsize=7, color="white" if share < 0.55 else "black"
+                )
+        panel.set_xticks(range(len(architectures)), architectures, rotation=0 if len(architectures) < 3 else 20)
+        panel.set_yticks(range(len(losses)), losses)
+        panel.set_title(dataset)
+        panel.grid(visible=False)
+        panel.spines[:].set_visible(False)
+        panel.tick_params(length=0)
+    if image is not None:
+        figure.colorbar(image, ax=panels, label="share of modes covered", shrink=0.9)
+    figure.suptitle("Modes covered after the last step, mean over seeds", fontsize=9)
+    return figure
+
+
+def _pivot(frame: pd.DataFrame, losses: list[str], architectures: list[str], how: str) -> pd.DataFrame:
+    table = frame.pivot_table(index="loss", columns="architecture", values="share", aggfunc=how)
+    return table.reindex(index=losses, columns=architectures)

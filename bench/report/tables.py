@@ -1,0 +1,131 @@
+"""One table a dataset: rows loss × architecture, columns metrics final and best; as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.report.evidence import Evidence, measure
+from bench.statistics import t_interval
+
+NOTE = (
+    "Mean ± half-width of the 95 % t interval over runs with different seeds; without ± where there is one run. "
+    "n: runs; failed: runs that diverged, which have no final value and are counted, not dropped. "
+    "Final: after the last step; best: over all evaluations. Real data: the test split under the same protocol, the "
+    "floor of a distance and the ceiling of a coverage. steps/s: median of the generator steps per second of the runs."
+)
+
+
+def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str, str]]:
+    """Writes ``table.md``, ``table.tex`` (formatted) and ``table.csv`` (numbers, one row a cell)."""
+    formatted = {dataset: format_cells(evidence, dataset) for dataset in evidence.datasets()}
+    paths = [folder / "table.md", folder / "table.csv", folder / "table.tex"]
+    paths[0].write_text(_markdown(evidence, formatted), encoding="utf-8")
+    numbers = pd.concat([summarise_cells(evidence, dataset) for dataset in formatted], ignore_index=True)
+    numbers.to_csv(paths[1], index=False, float_format="%.6g", lineterminator="\n")
+    paths[2].write_text(_latex(evidence, formatted), encoding="utf-8")
+    return paths, {dataset: table.to_csv(index=False, sep="\t") for dataset, table in formatted.items()}
+
+
+def summarise_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    """Numbers of every cell of a dataset.
+
+    Columns: dataset, the axes, n, failed, and for each measure and each of final and best its mean, the half-width of
+    the 95 % t interval and the number of values; the same measure of real data; steps_per_second.
+    """
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    axes = evidence.varying(here)
+    rows = []
+    for cell, runs in here.groupby(axes, sort=False, dropna=False):
+        row: dict[str, Any] = {"dataset": dataset, **dict(zip(axes, cell, strict=True))}
+        row |= {"n": len(runs), "failed": int((runs["ending"] == "diverged").sum())}
+        for name in evidence.measures(dataset):
+            for which in ("final", "best"):
+                interval = t_interval(runs[f"{name}_{which}"])
+                row[f"{name}_{which}"], row[f"{name}_{which}_half_width"], row[f"{name}_{which}_count"] = interval
+            row[f"{name}_real"] = runs[f"{name.removesuffix('_ema')}_real"].iloc[0]
+        row["steps_per_second"] = runs["steps_per_second"].median()
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    """The table of a dataset as text, a last row for real data."""
+    numbers = summarise_cells(evidence, dataset)
+    axes = evidence.varying(evidence.runs.loc[evidence.runs["dataset"] == dataset])
+    table = numbers[axes].astype(str)
+    real = dict.fromkeys(axes, "") | {axes[0]: "real data"}
+    for name in evidence.measures(dataset):
+        about = measure(name)
+        for which in ("final", "best"):
+            column = f"{about.label} {which}"
+            table[column] = [
+                _interval(mean * about.scale, half * about.scale, about.spec)
+                for mean, half in zip(
+                    numbers[f"{name}_{which}"], numbers[f"{name}_{which}_half_width"], strict=True
+                )
+            ]
+            real[column] = format(numbers[f"{name}_real"].iloc[0] * about.scale, about.spec)
+    table["n"], real["n"] = numbers["n"].astype(str), ""
+    table["failed"], real["failed"] = numbers["failed"].astype(str), ""
+    table["steps/s"], real["steps/s"] = [f"{value:.3g}" for value in numbers["steps_per_second"]], ""
+    return pd.concat([table, pd.DataFrame([real])], ignore_index=True)
+
+
+def _interval(mean: float, half_width: float, spec: str) -> str:
+    if pd.isna(mean):
+        return "–"
+    return format(mean, spec) + ("" if pd.isna(half_width) else f" ± {format(half_width, spec)}")
+
+
+def caption(evidence: Evidence, dataset: str) -> str:
+    """What a reader must know of the values of a dataset: features, samples, splits."""
+    each = next(m for m in evidence.metadata.values() if str(m["axes"].get("dataset")) == dataset)
+    protocol, version = each["protocol"], f"{each['suite']} version {each['version']}"
+    extractor = protocol["extractor"]
+    known = "" if extractor == "coordinates" else f" ({protocol['extractor_sha256'][:12]})"
+    return (
+        f"{dataset}: {protocol['samples']:,} samples; features: {extractor}{known}; reference: training split, "
+        f"{protocol['reference_samples']:,}; real data: test split, {protocol['real_samples']:,}; suite {version}."
+    )
+
+
+def _markdown(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
+    parts = [f"# {evidence.title}\n"]
+    for dataset, table in formatted.items():
+        align = ["left" if column in evidence.axes else "right" for column in table]
+        text = table.to_markdown(index=False, colalign=align, disable_numparse=True)
+        parts.append(f"## {dataset}\n\n{text}\n\n{caption(evidence, dataset)}\n")
+    return "\n".join([*parts, f"{NOTE}\n"])
+
+
+def _latex(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
+    """A booktabs table a dataset; measures over their two columns."""
+    parts = ["% needs \\usepackage{booktabs}\n"]
+    for dataset, table in formatted.items():
+        text = table.copy()
+        text.columns = pd.MultiIndex.from_tuples([_header(column, evidence.axes) for column in table])
+        style = text.style.hide(axis="index").format(_escape).format_index(_escape, axis=1)
+        parts.append(
+            style.to_latex(
+                hrules=True,
+                column_format="".join("l" if column in evidence.axes else "r" for column in table),
+                multicol_align="c",
+                caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {NOTE}"),
+                label=f"tab:{next(iter(evidence.metadata.values()))['suite']}-{dataset}",
+                position="t",
+            )
+        )
+    return "\n".join(parts)
+
+
+def _header(column: str, axes: list[str]) -> tuple[str, str]:
+    label, _, which = column.rpartition(" ")
+    return (label, which) if which in ("final", "best") else ("", column)
+
+
+def _escape(text: object) -> str:
+    replacements = {"%": "\\%", "&": "\\&", "_": "\\_", "#": "\\#", "±": "\\ensuremath{\\pm}", "×": "\\ensuremath{\\times}", "–": "--"}
+    return "".join(replacements.get(character, character) for character in str(text))

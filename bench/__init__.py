@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "run", "traces"]
 
-_HOMES = {"load": ("bench.records", "load"), "traces": ("bench.records", "traces"), "run": ("bench.running", "run_suite")}
+_HOMES = {
+    "load": ("bench.records", "load"),
+    "traces": ("bench.records", "traces"),
+    "run": ("bench.running", "run_suite"),
+}
 
 
 def __getattr__(name: str) -> Any:

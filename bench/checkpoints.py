@@ -48,7 +48,9 @@ def save(path: Path, run: Run, players: Players, streams: Streams, history: Hist
         torch.save(state, partial)
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where a write comes up short
-        raise ResultsError(f"checkpoint {path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+        raise ResultsError(
+            f"checkpoint {path} cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
 
@@ -63,7 +65,15 @@ def restore(path: Path, run: Run, players: Players, streams: Streams, device: to
             raise ValueError("it belongs to another run")
         history = History(**state["history"])
         players_state, streams_state = state["players"], {k: v.cpu() for k, v in state["streams"].items()}
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
         reason = str(error).partition("\n")[0]
         path.unlink()
         return History(step=0, trace=[]), f"checkpoint {path} is cut short ({reason}); the run begins anew"

@@ -84,10 +84,15 @@ def selection(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--results", default="results", show_default=True, help="Folder for results.", metavar="DIR"),
         click.option("--seeds", help="A number (3), a list (0,4,7) or a range (10-19), instead of the suite's."),
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a training key for every cell."),
+        click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a training key for every cell."
+        ),
         click.option("--only", multiple=True, metavar="AXIS=VALUE", help="Only cells with this value on this axis."),
         click.option(
-            "--inception-weights", type=click.Path(path_type=Path), metavar="PATH", help="Weights for FID, as a file."
+            "--inception-weights",
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Weights for FID, as a file.",
         ),
     ):
         function = option(function)
@@ -123,7 +128,12 @@ def list_entries() -> None:
 @selection
 @verb
 def plan(
-    suite: str, results: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **options: Any
+    suite: str,
+    results: str,
+    seeds: str | None,
+    settings: tuple[str, ...],
+    only: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Cells, runs and estimated cost of SUITE, a name or a file; nothing is trained."""
     from bench.planning import plan_runs
@@ -163,7 +173,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     from bench.progress import Display
     from bench.running import run_suite
 
-    chosen = {
+    chosen: dict[str, Any] = {
         "settings": dict(map(parse_setting, settings)),
         "seeds": parse_seeds(seeds),
         "filters": parse_filters(only),
@@ -174,7 +184,10 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     def begin(summary: Summary) -> None:
         summaries.append(summary)
         display.begin(summary)
-        click.echo(f"{len(summary.runs)} runs of suite {suite}, {len(summary.already)} of them recorded already", err=True)
+        click.echo(
+            f"{len(summary.runs)} runs of suite {suite}, {len(summary.already)} of them recorded already",
+            err=True,
+        )
 
     try:
         with display:
@@ -192,7 +205,10 @@ def _conclude(summary: Summary) -> None:
     if len(summary.failed) < len(summary.runs):
         _report(summary.folder)
     if summary.missing:
-        click.echo(f"\n{summary.missing} of {len(summary.runs)} runs have no record; the same command tries them again:", err=True)
+        click.echo(
+            f"\n{summary.missing} of {len(summary.runs)} runs have no record; the same command tries them again:",
+            err=True,
+        )
         for name, text in summary.failed.items():
             first, _, rest = text.partition("\n")
             click.echo(f"  {name}: {first}\n{rest}".rstrip(), err=True)

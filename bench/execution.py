@@ -90,9 +90,7 @@ def execute(run: Run, settings: Settings, report: Callable[[Progress], None], st
     began = time.perf_counter()
 
     data = load_data(run.training.dataset)
-    judge = evaluator(
-        run.training.dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device
-    )
+    judge = evaluator(run.training.dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device)
     shape = find("dataset", run.training.dataset.name).shape(run.training.dataset.options)
     players = build_players(run.training, shape, run.seed, device)
     streams = Streams(run.seed)

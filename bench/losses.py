@@ -58,7 +58,7 @@ def non_saturating_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """f − r: minus the dual of the Wasserstein-1 distance, for a 1-Lipschitz critic (Arjovsky et al. 2017, eq. 2)."""
+    """Minus the dual r − f of the Wasserstein-1 distance, for a 1-Lipschitz critic (Arjovsky et al. 2017, eq. 2)."""
     return fake - real
 
 

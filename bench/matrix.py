@@ -98,7 +98,9 @@ def _axis_label(key: str, raw: Table) -> Label:
     for part in key.split("."):
         value = as_table(value)[part]
     if key == "penalty":
-        return " + ".join(str(_name(each)) for each in (value if isinstance(value, list | tuple) else [value])) or "none"
+        return (
+            " + ".join(str(_name(each)) for each in (value if isinstance(value, list | tuple) else [value])) or "none"
+        )
     return value if isinstance(value, str | int | float | bool) else str(_name(value))
 
 

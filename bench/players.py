@@ -15,7 +15,11 @@ from bench.catalogue import find, resolve
 from bench.random_streams import initialising
 from bench.specification import Choice, Training
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}  # bf16 is autocast, not storage
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bf16": torch.float32,
+}  # bf16 is autocast, not storage
 
 
 @dataclass

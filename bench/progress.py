@@ -39,9 +39,7 @@ class Display:
 
     def begin(self, summary: Summary) -> None:
         """The whole matrix: how much of it is there already."""
-        self._steps_left = {run.id: run.training.steps for run in summary.runs} | {
-            run.id: 0 for run in summary.already
-        }
+        self._steps_left = {run.id: run.training.steps for run in summary.runs} | {run.id: 0 for run in summary.already}
         self._all_steps = sum(self._steps_left.values())
         self._waiting = len(summary.runs) - len(summary.already)
         self._matrix = self._progress.add_task(

@@ -45,5 +45,5 @@ class Streams:
 def initialising(seed: int, name: str) -> Iterator[None]:
     """Lets modules draw their first weights from stream ``name``, and leaves the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.set_state(stream(seed, name).get_state())
+        torch.set_rng_state(stream(seed, name).get_state())
         yield

@@ -100,7 +100,7 @@ def run_suite(
         inception_weights=inception_weights.resolve() if inception_weights else None,
     )
     summary = Summary(folder, runs)
-    waiting = []
+    waiting: list[Run] = []
     for run in runs:
         (summary.already if _recorded(base.record(run), summary) else waiting).append(run)
     begin(summary)

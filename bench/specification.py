@@ -62,7 +62,7 @@ class Training(Options):
     """How one run is trained; every key may be an axis of a matrix.
 
     ``architecture`` is the generator's, and ``critic`` the critic's with all that differs; ``latent`` is the dimension
-    of the standard normal latent; ``ema`` the decay of an average of the generator that is evaluated beside it (0: none).
+    of the standard normal latent; ``ema`` the decay of an average of the generator, evaluated beside it (0: none).
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -120,9 +120,7 @@ def complete_training(table: Table, where: str) -> Training:
             full[key] = choose(key, full[key])
         full["critic"] = _critic(full["architecture"], full.get("critic", {}), as_table(table["architecture"]))
         adam = as_table(table.get("optimizer", "adam"))
-        full["critic_optimizer"] = choose(
-            "optimizer", merge({"o": adam}, {"o": full.get("critic_optimizer", {})})["o"]
-        )
+        full["critic_optimizer"] = choose("optimizer", merge({"o": adam}, {"o": full.get("critic_optimizer", {})})["o"])
         penalty = full.get("penalty", find("loss", full["loss"].name).penalties)
         full["penalty"] = () if penalty == "none" else penalty if isinstance(penalty, list | tuple) else (penalty,)
     except SuiteError as error:

@@ -14,7 +14,7 @@ class Interval(NamedTuple):
 
     mean: float
     half_width: float
-    count: int
+    n: int
 
 
 def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:

@@ -38,7 +38,7 @@ class Measurement:
     diverged: str | None = None
 
 
-def train(
+def train(  # noqa: C901  one loop, to be read from top to bottom
     training: Training,
     players: Players,
     streams: Streams,
@@ -130,14 +130,15 @@ def train(
 
         # Measure, and end at the first value that is not finite
         seconds = clock.seconds()
-        means = losses.mean(dim=0).tolist()
+        critic_mean, generator_mean = losses.mean(dim=0).tolist()
         finite = losses.isfinite().cpu()
         if not finite.all():
             at, player = (~finite).nonzero()[0].tolist()
-            yield Measurement(step + at + 1, seconds, *means, diverged=("critic loss", "generator loss")[player])
+            place = ("critic loss", "generator loss")[player]
+            yield Measurement(step + at + 1, seconds, critic_mean, generator_mean, diverged=place)
             return
         step += chunk
-        yield Measurement(step, seconds, *means)
+        yield Measurement(step, seconds, critic_mean, generator_mean)
 
 
 def descend(optimizer: Optimizer, parameters: list[nn.Parameter], gradients: tuple[Tensor, ...]) -> None:

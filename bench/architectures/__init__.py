@@ -64,7 +64,7 @@ class Architecture(NamedTuple):
     options: type[Options]
     module: str
     fits: Fits
-    critic_defaults: dict[str, object] = {}  # noqa: RUF012  never written to
+    critic_defaults: dict[str, object] = {}
 
 
 def any_shape(shape: Shape) -> str | None:
@@ -88,7 +88,10 @@ ARCHITECTURES = {
         {"activation": "leaky-relu"},
     ),
     "dcgan": Architecture(
-        "transposed and strided convolutions (Radford et al. 2016)", Dcgan, "bench.architectures.dcgan", square_image
+        "transposed and strided convolutions (Radford et al. 2016)",
+        Dcgan,
+        "bench.architectures.dcgan",
+        square_image,
     ),
     "dcgan-upsample": Architecture(
         "nearest-neighbour upsampling and 3×3 convolutions, 128–128–64",

@@ -21,7 +21,10 @@ def generator(options: Dcgan, latent: int, shape: Shape) -> nn.Module:
     first, *rest = sizes(shape[1])
     width = options.width * 2 ** (len(rest) - 1)
     bias = options.normalisation != "batch"  # batch normalisation has its own
-    layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1)), nn.ConvTranspose2d(latent, width, first, bias=bias)]
+    layers: list[nn.Module] = [
+        nn.Unflatten(1, (latent, 1, 1)),
+        nn.ConvTranspose2d(latent, width, first, bias=bias),
+    ]
     for size in rest:
         layers += [*normalisation(options.normalisation, width, images=True), nn.ReLU()]
         last = size == shape[1]

@@ -55,7 +55,11 @@ DATASETS = {
         "coordinates",
     ),
     "digits": Dataset(
-        "handwritten digits of scikit-learn, 1,797 of 1×8×8", Options, _fixed(1, 8, 8), images.digits, "digits"
+        "handwritten digits of scikit-learn, 1,797 of 1×8×8",
+        Options,
+        _fixed(1, 8, 8),
+        images.digits,
+        "digits",
     ),
     "fashion-mnist": Dataset(
         "Fashion-MNIST, 70,000 of 1×28×28 (Debian's dataset-fashion-mnist, or downloaded)",

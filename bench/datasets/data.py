@@ -45,5 +45,5 @@ def fingerprint(*arrays: NDArray[np.generic]) -> str:
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         for start in range(0, len(array), 4096):
-            digest.update(np.ascontiguousarray(array[start : start + 4096]))
+            digest.update(np.ascontiguousarray(array[start : start + 4096]).data)
     return digest.hexdigest()

@@ -61,7 +61,9 @@ def _square(file: Path, channels: int, size: int) -> NDArray[np.uint8]:
 
     try:
         with Image.open(file) as image:
-            square = ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (size, size), Image.Resampling.BICUBIC)
+            square = ImageOps.fit(
+                image.convert("L" if channels == 1 else "RGB"), (size, size), Image.Resampling.BICUBIC
+            )
     except (UnidentifiedImageError, OSError) as error:
         raise DataError(f"image-folder: {file} cannot be read: {error}") from None
     array = np.asarray(square, dtype=np.uint8)

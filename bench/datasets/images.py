@@ -30,7 +30,7 @@ def data_folder() -> Path:
 
 
 class ImageFolder(Options):
-    """All images below ``path``: the largest centred square of each, resized to ``size``; every tenth is for testing."""
+    """All images below ``path``: the largest centred square of each, resized to ``size``; every tenth for testing."""
 
     path: str
     size: int = Field(default=64, ge=8, le=1024)
@@ -92,8 +92,8 @@ def mnist(options: Options) -> Data:
 
 
 def _idx_data(name: str, folder: Path) -> Data:
-    parts = [read_idx(folder / f"{part}-images-idx3-ubyte", name)[:, None] for part in ("train", "t10k")]
-    return make_data(*parts)
+    train, test = (read_idx(folder / f"{part}-images-idx3-ubyte", name)[:, None] for part in ("train", "t10k"))
+    return make_data(train, test)
 
 
 def read_idx(path: Path, name: str) -> Images:
@@ -124,7 +124,8 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype"):
-            module = module.replace("numpy.core", "numpy._core")
+            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a batch of CIFAR-10")
 

@@ -37,25 +37,22 @@ def local(runs: Sequence[Run], workers: Sequence[Settings]) -> Iterator[Event]:
     waiting = deque(runs)
     stop = CONTEXT.Event()
     crew = [_hire(settings, stop) for settings in workers[: len(runs)]]
-    ending: BaseException | None = None
+    ending: BaseException | None = None  # why no run is begun any more
     try:
         while True:
             try:
-                if ending is None:
-                    _assign(crew, waiting)
-                busy = {worker.pipe: worker for worker in crew if worker.run is not None}
+                for worker in crew if ending is None else ():
+                    _assign(worker, waiting, stop)
+                busy = [worker for worker in crew if worker.run is not None]
                 if not busy:
                     break
-                for pipe in wait(list(busy)):
-                    worker = busy[pipe]  # type: ignore[index]
+                heard = wait([worker.pipe for worker in busy])
+                for worker in [worker for worker in busy if worker.pipe in heard]:
                     event, error = _hear(worker)
-                    if error is not None and ending is None:
-                        ending = error
+                    ending = ending or error
+                    if ending is not None:
                         stop.set()
-                    if event is not None:
-                        yield event
-                    if not worker.process.is_alive() and worker.run is None and waiting and ending is None:
-                        crew[crew.index(worker)] = _hire(worker.settings, stop)
+                    yield event
             except KeyboardInterrupt as interrupt:
                 if ending is not None:  # the second time: no more patience
                     raise
@@ -78,21 +75,28 @@ def _hire(settings: Settings, stop: Flag) -> Worker:
     return Worker(process, ours, settings)
 
 
-def _assign(crew: list[Worker], waiting: deque[Run]) -> None:
-    for worker in crew:
-        if worker.run is None and waiting and worker.process.is_alive():
-            worker.run = waiting.popleft()
-            worker.pipe.send(worker.run)
+def _assign(worker: Worker, waiting: deque[Run], stop: Flag) -> None:
+    """Gives an idle worker the next run; one that died is replaced first."""
+    if worker.run is not None or not waiting:
+        return
+    try:
+        worker.pipe.send(waiting[0])
+    except OSError:
+        fresh = _hire(worker.settings, stop)
+        worker.process, worker.pipe = fresh.process, fresh.pipe
+        worker.pipe.send(waiting[0])
+    worker.run = waiting.popleft()
 
 
-def _hear(worker: Worker) -> tuple[Event | None, GanbenchError | None]:
-    """The next message of a busy worker: an event, and an error that ends everything."""
+def _hear(worker: Worker) -> tuple[Event, GanbenchError | None]:
+    """The next message of a busy worker as an event, and an error if it is one that ends everything."""
     run = worker.run
     assert run is not None
     try:
         state, content = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join()
+        worker.pipe.close()
         worker.run = None
         return Event(run, "failed", text=f"its worker died ({_death(worker.process.exitcode)})"), None
     if state == "progress":
@@ -126,13 +130,7 @@ def _outcome(run: Run, pipe: Connection, stop: Flag, settings: Settings) -> tupl
         return ("recorded", "") if execute(run, settings, report, stop.is_set) else ("stopped", "")
     except GanbenchError as error:
         return "error", error
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        return "failed", _told(error)
+    except ConnectionError:  # the parent is gone
+        raise
     except Exception as error:
-        return "failed", _told(error)
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        return "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,7 +29,7 @@ def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if name == "digits":
         images, labels = digits_with_labels()
         test = digits_test_mask(labels)
-        parts = [images[~test], labels[~test], images[test], labels[test]]
+        parts: list[NDArray[Any]] = [images[~test], labels[~test], images[test], labels[test]]
     else:
         folder = fashion_mnist_folder()
         parts = [

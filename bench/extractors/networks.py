@@ -16,21 +16,22 @@ from bench.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest
 
 SIZES = {"digits": 8, "fashion-mnist": 28}
 FEATURES = 64
+PREFIX = "ganbench-"  # torch_fidelity.calculate_metrics(feature_extractor="ganbench-digits", ...) knows them too
 
 
 class SmallClassifier(FeatureExtractorBase):  # type: ignore[misc]
     """Four convolutions and one hidden layer of 64: uint8 images [n, 1, size, size] → (features [n, 64], logits).
 
     Args:
-        name: "digits" or "fashion-mnist".
+        name: "ganbench-digits" or "ganbench-fashion-mnist".
         features_list: Which of the outputs "features" and "logits" are wanted, in this order.
         network: The layers, where they are not to be loaded from the package's weights.
         **kwargs: What torch-fidelity hands to every extractor; not used.
     """
 
-    def __init__(self, name: str, features_list: list[str], network: nn.Module | None = None, **kwargs: object):
+    def __init__(self, name: str, features_list: list[str], network: nn.Sequential | None = None, **kwargs: object):
         super().__init__(name, features_list)
-        self.network = network or load_network(name)
+        self.network: nn.Sequential = network or load_network(name.removeprefix(PREFIX))
         self.eval()
         self.requires_grad_(False)
 
@@ -113,7 +114,7 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
         DataError: its weights are not here, and cannot be fetched.
     """
     if name != "inception":
-        return SmallClassifier(name, ["features", "logits"]).to(device)
+        return SmallClassifier(PREFIX + name, ["features", "logits"]).to(device)
     path = None if inception_weights is None else str(inception_weights)
     try:
         inception = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=path)
@@ -143,12 +144,5 @@ def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int = 256) -
     return features, logits[0] if logits else None
 
 
-def register() -> None:
-    """Makes the shipped classifiers known to torch-fidelity by the names ``ganbench-digits`` and so on."""
-    from functools import partial
-
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    for name in SIZES:
-        if f"ganbench-{name}" not in FEATURE_EXTRACTORS_REGISTRY:
-            register_feature_extractor(f"ganbench-{name}", partial(SmallClassifier))
+for _name in SIZES:
+    register_feature_extractor(PREFIX + _name, SmallClassifier)

@@ -23,9 +23,7 @@ def draw_contact_sheet(evidence: Evidence, dataset: str, architecture: str) -> F
     Points with circles of 3σ around the true modes; images as grids. A run that diverged shows what it last made, in a
     red frame, and when it ended.
     """
-    here = evidence.runs.loc[
-        (evidence.runs["dataset"] == dataset) & (evidence.runs["architecture"] == architecture)
-    ]
+    here = evidence.runs.loc[(evidence.runs["dataset"] == dataset) & (evidence.runs["architecture"] == architecture)]
     axes = [axis for axis in evidence.varying(here) if axis != "architecture"]
     cells = list(here.groupby(axes, sort=False, dropna=False))
     columns = min(COLUMNS, max(len(runs) for _, runs in cells))
@@ -57,7 +55,7 @@ def draw_samples(panel: Axes, samples: NDArray[Any], metadata: Metadata) -> None
     modes = metadata["data"]["modes"]
     centres = np.array(modes["centres"])
     reach = np.abs(centres).max() * 1.35
-    panel.scatter(*samples.T, s=1.5, color="#0072B2", alpha=0.5, linewidths=0, zorder=2)
+    panel.scatter(samples[:, 0], samples[:, 1], s=1.5, color="#0072B2", alpha=0.5, linewidths=0, zorder=2)
     radius = max(3 * modes["sigma"], 0.02 * reach)  # never smaller than can be seen
     for centre in centres:
         panel.add_patch(_circle(centre, radius))

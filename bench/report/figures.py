@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from bench.report.contact import draw_contact_sheet
 from bench.report.evidence import Evidence, measure
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.spines.top": False,
@@ -32,7 +32,16 @@ STYLE = {
 }
 # Okabe & Ito's palette, safe for colour blindness; lines differ by style too, for print in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999933")
-LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 2, 2)))
+LINES: tuple[Any, ...] = (
+    "-",
+    "--",
+    "-.",
+    ":",
+    (0, (5, 1)),
+    (0, (3, 1, 1, 1)),
+    (0, (1, 1)),
+    (0, (7, 2, 2, 2)),
+)
 PANEL = 2.3  # inches
 
 
@@ -40,7 +49,9 @@ def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
     """Writes all figures of a suite and gives their paths, PNG and PDF."""
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
         for name, figure in _figures(evidence):
             for suffix in (".png", ".pdf"):
                 path = folder / f"{name}{suffix}"
@@ -74,7 +85,10 @@ def draw_curves(evidence: Evidence, dataset: str) -> Figure:
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     names, architectures = evidence.measures(dataset), list(here["architecture"].unique())
     losses = list(evidence.runs["loss"].unique())
-    figure = Figure(figsize=(1.2 + PANEL * 1.25 * len(architectures), 0.6 + PANEL * 0.8 * len(names)), layout="constrained")
+    figure = Figure(
+        figsize=(1.2 + PANEL * 1.25 * len(architectures), 0.6 + PANEL * 0.8 * len(names)),
+        layout="constrained",
+    )
     axes = figure.subplots(len(names), len(architectures), squeeze=False, sharex="col", sharey="row")
     values = evidence.traces.set_index(["run", "measure"]).sort_index()
     for row, name in enumerate(names):
@@ -151,7 +165,13 @@ def draw_heat_map(evidence: Evidence) -> Figure:
                 lost = int(failed.iat[row, column])
                 text = f"{share * total:.1f} / {total:.0f}" + (f"\n{lost} diverged" if lost else "")
                 panel.text(
-                    column, row, text, ha="center", va="center", fontsize=7, color="white" if share < 0.55 else "black"
+                    column,
+                    row,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if share < 0.55 else "black",
                 )
         panel.set_xticks(range(len(architectures)), architectures, rotation=0 if len(architectures) < 3 else 20)
         panel.set_yticks(range(len(losses)), losses)

@@ -63,9 +63,7 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
             column = f"{about.label} {which}"
             table[column] = [
                 _interval(mean * about.scale, half * about.scale, about.spec)
-                for mean, half in zip(
-                    numbers[f"{name}_{which}"], numbers[f"{name}_{which}_half_width"], strict=True
-                )
+                for mean, half in zip(numbers[f"{name}_{which}"], numbers[f"{name}_{which}_half_width"], strict=True)
             ]
             real[column] = format(numbers[f"{name}_real"].iloc[0] * about.scale, about.spec)
     table["n"], real["n"] = numbers["n"].astype(str), ""
@@ -127,5 +125,13 @@ def _header(column: str, axes: list[str]) -> tuple[str, str]:
 
 
 def _escape(text: object) -> str:
-    replacements = {"%": "\\%", "&": "\\&", "_": "\\_", "#": "\\#", "±": "\\ensuremath{\\pm}", "×": "\\ensuremath{\\times}", "–": "--"}
+    replacements = {
+        "%": "\\%",
+        "&": "\\&",
+        "_": "\\_",
+        "#": "\\#",
+        "±": "\\ensuremath{\\pm}",
+        "×": "\\ensuremath{\\times}",
+        "–": "--",
+    }
     return "".join(replacements.get(character, character) for character in str(text))

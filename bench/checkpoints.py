@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from bench.errors import ResultsError
+from bench.files import written_whole
 from bench.planning import Run
 from bench.players import Players
 from bench.random_streams import Streams
@@ -42,17 +42,12 @@ def save(path: Path, run: Run, players: Players, streams: Streams, history: Hist
         "streams": streams.state_dict(),
         "history": vars(history),
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, partial)
-        partial.replace(path)
+        with written_whole(path) as partial:
+            torch.save(state, partial)
     except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where a write comes up short
-        raise ResultsError(
-            f"checkpoint {path} cannot be written: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise ResultsError(f"checkpoint {path} cannot be written: {reason}") from None
 
 
 def restore(path: Path, run: Run, players: Players, streams: Streams, device: torch.device) -> tuple[History, str]:

@@ -137,7 +137,7 @@ def plan(
 ) -> None:
     """Cells, runs and estimated cost of SUITE, a name or a file; nothing is trained."""
     from bench.planning import plan_runs
-    from bench.report.terminal import show_plan
+    from bench.terminal import show_plan
     from bench.suite import load_suite
 
     specification = load_suite(suite)
@@ -225,7 +225,7 @@ def report(results: Path) -> None:
 
 def _report(folder: Path) -> None:
     from bench.report import write_report
-    from bench.report.terminal import show_tables
+    from bench.terminal import show_tables
 
     written = write_report(folder)
     show_tables(written)

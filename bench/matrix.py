@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from bench.catalogue import suggestion
 from bench.errors import SuiteError
-from bench.specification import Choice, Table, Training, as_table, check_key, choose, complete_training, merge
+from bench.specification import DEFAULTS, Choice, Table, Training, as_table, check_key, choose, complete_training, merge
 from bench.suite import Suite
 
 Label = str | int | float | bool
@@ -27,24 +27,23 @@ class Cell:
         return " · ".join(f"{value}" if axis in CHOICES else f"{axis} {value}" for axis, value in self.axes.items())
 
 
-def cells(suite: Suite, settings: Table | None = None, where: str | None = None) -> list[Cell]:
+def cells(suite: Suite, settings: Table | None = None) -> list[Cell]:
     """The cells of a suite, in the order of its axes.
 
     Args:
         suite: The suite.
         settings: Training keys set for every cell, above all that the suite says; they become axes.
-        where: What an error message begins with.
 
     Raises:
         SuiteError: a cell that does not hold together, two equal cells, or an override that applies to none.
     """
-    where = where or f"suite {suite.name!r}"
-    settings = settings or {}
+    where, settings = suite.where, settings or {}
     matrix = {**suite.matrix, **{key: (value,) for key, value in settings.items()}}
-    used: set[int] = set()
+    used: set[int] = set()  # numbers of overrides, and of exclusions, that applied somewhere
+    excluded_by: set[int] = set()
     found: list[Cell] = []
     for point in product(*matrix.values()):
-        raw = _labelled(suite.training, where)
+        raw = _labelled(merge(DEFAULTS, suite.training), where)
         for key, value in zip(matrix, point, strict=True):
             raw = _labelled(merge(raw, nested(key, value)), where)
         axes = {key: _axis_label(key, raw) for key in matrix}
@@ -54,15 +53,23 @@ def cells(suite: Suite, settings: Table | None = None, where: str | None = None)
                 raw = merge(raw, override.set)
         for key, value in settings.items():
             raw = merge(raw, nested(key, value))
-        if any(_matches(excluded, raw) for excluded in suite.exclude):
+        excluding = [number for number, excluded in enumerate(suite.exclude) if _matches(excluded, raw)]
+        excluded_by.update(excluding)
+        if excluding:
             continue
         name = ", ".join(f"{key} {value}" for key, value in axes.items())
         found.append(Cell(axes, complete_training(raw, f"{where}: cell ({name})")))
     _check_cells(found, where)
-    idle = set(range(len(suite.override))) - used
-    if idle and not settings:
-        raise SuiteError(f"{where}: [[override]] {min(idle) + 1} applies to no cell: {suite.override[min(idle)].when}")
+    if not settings:  # a setting may leave nothing for an override to apply to
+        _check_use("override", [each.when for each in suite.override], used, where)
+        _check_use("exclude", suite.exclude, excluded_by, where)
     return found
+
+
+def _check_use(section: str, conditions: Sequence[Table], used: set[int], where: str) -> None:
+    for number, condition in enumerate(conditions):
+        if number not in used:
+            raise SuiteError(f"{where}: [[{section}]] {number + 1} applies to no cell: {dict(condition)}")
 
 
 def _check_cells(found: list[Cell], where: str) -> None:

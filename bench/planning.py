@@ -139,7 +139,7 @@ def _check_distinct(runs: list[Run], suite: Suite) -> None:
     for run in runs:
         twin = seen.setdefault(run.id, run)
         if twin is not run:
-            raise SuiteError(f"suite {suite.name!r}: ({twin}) and ({run}) come down to the same run")
+            raise SuiteError(f"{suite.where}: ({twin}) and ({run}) come down to the same run")
 
 
 def _load(dataset: Choice, download: bool) -> Data:
@@ -161,7 +161,7 @@ def _check_shapes(cell: Cell, suite: Suite) -> None:
         wanted = find("architecture", architecture.name).fits(shape)
         if wanted:
             raise SuiteError(
-                f"suite {suite.name!r}: cell ({cell}): architecture {architecture.name!r} makes {wanted}, "
+                f"{suite.where}: cell ({cell}): architecture {architecture.name!r} makes {wanted}, "
                 f"dataset {training.dataset.name!r} has samples of shape {'×'.join(map(str, shape))}"
             )
 
@@ -173,5 +173,5 @@ def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
         wanted = find("metric", metric.name).needs(extractor, data.modes is not None)
         if wanted:
             raise SuiteError(
-                f"suite {suite.name!r}: metric {metric.name!r} needs {wanted}, which dataset {dataset.name!r} has not"
+                f"{suite.where}: metric {metric.name!r} needs {wanted}, which dataset {dataset.name!r} has not"
             )

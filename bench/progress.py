@@ -8,6 +8,7 @@ from rich.text import Text
 
 from bench.engines import Event
 from bench.running import Summary
+from bench.terminal import duration
 
 
 class Display:
@@ -84,13 +85,3 @@ class Display:
         if done and task.elapsed:
             left = (self._all_steps - done) * task.elapsed / done
             self._progress.update(self._matrix, left=f"about {duration(left)} left")
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: 42 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

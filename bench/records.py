@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.errors import ResultsError
+from bench.files import written_whole
 
 SCHEMA = 1
 KEY = b"ganbench"
@@ -29,7 +29,7 @@ NOT_MEASURES = ("step", "seconds", "critic_loss", "generator_loss", "samples")
 
 
 def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]) -> None:
-    """Writes a record beside its place, flushes it, and links it there: a reader sees all of it or nothing.
+    """Publishes a record: a reader sees all of it or nothing.
 
     Args:
         path: Its place; a record that is there already stays.
@@ -39,21 +39,16 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
     Raises:
         ResultsError: the disk is full, or the folder cannot be written; nothing half-written stays.
     """
+    if path.exists():
+        return
     content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata)}
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        if not path.exists():
-            partial.replace(path)
+        with written_whole(path) as partial:
+            pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +85,7 @@ def read_trace(path: Path) -> pd.DataFrame:
     Raises:
         ResultsError: the file is cut short or damaged.
     """
-    return _read(path, [name for name in pq.read_schema(path).names if name != "samples"])
+    return _read(path).drop(columns="samples")
 
 
 def read_samples(path: Path, row: int = -1) -> NDArray[Any]:
@@ -100,13 +95,13 @@ def read_samples(path: Path, row: int = -1) -> NDArray[Any]:
         ResultsError: the file is cut short or damaged.
     """
     kept = read_metadata(path)["samples"]
-    raw = _read(path, ["samples"])["samples"].iloc[row]
+    raw = _read(path)["samples"].iloc[row]
     return np.frombuffer(raw, dtype=kept["dtype"]).reshape(kept["shape"])
 
 
-def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read(path: Path) -> pd.DataFrame:
     try:
-        return pq.read_table(path, columns=columns, page_checksum_verification=True).to_pandas()
+        return pq.read_table(path, page_checksum_verification=True).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
 

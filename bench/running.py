@@ -14,6 +14,7 @@ from bench.engines.local import local
 from bench.environment import devices
 from bench.errors import ResultsError
 from bench.execution import Settings
+from bench.files import sweep
 from bench.planning import Run, plan_runs
 from bench.records import read_metadata
 from bench.specification import Table
@@ -143,6 +144,6 @@ def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            sweep(folder)
     except OSError as error:
         raise ResultsError(f"results folder {folder} cannot be written: {error.strerror}") from None

@@ -90,6 +90,9 @@ class Evaluation(Options):
     samples: Annotated[int, Field(ge=2)] = 2500
 
 
+DEFAULTS: Table = {"optimizer": {"name": "adam"}}  # choices that a suite may leave open
+
+
 def changes_options(value: object) -> bool:
     """Whether a value changes options of a choice, and leaves its name."""
     return isinstance(value, Mapping) and "name" not in value
@@ -112,15 +115,15 @@ def complete_training(table: Table, where: str) -> Training:
     Raises:
         SuiteError: anything missing, unknown or of a wrong type; the text begins with ``where``.
     """
-    full = {"optimizer": {"name": "adam"}, **table}
+    full = merge(DEFAULTS, table)
     try:
         for key in ("dataset", "architecture", "loss", "optimizer"):
             if key not in full:
                 raise SuiteError(f"no {key} is given, neither in [matrix] nor in [training]")
             full[key] = choose(key, full[key])
         full["critic"] = _critic(full["architecture"], full.get("critic", {}), as_table(table["architecture"]))
-        adam = as_table(table.get("optimizer", "adam"))
-        full["critic_optimizer"] = choose("optimizer", merge({"o": adam}, {"o": full.get("critic_optimizer", {})})["o"])
+        own = {"optimizer": full.get("critic_optimizer", {})}
+        full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), own)["optimizer"])
         penalty = full.get("penalty", find("loss", full["loss"].name).penalties)
         full["penalty"] = () if penalty == "none" else penalty if isinstance(penalty, list | tuple) else (penalty,)
     except SuiteError as error:

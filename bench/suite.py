@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, PrivateAttr
 
 from bench.catalogue import suggestion
 from bench.errors import SuiteError
@@ -62,6 +62,12 @@ class Suite(Options):
     override: Annotated[tuple[Override, ...], Field(strict=False)] = ()
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
+    _where: str = PrivateAttr(default="")
+
+    @property
+    def where(self) -> str:
+        """What messages about it begin with: its file."""
+        return self._where or f"suite {self.name!r}"
 
 
 def suite_folder() -> Path:
@@ -100,6 +106,7 @@ def parse_suite(content: Table, where: str) -> Suite:
     evaluation = validated(Evaluation, _section(content, "evaluation", where), f"{where}: [evaluation]")
     matrix = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
     suite = validated(Suite, {**content, "evaluation": evaluation, "matrix": matrix}, where)
+    suite._where = where
     for key in suite.training:
         check_key(key, TRAINING_KEYS, f"{where}: [training]")
     for number, override in enumerate(suite.override, 1):

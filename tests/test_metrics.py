@@ -188,5 +188,3 @@ def test_missing_inception_weights_are_told_with_what_to_do(monkeypatch: pytest.
     monkeypatch.setattr("torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url", refuse)
     with pytest.raises(DataError, match="--inception-weights PATH"):
         networks.load_extractor("inception", None, CPU)
-
-

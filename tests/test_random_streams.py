@@ -28,9 +28,7 @@ def test_streams_go_on_from_their_state() -> None:
     torch.rand(10, generator=streams["latents"])
     resumed = Streams(99)
     resumed.load_state_dict(streams.state_dict())
-    assert torch.equal(
-        torch.rand(5, generator=streams["latents"]), torch.rand(5, generator=resumed["latents"])
-    )
+    assert torch.equal(torch.rand(5, generator=streams["latents"]), torch.rand(5, generator=resumed["latents"]))
 
 
 def test_the_global_generator_is_left_alone() -> None:

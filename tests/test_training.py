@@ -108,9 +108,14 @@ def test_batch_normalisation_sees_real_and_generated_apart() -> None:
     twin, streams = copy.deepcopy(players), Streams(0)
     list(train(training, players, Streams(0), lambda i: REALS[i] + 100, len(REALS), CPU))
     real = REALS[torch.randint(len(REALS), (5,), generator=streams["data"])] + 100
-    for batch in (real, *(twin.generator(torch.randn(5, 3, generator=streams["latents"], dtype=torch.float64)) for _ in "12")):
+    for batch in (
+        real,
+        *(twin.generator(torch.randn(5, 3, generator=streams["latents"], dtype=torch.float64)) for _ in "12"),
+    ):
         twin.critic(batch)
-    norm, expected = (next(m for m in c.modules() if isinstance(m, nn.BatchNorm1d)) for c in (players.critic, twin.critic))
+    norm, expected = (
+        next(m for m in c.modules() if isinstance(m, nn.BatchNorm1d)) for c in (players.critic, twin.critic)
+    )
     torch.testing.assert_close(norm.running_mean, expected.running_mean, rtol=1e-9, atol=1e-9)
 
 

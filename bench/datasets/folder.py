@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import DataError
+from bench.files import written_whole
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -41,19 +41,15 @@ def folder_arrays(folder: Path, channels: int, size: int, cache: Path) -> NDArra
 
 
 def _decode(files: list[Path], channels: int, size: int, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
-        shape = (len(files), channels, size, size)
-        images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-        for index, file in enumerate(files):
-            images[index] = _square(file, channels, size)
-        images.flush()
-        partial.replace(target)
+        with written_whole(target) as partial:
+            shape = (len(files), channels, size, size)
+            images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+            for index, file in enumerate(files):
+                images[index] = _square(file, channels, size)
+            images.flush()
     except OSError as error:
-        raise DataError(f"image-folder: {target} cannot be written: {error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+        raise DataError(f"image-folder: {target} cannot be written: {error.strerror or error}") from None
 
 
 def _square(file: Path, channels: int, size: int) -> NDArray[np.uint8]:

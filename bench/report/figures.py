@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.files import written_whole
 from bench.report.contact import draw_contact_sheet
 from bench.report.evidence import Evidence, measure
 
@@ -47,7 +48,6 @@ PANEL = 2.3  # inches
 
 def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
     """Writes all figures of a suite and gives their paths, PNG and PDF."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -56,7 +56,8 @@ def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
             for suffix in (".png", ".pdf"):
                 path = folder / f"{name}{suffix}"
                 metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
-                figure.savefig(path, bbox_inches="tight", metadata=metadata)
+                with written_whole(path) as partial:
+                    figure.savefig(partial, format=suffix[1:], bbox_inches="tight", metadata=metadata)
                 paths.append(path)
     return paths
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.files import written_whole
 from bench.report.evidence import Evidence, measure
 from bench.statistics import t_interval
 
@@ -22,10 +23,11 @@ def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str
     """Writes ``table.md``, ``table.tex`` (formatted) and ``table.csv`` (numbers, one row a cell)."""
     formatted = {dataset: format_cells(evidence, dataset) for dataset in evidence.datasets()}
     paths = [folder / "table.md", folder / "table.csv", folder / "table.tex"]
-    paths[0].write_text(_markdown(evidence, formatted), encoding="utf-8")
     numbers = pd.concat([summarise_cells(evidence, dataset) for dataset in formatted], ignore_index=True)
-    numbers.to_csv(paths[1], index=False, float_format="%.6g", lineterminator="\n")
-    paths[2].write_text(_latex(evidence, formatted), encoding="utf-8")
+    csv = numbers.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    for path, text in zip(paths, (_markdown(evidence, formatted), csv, _latex(evidence, formatted)), strict=True):
+        with written_whole(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     return paths, {dataset: table.to_csv(index=False, sep="\t") for dataset, table in formatted.items()}
 
 

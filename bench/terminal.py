@@ -11,7 +11,6 @@ from rich.table import Table
 
 from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
-from bench.progress import duration
 from bench.report import Report
 from bench.suite import Suite
 
@@ -72,3 +71,13 @@ def show_tables(report: Report) -> None:
     console.print("mean ± 95 % t interval over seeds; final: after the last step, best: over all evaluations")
     for path in [*report.tables, *report.figures]:
         console.print(f"wrote {path}", highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: 42 s, 3 min 20 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,258 @@
+"""Engines: the same numbers alone, beside others and resumed; a run that fails, a worker that dies, Ctrl-C, kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+import bench
+from bench import execution
+from bench.checkpoints import restore, save
+from bench.engines.in_process import in_process
+from bench.engines.local import local
+from bench.errors import ResultsError
+from bench.execution import Progress, Settings, execute
+from bench.planning import Run, plan_runs
+from bench.records import read_metadata, read_samples, record_paths
+from bench.suite import load_suite
+
+TIMINGS = ("seconds",)
+
+
+def traces(folder: Path) -> pd.DataFrame:
+    frame = bench.traces(folder).drop(columns=list(TIMINGS))
+    return frame.sort_values(["run", "measure", "step"], ignore_index=True)
+
+
+def same(one: Path, other: Path) -> None:
+    """Records equal bit for bit, timings and the machine aside."""
+    pd.testing.assert_frame_equal(traces(one), traces(other), check_exact=True)
+    for left, right in zip(record_paths(one), record_paths(other), strict=True):
+        assert left.name == right.name
+        first, second = read_metadata(left), read_metadata(right)
+        for key in first.keys() - {"timing", "environment"}:
+            assert first[key] == second[key], key
+        assert (read_samples(left) == read_samples(right)).all()
+
+
+def test_one_worker_two_workers_and_none_give_the_same_records(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
+) -> None:
+    for count in (1, 2):
+        folder = tmp_path / f"with {count}"
+        events = list(local(tiny_runs, [Settings(folder=folder, workers=count)] * count))
+        assert [event.state for event in events if event.state != "progress"] == ["recorded"] * 4
+        assert any(event.progress and event.progress.steps_per_second > 0 for event in events)
+        same(folder, tiny_results)
+
+
+def test_a_run_alone_is_the_run_among_others_and_seeds_differ(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
+) -> None:
+    list(in_process(tiny_runs[2:3], [Settings(folder=tmp_path / "alone")]))
+    everything, alone = traces(tiny_results), traces(tmp_path / "alone")
+    among = everything[everything["run"] == tiny_runs[2].id].reset_index(drop=True)
+    pd.testing.assert_frame_equal(among, alone, check_exact=True)
+    other = everything[everything["run"] == tiny_runs[3].id]["value"].reset_index(drop=True)
+    assert (other != alone["value"]).mean() > 0.5
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
+def test_a_stopped_run_goes_on_bit_by_bit(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, stop_after: int
+) -> None:
+    """Adam, the average, the streams and the penalty's points all go on; stops at chunks of 40, 50, 80, 100, 120."""
+    for run in tiny_runs:
+        settings = Settings(folder=tmp_path / "stopped")
+        asked = 0
+
+        def stopping() -> bool:
+            nonlocal asked
+            asked += 1
+            return asked >= stop_after
+
+        done = execute(run, settings, lambda progress: None, stopping)
+        assert done == settings.record(run).exists() == (stop_after == 5)
+        if not done:
+            assert settings.checkpoint(run).exists()
+            notices: list[Progress] = []
+            assert execute(run, settings, notices.append, lambda: False)
+            assert "goes on from step" in notices[0].notice
+            assert read_metadata(settings.record(run))["environment"]["resumed"] == 1
+        assert not settings.checkpoint(run).exists()
+    same(tmp_path / "stopped", tiny_results)
+
+
+def test_checkpoints_are_written_as_often_as_asked(
+    tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+    monkeypatch.setattr(execution, "save", lambda *args: saved.append(args))
+    execute(tiny_runs[0], Settings(folder=tmp_path, checkpoint_every=0), lambda progress: None, lambda: False)
+    assert len(saved) == 5
+    saved.clear()
+    execute(tiny_runs[1], Settings(folder=tmp_path), lambda progress: None, lambda: False)
+    assert saved == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_checkpoint_cut_short_begins_the_run_anew_and_says_so(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, share: float
+) -> None:
+    settings = Settings(folder=tmp_path / "cut")
+    run = tiny_runs[0]
+    assert not execute(run, settings, lambda progress: None, lambda: True)
+    path = settings.checkpoint(run)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    notices: list[Progress] = []
+    assert execute(run, settings, notices.append, lambda: False)
+    assert "cut short" in notices[0].notice
+    among = traces(tiny_results)
+    pd.testing.assert_frame_equal(
+        traces(tmp_path / "cut"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
+    )
+
+
+def test_a_full_disk_while_a_checkpoint_is_written(
+    tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    settings = Settings(folder=tmp_path)
+    with pytest.raises(ResultsError, match=r"checkpoint .* cannot be written: No space left on device"):
+        execute(tiny_runs[0], settings, lambda progress: None, lambda: True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "suite.toml"]
+
+
+def test_a_run_whose_code_fails_does_not_stop_the_others(
+    tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(run: Run, *rest: object) -> bool:
+        if run is tiny_runs[1]:
+            raise RuntimeError("shapes do not fit")
+        return execute(run, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("bench.engines.in_process.execute", broken)
+    events = list(in_process(tiny_runs, [Settings(folder=tmp_path)]))
+    assert [event.state for event in events] == ["recorded", "failed", "recorded", "recorded"]
+    assert events[1].text.startswith("RuntimeError: shapes do not fit\nTraceback")
+
+
+def test_a_worker_that_dies_is_replaced_and_its_run_told(tiny_runs: list[Run], tmp_path: Path) -> None:
+    me = psutil.Process()
+    killed: list[Run] = []
+    states = {}
+    for event in local(tiny_runs, [Settings(folder=tmp_path)]):
+        if event.state == "progress" and not killed:
+            killed.append(event.run)
+            workers = [child for child in me.children() if "spawn_main" in " ".join(child.cmdline())]
+            workers[0].send_signal(signal.SIGKILL)
+        elif event.state != "progress":
+            states[event.run.id] = (event.state, event.text)
+    assert states.pop(killed[0].id) == ("failed", "its worker died (signal SIGKILL)")
+    assert [state for state, _ in states.values()] == ["recorded"] * 3
+
+
+def test_an_error_that_concerns_all_stops_all(tiny_runs: list[Run], tmp_path: Path) -> None:
+    (tmp_path / "records").write_text("a file where a folder should be")
+    with pytest.raises(ResultsError, match="cannot be written"):
+        list(local(tiny_runs, [Settings(folder=tmp_path)] * 2))
+
+
+SLOW = """
+name = "slow"
+seeds = 2
+[matrix]
+loss = ["wgan-gp", "hinge"]
+dataset = [{ name = "ring", points = 1000 }]
+architecture = ["mlp"]
+[training]
+steps = 1000
+batch_size = 32
+ema = 0.99
+[evaluation]
+every = 250
+samples = 200
+metrics = ["modes", "frechet"]
+"""
+
+
+def start(suite: str, folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "bench", "run", suite, "--results", str(folder), "--checkpoint-every", "0.2"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def wait_for_a_checkpoint_and_a_record(folder: Path) -> None:
+    limit = time.monotonic() + 90
+    while time.monotonic() < limit:
+        if list(folder.rglob("checkpoints/*.pt")) and list(folder.rglob("records/*.parquet")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no record and checkpoint within 90 s")
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
+    write_suite: Callable[[str], str], tmp_path: Path, kind: signal.Signals
+) -> None:
+    suite = write_suite(SLOW)
+    runs = plan_runs(load_suite(suite))
+    list(in_process(runs, [Settings(folder=tmp_path / "whole" / "slow")]))
+
+    first = start(suite, tmp_path / "broken")
+    wait_for_a_checkpoint_and_a_record(tmp_path / "broken")
+    os.killpg(first.pid, kind)
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[kind], output
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "broken").rglob("records/*.parquet")}
+    assert 0 < len(before) < 4
+    if kind is signal.SIGINT:
+        assert f"stopped with {len(before)} of 4 runs recorded; the same command goes on from there" in output
+        assert "Traceback" not in output
+
+    second = start(suite, tmp_path / "broken")
+    output, _ = second.communicate(timeout=200)
+    assert second.returncode == 0, output
+    assert f"{len(before)} of them recorded already" in output
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert any(read_metadata(path)["environment"]["resumed"] for path in record_paths(tmp_path / "broken"))
+    same(tmp_path / "broken" / "slow", tmp_path / "whole" / "slow")
+    assert not list((tmp_path / "broken").rglob("*.pt"))
+    assert not list((tmp_path / "broken").rglob("*.partial"))
+
+
+@pytest.mark.gpu
+def test_a_run_on_cuda_is_stopped_and_goes_on(tiny_runs: list[Run], tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path, device="cuda:0")
+    assert not execute(tiny_runs[0], settings, lambda progress: None, lambda: True)
+    assert execute(tiny_runs[0], settings, lambda progress: None, lambda: False)
+    record = read_metadata(settings.record(tiny_runs[0]))
+    assert record["environment"]["device"] == "cuda:0"
+    assert record["timing"]["peak_memory_bytes"] > 0
+
+
+def test_restore_refuses_the_checkpoint_of_another_run(tiny_runs: list[Run], tmp_path: Path) -> None:
+    from bench.checkpoints import History
+    from bench.players import build_players
+    from bench.random_streams import Streams
+
+    cpu = torch.device("cpu")
+    players = [build_players(run.training, (2,), run.seed, cpu) for run in tiny_runs[:2]]
+    path = tmp_path / "x.pt"
+    save(path, tiny_runs[0], players[0], Streams(0), History(step=7, trace=[]))
+    history, notice = restore(path, tiny_runs[1], players[1], Streams(1), cpu)
+    assert (history.step, "another run" in notice) == (0, True)

@@ -1,0 +1,30 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.files import sweep, written_whole
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "a.txt"
+    with written_whole(target) as partial:
+        partial.write_text("one")
+        assert not target.exists()
+    assert target.read_text() == "one"
+    with pytest.raises(KeyboardInterrupt), written_whole(target) as partial:
+        partial.write_text("two")
+        raise KeyboardInterrupt
+    assert [path.read_text() for path in target.parent.iterdir()] == ["one"]
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_live_one_writes_is_not(tmp_path: Path) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    for pid in (int(dead.stdout), os.getpid()):
+        (tmp_path / f".a.parquet.{pid}.partial").write_text("half")
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f".a.parquet.{os.getpid()}.partial"]

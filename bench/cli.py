@@ -137,8 +137,8 @@ def plan(
 ) -> None:
     """Cells, runs and estimated cost of SUITE, a name or a file; nothing is trained."""
     from bench.planning import plan_runs
-    from bench.terminal import show_plan
     from bench.suite import load_suite
+    from bench.terminal import show_plan
 
     specification = load_suite(suite)
     runs = plan_runs(

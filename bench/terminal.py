@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
+from typing import Literal
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
 from bench.report import Report
+from bench.report.tables import REAL
 from bench.suite import Suite
 
 
@@ -57,20 +58,52 @@ def _cost(runs: list[Run], speeds: object) -> str:
 
 
 def show_tables(report: Report) -> None:
-    """One table a dataset, then the paths of what was written."""
+    """One table a dataset, as many columns as the terminal is wide, then the paths of what was written."""
     console = Console()
-    for dataset, text in report.text.items():
-        header, *rows = csv.reader(io.StringIO(text), delimiter="\t")
+    hidden: dict[str, None] = {}
+    for dataset, frame in report.formatted.items():
+        columns = fitting_columns(frame, console.width)
+        hidden |= dict.fromkeys(column for column in frame if column not in columns)
         table = Table(title=dataset, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-        for column in header:
-            table.add_column(column, justify="left" if column in ("loss", "architecture") else "right")
-        for row in rows:
-            table.add_row(*row, style="dim" if row[0] == "real data" else None)
+        for column in columns:
+            heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) else column
+            justify: Literal["left", "right"] = "right" if _is_measure(column) or column in TAIL else "left"
+            table.add_column(heading, justify=justify, no_wrap=True)
+        for row in frame[columns].itertuples(index=False):
+            table.add_row(*row, style="dim" if row[0] == REAL else None)
         console.print(table)
         console.print()
     console.print("mean ± 95 % t interval over seeds; final: after the last step, best: over all evaluations")
+    if hidden:
+        console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False)
     for path in [*report.tables, *report.figures]:
-        console.print(f"wrote {path}", highlight=False)
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+TAIL = ("n", "failed", "steps/s")
+SECONDARY = ("KL", "confident", "quality", "EMA")
+
+
+def _is_measure(column: str) -> bool:
+    return column.endswith((" final", " best"))
+
+
+def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
+    """The columns that a terminal has room for: the place in the matrix, n and failures first, then by importance."""
+
+    def room(column: str) -> int:
+        return 2 + max(len(line) for line in [*column.rsplit(" ", 1), *frame[column]])
+
+    columns = list(frame)
+    wanted = [column for column in columns if not _is_measure(column)]
+    left = width - sum(map(room, wanted))
+    measures = [column for column in columns if _is_measure(column)]
+    measures.sort(key=lambda column: (column.endswith(" best"), any(word in column for word in SECONDARY)))
+    for column in measures:
+        if room(column) <= left:
+            wanted.append(column)
+            left -= room(column)
+    return [column for column in columns if column in wanted]
 
 
 def duration(seconds: float) -> str:

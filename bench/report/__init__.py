@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import ResultsError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
 class Report:
-    """The paths of what was written, and the table for the terminal, one text a dataset."""
+    """The paths of what was written, and the formatted table of every dataset."""
 
     tables: list[Path]
     figures: list[Path]
-    text: dict[str, str]
+    formatted: dict[str, pd.DataFrame]
 
 
 def write_report(results: str | Path) -> Report:
@@ -29,8 +33,8 @@ def write_report(results: str | Path) -> Report:
 
     evidence = read_evidence(results)
     try:
-        tables, text = write_tables(evidence, Path(results))
+        tables, formatted = write_tables(evidence, Path(results))
         figures = draw_figures(evidence, Path(results) / "figures")
     except OSError as error:
         raise ResultsError(f"report in {results} cannot be written: {error.strerror or error}") from None
-    return Report(tables, figures, text)
+    return Report(tables, figures, formatted)

@@ -128,7 +128,8 @@ def draw_curves(evidence: Evidence, dataset: str) -> Figure:
             if column == 0:
                 panel.set_ylabel(about.label)
     figure.suptitle(f"{dataset}: every line is one seed", fontsize=9)
-    figure.legend(handles=_legend(losses, bool((here["ending"] == "diverged").any())), loc="outside right upper")
+    handles = _legend(losses, bool((here["ending"] == "diverged").any()))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 * len(architectures))
     return figure
 
 

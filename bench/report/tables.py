@@ -11,6 +11,7 @@ from bench.files import written_whole
 from bench.report.evidence import Evidence, measure
 from bench.statistics import t_interval
 
+REAL = "real data"
 NOTE = (
     "Mean ± half-width of the 95 % t interval over runs with different seeds; without ± where there is one run. "
     "n: runs; failed: runs that diverged, which have no final value and are counted, not dropped. "
@@ -19,7 +20,7 @@ NOTE = (
 )
 
 
-def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str, str]]:
+def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str, pd.DataFrame]]:
     """Writes ``table.md``, ``table.tex`` (formatted) and ``table.csv`` (numbers, one row a cell)."""
     formatted = {dataset: format_cells(evidence, dataset) for dataset in evidence.datasets()}
     paths = [folder / "table.md", folder / "table.csv", folder / "table.tex"]
@@ -28,7 +29,7 @@ def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str
     for path, text in zip(paths, (_markdown(evidence, formatted), csv, _latex(evidence, formatted)), strict=True):
         with written_whole(path) as partial:
             partial.write_text(text, encoding="utf-8")
-    return paths, {dataset: table.to_csv(index=False, sep="\t") for dataset, table in formatted.items()}
+    return paths, formatted
 
 
 def summarise_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
     numbers = summarise_cells(evidence, dataset)
     axes = evidence.varying(evidence.runs.loc[evidence.runs["dataset"] == dataset])
     table = numbers[axes].astype(str)
-    real = dict.fromkeys(axes, "") | {axes[0]: "real data"}
+    real = dict.fromkeys(axes, "") | {axes[0]: REAL}
     for name in evidence.measures(dataset):
         about = measure(name)
         for which in ("final", "best"):
@@ -102,38 +103,43 @@ def _markdown(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
 
 
 def _latex(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
-    """A booktabs table a dataset; measures over their two columns."""
+    """A booktabs table over the page's width for each dataset; a measure stands over its two columns."""
     parts = ["% needs \\usepackage{booktabs}\n"]
     for dataset, table in formatted.items():
         text = table.copy()
         text.columns = pd.MultiIndex.from_tuples([_header(column, evidence.axes) for column in table])
         style = text.style.hide(axis="index").format(_escape).format_index(_escape, axis=1)
-        parts.append(
-            style.to_latex(
-                hrules=True,
-                column_format="".join("l" if column in evidence.axes else "r" for column in table),
-                multicol_align="c",
-                caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {NOTE}"),
-                label=f"tab:{next(iter(evidence.metadata.values()))['suite']}-{dataset}",
-                position="t",
-            )
+        latex = style.to_latex(
+            hrules=True,
+            column_format="".join("l" if column in evidence.axes else "r" for column in table),
+            multicol_align="c",
+            caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {NOTE}"),
+            label=f"tab:{next(iter(evidence.metadata.values()))['suite']}-{dataset}",
+            position="t",
+            position_float="centering",
+            environment="table*",
         )
+        latex = latex.replace("\\centering", "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}", 1)
+        parts.append(latex.replace(f"\n{REAL} &", f"\n\\midrule\n{REAL} &"))
     return "\n".join(parts)
 
 
 def _header(column: str, axes: list[str]) -> tuple[str, str]:
     label, _, which = column.rpartition(" ")
-    return (label, which) if which in ("final", "best") else ("", column)
+    return (label, which) if which in ("final", "best") and column not in axes else ("", column)
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "%&_#${}"},
+    "\\": "\\textbackslash{}",
+    "±": "\\ensuremath{\\pm}",
+    "×": "\\ensuremath{\\times}",
+    "σ": "\\ensuremath{\\sigma}",
+    "–": "--",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+}
 
 
 def _escape(text: object) -> str:
-    replacements = {
-        "%": "\\%",
-        "&": "\\&",
-        "_": "\\_",
-        "#": "\\#",
-        "±": "\\ensuremath{\\pm}",
-        "×": "\\ensuremath{\\times}",
-        "–": "--",
-    }
-    return "".join(replacements.get(character, character) for character in str(text))
+    return "".join(_LATEX.get(character, character) for character in str(text))

@@ -1,0 +1,151 @@
+"""Tables by hand, LaTeX that compiles, figures that are there, and files that come out the same twice."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from bench.errors import ResultsError
+from bench.records import publish, read_metadata, read_trace, record_paths
+from bench.report import write_report
+from bench.report.contact import image_grid
+from bench.report.evidence import read_evidence
+from bench.report.tables import format_cells, summarise_cells
+from bench.statistics import t_interval
+from bench.terminal import duration, fitting_columns
+
+
+def test_t_interval_by_hand() -> None:
+    """t₂ at 97.5 % is 4.302653; s of 1, 2, 3 is 1: 4.302653 / √3 (any table of Student's t)."""
+    interval = t_interval([1.0, 2.0, 3.0])
+    assert interval.mean == 2
+    assert interval.half_width == pytest.approx(4.302653 / 3**0.5, abs=1e-6)
+    assert t_interval([1.0, float("nan"), 3.0]).n == 2
+    assert np.isnan(t_interval([4.0]).half_width)
+    assert np.isnan(t_interval([]).mean)
+
+
+def test_t_interval_covers_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    hits = [
+        abs(t_interval(values).mean) <= t_interval(values).half_width for values in generator.normal(size=(4000, 3))
+    ]
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.fixture
+def with_a_failure(tiny_results: Path) -> Path:
+    """The tiny suite, one of whose runs is said to have diverged."""
+    path = record_paths(tiny_results)[0]
+    record: dict[str, Any] = read_metadata(path)
+    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
+    trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
+    record["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
+    path.unlink()
+    publish(path, record, trace)
+    return tiny_results
+
+
+def test_cells_count_failures_and_keep_them(with_a_failure: Path) -> None:
+    evidence = read_evidence(with_a_failure)
+    (dataset,) = evidence.datasets()
+    table = summarise_cells(evidence, dataset)
+    assert table["n"].tolist() == [2, 2]
+    assert table["failed"].sum() == 1
+    failed = table[table["failed"] == 1].iloc[0]
+    assert failed["fd_final_count"] == 1
+    assert np.isnan(failed["fd_final_half_width"])
+    assert failed["fd_best_count"] == 2
+    runs = evidence.runs[evidence.runs["loss"] == failed["loss"]]
+    assert failed["fd_best"] == pytest.approx(runs["fd_best"].mean())
+    assert "modes_ema_final" in table
+
+
+def test_formatted_cells_have_intervals_and_real_data(tiny_results: Path) -> None:
+    evidence = read_evidence(tiny_results)
+    table = format_cells(evidence, evidence.datasets()[0])
+    assert table["loss"].tolist() == ["non-saturating", "wgan-gp", "real data"]  # the order of the catalogue
+    assert table["FD final"].str.contains("±").tolist() == [True, True, False]
+    assert table["modes best"].iloc[-1] == "8.0"
+    assert table["failed"].tolist() == ["0", "0", ""]
+
+
+def test_a_report_is_written_and_comes_out_the_same_twice(with_a_failure: Path) -> None:
+    report = write_report(with_a_failure)
+    names = {path.name for path in [*report.tables, *report.figures]}
+    assert {"table.md", "table.csv", "table.tex", "modes.png", "modes.pdf"} <= names
+    assert {path.suffix for path in report.figures} == {".png", ".pdf"}
+    before = {path: path.read_bytes() for path in [*report.tables, *report.figures]}
+    write_report(with_a_failure)
+    assert {path: path.read_bytes() for path in before} == before
+    for path in report.figures:
+        if path.suffix == ".png":
+            assert imread(path)[..., :3].std() > 0.05, f"{path} is blank"
+    csv = pd.read_csv(with_a_failure / "table.csv")
+    assert csv["failed"].sum() == 1
+
+
+def test_latex_compiles_and_fonts_are_embedded(with_a_failure: Path, tmp_path: Path) -> None:
+    if not (shutil.which("pdflatex") and shutil.which("pdffonts")):
+        pytest.skip("apt-get install texlive-latex-recommended poppler-utils")
+    report = write_report(with_a_failure)
+    (tmp_path / "paper.tex").write_text(
+        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs}"
+        f"\\begin{{document}}\\input{{{with_a_failure / 'table.tex'}}}\\end{{document}}"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    for path in report.figures:
+        if path.suffix == ".pdf":
+            fonts = subprocess.run(["pdffonts", str(path)], capture_output=True, text=True, check=True).stdout
+            assert "Type 3" not in fonts
+            assert "TrueType" in fonts
+
+
+def test_a_broken_record_is_named(tiny_results: Path) -> None:
+    path = record_paths(tiny_results)[0]
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ResultsError, match=path.name):
+        write_report(tiny_results)
+
+
+def test_images_in_a_grid() -> None:
+    images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1) * np.ones((1, 1, 2, 2), np.uint8)
+    assert image_grid(images).tolist() == [
+        [0, 0, 255, 1, 1],
+        [0, 0, 255, 1, 1],
+        [255, 255, 255, 255, 255],
+        [2, 2, 255, 255, 255],
+        [2, 2, 255, 255, 255],
+    ]
+    assert image_grid(np.zeros((4, 3, 8, 8), np.uint8)).shape == (17, 17, 3)
+
+
+def test_a_narrow_terminal_keeps_what_matters() -> None:
+    frame = pd.DataFrame(
+        {
+            "loss": ["hinge"],
+            "modes final": ["8.0 ± 0.1"],
+            "modes best": ["8.0"],
+            "KL final": ["0.1"],
+            "FD final": ["3"],
+            "n": ["3"],
+            "failed": ["0"],
+        }
+    )
+    assert fitting_columns(frame, 200) == list(frame)
+    assert fitting_columns(frame, 42) == ["loss", "modes final", "FD final", "n", "failed"]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

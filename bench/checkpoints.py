@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from bench.files import written_whole
 from bench.planning import Run
 from bench.players import Players
 from bench.random_streams import Streams
+
+DIGEST = hashlib.sha256().digest_size  # bytes before the content
 
 
 @dataclass
@@ -42,36 +45,40 @@ def save(path: Path, run: Run, players: Players, streams: Streams, history: Hist
         "streams": streams.state_dict(),
         "history": vars(history),
     }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
     try:
-        with written_whole(path) as partial:
-            torch.save(state, partial)
-    except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where a write comes up short
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise ResultsError(f"checkpoint {path} cannot be written: {reason}") from None
+        with written_whole(path) as partial, partial.open("wb") as file:
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
+    except OSError as error:
+        raise ResultsError(f"checkpoint {path} cannot be written: {error.strerror or error}") from None
 
 
-def restore(path: Path, run: Run, players: Players, streams: Streams, device: torch.device) -> tuple[History, str]:
-    """The history up to the checkpoint, whose state the players and streams then have, and what there is to say."""
-    if not path.exists():
+def restore(path: Path, run: Run, players: Players, streams: Streams) -> tuple[History, str]:
+    """The history up to a checkpoint, whose state the players and streams then have, and what there is to say.
+
+    A checkpoint that is cut short, damaged or of another run is removed, and the run begins anew.
+
+    Raises:
+        ResultsError: the file is there and cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return History(step=0, trace=[]), ""
-    try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        if state["run"] != run.id:
-            raise ValueError("it belongs to another run")
-        history = History(**state["history"])
-        players_state, streams_state = state["players"], {k: v.cpu() for k, v in state["streams"].items()}
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
-        reason = str(error).partition("\n")[0]
+    except OSError as error:
+        raise ResultsError(f"checkpoint {path} cannot be read: {error.strerror or error}") from None
+    digest, content = content[:DIGEST], content[DIGEST:]
+    problem = "" if hashlib.sha256(content).digest() == digest else "it is cut short or damaged"
+    if not problem:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        problem = "" if state["run"] == run.id else "it belongs to another run"
+    if problem:
         path.unlink()
-        return History(step=0, trace=[]), f"checkpoint {path} is cut short ({reason}); the run begins anew"
-    players.load_state_dict(players_state)
-    streams.load_state_dict(streams_state)
+        return History(step=0, trace=[]), f"checkpoint {path} is of no use: {problem}; the run begins anew"
+    players.load_state_dict(state["players"])
+    streams.load_state_dict(state["streams"])
+    history = History(**state["history"])
     return replace(history, resumed=history.resumed + 1), f"goes on from step {history.step:,}"

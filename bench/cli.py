@@ -200,18 +200,17 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
 
 
 def _conclude(summary: Summary) -> None:
+    from bench.terminal import show_report
+
     for notice in summary.notices:
         click.echo(notice, err=True)
-    if len(summary.failed) < len(summary.runs):
-        _report(summary.folder)
+    if summary.report is not None:
+        show_report(summary.report)
     if summary.missing:
-        click.echo(
-            f"\n{summary.missing} of {len(summary.runs)} runs have no record; the same command tries them again:",
-            err=True,
-        )
+        told = f"{summary.missing} of {len(summary.runs)} runs have no record; the same command tries them again:"
+        click.echo(told, err=True)
         for name, text in summary.failed.items():
-            first, _, rest = text.partition("\n")
-            click.echo(f"  {name}: {first}\n{rest}".rstrip(), err=True)
+            click.echo(f"  {name}: {text}".rstrip(), err=True)
         sys.exit(1)
 
 
@@ -220,15 +219,10 @@ def _conclude(summary: Summary) -> None:
 @verb
 def report(results: Path) -> None:
     """Write tables and figures of the records in RESULTS, a suite's results folder."""
-    _report(results)
-
-
-def _report(folder: Path) -> None:
     from bench.report import write_report
-    from bench.terminal import show_tables
+    from bench.terminal import show_report
 
-    written = write_report(folder)
-    show_tables(written)
+    show_report(write_report(results))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.errors import ResultsError
 from bench.planning import Run
 from bench.records import load, read_metadata
 from bench.suite import suite_folder
@@ -29,18 +30,21 @@ def units_per_step(training: Mapping[str, Any]) -> float:
 
 def measured_speeds(results: Path) -> Speeds:
     """Seconds per unit and seconds per evaluation, by dataset and architecture; empty where nothing is recorded."""
-    if not any(results.rglob("records/*.parquet")):
+    try:
+        table = speed_table(results)
+    except ResultsError:  # nothing there, or nothing readable
         return {}
-    table = speed_table(results)
     return {(row.dataset, row.architecture): (row.unit, row.evaluation) for row in table.itertuples()}
 
 
 def speed_table(results: Path) -> pd.DataFrame:
     """Columns dataset, architecture (names), unit, evaluation (seconds, medians over runs), device."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path in load(results)["record"]:
         record = read_metadata(Path(path))
         training, timing = record["training"], record["timing"]
+        if timing["steps_per_second"] is None:
+            continue
         evaluations = 1 + training["steps"] // record["evaluation"]["every"]
         rows.append(
             {

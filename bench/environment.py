@@ -88,23 +88,26 @@ def device_name(device: torch.device) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def set_precision(tf32: bool, device: torch.device) -> None:
-    """Whether float32 products on CUDA may be computed in TF32."""
+def begin(device: torch.device) -> None:
+    """Makes the device this process's own, with exact float32 products, and begins to measure its peak memory."""
     if device.type == "cuda":
-        torch.set_float32_matmul_precision("high" if tf32 else "highest")
-        torch.backends.cudnn.allow_tf32 = tf32
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Begins to measure the peak anew, where the system lets us."""
-    if device.type == "cuda":
+        torch.cuda.set_device(device)  # events and streams belong to the current device
+        torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(device)
     elif (clear := Path("/proc/self/clear_refs")).exists():
         clear.write_text("5")
+    set_tf32(False, device)
+
+
+def set_tf32(allowed: bool, device: torch.device) -> None:
+    """Whether float32 products on CUDA may be computed in TF32; evaluation never does."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if allowed else "highest")
+        torch.backends.cudnn.allow_tf32 = allowed
 
 
 def peak_memory_bytes(device: torch.device) -> int | None:
-    """Peak since ``reset_peak_memory``: allocated on CUDA; resident of this process on Linux; else unknown."""
+    """Peak since ``begin``: allocated on CUDA; resident of this process on Linux; else unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")

@@ -3,8 +3,10 @@
 GanbenchError          the command prints its text as one line and exits with status 2
 ├── SuiteError         a suite file, or a setting given on the command line
 ├── DataError          a dataset that is not here, or not what it should be
+│   └── MissingDataError   it is not here, and may be downloaded
 ├── DeviceError        a device that is not here
 └── ResultsError       the results folder, a record or a checkpoint
+    └── DamagedRecordError   a record that was cut short or changed; the run can be done again
 
 An exception outside this tree is a fault of the code of a run: it is reported, the run may be done again, and
 it is never counted as an outcome.
@@ -23,9 +25,17 @@ class DataError(GanbenchError):
     """A dataset, or the weights of an extractor, is not here or not readable."""
 
 
+class MissingDataError(DataError):
+    """A dataset is not on this machine."""
+
+
 class DeviceError(GanbenchError):
     """The device asked for is not on this machine."""
 
 
 class ResultsError(GanbenchError):
     """The results folder, a record or a checkpoint cannot be read or written."""
+
+
+class DamagedRecordError(ResultsError):
+    """A record was cut short, or its bytes were changed."""

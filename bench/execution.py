@@ -22,7 +22,7 @@ from bench.datasets import Data
 from bench.evaluation import Evaluator, evaluator, load_data, quantised
 from bench.metrics import MEASURES
 from bench.planning import Run
-from bench.players import DTYPES, Players, build_players, generate
+from bench.players import Players, build_players, generate
 from bench.random_streams import Streams, stream
 from bench.records import publish
 from bench.training import Measurement, train
@@ -85,8 +85,7 @@ def execute(run: Run, settings: Settings, report: Callable[[Progress], None], st
         GanbenchError: the record or a checkpoint cannot be written, or the extractor is not here.
     """
     device = torch.device(settings.device)
-    environment.set_precision(run.training.tf32, device)
-    environment.reset_peak_memory(device)
+    environment.begin(device)
     began = time.perf_counter()
 
     data = load_data(run.training.dataset)
@@ -94,19 +93,19 @@ def execute(run: Run, settings: Settings, report: Callable[[Progress], None], st
     shape = find("dataset", run.training.dataset.name).shape(run.training.dataset.options)
     players = build_players(run.training, shape, run.seed, device)
     streams = Streams(run.seed)
-    history, notice = restore(settings.checkpoint(run), run, players, streams, device)
+    history, notice = restore(settings.checkpoint(run), run, players, streams)
     earlier = history.wall_seconds
     report(Progress(history.step, 0.0, notice))
 
     saved = time.monotonic()
     for measurement in _measurements(run, players, streams, data, judge, history, device):
-        report(Progress(measurement.step, history.rates[-1]))
+        report(Progress(measurement.step, history.rates[-1] if history.rates else 0.0))
         history.wall_seconds = earlier + time.perf_counter() - began
-        stop = stopping()
+        stop = stopping() and not history.diverged and history.step < run.training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
             save(settings.checkpoint(run), run, players, streams, history)
             saved = time.monotonic()
-        if stop and history.step < run.training.steps and not history.diverged:
+        if stop:
             return False
     history.wall_seconds = earlier + time.perf_counter() - began
     _publish(run, settings, players, data, judge, history, device)
@@ -125,24 +124,23 @@ def _measurements(
 ) -> Iterator[Measurement]:
     """Trains and evaluates on from the end of ``history``, and adds to it."""
     training, every = run.training, run.evaluation.every
-    latents = torch.randn(
-        run.evaluation.samples,
-        training.latent,
-        generator=stream(run.seed, "evaluation"),
-        dtype=DTYPES[training.precision],
-    )
+    latents = torch.randn(run.evaluation.samples, training.latent, generator=stream(run.seed, "evaluation"))
     if not history.trace:
         _evaluate(players, latents, data, judge, history, None)
-    for measurement in train(
-        training, players, streams, reals_on(data, device), len(data.train), device, history.step, every
-    ):
-        taken = measurement.step - history.step
+    if history.diverged:  # before the checkpoint that it comes from
+        return
+    reals = reals_on(data, device)
+    environment.set_tf32(training.tf32, device)
+    for measurement in train(training, players, streams, reals, len(data.train), device, history.step, every):
+        if not measurement.diverged:  # else the seconds are those of more steps
+            history.rates += ((measurement.step - history.step) / max(measurement.seconds, 1e-9),)
         history.step = measurement.step
         history.training_seconds += measurement.seconds
-        history.rates += (taken / max(measurement.seconds, 1e-9),)
         history.diverged = measurement.diverged
         if not history.diverged and (measurement.step % every == 0 or measurement.step == training.steps):
+            environment.set_tf32(False, device)
             _evaluate(players, latents, data, judge, history, measurement)
+            environment.set_tf32(training.tf32, device)
         yield measurement
         if history.diverged:
             return
@@ -166,6 +164,8 @@ def reals_on(data: Data, device: torch.device) -> Callable[[Tensor], Tensor]:
 def _free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    if "SC_AVPHYS_PAGES" not in os.sysconf_names:
+        return 0  # not known: the file stays mapped, and the system decides what it keeps in memory
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
 
 
@@ -216,7 +216,8 @@ def _publish(
     device: torch.device,
 ) -> None:
     training = run.training
-    rate = median(history.rates[1:] or history.rates)  # the first chunk warms up
+    steady = history.rates[1:] or history.rates  # the first chunk warms up
+    rate = median(steady) if steady else None
     image = data.train.dtype == np.uint8
     shape = [min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:]]
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
@@ -224,6 +225,7 @@ def _publish(
     measured = {name.removesuffix("_ema") for name in history.trace[0]}
     metadata = {
         "run": run.id,
+        "cell": run.cell,
         "suite": run.suite,
         "version": run.version,
         "title": run.title,
@@ -254,7 +256,7 @@ def _publish(
         },
         "timing": {
             "steps_per_second": rate,
-            "images_per_second": rate * training.critic_steps * training.batch_size,
+            "images_per_second": rate and rate * training.critic_steps * training.batch_size,
             "training_seconds": history.training_seconds,
             "evaluation_seconds": history.evaluation_seconds,
             "wall_seconds": history.wall_seconds,

@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+HERE = platform.node().replace(".", "-") or "here"
+
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, once: bool = False) -> Iterator[Path]:
     """A name beside ``path`` to write to; flushed and moved there at the end, removed where an exception comes first.
+
+    Args:
+        path: Its place.
+        once: Whether a file that is there by then stays, and this one is dropped.
 
     Raises:
         OSError: the disk is full, or the folder cannot be made or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{HERE}.{os.getpid()}.partial")
     try:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
+        if once:
+            _link(partial, path)
+        else:
+            partial.replace(path)
+    finally:
         with suppress(OSError):
             partial.unlink()
-        raise
+
+
+def _link(partial: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        if not path.exists():
+            partial.replace(path)
 
 
 def sweep(folder: Path) -> None:
-    """Removes what processes that were killed had half written below ``folder``."""
-    for partial in folder.rglob(".*.partial"):
+    """Removes what processes of this machine that were killed had half written below ``folder``."""
+    for partial in folder.rglob(f".*.{HERE}.*.partial"):
         try:
             os.kill(int(partial.name.split(".")[-2]), 0)
         except (ProcessLookupError, ValueError):

@@ -13,6 +13,8 @@ from bench.specification import DEFAULTS, Choice, Table, Training, as_table, che
 from bench.suite import Suite
 
 Label = str | int | float | bool
+Names = dict[str, set[str]]
+PLACE = ("dataset", "architecture", "loss")  # every cell has one of each, whether it is an axis or not
 CHOICES = ("dataset", "architecture", "loss", "optimizer")
 
 
@@ -41,12 +43,16 @@ def cells(suite: Suite, settings: Table | None = None) -> list[Cell]:
     matrix = {**suite.matrix, **{key: (value,) for key, value in settings.items()}}
     used: set[int] = set()  # numbers of overrides, and of exclusions, that applied somewhere
     excluded_by: set[int] = set()
+    names: Names = {key: set() for key in CHOICES}
     found: list[Cell] = []
     for point in product(*matrix.values()):
         raw = _labelled(merge(DEFAULTS, suite.training), where)
         for key, value in zip(matrix, point, strict=True):
             raw = _labelled(merge(raw, nested(key, value)), where)
-        axes = {key: _axis_label(key, raw) for key in matrix}
+        for key in CHOICES:
+            names[key] |= {str(raw[key].get(part)) for part in ("name", "label")} if key in raw else set()
+        placed = [*matrix, *(key for key in PLACE if key in raw and key not in matrix)]
+        axes = {key: _axis_label(key, raw) for key in placed}
         for number, override in enumerate(suite.override):
             if _matches(override.when, raw):
                 used.add(number)
@@ -61,15 +67,24 @@ def cells(suite: Suite, settings: Table | None = None) -> list[Cell]:
         found.append(Cell(axes, complete_training(raw, f"{where}: cell ({name})")))
     _check_cells(found, where)
     if not settings:  # a setting may leave nothing for an override to apply to
-        _check_use("override", [each.when for each in suite.override], used, where)
-        _check_use("exclude", suite.exclude, excluded_by, where)
+        _check_use("override", [each.when for each in suite.override], used, names, where)
+        _check_use("exclude", suite.exclude, excluded_by, names, where)
     return found
 
 
-def _check_use(section: str, conditions: Sequence[Table], used: set[int], where: str) -> None:
+def _check_use(section: str, conditions: Sequence[Table], used: set[int], names: Names, where: str) -> None:
     for number, condition in enumerate(conditions):
+        for key in CHOICES:
+            for wanted in _words(condition.get(key)):
+                if wanted not in names[key]:
+                    near = suggestion(wanted, names[key])
+                    raise SuiteError(f"{where}: [[{section}]] {number + 1}: no cell has {key} {wanted!r}{near}")
         if number not in used:
             raise SuiteError(f"{where}: [[{section}]] {number + 1} applies to no cell: {dict(condition)}")
+
+
+def _words(wanted: object) -> list[str]:
+    return [each for each in (wanted if isinstance(wanted, list) else [wanted]) if isinstance(each, str)]
 
 
 def _check_cells(found: list[Cell], where: str) -> None:
@@ -143,9 +158,10 @@ def only(found: list[Cell], filters: Mapping[str, set[str]]) -> list[Cell]:
     Raises:
         SuiteError: no such axis, or no such value on it; the text gives the nearest one.
     """
+    everything = found
     for axis, wanted in filters.items():
-        check_key(axis, tuple(found[0].axes), "--only")
-        known = {name for cell in found for name in _names(cell, axis)}
+        check_key(axis, tuple(everything[0].axes), "--only")
+        known = {name for cell in everything for name in _names(cell, axis)}
         for value in wanted - known:
             raise SuiteError(f"--only: {axis} has no {value!r}{suggestion(value, known)}")
         found = [cell for cell in found if wanted & _names(cell, axis)]

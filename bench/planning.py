@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +13,11 @@ from typing import Any
 
 from bench.catalogue import find
 from bench.datasets import Data
-from bench.errors import DataError, SuiteError
+from bench.errors import DataError, MissingDataError, SuiteError
 from bench.extractors import extractor_hash
 from bench.matrix import Cell, Label, cells, only
 from bench.specification import Choice, Evaluation, Table, Training
-from bench.suite import Suite
+from bench.suite import Suite, as_seeds
 
 NUMERICS = 1  # raised when a change of the code, or of a default, moves the numbers that a run gives
 
@@ -55,26 +56,37 @@ class Run:
         their default are left out, so that a new key does not give every run a new name; ``NUMERICS`` is raised when
         a default changes.
         """
+        return _hash({**self._content, "seed": self.seed})
+
+    @cached_property
+    def cell(self) -> str:
+        """The same without the seed: runs with the same may be averaged, others never."""
+        return _hash(self._content)
+
+    @property
+    def _content(self) -> dict[str, Any]:
         training = self.training.model_dump(mode="json", exclude_defaults=True)
         evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True)
-        content = {
+        return {
             "numerics": NUMERICS,
             "training": _without_labels({**training, "dataset": training["dataset"]["name"]}),
             "evaluation": _without_labels(evaluation),
-            "seed": self.seed,
             "data": self.data_fingerprint,
             "extractor": self.extractor_hash,
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def file_name(self) -> str:
         """Name of the record: the place in the matrix for people, the identity for the machine."""
-        words = "-".join("".join(c if c.isalnum() or c in "._-" else "_" for c in str(v)) for v in self.axes.values())
+        words = "-".join(re.sub(r"[^A-Za-z0-9._-]", "_", str(v)) for v in self.axes.values())
         return f"{words[:80]}-s{self.seed}-{self.id}.parquet"
 
     def __str__(self) -> str:
         return f"{Cell(self.axes, self.training)} · seed {self.seed}"
+
+
+def _hash(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _without_labels(value: Any) -> Any:
@@ -87,7 +99,7 @@ def plan_runs(
     suite: Suite,
     *,
     settings: Table | None = None,
-    seeds: Iterable[int] | None = None,
+    seeds: int | Iterable[int] | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
     download: bool = False,
@@ -106,7 +118,10 @@ def plan_runs(
         SuiteError: a cell cannot be run as it is asked for.
         DataError: a dataset is not here.
     """
+    if inception_weights is not None and not inception_weights.is_file():
+        raise DataError(f"--inception-weights: there is no file {inception_weights}")
     chosen = only(cells(suite, settings), filters or {})
+    numbers = suite.seeds if seeds is None else as_seeds(seeds)
     for cell in chosen:
         _check_shapes(cell, suite)
     loaded: dict[Choice, Data] = {}
@@ -128,7 +143,7 @@ def plan_runs(
             extractor_hash=extractor_hash(find("dataset", cell.training.dataset.name).extractor, inception_weights),
         )
         for cell in chosen
-        for seed in (suite.seeds if seeds is None else seeds)
+        for seed in numbers
     ]
     _check_distinct(runs, suite)
     return runs
@@ -146,12 +161,24 @@ def _load(dataset: Choice, download: bool) -> Data:
     entry = find("dataset", dataset.name)
     try:
         data: Data = entry.load(dataset.options)
-    except DataError:
+    except MissingDataError as missing:
         if not (download and entry.download):
             raise
-        entry.download()
+        try:
+            entry.download()
+        except DataError as error:
+            raise DataError(f"{missing} ({error})") from None
         data = entry.load(dataset.options)
+    wanted, found = entry.shape(dataset.options), data.train.shape[1:]
+    if found != wanted:
+        raise DataError(
+            f"dataset {dataset.name!r}: its files hold samples of shape {_times(found)}, not {_times(wanted)}"
+        )
     return data
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
 
 
 def _check_shapes(cell: Cell, suite: Suite) -> None:
@@ -162,8 +189,10 @@ def _check_shapes(cell: Cell, suite: Suite) -> None:
         if wanted:
             raise SuiteError(
                 f"{suite.where}: cell ({cell}): architecture {architecture.name!r} makes {wanted}, "
-                f"dataset {training.dataset.name!r} has samples of shape {'×'.join(map(str, shape))}"
+                f"dataset {training.dataset.name!r} has samples of shape {_times(shape)}"
             )
+        if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":
+            raise SuiteError(f"{suite.where}: cell ({cell}): batch normalisation needs a batch_size of 2 or more")
 
 
 def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:

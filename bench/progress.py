@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -53,7 +54,7 @@ class Display:
         if event.state == "progress" and event.progress is not None:
             if name not in self._tasks:
                 self._tasks[name] = self._progress.add_task(
-                    f"  {event.run}", total=event.run.training.steps, rate="", left=""
+                    escape(f"  {event.run}"), total=event.run.training.steps, rate="", left=""
                 )
             rate = event.progress.steps_per_second
             left = event.run.training.steps - event.progress.step
@@ -76,7 +77,8 @@ class Display:
             first = event.text.partition("\n")[0]
             self._console.print(Text(f"failed: {event.run}: {first}", style="red"))
         elif not self._console.is_terminal:
-            self._console.print(f"{event.state}: {event.run} ({self._ended} of {self._waiting})", highlight=False)
+            ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
+            self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
 
     def _tell_time_left(self) -> None:
         """From the share of all generator steps that is done since the start."""

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bench.errors import ResultsError
+from bench.errors import DamagedRecordError, ResultsError
 from bench.files import written_whole
 
 SCHEMA = 1
@@ -39,13 +39,11 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
     Raises:
         ResultsError: the disk is full, or the folder cannot be written; nothing half-written stays.
     """
-    if path.exists():
-        return
     content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata)}
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
     try:
-        with written_whole(path) as partial:
+        with written_whole(path, once=True) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {error.strerror or error}") from None
@@ -107,8 +105,10 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _unreadable(path: Path, error: Exception) -> ResultsError:
+    if getattr(error, "errno", None):  # the system's, not the format's
+        return ResultsError(f"{path} cannot be read: {getattr(error, 'strerror', error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
-    return ResultsError(f"{path} is cut short or no record ({reason}); the same ganbench run makes it again")
+    return DamagedRecordError(f"{path} is cut short or no record ({reason}); the same ganbench run makes it again")
 
 
 def record_paths(results: str | Path) -> list[Path]:
@@ -126,6 +126,11 @@ def record_paths(results: str | Path) -> list[Path]:
     return paths
 
 
+def paths_by_run(folder: Path) -> dict[str, Path]:
+    """Run identity → path, of the records of a suite's results folder, unread: the identity ends the name."""
+    return {path.stem.rpartition("-")[2]: path for path in sorted(folder.glob("records/*.parquet"))}
+
+
 def axes_of(metadata: list[Metadata]) -> list[str]:
     """The axes of a set of records: those of every suite and setting that they come from, in their order."""
     first = {"dataset": None, "architecture": None, "loss": None}
@@ -141,14 +146,15 @@ def place(metadata: Metadata, axis: str) -> Any:
         value = value.get("options", value).get(part) if isinstance(value, Mapping) else None
     if isinstance(value, list):
         return " + ".join(each["label"] for each in value) or "none"
-    return value["label"] if isinstance(value, Mapping) else value
+    value = value["label"] if isinstance(value, Mapping) else value
+    return "–" if value is None else value  # an option that its choice does not have
 
 
 def load(results: str | Path) -> pd.DataFrame:
     """One row a run.
 
     Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
-    "diverged"), reason, steps (done), ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
+    "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
     real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
     peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values.
 
@@ -170,7 +176,7 @@ def load(results: str | Path) -> pd.DataFrame:
                 "run": each["run"],
                 "ending": ending["status"],
                 "reason": ending["reason"],
-                "steps": ending["step"],
+                "steps_done": ending["step"],
                 **{f"{name}_{which}": value for which in ("final", "best") for name, value in each[which].items()},
                 **{f"{name}_real": value for name, value in each["real"].items()},
                 **each["timing"],

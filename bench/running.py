@@ -12,11 +12,13 @@ from bench.engines import Engine, Event
 from bench.engines.in_process import in_process
 from bench.engines.local import local
 from bench.environment import devices
-from bench.errors import ResultsError
+from bench.errors import DamagedRecordError, DeviceError, ResultsError
 from bench.execution import Settings
 from bench.files import sweep
+from bench.interruption import listening
 from bench.planning import Run, plan_runs
-from bench.records import read_metadata
+from bench.records import paths_by_run, read_metadata, read_trace
+from bench.report import Report, write_report
 from bench.specification import Table
 from bench.suite import load_suite
 
@@ -32,6 +34,7 @@ class Summary:
         recorded: Those whose record was published now.
         failed: Those whose code failed, with the reason.
         notices: What else is to be told: records and checkpoints that were cut short.
+        report: The tables and figures that were written, or None where nothing is recorded.
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class Summary:
     recorded: list[Run] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    report: Report | None = None
 
     @property
     def missing(self) -> int:
@@ -51,7 +55,7 @@ def run_suite(
     suite: str,
     *,
     results: str | Path = "results",
-    seeds: Iterable[int] | None = None,
+    seeds: int | Iterable[int] | None = None,
     device: str = "auto",
     workers: int | None = None,
     threads: int = 1,
@@ -62,12 +66,14 @@ def run_suite(
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
-    """Trains what of a suite has no record yet.
+    """Trains what of a suite has no record yet, then writes its tables and figures.
+
+    In a script, call it below ``if __name__ == "__main__":``, for the workers import the script.
 
     Args:
         suite: Name, or path of a file.
         results: The suite's folder is made in it.
-        seeds: Instead of the suite's.
+        seeds: A number of seeds, or the seeds, instead of the suite's.
         device: "auto", "cpu", "cuda" (all of them), "cuda:N", "mps".
         workers: Processes; None: one a core on the CPU, one a device else; 0: none, all in this process.
         threads: Of each worker, on the CPU. The bits of a result can depend on it.
@@ -92,6 +98,8 @@ def run_suite(
         inception_weights=inception_weights,
         download=True,
     )
+    if places == ["mps"] and any(run.training.precision == "float64" for run in runs):
+        raise DeviceError('--device mps has no precision "float64"; use cpu')
     folder = Path(results) / specification.name
     _check_writable(folder)
     base = Settings(
@@ -101,41 +109,53 @@ def run_suite(
         inception_weights=inception_weights.resolve() if inception_weights else None,
     )
     summary = Summary(folder, runs)
+    there = paths_by_run(folder)
     waiting: list[Run] = []
     for run in runs:
-        (summary.already if _recorded(base.record(run), summary) else waiting).append(run)
+        (summary.already if _recorded(there.get(run.id), summary) else waiting).append(run)
     begin(summary)
-    crew = _crew(base, places, workers, len(waiting))
     engine: Engine = in_process if workers == 0 else local
-    for event in engine(waiting, crew) if waiting else ():
-        if event.state == "recorded":
-            summary.recorded.append(event.run)
-        elif event.state == "failed":
-            summary.failed[str(event.run)] = event.text
-        elif event.progress is not None and "cut short" in event.progress.notice:
-            summary.notices.append(f"{event.run}: {event.progress.notice}")
-        watch(event)
+    crew = _crew(base, places, workers, len(waiting))
+    with listening() as interruption:
+        for event in engine(waiting, crew, interruption) if waiting else ():
+            _note(event, summary)
+            watch(event)
+    if summary.recorded or summary.already:
+        summary.report = write_report(folder, {run.cell for run in runs})
+    if interruption() and summary.missing:
+        raise KeyboardInterrupt
     return summary
+
+
+def _note(event: Event, summary: Summary) -> None:
+    if event.state == "recorded":
+        summary.recorded.append(event.run)
+    elif event.state == "failed":
+        summary.failed[str(event.run)] = event.text
+    elif event.progress is not None and "begins anew" in event.progress.notice:
+        summary.notices.append(f"{event.run}: {event.progress.notice}")
 
 
 def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> list[Settings]:
     """The settings of every worker: spread over the devices, no more than there are runs."""
-    usual = max(1, len(os.sched_getaffinity(0)) // base.threads) if places == ["cpu"] else len(places)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usual = max(1, cores // base.threads) if places == ["cpu"] else len(places)
     count = max(1, min(runs, usual if workers is None else max(1, workers)))
     return [
         Settings(**{**vars(base), "device": places[index % len(places)], "workers": count}) for index in range(count)
     ]
 
 
-def _recorded(path: Path, summary: Summary) -> bool:
-    """Whether a run has a readable record; one that was cut short is taken away, and that is told."""
-    if not path.exists():
+def _recorded(path: Path | None, summary: Summary) -> bool:
+    """Whether a run has a record; one that was cut short or damaged is taken away, and that is told."""
+    if path is None:
         return False
     try:
         read_metadata(path)
-    except ResultsError:
+        read_trace(path)
+    except DamagedRecordError:
         path.unlink()
-        summary.notices.append(f"{path} was cut short; the run is done again")
+        summary.notices.append(f"{path} was cut short or damaged; the run is done again")
         return False
     return True
 

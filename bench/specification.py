@@ -11,6 +11,7 @@ from pydantic import (
     PositiveInt,
     SerializeAsAny,
     ValidationError,
+    field_validator,
 )
 
 from bench.catalogue import find, suggestion
@@ -89,6 +90,14 @@ class Evaluation(Options):
     every: PositiveInt = 500
     samples: Annotated[int, Field(ge=2)] = 2500
 
+    @field_validator("metrics")
+    @classmethod
+    def _each_once(cls, metrics: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        names = [metric.name for metric in metrics]
+        if len(set(names)) < len(names):
+            raise ValueError("a metric stands there twice")
+        return metrics
+
 
 DEFAULTS: Table = {"optimizer": {"name": "adam"}}  # choices that a suite may leave open
 
@@ -124,18 +133,26 @@ def complete_training(table: Table, where: str) -> Training:
         full["critic"] = _critic(full["architecture"], full.get("critic", {}), as_table(table["architecture"]))
         own = {"optimizer": full.get("critic_optimizer", {})}
         full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), own)["optimizer"])
-        penalty = full.get("penalty", find("loss", full["loss"].name).penalties)
-        full["penalty"] = () if penalty == "none" else penalty if isinstance(penalty, list | tuple) else (penalty,)
+        full["penalty"] = _penalties(full.get("penalty"), find("loss", full["loss"].name).penalties)
     except SuiteError as error:
         raise SuiteError(f"{where}: {error}") from None
     return validated(Training, full, where)
+
+
+def _penalties(given: object, own: tuple[str, ...]) -> object:
+    """What the suite says, or what the loss brings along; a table without a name changes that one's options."""
+    if given is None:
+        return own
+    if isinstance(given, Mapping) and changes_options(given) and len(own) == 1:
+        given = {"name": own[0], **given}
+    return () if given == "none" else given if isinstance(given, list | tuple) else (given,)
 
 
 def _critic(architecture: Choice, given: object, generator_table: Table) -> Choice:
     table = as_table(given)
     name = table.pop("name", architecture.name)
     table.pop("label", None)
-    defaults = dict(find("architecture", name).critic_defaults)
+    defaults = dict(find("architecture", name).critic_defaults) if isinstance(name, str) else {}
     if name == architecture.name:
         own = {key: value for key, value in generator_table.items() if key not in ("name", "label")}
         defaults |= own
@@ -163,8 +180,8 @@ def _explanation(model: type[Options], error: ValidationError) -> str:
         return f"unknown key {key!r}{suggestion(key, model.model_fields) or '; it takes none'}"
     if first["type"] == "missing":
         return f"{key} is missing"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+    message = first["msg"].removeprefix("Value error, ").partition(" after validation")[0]
+    message = (message[0].lower() + message[1:]).replace("tuple", "list").replace("dictionary", "table")
     return f"{key}: {message}" + ("" if isinstance(first["input"], Mapping) else f", not {first['input']!r}")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,14 +34,15 @@ def as_seeds(given: object) -> tuple[int, ...]:
     """
     if isinstance(given, int) and not isinstance(given, bool):
         given = range(given)
-    if not isinstance(given, list | tuple | range) or not all(type(seed) is int and seed >= 0 for seed in given):
+    seeds = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    if seeds is None or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError("expected a number of seeds, or a list of seeds, whole numbers from 0")
-    if not given:
+    if not seeds:
         raise ValueError("at least one seed is needed")
-    twice = sorted({seed for seed in given if list(given).count(seed) > 1})
+    twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
     if twice:
         raise ValueError(f"seed {', '.join(map(str, twice))} stands there twice")
-    return tuple(given)
+    return seeds
 
 
 class Override(Options):
@@ -88,16 +90,19 @@ def load_suite(name_or_path: str) -> Suite:
     """
     known = suite_files()
     path = known.get(name_or_path, Path(name_or_path))
-    if not path.is_file():
-        raise SuiteError(f"there is no suite and no file {name_or_path!r}{suggestion(name_or_path, known)}")
     try:
         return parse_suite(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        near = suggestion(name_or_path, known)
+        raise SuiteError(f"there is no suite and no file {name_or_path!r}{near}") from None
+    except OSError as error:
+        raise SuiteError(f"{name_or_path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SuiteError(f"{path}: not a TOML file: {error}") from None
 
 
 def parse_suite(content: Table, where: str) -> Suite:
-    """A suite from the content of its file; all of its cells are tried, so that what it says holds together.
+    """A suite from the content of its file; what its cells come down to is found out by ``bench.matrix.cells``.
 
     Raises:
         SuiteError: names file, key, what was expected and the nearest valid name.

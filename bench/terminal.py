@@ -7,10 +7,12 @@ from typing import Literal
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
+from bench.records import paths_by_run
 from bench.report import Report
 from bench.report.tables import REAL
 from bench.suite import Suite
@@ -20,8 +22,9 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     """Cells, runs, what of them is recorded, and what the rest will cost."""
     console = Console()
     speeds = {**shipped_speeds(), **measured_speeds(folder)}
-    missing = [run for run in runs if not (folder / "records" / run.file_name).exists()]
-    table = Table(title=f"{suite.name} version {suite.version}: {suite.title}", title_justify="left", box=None)
+    recorded = paths_by_run(folder)
+    missing = [run for run in runs if run.id not in recorded]
+    table = Table(title=escape(f"{suite.name} version {suite.version}: {suite.title}"), title_justify="left", box=None)
     axes = list(runs[0].axes)
     for axis in axes:
         table.add_column(axis)
@@ -31,10 +34,10 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     for run in runs:
         cells.setdefault(tuple(run.axes.values()), []).append(run)
     for place, cell in cells.items():
-        left = [run for run in cell if run in missing]
+        left = [run for run in cell if run.id not in recorded]
         training = cell[0].training
         table.add_row(
-            *map(str, place),
+            *(escape(str(label)) for label in place),
             str(len(cell)),
             str(len(cell) - len(left)),
             f"{training.steps:,}",
@@ -47,8 +50,9 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     console.print(
         f"\n{len(cells)} cells, {len(runs)} runs, {len(runs) - len(missing)} recorded in {folder}. "
         f"To train: {len(missing)} runs, {steps:,} generator steps, {images:,} images for the critic, "
-        f"{_cost(missing, speeds)} on one worker (from runs measured on a CPU thread).",
+        f"{_cost(missing, speeds)} on one worker.",
         highlight=False,
+        markup=False,
     )
 
 
@@ -57,27 +61,27 @@ def _cost(runs: list[Run], speeds: object) -> str:
     return "time unknown" if seconds is None else duration(seconds)
 
 
-def show_tables(report: Report) -> None:
+def show_report(report: Report) -> None:
     """One table a dataset, as many columns as the terminal is wide, then the paths of what was written."""
     console = Console()
     hidden: dict[str, None] = {}
     for dataset, frame in report.formatted.items():
         columns = fitting_columns(frame, console.width)
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
-        table = Table(title=dataset, title_justify="left", title_style="bold", box=None, padding=(0, 1))
+        table = Table(title=escape(dataset), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
             heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) else column
             justify: Literal["left", "right"] = "right" if _is_measure(column) or column in TAIL else "left"
             table.add_column(heading, justify=justify, no_wrap=True)
         for row in frame[columns].itertuples(index=False):
-            table.add_row(*row, style="dim" if row[0] == REAL else None)
+            table.add_row(*map(escape, row), style="dim" if row[0] == REAL else None)
         console.print(table)
         console.print()
     console.print("mean ± 95 % t interval over seeds; final: after the last step, best: over all evaluations")
     if hidden:
-        console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False)
+        console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False, markup=False)
     for path in [*report.tables, *report.figures]:
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 TAIL = ("n", "failed", "steps/s")

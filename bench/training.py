@@ -79,7 +79,8 @@ def train(  # noqa: C901  one loop, to be read from top to bottom
         return reals(torch.randint(count, (n,), generator=streams["data"])).to(dtype)
 
     def draw_latents() -> Tensor:
-        return torch.randn(n, training.latent, generator=streams["latents"], dtype=dtype).to(device, non_blocking=True)
+        # drawn as float32 whatever the precision, so that runs of one seed stay paired
+        return torch.randn(n, training.latent, generator=streams["latents"]).to(device, dtype, non_blocking=True)
 
     def generator_gradients() -> tuple[Tensor, tuple[Tensor, ...]]:
         with autocast():
@@ -110,7 +111,7 @@ def train(  # noqa: C901  one loop, to be read from top to bottom
 
                 # Penalties, each with points of its own
                 for term, weight in penalties:
-                    uniform = torch.rand(n, generator=streams["penalty"], dtype=dtype).to(device, non_blocking=True)
+                    uniform = torch.rand(n, generator=streams["penalty"]).to(device, dtype, non_blocking=True)
                     with autocast():
                         critic_loss = critic_loss + weight * term(critic, real, fake, uniform).to(dtype).mean()
                 gradients = torch.autograd.grad(critic_loss, critic_parameters)

@@ -84,7 +84,7 @@ def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_resul
     whole = bench.load(tiny_results).drop(columns="record")
     path.write_bytes(path.read_bytes()[:-100])
     summary = bench.run(tiny, results=tiny_results.parent, workers=0)
-    assert [f"{path} was cut short; the run is done again"] == summary.notices
+    assert [f"{path} was cut short or damaged; the run is done again"] == summary.notices
     assert len(summary.recorded) == 1
     again = bench.load(tiny_results).drop(columns="record")
     stable = [name for name in whole if "second" not in name and "memory" not in name]
@@ -120,7 +120,7 @@ def test_selection_by_seeds_settings_and_only(tiny: str, tmp_path: Path) -> None
         tiny, results=tmp_path, workers=0, seeds=[5], settings={"steps": 30}, filters={"loss": {"wgan-gp"}}
     )
     frame = bench.load(summary.folder)
-    assert frame[["loss", "seed", "steps"]].to_numpy().tolist() == [["wgan-gp", 5, 30]]
+    assert frame[["loss", "seed", "steps_done"]].to_numpy().tolist() == [["wgan-gp", 5, 30]]
 
 
 MISTAKES = {

@@ -191,7 +191,7 @@ def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no images"):
         load(tmp_path / "empty")
     write_folder(tmp_path / "few", count=3)
-    with pytest.raises(DataError, match="at least 10"):
+    with pytest.raises(DataError, match="at least 20"):
         load(tmp_path / "few")
     write_folder(tmp_path / "broken")
     (tmp_path / "broken" / "x.png").write_bytes(b"\x89PNG")

@@ -22,8 +22,10 @@ from bench.engines.in_process import in_process
 from bench.engines.local import local
 from bench.errors import ResultsError
 from bench.execution import Progress, Settings, execute
+from bench.interruption import listening
 from bench.planning import Run, plan_runs
 from bench.records import read_metadata, read_samples, record_paths
+from bench.report import write_report
 from bench.suite import load_suite
 
 TIMINGS = ("seconds",)
@@ -105,18 +107,20 @@ def test_checkpoints_are_written_as_often_as_asked(
     assert saved == []
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_a_checkpoint_cut_short_begins_the_run_anew_and_says_so(
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99, 1.0])
+def test_a_checkpoint_cut_short_or_changed_begins_the_run_anew_and_says_so(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, share: float
 ) -> None:
     settings = Settings(folder=tmp_path / "cut")
     run = tiny_runs[0]
     assert not execute(run, settings, lambda progress: None, lambda: True)
     path = settings.checkpoint(run)
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1  # one bit
+    path.write_bytes(raw[: int(share * len(raw))])
     notices: list[Progress] = []
     assert execute(run, settings, notices.append, lambda: False)
-    assert "cut short" in notices[0].notice
+    assert "cut short or damaged; the run begins anew" in notices[0].notice
     among = traces(tiny_results)
     pd.testing.assert_frame_equal(
         traces(tmp_path / "cut"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
@@ -129,7 +133,7 @@ def test_a_full_disk_while_a_checkpoint_is_written(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr("bench.files.os.fsync", full)
     settings = Settings(folder=tmp_path)
     with pytest.raises(ResultsError, match=r"checkpoint .* cannot be written: No space left on device"):
         execute(tiny_runs[0], settings, lambda progress: None, lambda: True)
@@ -205,7 +209,7 @@ def wait_for_a_checkpoint_and_a_record(folder: Path) -> None:
     raise AssertionError("no record and checkpoint within 90 s")
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     write_suite: Callable[[str], str], tmp_path: Path, kind: signal.Signals
 ) -> None:
@@ -217,10 +221,10 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     wait_for_a_checkpoint_and_a_record(tmp_path / "broken")
     os.killpg(first.pid, kind)
     output, _ = first.communicate(timeout=60)
-    assert first.returncode == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[kind], output
+    assert first.returncode == (-signal.SIGKILL if kind is signal.SIGKILL else 130), output
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "broken").rglob("records/*.parquet")}
     assert 0 < len(before) < 4
-    if kind is signal.SIGINT:
+    if kind is not signal.SIGKILL:
         assert f"stopped with {len(before)} of 4 runs recorded; the same command goes on from there" in output
         assert "Traceback" not in output
 
@@ -233,6 +237,47 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     same(tmp_path / "broken" / "slow", tmp_path / "whole" / "slow")
     assert not list((tmp_path / "broken").rglob("*.pt"))
     assert not list((tmp_path / "broken").rglob("*.partial"))
+
+
+def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
+    tmp_path: Path, write_suite: Callable[[str], str]
+) -> None:
+    text = SLOW.replace('["wgan-gp", "hinge"]', '["wasserstein"]').replace(
+        "ema = 0.99", 'optimizer = { name = "sgd", lr = 1e30 }'
+    )
+    run = plan_runs(load_suite(write_suite(text)))[0]
+    assert execute(run, Settings(folder=tmp_path / "whole"), lambda progress: None, lambda: False)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "publish", die)
+        with pytest.raises(KeyboardInterrupt):
+            execute(run, Settings(folder=tmp_path / "killed", checkpoint_every=0), lambda progress: None, lambda: False)
+    assert execute(run, Settings(folder=tmp_path / "killed"), lambda progress: None, lambda: False)
+    same(tmp_path / "killed", tmp_path / "whole")
+    record = read_metadata(record_paths(tmp_path / "killed")[0])
+    assert record["ending"]["status"] == "diverged"
+    assert record["timing"]["steps_per_second"] is None
+    report = write_report(tmp_path / "killed")  # nothing but a failure is a result too
+    assert report.formatted["ring (points=1000)"]["failed"].tolist()[0] == "1"
+
+
+def test_an_interruption_in_this_process_leaves_a_checkpoint(tiny_runs: list[Run], tmp_path: Path) -> None:
+    asked = iter([False, False, True, True, True])
+    events = list(in_process(tiny_runs, [Settings(folder=tmp_path)], lambda: next(asked)))
+    assert [event.state for event in events] == ["stopped"]
+    assert len(list(tmp_path.rglob("*.pt"))) == 1
+
+
+def test_the_second_signal_ends_at_once() -> None:
+    with listening() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        assert interruption()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.gpu
@@ -254,5 +299,5 @@ def test_restore_refuses_the_checkpoint_of_another_run(tiny_runs: list[Run], tmp
     players = [build_players(run.training, (2,), run.seed, cpu) for run in tiny_runs[:2]]
     path = tmp_path / "x.pt"
     save(path, tiny_runs[0], players[0], Streams(0), History(step=7, trace=[]))
-    history, notice = restore(path, tiny_runs[1], players[1], Streams(1), cpu)
+    history, notice = restore(path, tiny_runs[1], players[1], Streams(1))
     assert (history.step, "another run" in notice) == (0, True)

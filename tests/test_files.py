@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.files import sweep, written_whole
+from bench.files import HERE, sweep, written_whole
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -25,6 +25,21 @@ def test_what_a_killed_process_left_is_swept_and_what_a_live_one_writes_is_not(t
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
     for pid in (int(dead.stdout), os.getpid()):
-        (tmp_path / f".a.parquet.{pid}.partial").write_text("half")
+        (tmp_path / f".a.parquet.{HERE}.{pid}.partial").write_text("half")
     sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [f".a.parquet.{os.getpid()}.partial"]
+    assert [path.name for path in tmp_path.iterdir()] == [f".a.parquet.{HERE}.{os.getpid()}.partial"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_once_means_that_the_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    if not links:
+
+        def refuse(*_: object) -> None:
+            raise OSError(95, "Operation not supported")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    target = tmp_path / "a.txt"
+    for text in ("first", "second"):
+        with written_whole(target, once=True) as partial:
+            partial.write_text(text)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]

@@ -97,7 +97,7 @@ def test_a_dataset_that_no_architecture_here_can_make(write_suite: Callable[[str
 def test_a_metric_that_the_data_does_not_allow(write_suite: Callable[[str], str], tmp_path: Path) -> None:
     from PIL import Image
 
-    for index in range(10):
+    for index in range(20):
         Image.new("RGB", (8, 8)).save(tmp_path / f"{index}.png")
     folder = f'[{{ name = "image-folder", path = "{tmp_path}", size = 8 }}]'
     text = SUITE.replace('[{ name = "ring", points = 100 }]', folder)

@@ -117,6 +117,16 @@ def test_settings_stand_above_the_suite_and_become_axes() -> None:
     assert cell.axes["loss"] == "minimax"
 
 
+def test_a_penalty_of_the_loss_itself_can_be_weighted() -> None:
+    _, wgan = cells(suite('[[override]]\nwhen = { loss = "wgan-gp" }\nset = { penalty = { weight = 0.5 } }\n'))
+    assert [(p.name, p.options.weight) for p in wgan.training.penalty] == [("wgan-gp", 0.5)]  # type: ignore[attr-defined]
+
+
+def test_dataset_architecture_and_loss_have_a_place_even_when_they_are_no_axis() -> None:
+    text = BASE.replace('dataset = ["ring"]', "").replace("steps = 10", 'steps = 10\ndataset = "ring"')
+    assert [cell.axes["dataset"] for cell in cells(suite(base=text))] == ["ring", "ring"]
+
+
 def test_only_keeps_cells_by_name_or_label() -> None:
     found = cells(suite())
     assert [cell.axes["loss"] for cell in only(found, {"loss": {"hinge"}})] == ["hinge"]
@@ -147,30 +157,34 @@ WRONG = {
     "table without a name": (BASE.replace('["mlp"]', "[{ width = 3 }]"), "expected the name of one architecture"),
     "option of a loss": (BASE.replace('"hinge"', '{ name = "hinge", margin = 2 }'), "unknown key 'margin'; it takes none"),
     "unknown metric": (BASE.replace('["modes"]', '["mode"]'), "unknown metric 'mode'; did you mean 'modes'"),
-    "metrics of no list": (BASE.replace('["modes"]', '"modes"'), "metrics: input should be a valid tuple"),
-    "no metric": (BASE.replace('["modes"]', "[]"), "metrics: tuple should have at least 1 item"),
+    "metrics of no list": (BASE.replace('["modes"]', '"modes"'), "metrics: input should be a valid list"),
+    "metric twice": (BASE.replace('["modes"]', '["modes", { name = "modes", minimum = 2 }]'), "metrics: a metric stands there twice"),
+    "a name in a list": (BASE + '[[override]]\nwhen = { loss = ["hinge", "hing"] }\nset = { steps = 3 }\n', "no cell has loss 'hing'; did you mean 'hinge'"),
+    "critic of a list": (BASE.replace("steps = 10", "critic = [1]"), "expected the name of one architecture"),
+    "no metric": (BASE.replace('["modes"]', "[]"), "metrics: list should have at least 1 item"),
     "unknown optimizer": (BASE + '[[override]]\nwhen = { loss = "hinge" }\nset = { optimizer = "adm" }\n', "did you mean 'adam'"),
     "learning rate of words": (BASE.replace("steps = 10", 'optimizer = { name = "adam", lr = "big" }'), "lr: input should be a valid number"),
     "infinite learning rate": (BASE.replace("steps = 10", 'optimizer = { name = "adam", lr = inf }'), "lr: input should be a finite number"),
     "optimizer of no name": (BASE.replace("steps = 10", "optimizer = 3"), "expected the name of one optimizer"),
     "penalty of no name": (BASE.replace("steps = 10", "penalty = 3"), "expected the name of one penalty"),
     "penalty unknown": (BASE.replace("steps = 10", 'penalty = ["r7"]'), "unknown penalty 'r7'"),
-    "critic of no table": (BASE.replace("steps = 10", "critic = 3"), "unknown architecture 3; there are dcgan"),
+    "critic of no table": (BASE.replace("steps = 10", "critic = 3"), "expected the name of one architecture"),
     "critic's option unknown": (BASE.replace("steps = 10", "critic = { wdth = 3 }"), "unknown key 'wdth'; did you mean 'width'"),
     "updates unknown": (BASE.replace("steps = 10", 'updates = "alternate"'), "updates: input should be 'alternating' or 'simultaneous'"),
-    "override of nothing": (BASE + '[[override]]\nwhen = { loss = "minimax" }\nset = { steps = 3 }\n', r"\[\[override\]\] 1 applies to no cell"),
+    "override of nothing": (BASE + '[[override]]\nwhen = { loss = "minimax" }\nset = { steps = 3 }\n', r"\[\[override\]\] 1: no cell has loss 'minimax'"),
+    "override of no number": (BASE + '[[override]]\nwhen = { steps = 11 }\nset = { latent = 3 }\n', r"\[\[override\]\] 1 applies to no cell"),
     "override without set": (BASE + '[[override]]\nwhen = { loss = "hinge" }\n', "override.0.set is missing"),
     "override of an axis": (BASE + '[[override]]\nwhen = { loss = "hinge" }\nset = { dataset = "grid" }\n', "'dataset', which is an axis"),
     "override's key": (BASE + '[[override]]\nwhen = { los = "hinge" }\nset = { steps = 3 }\n', "did you mean 'loss'"),
     "exclude's key": (BASE + '[[exclude]]\nlos = "hinge"\n', r"\[\[exclude\]\] 1: unknown key 'los'"),
-    "exclude of nothing": (BASE + '[[exclude]]\nloss = "minimax"\n', r"\[\[exclude\]\] 1 applies to no cell"),
+    "exclude of nothing": (BASE + '[[exclude]]\nloss = "minimax"\n', r"\[\[exclude\]\] 1: no cell has loss 'minimax'"),
     "all excluded": (BASE + '[[exclude]]\ndataset = "ring"\n', "every cell is excluded"),
     "two cells of one name": (BASE.replace('["mlp"]', '["mlp", "mlp"]'), "two cells are called"),
     "no architecture": (BASE.replace('architecture = ["mlp"]', ""), "no architecture is given"),
     "no name": (BASE.replace('name = "x"', ""), "name is missing"),
     "a name that is no folder": (BASE.replace('name = "x"', 'name = "a/b"'), "name: string should match"),
     "no seeds at all": (BASE.replace("seeds = 2", ""), "seeds is missing"),
-    "training of no table": (BASE.replace("[training]\nsteps = 10", "").replace('name = "x"', 'name = "x"\ntraining = 3'), "training: input should be a valid dictionary"),
+    "training of no table": (BASE.replace("[training]\nsteps = 10", "").replace('name = "x"', 'name = "x"\ntraining = 3'), "training: input should be a valid table"),
 }  # fmt: skip
 
 

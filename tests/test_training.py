@@ -47,7 +47,7 @@ def naive(training: Training, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     n, lr = training.batch_size, training.optimizer.options.lr  # type: ignore[attr-defined]
 
     def latents() -> Tensor:
-        return torch.randn(n, training.latent, generator=streams["latents"], dtype=torch.float64)
+        return torch.randn(n, training.latent, generator=streams["latents"]).double()
 
     def descend(network: nn.Module, gradients: list[Tensor]) -> None:
         with torch.no_grad():
@@ -69,7 +69,7 @@ def naive(training: Training, seed: int = 0) -> tuple[nn.Module, nn.Module]:
             fake = generator(latents()).detach()
             loss = F.softplus(-critic(real)).mean() + F.softplus(critic(fake)).mean()
             if training.penalty:
-                mix = torch.rand(n, generator=streams["penalty"], dtype=torch.float64)[:, None]
+                mix = torch.rand(n, generator=streams["penalty"]).double()[:, None]
                 points = (mix * real + (1 - mix) * fake).requires_grad_()
                 slope = torch.autograd.grad(critic(points).sum(), points, create_graph=True)[0]
                 loss = loss + 10 * ((slope.norm(dim=1) - 1) ** 2).mean()
@@ -110,7 +110,7 @@ def test_batch_normalisation_sees_real_and_generated_apart() -> None:
     real = REALS[torch.randint(len(REALS), (5,), generator=streams["data"])] + 100
     for batch in (
         real,
-        *(twin.generator(torch.randn(5, 3, generator=streams["latents"], dtype=torch.float64)) for _ in "12"),
+        *(twin.generator(torch.randn(5, 3, generator=streams["latents"]).double()) for _ in "12"),
     ):
         twin.critic(batch)
     norm, expected = (

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import DataError
+
 
 @dataclass(frozen=True)
 class Modes:
@@ -35,7 +37,13 @@ class Data:
 
 
 def make_data(train: NDArray[np.generic], test: NDArray[np.generic], modes: Modes | None = None) -> Data:
-    """Data with its fingerprint."""
+    """Data with its fingerprint.
+
+    Raises:
+        DataError: a split of fewer than two samples has no covariance.
+    """
+    if min(len(train), len(test)) < 2:
+        raise DataError(f"a dataset needs 2 samples or more to train and to test; it has {len(train)} and {len(test)}")
     return Data(train=train, test=test, fingerprint=fingerprint(train, test), modes=modes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import zlib
 from contextlib import redirect_stdout
 from pathlib import Path
 from sys import stderr
@@ -16,7 +17,7 @@ from pydantic import Field
 
 from bench.datasets.data import Data, make_data
 from bench.datasets.folder import folder_arrays
-from bench.errors import DataError
+from bench.errors import DataError, MissingDataError
 from bench.options import Options
 
 Images = NDArray[np.uint8]
@@ -30,7 +31,7 @@ def data_folder() -> Path:
 
 
 class ImageFolder(Options):
-    """All images below ``path``: the largest centred square of each, resized to ``size``; every tenth for testing."""
+    """All images below ``path``: the largest centred square of each, resized to ``size``; a tenth is for testing."""
 
     path: str
     size: int = Field(default=64, ge=8, le=1024)
@@ -45,11 +46,10 @@ def image_folder_shape(options: ImageFolder) -> tuple[int, ...]:
 def image_folder(options: ImageFolder) -> Data:
     """The images of a folder, decoded once into a file that is memory-mapped from then on."""
     images = folder_arrays(Path(options.path), options.channels, options.size, data_folder() / "folders")
-    is_test = np.arange(len(images)) % 10 == 9
-    if is_test.any():  # two contiguous parts of one file, so that both stay memory maps
-        split = len(images) - int(is_test.sum())
+    split = len(images) - len(images) // 10
+    if len(images) - split > 1:
         return make_data(images[:split], images[split:])
-    raise DataError(f"image-folder: {options.path} holds {len(images)} images; at least 10 are needed")
+    raise DataError(f"image-folder: {options.path} holds {len(images)} images; at least 20 are needed")
 
 
 def digits(options: Options) -> Data:
@@ -105,7 +105,7 @@ def read_idx(path: Path, name: str) -> Images:
     zipped = path.with_name(path.name + ".gz")
     if not path.is_file() and not zipped.is_file():
         hint = "apt-get install dataset-fashion-mnist, " if name == "fashion-mnist" else ""
-        raise DataError(
+        raise MissingDataError(
             f"dataset {name!r} is not here: {path.parent} has no {path.name}; "
             f"{hint}put its idx files there {_CONNECTED}"
         )
@@ -115,7 +115,7 @@ def read_idx(path: Path, name: str) -> Images:
             raise ValueError("it does not begin as an idx file of unsigned bytes does")
         shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
-    except (ValueError, OSError, EOFError, IndexError) as error:
+    except (ValueError, OSError, EOFError, IndexError, zlib.error) as error:
         raise DataError(f"dataset {name!r}: {path} cannot be read: {error}") from None
 
 
@@ -139,7 +139,7 @@ def cifar10(options: Options) -> Data:
 
 def _cifar_batch(path: Path) -> Images:
     if not path.is_file():
-        raise DataError(
+        raise MissingDataError(
             f"dataset 'cifar10' is not here: {path.parent} has no {path.name}; "
             f"unpack cifar-10-python.tar.gz in {path.parent.parent} {_CONNECTED}"
         )
@@ -182,4 +182,5 @@ def _download(name: str) -> None:
         with redirect_stdout(stderr):
             getattr(datasets, name)(data_folder(), download=True)
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{name} could not be downloaded: {error}") from None
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(f"{name} could not be downloaded: {reason}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -30,11 +30,13 @@ class Event:
 class Engine(Protocol):
     """Executes runs in the order given, as many beside each other as there are settings.
 
-    An exception of one run, or the death of a worker, is an event and leaves the others alone. A ``GanbenchError`` (no
-    space left, weights missing) stops all of them and is raised at the end, as is ``KeyboardInterrupt``; runs in flight
-    leave a checkpoint.
+    An exception of one run, or the death of a worker, is an event and leaves the others alone. Once ``stopping`` gives
+    true no run is begun, and those in flight leave a checkpoint. A ``GanbenchError`` (no space left, weights missing)
+    does the same, and is raised at the end.
     """
 
-    def __call__(self, runs: Sequence[Run], workers: Sequence[Settings]) -> Iterator[Event]:
+    def __call__(
+        self, runs: Sequence[Run], workers: Sequence[Settings], stopping: Callable[[], bool]
+    ) -> Iterator[Event]:
         """Events as they come."""
         ...

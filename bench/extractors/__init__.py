@@ -61,4 +61,5 @@ def extractor_hash(name: str, inception_weights: Path | None = None) -> str:
     if not inception_weights.is_file():
         raise DataError(f"--inception-weights: there is no file {inception_weights}")
     with inception_weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return INCEPTION_FILE if digest.startswith("6726825d") else digest  # the same weights, downloaded or given

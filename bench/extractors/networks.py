@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -47,8 +48,8 @@ class SmallClassifier(FeatureExtractorBase):  # type: ignore[misc]
 
     @staticmethod
     def can_be_compiled() -> bool:
-        """Plain layers."""
-        return True
+        """Not needed for networks of this size, whose images differ in size."""
+        return False
 
     @staticmethod
     def get_dummy_input_for_compile() -> Tensor:
@@ -118,8 +119,8 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
     path = None if inception_weights is None else str(inception_weights)
     try:
         inception = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=path)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0]
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
             f"Inception's weights cannot be loaded ({reason}); fetch {INCEPTION_FILE} from the releases of "
             f"torch-fidelity and give --inception-weights PATH"

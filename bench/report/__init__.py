@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,12 @@ class Report:
     formatted: dict[str, pd.DataFrame]
 
 
-def write_report(results: str | Path) -> Report:
+def write_report(results: str | Path, preferred: Collection[str] = ()) -> Report:
     """Writes ``table.md``, ``table.csv``, ``table.tex`` and ``figures/`` into a suite's results folder.
+
+    Args:
+        results: The folder.
+        preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
 
     Raises:
         ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
@@ -31,7 +36,7 @@ def write_report(results: str | Path) -> Report:
     from bench.report.figures import draw_figures
     from bench.report.tables import write_tables
 
-    evidence = read_evidence(results)
+    evidence = read_evidence(results, preferred)
     try:
         tables, formatted = write_tables(evidence, Path(results))
         figures = draw_figures(evidence, Path(results) / "figures")

@@ -20,8 +20,8 @@ SIDE = 1.35  # inches
 def draw_contact_sheet(evidence: Evidence, dataset: str, architecture: str) -> Figure:
     """Samples of every cell and seed of one dataset and architecture.
 
-    Points with circles of 3σ around the true modes; images as grids. A run that diverged shows what it last made, in a
-    red frame, and when it ended.
+    Points with circles of 3σ around the true modes; images as grids. A run that diverged shows what it last made, and
+    when it ended.
     """
     here = evidence.runs.loc[(evidence.runs["dataset"] == dataset) & (evidence.runs["architecture"] == architecture)]
     axes = [axis for axis in evidence.varying(here) if axis != "architecture"]
@@ -38,7 +38,7 @@ def draw_contact_sheet(evidence: Evidence, dataset: str, architecture: str) -> F
             if row == 0:
                 panel.set_title(f"seed {run.seed}")
             if run.ending == "diverged":
-                _mark_diverged(panel, run.steps)
+                _mark_diverged(panel, run.steps_done)
         panels[row, 0].set_axis_on()
         panels[row, 0].set_ylabel("\n".join(map(str, cell)))
         _bare(panels[row, 0])

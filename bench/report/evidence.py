@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue import entries
+from bench.errors import ResultsError
+from bench.extractors import EXTRACTORS
 from bench.metrics import MEASURES, Measure
 from bench.records import Metadata, axes_of, load, read_metadata, record_paths, traces
 
@@ -43,9 +46,17 @@ class Evidence:
 
     def measures(self, dataset: str) -> list[str]:
         """The measures that a dataset was evaluated by, as tables order them, averages after the raw ones."""
-        there = self.runs.loc[self.runs["dataset"] == dataset].dropna(axis=1, how="all")
-        known = [name for name in MEASURES if f"{name}_best" in there]
-        return [name for plain in known for name in (plain, f"{plain}_ema") if f"{name}_best" in there]
+        there = {
+            name for each in self.metadata.values() if each["axes"]["dataset"] == dataset for name in each["final"]
+        }
+        known = [name for name in MEASURES if name in there]
+        return [name for plain in known for name in (plain, f"{plain}_ema") if name in there]
+
+    def modes(self, dataset: str) -> int:
+        """How many modes, or classes, there are to cover."""
+        each = next(each for each in self.metadata.values() if each["axes"]["dataset"] == dataset)
+        known = each["data"]["modes"]
+        return len(known["centres"]) if known else EXTRACTORS[each["protocol"]["extractor"]].classes
 
     def varying(self, frame: pd.DataFrame) -> list[str]:
         """Loss and architecture, and the other axes on which a frame has more than one value."""
@@ -58,21 +69,63 @@ def measure(name: str) -> Measure:
     return plain._replace(label=f"{plain.label}, EMA") if name.endswith("_ema") else plain
 
 
-def read_evidence(results: str | Path) -> Evidence:
+def read_evidence(results: str | Path, preferred: Collection[str] = ()) -> Evidence:
     """The records below a folder.
 
+    Where records of several experiments have the same place in the matrix, those of the ``preferred`` cells are taken.
+
     Raises:
-        ResultsError: nothing there, or a record that cannot be read.
+        ResultsError: nothing there, a record that cannot be read, or several experiments in one place.
     """
     runs = load(results)
     metadata = {each["run"]: each for each in map(read_metadata, record_paths(results))}
+    runs = _one_experiment_a_place(runs, metadata, preferred)
+    metadata = {run: metadata[run] for run in runs["run"]}
     axes = [axis for axis in (*PLACE, *axes_of(list(metadata.values()))) if axis != "dataset"]
     axes = list(dict.fromkeys(axes))
     order = {axis: _order(axis, runs[axis].unique(), list(metadata.values())) for axis in ("dataset", *axes)}
     keys = [runs[axis].map(places.__getitem__) for axis, places in order.items()]
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
-    return Evidence(runs, traces(results), metadata, axes)
+    everything = traces(results)
+    return Evidence(runs, everything[everything["run"].isin(metadata)], metadata, axes)
+
+
+def _one_experiment_a_place(
+    runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]
+) -> pd.DataFrame:
+    axes = axes_of(list(metadata.values()))
+    runs = runs.assign(cell=[metadata[run]["cell"] for run in runs["run"]])
+    kept = []
+    for place, group in runs.groupby(["suite", *axes], sort=False, dropna=False):
+        wanted = group[group["cell"].isin(preferred)] if group["cell"].nunique() > 1 else group
+        if wanted["cell"].nunique() != 1:
+            name = " · ".join(map(str, place))
+            one, other = (metadata[run] for run in group.drop_duplicates("cell")["run"].iloc[:2])
+            raise ResultsError(
+                f"records of different experiments have the same place ({name}): {_difference(one, other)}; "
+                f"move some of them elsewhere, or run the suite again to report its own"
+            )
+        kept.append(wanted)
+    return pd.concat(kept).drop(columns="cell")
+
+
+def _difference(one: Metadata, other: Metadata) -> str:
+    """The first setting in which two specifications differ."""
+    sides = [_flat({key: each[key] for key in ("training", "evaluation", "protocol", "data")}) for each in (one, other)]
+    for key in sides[0] | sides[1]:
+        left, right = (side.get(key) for side in sides)
+        if left != right and not key.endswith("label"):
+            return f"{key} is {left} and {right}"
+    return "the code that made them differs in what decides numbers"
+
+
+def _flat(table: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(table, dict):
+        return {prefix: table}
+    return {
+        name: value for key, each in table.items() for name, value in _flat(each, f"{prefix}.{key}".strip(".")).items()
+    }
 
 
 def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:

@@ -99,7 +99,7 @@ def draw_curves(evidence: Evidence, dataset: str) -> Figure:
             real = here[f"{name.removesuffix('_ema')}_real"].iloc[0] * about.scale
             panel.axhline(real, color="0.55", linewidth=2.5, alpha=0.6, zorder=1)
             for run in here.loc[here["architecture"] == architecture].itertuples():
-                trace = values.loc[(run.run, name)]
+                trace = values.loc[[(run.run, name)]]
                 place = losses.index(run.loss) % len(COLOURS)
                 panel.plot(
                     trace["step"],
@@ -157,7 +157,7 @@ def draw_heat_map(evidence: Evidence) -> Figure:
     image = None
     for panel, dataset in zip(panels, datasets, strict=True):
         here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
-        total = here["modes_real"].iloc[0]
+        total = evidence.modes(dataset)
         architectures = list(here["architecture"].unique())
         shares = _pivot(here.assign(share=here["modes_final"].fillna(0) / total), losses, architectures, "mean")
         failed = _pivot(here.assign(share=here["ending"] == "diverged"), losses, architectures, "sum")

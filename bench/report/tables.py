@@ -83,7 +83,7 @@ def _interval(mean: float, half_width: float, spec: str) -> str:
 
 def caption(evidence: Evidence, dataset: str) -> str:
     """What a reader must know of the values of a dataset: features, samples, splits."""
-    each = next(m for m in evidence.metadata.values() if str(m["axes"].get("dataset")) == dataset)
+    each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
     protocol, version = each["protocol"], f"{each['suite']} version {each['version']}"
     extractor = protocol["extractor"]
     known = "" if extractor == "coordinates" else f" ({protocol['extractor_sha256'][:12]})"

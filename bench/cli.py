@@ -184,10 +184,6 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     def begin(summary: Summary) -> None:
         summaries.append(summary)
         display.begin(summary)
-        click.echo(
-            f"{len(summary.runs)} runs of suite {suite}, {len(summary.already)} of them recorded already",
-            err=True,
-        )
 
     try:
         with display:

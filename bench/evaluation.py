@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.catalogue import find, resolve
 from bench.datasets import Data
+from bench.reals import load_data
 from bench.specification import Choice, Evaluation
 
 
@@ -67,13 +68,6 @@ def _measure(
 ) -> dict[str, float]:
     sampled = Sampled(samples, *extract(samples))
     return {name: value for metric in metrics for name, value in metric(sampled).items()}
-
-
-@cache
-def load_data(dataset: Choice) -> Data:
-    """The arrays of a dataset, loaded once a process."""
-    data: Data = find("dataset", dataset.name).load(dataset.options)
-    return data
 
 
 @cache

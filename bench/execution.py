@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,16 +18,16 @@ from bench import environment
 from bench.catalogue import find
 from bench.checkpoints import History, restore, save
 from bench.datasets import Data
-from bench.evaluation import Evaluator, evaluator, load_data, quantised
+from bench.evaluation import Evaluator, evaluator, quantised
 from bench.metrics import MEASURES
 from bench.planning import Run
 from bench.players import Players, build_players, generate
 from bench.random_streams import Streams, stream
+from bench.reals import load_data, reals_on
 from bench.records import publish
 from bench.training import Measurement, train
 
 KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples of every evaluation that go into the record
-MEMORY_SHARE = 0.5  # of the free memory: a memory-mapped folder below it is loaded, a larger one stays mapped
 
 
 @dataclass(frozen=True)
@@ -144,29 +143,6 @@ def _measurements(
         yield measurement
         if history.diverged:
             return
-
-
-def reals_on(data: Data, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Indices → real samples on the device, images as floats in [−1, 1]; the data lies there as one tensor.
-
-    A memory-mapped folder that is too large stays where it is, and each batch is read from it.
-    """
-    mapped = isinstance(data.train, np.memmap)
-    if mapped and data.train.nbytes > MEMORY_SHARE * _free_memory(device):
-        everything = torch.from_numpy(data.train)
-    else:
-        everything = torch.from_numpy(np.array(data.train)).to(device)
-    if everything.dtype != torch.uint8:
-        return lambda indices: everything[indices.to(everything.device)]
-    return lambda indices: everything[indices.to(everything.device)].to(device).float() / 127.5 - 1
-
-
-def _free_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if "SC_AVPHYS_PAGES" not in os.sysconf_names:
-        return 0  # not known: the file stays mapped, and the system decides what it keeps in memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
 
 
 def _evaluate(

@@ -41,6 +41,8 @@ class Display:
 
     def begin(self, summary: Summary) -> None:
         """The whole matrix: how much of it is there already."""
+        already = f"{len(summary.already)} of them recorded already in {summary.folder}"
+        self._console.print(f"{len(summary.runs)} runs, {already}", highlight=False, markup=False, soft_wrap=True)
         self._steps_left = {run.id: run.training.steps for run in summary.runs} | {run.id: 0 for run in summary.already}
         self._all_steps = sum(self._steps_left.values())
         self._waiting = len(summary.runs) - len(summary.already)

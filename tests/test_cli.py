@@ -65,7 +65,7 @@ def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path
     command = [sys.executable, "-m", "bench", "run", tiny, "--workers", "1"]
     first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert first.returncode == 0, first.stderr
-    assert "4 runs of suite" in first.stderr
+    assert "4 runs, 0 of them recorded already in results/tiny" in first.stderr
     assert "recorded: wgan-gp · ring (points=1000) · mlp · seed 1 (4 of 4)" in first.stderr
     folder = tmp_path / "results" / "tiny"
     for name in ("table.md", "table.csv", "table.tex", "figures/modes.png", "figures/modes.pdf"):

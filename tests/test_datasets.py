@@ -15,8 +15,8 @@ from PIL import Image
 from bench.datasets import DATASETS, images, synthetic
 from bench.datasets.data import fingerprint
 from bench.errors import DataError
-from bench.execution import reals_on
 from bench.options import Options
+from bench.reals import reals_on
 from bench.specification import choose
 
 CPU = torch.device("cpu")
@@ -206,7 +206,7 @@ def test_a_folder_too_large_for_memory_stays_mapped(
 ) -> None:
     write_folder(tmp_path / "pictures")
     data = images.image_folder(images.ImageFolder(path=str(tmp_path / "pictures"), size=8))
-    monkeypatch.setattr("bench.execution._free_memory", lambda device: free)
+    monkeypatch.setattr("bench.reals._free_memory", lambda device: free)
     batch = reals_on(data, CPU)(torch.tensor([3, 0]))
     expected = torch.from_numpy(np.array(data.train[[3, 0]])).float() / 127.5 - 1
     assert torch.equal(batch, expected)

@@ -209,7 +209,10 @@ def wait_for_a_checkpoint_and_a_record(folder: Path) -> None:
     raise AssertionError("no record and checkpoint within 90 s")
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+SLOWER = [pytest.param(kind, marks=pytest.mark.slow) for kind in (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, *SLOWER])
 def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     write_suite: Callable[[str], str], tmp_path: Path, kind: signal.Signals
 ) -> None:

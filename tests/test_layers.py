@@ -14,6 +14,7 @@ PLAN = {"errors", "files", "options", "catalogue", "specification", "suite", "ma
         "optimizers", "architectures", "datasets", "metrics", "extractors"}  # fmt: skip
 COMPUTE = {
     "random_streams",
+    "reals",
     "players",
     "training",
     "evaluation",

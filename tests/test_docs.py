@@ -1,0 +1,147 @@
+"""The documents say what the program does: their commands parse, their examples run, their numbers are recorded."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+import bench
+from bench.catalogue import TABLES, entries
+from bench.cli import main
+from bench.extractors import manifest
+from bench.losses import GanLoss
+from bench.matrix import cells
+from bench.metrics import MEASURES
+from bench.suite import parse_suite, suite_files
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SUITES = (ROOT / "docs" / "suites.md").read_text()
+RECORDED = ["quick", "ring", "grid", "digits", "fashion"]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for text in (README, SUITES) for block in blocks(text, "bash") for line in block.splitlines()]
+    found = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
+    return [words[1:] for words in found if words and words[0] == "ganbench"]
+
+
+def test_there_are_commands() -> None:
+    assert {words[0] for words in commands()} == {"list", "plan", "run", "report"}
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_is_understood(words: list[str]) -> None:
+    verb = main.commands[words[0]]
+    verb.make_context(words[0], [word for word in words[1:] if word != "results/ring"] + ["x"] * (words[0] == "report"))
+
+
+def test_readme_is_one_screen_and_ci_runs_its_commands() -> None:
+    assert len(README.splitlines()) <= 90
+    installs = re.findall(r"^pip install .*?&& .*?(?=\s+#)", README, flags=re.M)
+    assert installs == ["pip install . && ganbench run quick", "pip install '.[test]' && pytest"]
+    assert "pip install --quiet '.[test]' && pytest" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    (example,) = [block for block in blocks(README, "python") if "import bench" in block]
+    script = tmp_path / "example.py"
+    script.write_text(
+        'if __name__ == "__main__":\n' + textwrap.indent(example, "    ") + "    print(len(runs), len(curves))\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    count, _ = done.stdout.split()[-2:]
+    assert count == "4"
+
+
+def test_the_loss_of_the_readme_is_a_loss() -> None:
+    (example,) = [block for block in blocks(README, "python") if "GanLoss" in block]
+    loss = eval(f"{{{example}}}", {"GanLoss": GanLoss})["least-squares"]
+    real, fake = torch.tensor([0.5]), torch.tensor([0.25])
+    assert loss.critic(real, fake).item() == 0.125 + 0.03125
+    assert loss.generator(real, fake).item() == 0.28125
+
+
+def test_the_suite_of_the_docs_is_valid() -> None:
+    (example,) = blocks(SUITES, "toml")
+    found = cells(parse_suite(tomllib.loads(example), "docs/suites.md"))
+    assert [(cell.axes["loss"], cell.axes["dataset"], cell.axes["penalty"]) for cell in found] == [
+        ("non-saturating", "ring", "none"),
+        ("non-saturating", "ring", "wgan-gp (weight=0.3)"),
+        ("non-saturating", "wide grid", "none"),
+        ("non-saturating", "wide grid", "wgan-gp (weight=0.3)"),
+        ("hinge", "ring", "wgan-gp (weight=0.3)"),
+        ("hinge", "wide grid", "wgan-gp (weight=0.3)"),
+    ]
+    assert {cell.training.steps for cell in found} == {3000, 5000}
+
+
+def test_the_docs_name_every_measure_and_the_accuracies_that_were_measured() -> None:
+    for name in MEASURES:
+        assert f"`{name}`" in SUITES
+    for name in ("digits", "fashion-mnist"):
+        (row,) = [line for line in SUITES.splitlines() if line.startswith(f"| `{name}` |")]
+        assert f"{100 * manifest(name)['test_accuracy']:.1f} %" in row
+
+
+def test_contributing_names_every_table() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for _, table in TABLES.values():
+        assert f"`{table}`" in text
+    assert all(entries(kind) for kind in TABLES)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_results_are_those_of_the_suites_as_they_are(name: str) -> None:
+    from bench.planning import plan_runs
+    from bench.records import paths_by_run, read_metadata
+    from bench.suite import load_suite
+
+    if name == "fashion" and not Path("/usr/share/datasets/fashion-mnist").is_dir():
+        pytest.skip("apt-get install dataset-fashion-mnist")
+    recorded = paths_by_run(ROOT / "results" / name)
+    runs = plan_runs(load_suite(name))
+    assert {run.id for run in runs} == recorded.keys()
+    assert read_metadata(recorded[runs[0].id])["cell"] == runs[0].cell
+
+
+def test_all_suites_but_cifar10_are_recorded_and_small_enough_for_git() -> None:
+    assert set(RECORDED) == suite_files().keys() - {"cifar10"}
+    for path in (ROOT / "results").rglob("*"):
+        assert path.stat().st_size < 1_000_000, path
+
+
+def test_the_readmes_numbers_are_the_recorded_ones() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| ") and "±" in line]
+    recorded = (ROOT / "results" / "quick" / "table.md").read_text()
+    assert len(rows) >= 4
+    for row in rows:
+        loss, architecture, *values = [cell.strip() for cell in row.strip("| ").split("|")]
+        there = [line for line in recorded.splitlines() if re.match(rf"\| {loss} +\| {architecture} ", line)]
+        assert any(all(value in line for value in values) for line in there), row
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / path).is_file()
+
+
+def test_the_package_says_what_it_gives() -> None:
+    assert set(bench.__all__) == {"__version__", "load", "run", "traces"}
+    for name in bench.__all__:
+        assert getattr(bench, name)
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        bench.train  # noqa: B018

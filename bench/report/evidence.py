@@ -58,6 +58,12 @@ class Evidence:
         known = each["data"]["modes"]
         return len(known["centres"]) if known else EXTRACTORS[each["protocol"]["extractor"]].classes
 
+    def of(self, dataset: str) -> pd.DataFrame:
+        """The runs of a dataset, with their place on all axes but the loss as one text in the column "setting"."""
+        runs = self.runs.loc[self.runs["dataset"] == dataset]
+        axes = [axis for axis in self.varying(runs) if axis != "loss"]
+        return runs.assign(setting=runs[axes].astype(str).agg(" · ".join, axis=1))
+
     def varying(self, frame: pd.DataFrame) -> list[str]:
         """Loss and architecture, and the other axes on which a frame has more than one value."""
         return [axis for axis in self.axes if axis in PLACE or frame[axis].nunique(dropna=False) > 1]

@@ -78,59 +78,52 @@ def _values(evidence: Evidence, dataset: str, axis: str) -> list[Any]:
 
 
 def draw_curves(evidence: Evidence, dataset: str) -> Figure:
-    """Every run of a dataset as a line: a row of panels per measure, a column per architecture, a colour per loss.
+    """Every run of a dataset as a line: a row of panels per measure, a colour per loss, a column for all else.
 
-    Other axes share the colour of their loss. Runs that diverged end in a cross where they were last measured. The
-    grey line is real data.
+    The thick line is the median of the runs that are still going; those
+    that diverged end in a cross where they were last measured. The grey line is real data.
     """
-    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
-    names, architectures = evidence.measures(dataset), list(here["architecture"].unique())
+    here = evidence.of(dataset)
+    names, settings = evidence.measures(dataset), list(here["setting"].unique())
     losses = list(evidence.runs["loss"].unique())
     figure = Figure(
-        figsize=(1.2 + PANEL * 1.25 * len(architectures), 0.6 + PANEL * 0.8 * len(names)),
+        figsize=(1.2 + PANEL * 1.25 * len(settings), 0.6 + PANEL * 0.8 * len(names)),
         layout="constrained",
     )
-    axes = figure.subplots(len(names), len(architectures), squeeze=False, sharex="col", sharey="row")
-    values = evidence.traces.set_index(["run", "measure"]).sort_index()
+    axes = figure.subplots(len(names), len(settings), squeeze=False, sharex="col", sharey="row")
+    values = evidence.traces.set_index("measure").sort_index(kind="stable")
     for row, name in enumerate(names):
         about = measure(name)
-        for column, architecture in enumerate(architectures):
+        for column, setting in enumerate(settings):
             panel: Axes = axes[row, column]
             real = here[f"{name.removesuffix('_ema')}_real"].iloc[0] * about.scale
             panel.axhline(real, color="0.55", linewidth=2.5, alpha=0.6, zorder=1)
-            for run in here.loc[here["architecture"] == architecture].itertuples():
-                trace = values.loc[[(run.run, name)]]
-                place = losses.index(run.loss) % len(COLOURS)
-                panel.plot(
-                    trace["step"],
-                    trace["value"] * about.scale,
-                    color=COLOURS[place],
-                    linestyle=LINES[place],
-                    linewidth=1.1,
-                    alpha=0.85,
-                    zorder=2,
-                )
-                if run.ending == "diverged":
-                    panel.plot(
-                        trace["step"].iloc[-1],
-                        trace["value"].iloc[-1] * about.scale,
-                        "x",
-                        color=COLOURS[place],
-                        markersize=7,
-                        markeredgewidth=2,
-                    )
+            for loss, runs in here.loc[here["setting"] == setting].groupby("loss", sort=False):
+                place = losses.index(loss) % len(COLOURS)
+                lines = values.loc[[name]].loc[lambda frame, runs=runs: frame["run"].isin(runs["run"])]
+                _draw_runs(panel, lines, runs, COLOURS[place], LINES[place], about.scale)
             if not about.higher_is_better and name.startswith(("fd", "fid")):
                 panel.set_yscale("log")
             if row == 0:
-                panel.set_title(architecture)
+                panel.set_title(setting)
             if row == len(names) - 1:
                 panel.set_xlabel("generator steps")
             if column == 0:
                 panel.set_ylabel(about.label)
-    figure.suptitle(f"{dataset}: every line is one seed", fontsize=9)
+    figure.suptitle(f"{dataset}: every thin line is one run, thick the median", fontsize=9)
     handles = _legend(losses, bool((here["ending"] == "diverged").any()))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2 * len(architectures))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 * len(settings))
     return figure
+
+
+def _draw_runs(panel: Axes, lines: pd.DataFrame, runs: pd.DataFrame, colour: str, style: Any, scale: float) -> None:
+    table = lines.pivot(index="step", columns="run", values="value") * scale
+    for run, line in table.items():
+        known = line.dropna()
+        panel.plot(known.index, known, color=colour, linestyle=style, linewidth=0.7, alpha=0.45, zorder=2)
+        if (runs.loc[runs["run"] == run, "ending"] == "diverged").any() and len(known):
+            panel.plot(known.index[-1], known.iloc[-1], "x", color=colour, markersize=7, markeredgewidth=2)
+    panel.plot(table.index, table.median(axis=1), color=colour, linestyle=style, linewidth=2, zorder=3)
 
 
 def _legend(losses: list[str], diverged: bool) -> list[Line2D]:
@@ -145,22 +138,22 @@ def _legend(losses: list[str], diverged: bool) -> list[Line2D]:
 
 
 def draw_heat_map(evidence: Evidence) -> Figure:
-    """Mode coverage, loss × architecture, a panel per dataset: mean of the final share of modes, with its numbers.
+    """Mode coverage, loss × architecture (and all else), a panel per dataset: mean over runs.
 
     A diverged run has no final samples and covers none: it counts as 0, and the number of such runs stands below.
     """
     datasets = [dataset for dataset in evidence.datasets() if "modes" in evidence.measures(dataset)]
     losses = list(evidence.runs["loss"].unique())
-    widths = [len(_values(evidence, dataset, "architecture")) for dataset in datasets]
+    widths = [evidence.of(dataset)["setting"].nunique() for dataset in datasets]
     figure = Figure(figsize=(1.9 + 0.95 * sum(widths), 0.9 + 0.42 * len(losses)), layout="constrained")
     panels = figure.subplots(1, len(datasets), squeeze=False, width_ratios=widths, sharey=True)[0]
     image = None
     for panel, dataset in zip(panels, datasets, strict=True):
-        here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+        here = evidence.of(dataset)
         total = evidence.modes(dataset)
-        architectures = list(here["architecture"].unique())
-        shares = _pivot(here.assign(share=here["modes_final"].fillna(0) / total), losses, architectures, "mean")
-        failed = _pivot(here.assign(share=here["ending"] == "diverged"), losses, architectures, "sum")
+        settings = list(here["setting"].unique())
+        shares = _pivot(here.assign(share=here["modes_final"].fillna(0) / total), losses, settings, "mean")
+        failed = _pivot(here.assign(share=here["ending"] == "diverged"), losses, settings, "sum")
         image = panel.imshow(shares, vmin=0, vmax=1, cmap="cividis", aspect="auto")
         for (row, column), share in np.ndenumerate(shares.to_numpy()):
             if not np.isnan(share):
@@ -175,7 +168,7 @@ def draw_heat_map(evidence: Evidence) -> Figure:
                     fontsize=7,
                     color="white" if share < 0.55 else "black",
                 )
-        panel.set_xticks(range(len(architectures)), architectures, rotation=0 if len(architectures) < 3 else 20)
+        panel.set_xticks(range(len(settings)), settings, rotation=0 if max(map(len, settings)) < 12 else 20)
         panel.set_yticks(range(len(losses)), losses)
         panel.set_title(dataset)
         panel.grid(visible=False)
@@ -187,6 +180,6 @@ def draw_heat_map(evidence: Evidence) -> Figure:
     return figure
 
 
-def _pivot(frame: pd.DataFrame, losses: list[str], architectures: list[str], how: str) -> pd.DataFrame:
-    table = frame.pivot_table(index="loss", columns="architecture", values="share", aggfunc=how)
-    return table.reindex(index=losses, columns=architectures)
+def _pivot(frame: pd.DataFrame, losses: list[str], settings: list[str], how: str) -> pd.DataFrame:
+    table = frame.pivot_table(index="loss", columns="setting", values="share", aggfunc=how)
+    return table.reindex(index=losses, columns=settings)

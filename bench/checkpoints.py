@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bench.errors import ResultsError
-from bench.files import written_whole
+from bench.files import told, written_whole
 from bench.planning import Run
 from bench.players import Players
 from bench.random_streams import Streams
@@ -53,7 +53,7 @@ def save(path: Path, run: Run, players: Players, streams: Streams, history: Hist
             file.write(hashlib.sha256(content).digest())
             file.write(content)
     except OSError as error:
-        raise ResultsError(f"checkpoint {path} cannot be written: {error.strerror or error}") from None
+        raise ResultsError(f"checkpoint {path} cannot be written: {told(error)}") from None
 
 
 def restore(path: Path, run: Run, players: Players, streams: Streams) -> tuple[History, str]:
@@ -69,7 +69,7 @@ def restore(path: Path, run: Run, players: Players, streams: Streams) -> tuple[H
     except FileNotFoundError:
         return History(step=0, trace=[]), ""
     except OSError as error:
-        raise ResultsError(f"checkpoint {path} cannot be read: {error.strerror or error}") from None
+        raise ResultsError(f"checkpoint {path} cannot be read: {told(error)}") from None
     digest, content = content[:DIGEST], content[DIGEST:]
     problem = "" if hashlib.sha256(content).digest() == digest else "it is cut short or damaged"
     if not problem:

@@ -47,6 +47,11 @@ def _link(partial: Path, path: Path) -> None:
             partial.replace(path)
 
 
+def told(error: OSError) -> str:
+    """What the system says of an error, whatever a library has written around it."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 def sweep(folder: Path) -> None:
     """Removes what processes of this machine that were killed had half written below ``folder``."""
     for partial in folder.rglob(f".*.{HERE}.*.partial"):

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.errors import DamagedRecordError, ResultsError
-from bench.files import written_whole
+from bench.files import told, written_whole
 
 SCHEMA = 1
 KEY = b"ganbench"
@@ -46,7 +46,7 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
         with written_whole(path, once=True) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
-        raise ResultsError(f"record {path} cannot be written: {error.strerror or error}") from None
+        raise ResultsError(f"record {path} cannot be written: {told(error)}") from None
 
 
 def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _unreadable(path: Path, error: Exception) -> ResultsError:
-    if getattr(error, "errno", None):  # the system's, not the format's
-        return ResultsError(f"{path} cannot be read: {getattr(error, 'strerror', error)}")
+    if isinstance(error, OSError) and error.errno:  # the system's, not the format's
+        return ResultsError(f"{path} cannot be read: {told(error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
     return DamagedRecordError(f"{path} is cut short or no record ({reason}); the same ganbench run makes it again")
 

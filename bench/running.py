@@ -14,7 +14,7 @@ from bench.engines.local import local
 from bench.environment import devices
 from bench.errors import DamagedRecordError, DeviceError, ResultsError
 from bench.execution import Settings
-from bench.files import sweep
+from bench.files import sweep, told
 from bench.interruption import listening
 from bench.planning import Run, plan_runs
 from bench.records import paths_by_run, read_metadata, read_trace
@@ -166,4 +166,4 @@ def _check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             sweep(folder)
     except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {error.strerror}") from None
+        raise ResultsError(f"results folder {folder} cannot be written: {told(error)}") from None

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, Privat
 
 from bench.catalogue import suggestion
 from bench.errors import SuiteError
+from bench.files import told
 from bench.options import Options
 from bench.specification import (
     TRAINING_KEYS,
@@ -96,7 +97,7 @@ def load_suite(name_or_path: str) -> Suite:
         near = suggestion(name_or_path, known)
         raise SuiteError(f"there is no suite and no file {name_or_path!r}{near}") from None
     except OSError as error:
-        raise SuiteError(f"{name_or_path} cannot be read: {error.strerror}") from None
+        raise SuiteError(f"{name_or_path} cannot be read: {told(error)}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SuiteError(f"{path}: not a TOML file: {error}") from None
 

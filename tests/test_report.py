@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+import bench
 from bench.errors import ResultsError
 from bench.records import publish, read_metadata, read_trace, record_paths
 from bench.report import write_report
@@ -149,3 +150,40 @@ def test_a_narrow_terminal_keeps_what_matters() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_different_experiments_are_never_averaged(tiny: str, tiny_results: Path) -> None:
+    """The same suite after an edit: its runs have the same place in the matrix, and are other runs."""
+    text = Path(tiny).read_text()
+    Path(tiny).write_text(text.replace("steps = 120", "steps = 80"))
+    summary = bench.run(tiny, results=tiny_results.parent, workers=0)
+    assert len(summary.recorded) == 4
+    assert summary.report is not None
+    csv = pd.read_csv(tiny_results / "table.csv")
+    assert csv["n"].tolist() == [2, 2]  # of the suite as it is
+    with pytest.raises(ResultsError, match=r"different experiments .*training\.steps is (80 and 120|120 and 80)"):
+        write_report(tiny_results)
+
+
+def test_settings_from_the_command_line_are_an_axis_beside_the_suites_own(tiny: str, tiny_results: Path) -> None:
+    summary = bench.run(tiny, results=tiny_results.parent, workers=0, settings={"steps": 80, "latent": 4})
+    assert len(summary.recorded) == 4
+    table = summarise_cells(read_evidence(tiny_results), "ring (points=1000)")
+    assert table["steps"].tolist() == [80, 120, 80, 120]
+    assert "latent" not in table  # the same everywhere
+    assert len(bench.run(tiny, results=tiny_results.parent, workers=0, settings={"steps": 120}).recorded) == 0
+
+
+def test_a_label_does_not_make_another_run(tiny: str, tiny_results: Path) -> None:
+    text = Path(tiny).read_text()
+    Path(tiny).write_text(text.replace('label = "mlp"', 'label = "small"'))
+    summary = bench.run(tiny, results=tiny_results.parent, workers=0)
+    assert (len(summary.already), len(summary.recorded)) == (4, 0)
+
+
+def test_labels_of_any_letters(tiny: str, tmp_path: Path) -> None:
+    text = Path(tiny).read_text()
+    Path(tiny).write_text(text.replace('label = "mlp"', 'label = "网络[/b] $\\\\alpha_{x}$ & 100 %"'))
+    summary = bench.run(tiny, results=tmp_path / "labels", workers=0, seeds=1)
+    assert summary.report is not None
+    assert len(summary.recorded) == 2

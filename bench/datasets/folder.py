@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import DataError
-from bench.files import written_whole
+from bench.files import told, written_whole
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -51,7 +51,7 @@ def _decode(files: list[Path], channels: int, size: int, target: Path) -> None:
                 images[index] = _square(file, channels, size)
             images.flush()
     except OSError as error:
-        raise DataError(f"image-folder: {target} cannot be written: {error.strerror or error}") from None
+        raise DataError(f"image-folder: {target} cannot be written: {told(error)}") from None
 
 
 def _square(file: Path, channels: int, size: int) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import ResultsError
+from bench.files import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,5 +42,5 @@ def write_report(results: str | Path, preferred: Collection[str] = ()) -> Report
         tables, formatted = write_tables(evidence, Path(results))
         figures = draw_figures(evidence, Path(results) / "figures")
     except OSError as error:
-        raise ResultsError(f"report in {results} cannot be written: {error.strerror or error}") from None
+        raise ResultsError(f"report in {results} cannot be written: {told(error)}") from None
     return Report(tables, figures, formatted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def _flat(table: Any, prefix: str = "") -> dict[str, Any]:
 
 def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
     """Numbers by size; names as the catalogue has them, others after these by the alphabet."""
-    if all(isinstance(value, int | float) for value in values):
+    if all(isinstance(value, Real) for value in values):
         return {value: (value,) for value in values}
     names = list(entries(axis)) if axis in (*PLACE, "dataset") else []
     base = {str(each["axes"].get(axis)): str(_name(each, axis)) for each in metadata}

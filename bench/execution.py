@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -246,6 +247,7 @@ def _publish(
             "workers": settings.workers,
             "pack": 1,
             "resumed": history.resumed,
+            "date": datetime.now(UTC).date().isoformat(),
             "tf32": training.tf32,
             "precision": training.precision,
         },

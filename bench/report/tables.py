@@ -93,13 +93,28 @@ def caption(evidence: Evidence, dataset: str) -> str:
     )
 
 
+def provenance(evidence: Evidence) -> str:
+    """What made the records: versions, machine, date; every value that occurs."""
+    environments = [each["environment"] for each in evidence.metadata.values()]
+
+    def all_of(key: str, length: int = 40) -> str:
+        return " and ".join(sorted({str(each[key])[:length] for each in environments}))
+
+    commit = "" if all_of("commit") == "None" else f" (commit {all_of('commit', 10)})"
+    return (
+        f"Made by ganbench {all_of('ganbench')}{commit} with torch {all_of('torch')} on {all_of('device_name')} "
+        f"({all_of('device')}), threads a run: {all_of('threads')}, workers: {all_of('workers')}, {all_of('date')}. "
+        f"Timings are of runs beside each other on a machine that may have had more to do."
+    )
+
+
 def _markdown(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
     parts = [f"# {evidence.title}\n"]
     for dataset, table in formatted.items():
         align = ["left" if column in evidence.axes else "right" for column in table]
         text = table.to_markdown(index=False, colalign=align, disable_numparse=True)
         parts.append(f"## {dataset}\n\n{text}\n\n{caption(evidence, dataset)}\n")
-    return "\n".join([*parts, f"{NOTE}\n"])
+    return "\n".join([*parts, f"{NOTE}\n", f"{provenance(evidence)}\n"])
 
 
 def _latex(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:

@@ -127,10 +127,10 @@ def _axis_label(key: str, raw: Table) -> Label:
 
 
 def _name(value: object) -> object:
-    if isinstance(value, Mapping):
-        details = ", ".join(f"{key}={each}" for key, each in value.items() if key not in ("name", "label"))
-        return value.get("label") or f"{value.get('name', '')} ({details})".strip() if details else value.get("name")
-    return value
+    if not isinstance(value, Mapping):
+        return value
+    details = ", ".join(f"{key}={each}" for key, each in value.items() if key not in ("name", "label"))
+    return value.get("label") or " ".join([*filter(None, [value.get("name")]), *([f"({details})"] if details else [])])
 
 
 def _matches(condition: Table, raw: Table) -> bool:

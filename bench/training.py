@@ -143,8 +143,14 @@ def train(  # noqa: C901  one loop, to be read from top to bottom
 
 
 def descend(optimizer: Optimizer, parameters: list[nn.Parameter], gradients: tuple[Tensor, ...]) -> None:
-    """One step of an optimiser along given gradients; they are never clipped or masked."""
+    """One step of an optimiser along given gradients; they are never clipped or masked.
+
+    Fused optimisers walk through memory: a gradient must lie there as its parameter does, which ``autograd.grad`` does
+    not see to (``backward`` does). A gradient penalty's, for one, comes with other strides.
+    """
     for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient.stride() != parameter.stride():
+            gradient = torch.empty_like(parameter).copy_(gradient)
         parameter.grad = gradient
     optimizer.step()
 

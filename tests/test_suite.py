@@ -54,7 +54,7 @@ def test_any_training_key_and_any_option_may_be_an_axis() -> None:
 optimizer.lr = [1e-3, 1e-4]
 penalty = ["none", { name = "wgan-gp", weight = 0.1 }, ["wgan-gp"]]
 precision = ["float32", "float64"]
-critic = [{}, { maxout = 5 }]""",
+critic = [{ label = "plain" }, { maxout = 5 }]""",
     )
     found = cells(suite(base=text))
     assert len(found) == 2 * 2 * 2 * 3 * 2 * 2
@@ -62,6 +62,7 @@ critic = [{}, { maxout = 5 }]""",
     assert {cell.axes["optimizer.lr"] for cell in found} == {1e-3, 1e-4}
     assert {cell.training.optimizer.options.lr for cell in found} == {1e-3, 1e-4}  # type: ignore[attr-defined]
     assert {cell.axes["penalty"] for cell in found} == {"none", "wgan-gp (weight=0.1)", "wgan-gp"}
+    assert {cell.axes["critic"] for cell in found} == {"plain", "(maxout=5)"}
     assert {cell.training.critic.options.maxout for cell in found} == {0, 5}  # type: ignore[attr-defined]
 
 

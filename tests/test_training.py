@@ -94,6 +94,36 @@ def test_the_loop_does_what_a_plain_loop_does(updates: str, critic_steps: int, p
             torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("penalty", [[], "wgan-gp"])
+@pytest.mark.parametrize("name", ["dcgan", "dcgan-upsample"])
+def test_fused_steps_of_convolutions_are_those_of_the_plain_optimizer(
+    name: str, penalty: object, optimizer: str
+) -> None:
+    """The gradients of a gradient penalty lie otherwise in memory than their parameters."""
+    training = specify(
+        architecture={"name": name, "width": 16},
+        critic={"normalisation": "none"},
+        penalty=penalty,
+        optimizer={"name": optimizer, "lr": 1e-2},
+        steps=3,
+    )
+    shape = (1, 16, 16)
+    reals = torch.randn(20, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def train_with(fused: bool) -> Players:
+        players = build_players(training, shape, 0, CPU)
+        for part in (players.generator_optimizer, players.critic_optimizer):
+            for group in part.param_groups:
+                group["fused"], group["foreach"] = fused, False
+        list(train(training, players, Streams(0), lambda i: reals[i], len(reals), CPU))
+        return players
+
+    fused, plain = train_with(True), train_with(False)
+    for one, other in zip(fused.critic.parameters(), plain.critic.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
 def test_simultaneous_differs_from_alternating() -> None:
     one, _ = run(specify(updates="alternating"))
     other, _ = run(specify(updates="simultaneous"))

@@ -78,7 +78,11 @@ def restore(path: Path, run: Run, players: Players, streams: Streams) -> tuple[H
     if problem:
         path.unlink()
         return History(step=0, trace=[]), f"checkpoint {path} is of no use: {problem}; the run begins anew"
-    players.load_state_dict(state["players"])
-    streams.load_state_dict(state["streams"])
-    history = History(**state["history"])
+    try:
+        players.load_state_dict(state["players"])
+        streams.load_state_dict(state["streams"])
+        history = History(**state["history"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        path.unlink()
+        raise RuntimeError(f"checkpoint {path} was made by other code; the next attempt begins anew") from error
     return replace(history, resumed=history.resumed + 1), f"goes on from step {history.step:,}"

@@ -40,7 +40,7 @@ def parse_setting(text: str) -> Setting:
     from bench.specification import TRAINING_KEYS, check_key
 
     key, equals, value = text.partition("=")
-    if not equals or not value:
+    if not equals or not value or not all(key.split(".")):
         raise SuiteError(f"--set {text}: expected key=value")
     check_key(key.partition(".")[0], TRAINING_KEYS, "--set")
     try:
@@ -207,6 +207,10 @@ def _conclude(summary: Summary) -> None:
         click.echo(told, err=True)
         for name, text in summary.failed.items():
             click.echo(f"  {name}: {text}".rstrip(), err=True)
+    if summary.report_problem:
+        click.echo(f"ganbench: {summary.report_problem}", err=True)
+        sys.exit(2)
+    if summary.missing:
         sys.exit(1)
 
 

@@ -55,7 +55,8 @@ def speed_table(results: Path) -> pd.DataFrame:
                 "device": f"{record['environment']['device_name']}, {record['environment']['threads']} thread",
             }
         )
-    return pd.DataFrame(rows).groupby(["dataset", "architecture", "device"], as_index=False).median()
+    columns = ["dataset", "architecture", "unit", "evaluation", "device"]
+    return pd.DataFrame(rows, columns=columns).groupby(["dataset", "architecture", "device"], as_index=False).median()
 
 
 def shipped_speeds() -> Speeds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -95,7 +95,8 @@ def begin(device: torch.device) -> None:
         torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(device)
     elif (clear := Path("/proc/self/clear_refs")).exists():
-        clear.write_text("5")
+        with suppress(OSError):  # a statistic is not worth a run
+            clear.write_text("5")
     set_tf32(False, device)
 
 

@@ -38,4 +38,4 @@ class ResultsError(GanbenchError):
 
 
 class DamagedRecordError(ResultsError):
-    """A record was cut short, or its bytes were changed."""
+    """A record was cut short, or the bytes of its trace were changed."""

@@ -7,7 +7,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from bench.costs import units_per_step
 from bench.engines import Event
+from bench.planning import Run
 from bench.running import Summary
 from bench.terminal import duration
 
@@ -43,8 +45,11 @@ class Display:
         """The whole matrix: how much of it is there already."""
         already = f"{len(summary.already)} of them recorded already in {summary.folder}"
         self._console.print(f"{len(summary.runs)} runs, {already}", highlight=False, markup=False, soft_wrap=True)
-        self._steps_left = {run.id: run.training.steps for run in summary.runs} | {run.id: 0 for run in summary.already}
-        self._all_steps = sum(self._steps_left.values())
+        already_there = {run.id for run in summary.already}
+        self._work_left = {
+            run.id: _work(run, run.training.steps) for run in summary.runs if run.id not in already_there
+        }
+        self._all_work = sum(self._work_left.values())
         self._waiting = len(summary.runs) - len(summary.already)
         self._matrix = self._progress.add_task(
             "[bold]runs", total=len(summary.runs), completed=len(summary.already), rate="", left=""
@@ -58,9 +63,10 @@ class Display:
                 self._tasks[name] = self._progress.add_task(
                     escape(f"  {event.run}"), total=event.run.training.steps, rate="", left=""
                 )
+                self._all_work -= _work(event.run, event.progress.step)  # done before, if it goes on from a checkpoint
             rate = event.progress.steps_per_second
             left = event.run.training.steps - event.progress.step
-            self._steps_left[name] = left
+            self._work_left[name] = _work(event.run, left)
             self._progress.update(
                 self._tasks[name],
                 completed=event.progress.step,
@@ -72,7 +78,7 @@ class Display:
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))
         if event.state == "recorded":
-            self._steps_left[name] = 0
+            self._work_left[name] = 0
             self._ended += 1
             self._progress.advance(self._matrix)
         if event.state == "failed":
@@ -83,9 +89,13 @@ class Display:
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
 
     def _tell_time_left(self) -> None:
-        """From the share of all generator steps that is done since the start."""
+        """From the share of all work that is done since the start."""
         task = self._progress.tasks[0]
-        done = self._all_steps - sum(self._steps_left.values())
-        if done and task.elapsed:
-            left = (self._all_steps - done) * task.elapsed / done
-            self._progress.update(self._matrix, left=f"about {duration(left)} left")
+        left = sum(self._work_left.values())
+        done = self._all_work - left
+        if done > 0 and task.elapsed:
+            self._progress.update(self._matrix, left=f"about {duration(left * task.elapsed / done)} left")
+
+
+def _work(run: Run, steps: int) -> float:
+    return steps * units_per_step(run.training.model_dump())

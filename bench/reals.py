@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cache
 
@@ -14,7 +13,7 @@ from bench.catalogue import find
 from bench.datasets import Data
 from bench.specification import Choice
 
-MEMORY_SHARE = 0.5  # of the free memory: a memory-mapped folder below it is loaded, a larger one stays mapped
+MEMORY_SHARE = 0.25  # of the device's free memory: a memory-mapped folder below it is loaded, a larger one stays mapped
 
 
 @cache
@@ -27,10 +26,11 @@ def load_data(dataset: Choice) -> Data:
 def reals_on(data: Data, device: torch.device) -> Callable[[Tensor], Tensor]:
     """Indices → real samples on the device, images as floats in [−1, 1]; the data lies there as one tensor.
 
-    A memory-mapped folder that is too large stays where it is, and each batch is read from it.
+    A memory-mapped folder that is too large stays where it is, and each batch is read from it; so does every one on
+    the CPU, where the workers share what the system holds of it in memory.
     """
     mapped = isinstance(data.train, np.memmap)
-    if mapped and data.train.nbytes > MEMORY_SHARE * _free_memory(device):
+    if mapped and (device.type == "cpu" or data.train.nbytes > MEMORY_SHARE * _free_memory(device)):
         everything = torch.from_numpy(data.train)
     else:
         everything = torch.from_numpy(np.array(data.train)).to(device)
@@ -42,6 +42,4 @@ def reals_on(data: Data, device: torch.device) -> Callable[[Tensor], Tensor]:
 def _free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    if "SC_AVPHYS_PAGES" not in os.sysconf_names:
-        return 0  # not known: the file stays mapped, and the system decides what it keeps in memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())

@@ -108,7 +108,7 @@ def _unreadable(path: Path, error: Exception) -> ResultsError:
     if isinstance(error, OSError) and error.errno:  # the system's, not the format's
         return ResultsError(f"{path} cannot be read: {told(error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
-    return DamagedRecordError(f"{path} is cut short or no record ({reason}); the same ganbench run makes it again")
+    return DamagedRecordError(f"{path} is cut short or no record ({reason}); the run that made it can make it again")
 
 
 def record_paths(results: str | Path) -> list[Path]:
@@ -143,9 +143,13 @@ def place(metadata: Metadata, axis: str) -> Any:
         return metadata["axes"][axis]
     value: Any = metadata["training"]
     for part in axis.split("."):
+        if isinstance(value, list) and len(value) == 1:  # the one penalty
+            value = value[0]
         value = value.get("options", value).get(part) if isinstance(value, Mapping) else None
-    if isinstance(value, list):
+    if axis == "penalty":
         return " + ".join(each["label"] for each in value) or "none"
+    if isinstance(value, list):
+        return str(value)
     value = value["label"] if isinstance(value, Mapping) else value
     return "–" if value is None else value  # an option that its choice does not have
 

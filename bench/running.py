@@ -34,7 +34,8 @@ class Summary:
         recorded: Those whose record was published now.
         failed: Those whose code failed, with the reason.
         notices: What else is to be told: records and checkpoints that were cut short.
-        report: The tables and figures that were written, or None where nothing is recorded.
+        report: The tables and figures that were written, or None.
+        report_problem: Why they could not be written.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     report: Report | None = None
+    report_problem: str = ""
 
     @property
     def missing(self) -> int:
@@ -109,10 +111,9 @@ def run_suite(
         inception_weights=inception_weights.resolve() if inception_weights else None,
     )
     summary = Summary(folder, runs)
-    there = paths_by_run(folder)
-    waiting: list[Run] = []
-    for run in runs:
-        (summary.already if _recorded(there.get(run.id), summary) else waiting).append(run)
+    there = {run: path for run, path in paths_by_run(folder).items() if _readable(path, summary)}
+    waiting = [run for run in runs if run.id not in there]
+    summary.already = [run for run in runs if run.id in there]
     begin(summary)
     engine: Engine = in_process if workers == 0 else local
     crew = _crew(base, places, workers, len(waiting))
@@ -120,10 +121,13 @@ def run_suite(
         for event in engine(waiting, crew, interruption) if waiting else ():
             _note(event, summary)
             watch(event)
-    if summary.recorded or summary.already:
-        summary.report = write_report(folder, {run.cell for run in runs})
     if interruption() and summary.missing:
         raise KeyboardInterrupt
+    if summary.recorded or summary.already:
+        try:
+            summary.report = write_report(folder, {run.cell for run in runs})
+        except ResultsError as error:  # what was trained is recorded all the same
+            summary.report_problem = str(error)
     return summary
 
 
@@ -146,10 +150,8 @@ def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> 
     ]
 
 
-def _recorded(path: Path | None, summary: Summary) -> bool:
-    """Whether a run has a record; one that was cut short or damaged is taken away, and that is told."""
-    if path is None:
-        return False
+def _readable(path: Path, summary: Summary) -> bool:
+    """Whether a record is whole; one that was cut short or damaged is taken away, and that is told."""
     try:
         read_metadata(path)
         read_trace(path)

@@ -187,3 +187,38 @@ def test_labels_of_any_letters(tiny: str, tmp_path: Path) -> None:
     summary = bench.run(tiny, results=tmp_path / "labels", workers=0, seeds=1)
     assert summary.report is not None
     assert len(summary.recorded) == 2
+
+
+def test_seeds_keep_their_column_where_one_is_missing(tiny_results: Path) -> None:
+    from bench.report.contact import draw_contact_sheet
+
+    record_paths(tiny_results)[0].unlink()
+    evidence = read_evidence(tiny_results)
+    figure = draw_contact_sheet(evidence, "ring (points=1000)", "mlp")
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles == ["seed 0", "seed 1", "", ""]
+    drawn = [len(panel.collections) > 0 for panel in figure.axes]
+    assert sorted(drawn) == [False, True, True, True]
+
+
+def test_suites_and_protocols_are_never_mixed(tiny: str, tiny_results: Path) -> None:
+    text = Path(tiny).read_text()
+    Path(tiny).write_text(text.replace("samples = 200", "samples = 100"))
+    summary = bench.run(tiny, results=tiny_results.parent, workers=0, filters={"loss": {"wgan-gp"}})
+    assert len(summary.recorded) == 2
+    assert "measured differently" in summary.report_problem or "different experiments" in summary.report_problem
+    Path(tiny).write_text(text.replace('name = "tiny"', 'name = "other"'))
+    bench.run(tiny, results=tiny_results.parent, workers=0, seeds=1)
+    with pytest.raises(ResultsError, match="several suites"):
+        write_report(tiny_results.parent)
+
+
+def test_a_measure_that_is_not_finite_is_told(tiny_results: Path) -> None:
+    path = record_paths(tiny_results)[0]
+    record: dict[str, Any] = read_metadata(path)
+    trace = [{**row, "samples": b""} for row in read_trace(path).to_dict("records")]
+    trace[-1]["fd"] = float("inf")
+    path.unlink()
+    publish(path, record, trace)
+    table = format_cells(read_evidence(tiny_results), "ring (points=1000)")
+    assert table["FD final"].str.contains(r"\(1 of 2\)").tolist().count(True) == 1

@@ -25,6 +25,10 @@ GUARD = "; a script must call bench.run below: if __name__ == '__main__':"
 PATIENCE = 0.2  # seconds between two looks at whether an end was asked for
 
 
+class _ParentGoneError(Exception):
+    """Nobody listens any more."""
+
+
 @dataclass
 class Worker:
     """A process, our end of its pipe, the run that it is busy with, and whether it ever said anything."""
@@ -99,7 +103,8 @@ def _hear(worker: Worker) -> tuple[Event, GanbenchError | None]:
     except (EOFError, OSError):
         worker.run = None
         _dismiss(worker)
-        how = _death(worker.process.exitcode) + ("" if worker.began else GUARD)
+        code = worker.process.exitcode
+        how = _death(code) + (GUARD if code == 1 and not worker.began else "")
         return Event(run, "failed", text=f"its worker died ({how})"), None
     worker.began = True
     if state == "progress":
@@ -130,19 +135,22 @@ def _work(pipe: Connection, stop: Any, settings: Settings) -> None:
         with threads(settings.threads):
             while True:
                 pipe.send(_outcome(pipe.recv(), pipe, stop, settings))
-    except (EOFError, OSError):
-        return  # the parent is gone; the last checkpoint stays
+    except (EOFError, OSError, _ParentGoneError):
+        return  # the last checkpoint stays
 
 
 def _outcome(run: Run, pipe: Connection, stop: Any, settings: Settings) -> tuple[str, Any]:
     def report(progress: Progress) -> None:
-        pipe.send(("progress", progress))
+        try:
+            pipe.send(("progress", progress))
+        except OSError:
+            raise _ParentGoneError from None
 
     try:
         done = execute(run, settings, report, lambda: bool(stop.value))
     except GanbenchError as error:
         return "error", error
-    except ConnectionError:  # the parent is gone
+    except _ParentGoneError:
         raise
     except Exception as error:
         return "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"

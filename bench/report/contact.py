@@ -26,23 +26,26 @@ def draw_contact_sheet(evidence: Evidence, dataset: str, architecture: str) -> F
     here = evidence.runs.loc[(evidence.runs["dataset"] == dataset) & (evidence.runs["architecture"] == architecture)]
     axes = [axis for axis in evidence.varying(here) if axis != "architecture"]
     cells = list(here.groupby(axes, sort=False, dropna=False))
-    columns = min(COLUMNS, max(len(runs) for _, runs in cells))
-    figure = Figure(figsize=(0.9 + SIDE * columns, 0.5 + SIDE * len(cells)), layout="constrained")
-    panels = figure.subplots(len(cells), columns, squeeze=False)
+    everyone = sorted(here["seed"].unique())
+    seeds = everyone[:COLUMNS]
+    figure = Figure(figsize=(0.9 + SIDE * len(seeds), 0.5 + SIDE * len(cells)), layout="constrained")
+    panels = figure.subplots(len(cells), len(seeds), squeeze=False)
     for row, (cell, runs) in enumerate(cells):
         for panel in panels[row]:
             panel.set_axis_off()
-        for panel, run in zip(panels[row], runs.itertuples(), strict=False):
-            metadata = evidence.metadata[run.run]
-            draw_samples(panel, read_samples(Path(run.record)), metadata)
-            if row == 0:
-                panel.set_title(f"seed {run.seed}")
+        for run in runs.itertuples():
+            if run.seed not in seeds:
+                continue
+            panel = panels[row, seeds.index(run.seed)]
+            draw_samples(panel, read_samples(Path(run.record)), evidence.metadata[run.run])
             if run.ending == "diverged":
                 _mark_diverged(panel, run.steps_done)
         panels[row, 0].set_axis_on()
         panels[row, 0].set_ylabel("\n".join(map(str, cell)))
         _bare(panels[row, 0])
-    shown = "" if columns == max(len(runs) for _, runs in cells) else f", first {columns} seeds"
+    for panel, seed in zip(panels[0], seeds, strict=True):
+        panel.set_title(f"seed {seed}")
+    shown = "" if seeds == everyone else f", first {len(seeds)} seeds"
     figure.suptitle(f"{dataset}, {architecture}: samples after the last step{shown}", fontsize=9)
     return figure
 

@@ -86,8 +86,13 @@ def read_evidence(results: str | Path, preferred: Collection[str] = ()) -> Evide
     """
     runs = load(results)
     metadata = {each["run"]: each for each in map(read_metadata, record_paths(results))}
+    if runs["suite"].nunique() > 1:
+        several = ", ".join(sorted(runs["suite"].unique()))
+        raise ResultsError(f"{results} holds records of several suites ({several}); name the folder of one")
     runs = _one_experiment_a_place(runs, metadata, preferred)
     metadata = {run: metadata[run] for run in runs["run"]}
+    for dataset, group in runs.groupby("dataset", sort=False):
+        _check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
     axes = [axis for axis in (*PLACE, *axes_of(list(metadata.values()))) if axis != "dataset"]
     axes = list(dict.fromkeys(axes))
     order = {axis: _order(axis, runs[axis].unique(), list(metadata.values())) for axis in ("dataset", *axes)}
@@ -104,7 +109,7 @@ def _one_experiment_a_place(
     axes = axes_of(list(metadata.values()))
     runs = runs.assign(cell=[metadata[run]["cell"] for run in runs["run"]])
     kept = []
-    for place, group in runs.groupby(["suite", *axes], sort=False, dropna=False):
+    for place, group in runs.groupby(axes, sort=False, dropna=False):
         wanted = group[group["cell"].isin(preferred)] if group["cell"].nunique() > 1 else group
         if wanted["cell"].nunique() != 1:
             name = " · ".join(map(str, place))
@@ -117,9 +122,22 @@ def _one_experiment_a_place(
     return pd.concat(kept).drop(columns="cell")
 
 
-def _difference(one: Metadata, other: Metadata) -> str:
-    """The first setting in which two specifications differ."""
-    sides = [_flat({key: each[key] for key in ("training", "evaluation", "protocol", "data")}) for each in (one, other)]
+def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
+    for other in records[1:]:
+        sections = ("protocol", "data")
+        if any(other[section] != records[0][section] for section in sections):
+            raise ResultsError(
+                f"records of {dataset} were measured differently: {_difference(records[0], other, sections)}; "
+                f"move some of them elsewhere"
+            )
+
+
+SECTIONS = ("training", "evaluation", "protocol", "data")
+
+
+def _difference(one: Metadata, other: Metadata, sections: tuple[str, ...] = SECTIONS) -> str:
+    """The first setting in which two records differ."""
+    sides = [_flat({key: each[key] for key in sections}) for each in (one, other)]
     for key in sides[0] | sides[1]:
         left, right = (side.get(key) for side in sides)
         if left != right and not key.endswith("label"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,7 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
         for which in ("final", "best"):
             column = f"{about.label} {which}"
             table[column] = [
-                _interval(mean * about.scale, half * about.scale, about.spec)
-                for mean, half in zip(numbers[f"{name}_{which}"], numbers[f"{name}_{which}_half_width"], strict=True)
+                _interval(cell, f"{name}_{which}", about.scale, about.spec) for _, cell in numbers.iterrows()
             ]
             real[column] = format(numbers[f"{name}_real"].iloc[0] * about.scale, about.spec)
     table["n"], real["n"] = numbers["n"].astype(str), ""
@@ -75,10 +75,13 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame([real])], ignore_index=True)
 
 
-def _interval(mean: float, half_width: float, spec: str) -> str:
+def _interval(cell: pd.Series, column: str, scale: float, spec: str) -> str:
+    mean, half_width, count = cell[column] * scale, cell[f"{column}_half_width"] * scale, cell[f"{column}_count"]
     if pd.isna(mean):
         return "–"
-    return format(mean, spec) + ("" if pd.isna(half_width) else f" ± {format(half_width, spec)}")
+    text = format(mean, spec) + ("" if pd.isna(half_width) else f" ± {format(half_width, spec)}")
+    lacking = count < cell["n"] - cell["failed"]  # a run that finished, with a value that is not finite
+    return f"{text} ({count} of {cell['n']})" if lacking else text
 
 
 def caption(evidence: Evidence, dataset: str) -> str:
@@ -129,7 +132,7 @@ def _latex(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
             column_format="".join("l" if column in evidence.axes else "r" for column in table),
             multicol_align="c",
             caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {NOTE}"),
-            label=f"tab:{next(iter(evidence.metadata.values()))['suite']}-{dataset}",
+            label=re.sub("[^A-Za-z0-9:]+", "-", f"tab:{evidence.runs['suite'].iloc[0]}-{dataset}"),
             position="t",
             position_float="centering",
             environment="table*",

@@ -38,7 +38,9 @@ def listening() -> Iterator[Interruption]:
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    before = {number: signal.signal(number, interruption.ask) for number in SIGNALS}
+    # a signal that the shell has us ignore, as it does for a job in the background, stays ignored
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interruption.ask) for number in heard}
     try:
         yield interruption
     finally:

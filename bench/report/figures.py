@@ -65,7 +65,11 @@ def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
 def _figures(evidence: Evidence) -> Iterator[tuple[str, Figure]]:
     for dataset in evidence.datasets():
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-")
-        yield f"curves-{slug}", draw_curves(evidence, dataset)
+        averages = [name for name in evidence.measures(dataset) if name.endswith("_ema")]
+        plain = [name for name in evidence.measures(dataset) if name not in averages]
+        yield f"curves-{slug}", draw_curves(evidence, dataset, plain)
+        if averages:
+            yield f"curves-{slug}-ema", draw_curves(evidence, dataset, averages)
         for architecture in _values(evidence, dataset, "architecture"):
             where = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{architecture}").strip("-")
             yield f"samples-{where}", draw_contact_sheet(evidence, dataset, architecture)
@@ -77,14 +81,14 @@ def _values(evidence: Evidence, dataset: str, axis: str) -> list[Any]:
     return list(evidence.runs.loc[evidence.runs["dataset"] == dataset, axis].unique())
 
 
-def draw_curves(evidence: Evidence, dataset: str) -> Figure:
-    """Every run of a dataset as a line: a row of panels per measure, a colour per loss, a column for all else.
+def draw_curves(evidence: Evidence, dataset: str, names: list[str]) -> Figure:
+    """Every run of a dataset as a line: a row of panels per measure of ``names``, a colour per loss, a column else.
 
-    The thick line is the median of the runs that are still going; those
-    that diverged end in a cross where they were last measured. The grey line is real data.
+    The thick line is the median of the runs that are still going; those that diverged end in a cross where they were
+    last measured. The grey line is real data.
     """
     here = evidence.of(dataset)
-    names, settings = evidence.measures(dataset), list(here["setting"].unique())
+    settings = list(here["setting"].unique())
     losses = list(evidence.runs["loss"].unique())
     figure = Figure(
         figsize=(1.2 + PANEL * 1.25 * len(settings), 0.6 + PANEL * 0.8 * len(names)),

@@ -46,14 +46,12 @@ class Evaluator:
 
     Attributes:
         real: The measures of real data: as many samples of the test split as of a generator, or all there are.
-        real_samples: How many these are.
         protocol: What two values must share to be compared.
     """
 
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
     metrics: tuple[Callable[[Sampled], dict[str, float]], ...]
     real: dict[str, float]
-    real_samples: int
     protocol: dict[str, object]
 
     def measure(self, samples: Tensor) -> dict[str, float]:
@@ -90,7 +88,6 @@ def evaluator(
         extract=context.extract,
         metrics=metrics,
         real=_measure(torch.from_numpy(test.copy()), context.extract, metrics),
-        real_samples=len(test),
         protocol={
             "extractor": name,
             "extractor_sha256": extractor_hash,

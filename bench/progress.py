@@ -20,7 +20,6 @@ class Display:
     def __init__(self, console: Console):
         self._console = console
         self._tasks: dict[str, TaskID] = {}
-        self._total: dict[str, int] = {}
         self._ended = 0
         self._progress = Progress(
             TextColumn("{task.description}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.engines import Engine, Event
@@ -145,9 +145,7 @@ def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     usual = max(1, cores // base.threads) if places == ["cpu"] else len(places)
     count = max(1, min(runs, usual if workers is None else max(1, workers)))
-    return [
-        Settings(**{**vars(base), "device": places[index % len(places)], "workers": count}) for index in range(count)
-    ]
+    return [replace(base, device=places[index % len(places)], workers=count) for index in range(count)]
 
 
 def _readable(path: Path, summary: Summary) -> bool:

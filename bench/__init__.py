@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.records import load, traces
+    from bench.outcomes import load
+    from bench.records import traces
     from bench.running import run_suite as run
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "run", "traces"]
 
 _HOMES = {
-    "load": ("bench.records", "load"),
+    "load": ("bench.outcomes", "load"),
     "traces": ("bench.records", "traces"),
     "run": ("bench.running", "run_suite"),
 }

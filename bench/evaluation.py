@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.catalogue import find, resolve
 from bench.datasets import Data
+from bench.position import Position
 from bench.reals import load_data
 from bench.specification import Choice, Evaluation
 
@@ -51,6 +52,7 @@ class Evaluator:
 
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
     metrics: tuple[Callable[[Sampled], dict[str, float]], ...]
+    game_metrics: tuple[Callable[[Position], dict[str, float]], ...]
     real: dict[str, float]
     protocol: dict[str, object]
 
@@ -58,12 +60,18 @@ class Evaluator:
         """All measures of points [n, d] or of images as ``quantised`` gives them."""
         return _measure(samples, self.extract, self.metrics)
 
+    def measure_game(self, position: Position) -> dict[str, float]:
+        """All measures of the game between the players."""
+        return {name: value for metric in self.game_metrics for name, value in metric(position).items()}
+
 
 def _measure(
     samples: Tensor,
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
     metrics: tuple[Callable[[Sampled], dict[str, float]], ...],
 ) -> dict[str, float]:
+    if not metrics:
+        return {}
     sampled = Sampled(samples, *extract(samples))
     return {name: value for metric in metrics for name, value in metric(sampled).items()}
 
@@ -82,11 +90,13 @@ def evaluator(
 
         extractor = load_extractor(name, weights, device)
         context = Context(data, name, lambda images: extract(extractor, images))
-    metrics = tuple(resolve(find("metric", each.name).prepare)(context, each.options) for each in evaluation.metrics)
+    found = [(find("metric", each.name), each.options) for each in evaluation.metrics]
+    metrics = tuple(resolve(entry.prepare)(context, options) for entry, options in found if entry.of == "samples")
     test = np.asarray(data.test[: evaluation.samples])
     return Evaluator(
         extract=context.extract,
         metrics=metrics,
+        game_metrics=tuple(resolve(entry.prepare)(options) for entry, options in found if entry.of == "game"),
         real=_measure(torch.from_numpy(test.copy()), context.extract, metrics),
         protocol={
             "extractor": name,

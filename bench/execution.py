@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -16,13 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from bench import environment
+from bench.batches import Batches
 from bench.catalogue import find
 from bench.checkpoints import History, restore, save
 from bench.datasets import Data
 from bench.evaluation import Evaluator, evaluator, quantised
-from bench.metrics import MEASURES
+from bench.metrics import MEASURES, PROBES
 from bench.planning import Run
 from bench.players import Players, build_players, generate
+from bench.position import Position
+from bench.probes import Probe
 from bench.random_streams import Streams, stream
 from bench.reals import load_data, reals_on
 from bench.records import publish
@@ -125,13 +128,22 @@ def _measurements(
     """Trains and evaluates on from the end of ``history``, and adds to it."""
     training, every = run.training, run.evaluation.every
     latents = torch.randn(run.evaluation.samples, training.latent, generator=stream(run.seed, "evaluation"))
+    reals, held_out = reals_on(data.train, device), reals_on(data.test, device)
+    shape = data.train.shape[1:]
+    start = Position(training, players, run.seed, 0, shape, reals, len(data.train), device)
     if not history.trace:
-        _evaluate(players, latents, data, judge, history, None)
+        _evaluate(start, latents, data, judge, history, None)
     if history.diverged:  # before the checkpoint that it comes from
         return
-    reals = reals_on(data, device)
+
+    def probed() -> tuple[Tensor, Tensor]:
+        splits = ((reals, len(data.train)), (held_out, len(data.test)))
+        seen, unseen = (Batches(training, Streams(run.seed, "probe "), *split, device).reals() for split in splits)
+        return seen, unseen
+
+    batches = Batches(training, streams, reals, len(data.train), device)
     environment.set_tf32(training.tf32, device)
-    for measurement in train(training, players, streams, reals, len(data.train), device, history.step, every):
+    for measurement in train(training, players, batches, history.step, every, Probe(probed)):
         if not measurement.diverged:  # else the seconds are those of more steps
             history.rates += ((measurement.step - history.step) / max(measurement.seconds, 1e-9),)
         history.step = measurement.step
@@ -139,7 +151,7 @@ def _measurements(
         history.diverged = measurement.diverged
         if not history.diverged and (measurement.step % every == 0 or measurement.step == training.steps):
             environment.set_tf32(False, device)
-            _evaluate(players, latents, data, judge, history, measurement)
+            _evaluate(replace(start, step=history.step), latents, data, judge, history, measurement)
             environment.set_tf32(training.tf32, device)
         yield measurement
         if history.diverged:
@@ -147,7 +159,7 @@ def _measurements(
 
 
 def _evaluate(
-    players: Players,
+    position: Position,
     latents: Tensor,
     data: Data,
     judge: Evaluator,
@@ -156,6 +168,7 @@ def _evaluate(
 ) -> None:
     """Adds a row to the trace; samples that are not finite end the run instead."""
     began = time.perf_counter()
+    players = position.players
     samples = generate(players.generator, latents)
     if not samples.isfinite().all():
         if measurement is None:
@@ -163,12 +176,16 @@ def _evaluate(
         history.diverged = "samples"
         return
     samples = quantised(samples, data.train)
+    terms = [each.name for each in position.training.penalty if find("penalty", each.name).term]
     row: dict[str, Any] = {
         "step": history.step,
         "seconds": history.training_seconds,
         "critic_loss": measurement.critic_loss if measurement else math.nan,
         "generator_loss": measurement.generator_loss if measurement else math.nan,
+        **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
+        **(measurement.probes if measurement else dict.fromkeys(PROBES, math.nan)),
         **judge.measure(samples),
+        **judge.measure_game(position),
     }
     if players.average is not None:
         average: nn.Module = players.average
@@ -210,6 +227,8 @@ def _publish(
         "seed": run.seed,
         "training": training.model_dump(mode="json"),
         "evaluation": run.evaluation.model_dump(mode="json"),
+        "rules": run.rules.model_dump(mode="json"),
+        "references": [reference.model_dump(mode="json") for reference in run.references],
         "data": {
             "fingerprint": data.fingerprint,
             "shape": list(data.train.shape[1:]),

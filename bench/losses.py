@@ -72,6 +72,36 @@ def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
     return (1 - real).relu() + (1 + fake).relu()
 
 
+def least_squares_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """½(r − 1)² + ½f²: labels 1 for real and 0 for generated (Mao et al. 2017, eq. 9)."""
+    return 0.5 * (real - 1).square() + 0.5 * fake.square()
+
+
+def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """½(f − 1)² (Mao et al. 2017, eq. 9)."""
+    return 0.5 * (fake - 1).square()
+
+
+def relativistic_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """s(f − r): real is told from generated, pair by pair (RpGAN, Jolicoeur-Martineau 2018, section 4.1)."""
+    return softplus(fake - real)
+
+
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """s(r − f) (RpGAN, Jolicoeur-Martineau 2018, section 4.1; with r1 and r2 the loss of R3GAN, Huang et al. 2024)."""
+    return softplus(real - fake)
+
+
+def relativistic_average_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """s(−(r − f̄)) + s(f − r̄), against the mean of the other half (Jolicoeur-Martineau 2018, section 4.3)."""
+    return softplus(fake.mean() - real) + softplus(fake - real.mean())
+
+
+def relativistic_average_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """s(r − f̄) + s(−(f − r̄)) (Jolicoeur-Martineau 2018, section 4.3)."""
+    return softplus(real - fake.mean()) + softplus(real.mean() - fake)
+
+
 LOSSES = {
     "minimax": GanLoss(
         "the zero-sum game, saturating (Goodfellow et al. 2014)", cross_entropy_critic, minimax_generator
@@ -82,7 +112,7 @@ LOSSES = {
         non_saturating_generator,
     ),
     "wasserstein": GanLoss(
-        "difference of the critic's means; wants a penalty (Arjovsky et al. 2017)",
+        "difference of the critic's means; wants weight-clip or a penalty (Arjovsky et al. 2017)",
         wasserstein_critic,
         negated_fake,
     ),
@@ -93,4 +123,17 @@ LOSSES = {
         penalties=("wgan-gp",),
     ),
     "hinge": GanLoss("hinge for the critic, −f for the generator (Lim & Ye 2017)", hinge_critic, negated_fake),
+    "least-squares": GanLoss("labels 1 and 0 (Mao et al. 2017)", least_squares_critic, least_squares_generator),
+    "relativistic": GanLoss(
+        "real against generated, pair by pair: RpGAN (Jolicoeur-Martineau 2018; R3GAN 2024)",
+        relativistic_critic,
+        relativistic_generator,
+        generator_needs_real=True,
+    ),
+    "relativistic-average": GanLoss(
+        "each half against the other's mean: RaGAN (Jolicoeur-Martineau 2018)",
+        relativistic_average_critic,
+        relativistic_average_generator,
+        generator_needs_real=True,
+    ),
 }

@@ -69,6 +69,7 @@ def cells(suite: Suite, settings: Table | None = None) -> list[Cell]:
     if not settings:  # a setting may leave nothing for an override to apply to
         _check_use("override", [each.when for each in suite.override], used, names, where)
         _check_use("exclude", suite.exclude, excluded_by, names, where)
+        _check_judging(suite, names)
     return found
 
 
@@ -81,6 +82,21 @@ def _check_use(section: str, conditions: Sequence[Table], used: set[int], names:
                     raise SuiteError(f"{where}: [[{section}]] {number + 1}: no cell has {key} {wanted!r}{near}")
         if number not in used:
             raise SuiteError(f"{where}: [[{section}]] {number + 1} applies to no cell: {dict(condition)}")
+
+
+def _check_judging(suite: Suite, names: Names) -> None:
+    """The names of cells in what a suite says about judging them."""
+    for key, threshold in (("tau", suite.outcome.tau), ("reach", suite.outcome.reach)):
+        for wanted in threshold if isinstance(threshold, dict) else ():
+            if wanted not in names["dataset"]:
+                near = suggestion(wanted, names["dataset"])
+                raise SuiteError(f"{suite.where}: [outcome]: {key}: no cell has dataset {wanted!r}{near}")
+    for number, reference in enumerate(suite.reference, 1):
+        for key in CHOICES:
+            for wanted in reference.words(key):
+                if wanted not in names[key]:
+                    near = suggestion(wanted, names[key])
+                    raise SuiteError(f"{suite.where}: [[reference]] {number}: no cell has {key} {wanted!r}{near}")
 
 
 def _words(wanted: object) -> list[str]:
@@ -120,10 +136,12 @@ def _axis_label(key: str, raw: Table) -> Label:
     for part in key.split("."):
         value = as_table(value)[part]
     if key == "penalty":
-        return (
-            " + ".join(str(_name(each)) for each in (value if isinstance(value, list | tuple) else [value])) or "none"
-        )
+        return _joined(value if isinstance(value, list | tuple) else [value])
     return value if isinstance(value, str | int | float | bool) else str(_name(value))
+
+
+def _joined(penalties: Sequence[object]) -> str:
+    return " + ".join(str(_name(each)) for each in penalties) or "none"
 
 
 def _name(value: object) -> object:
@@ -149,6 +167,8 @@ def _fits(wanted: object, value: object) -> bool:
         return all(_fits(each, value.get(key)) for key, each in wanted.items())
     if isinstance(value, Mapping):
         return wanted in (value.get("name"), value.get("label"))
+    if isinstance(value, list | tuple):  # several penalties, called as their axis calls them
+        return wanted == _joined(value)
     return wanted == value
 
 

@@ -1,8 +1,9 @@
-"""The optimisers, torch's own, and what a suite can set of each."""
+"""The optimisers, torch's own and optimistic Adam, what a suite can set of each, and schedules of the learning rate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import cos, pi
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -43,6 +44,14 @@ class RmsProp(Options):
     weight_decay: NonNegativeFloat = 0.0
 
 
+class OptimisticAdam(Options):
+    """Adam whose steps look one ahead (Daskalakis et al. 2018)."""
+
+    lr: PositiveFloat = 1e-4
+    betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = (0.5, 0.999)
+    eps: PositiveFloat = 1e-8
+
+
 class OptimizerEntry(NamedTuple):
     """An optimiser: one line for ``ganbench list``, what a suite can set, and how it is built."""
 
@@ -69,8 +78,21 @@ def _rmsprop(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     return RMSprop(parameters, **options.model_dump())
 
 
+def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
+    from bench.optimistic_adam import OptimisticAdam
+
+    return OptimisticAdam(parameters, **options.model_dump())
+
+
 OPTIMIZERS = {
     "adam": OptimizerEntry("lr, betas, eps, weight_decay (Kingma & Ba 2015)", Adam, _adam),
     "sgd": OptimizerEntry("lr, momentum, weight_decay", Sgd, _sgd),
     "rmsprop": OptimizerEntry("lr, alpha, momentum, eps, weight_decay (Tieleman & Hinton 2012)", RmsProp, _rmsprop),
+    "optimistic-adam": OptimizerEntry("lr, betas, eps (Daskalakis et al. 2018)", OptimisticAdam, _optimistic_adam),
+}
+
+SCHEDULES: dict[str, Callable[[float], float]] = {  # share of training done → share of the learning rate
+    "constant": lambda done: 1.0,
+    "linear": lambda done: 1.0 - done,
+    "cosine": lambda done: 0.5 + 0.5 * cos(pi * done),
 }

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from bench.datasets import Data
 from bench.errors import DataError, MissingDataError, SuiteError
 from bench.extractors import extractor_hash
 from bench.matrix import Cell, Label, cells, only
+from bench.rules import Reference, Rules
 from bench.specification import Choice, Evaluation, Table, Training
 from bench.suite import Suite, as_seeds
 
@@ -36,6 +37,8 @@ class Run:
         seed: From which all random streams are derived.
         data_fingerprint: Of the arrays that the dataset gave.
         extractor_hash: Of the weights that the features come from.
+        rules: Thresholds of outcomes, which decide no number and so are no part of its identity.
+        references: Published numbers to stand beside its own.
     """
 
     suite: str
@@ -47,6 +50,8 @@ class Run:
     seed: int
     data_fingerprint: str
     extractor_hash: str
+    rules: Rules = field(default_factory=Rules)
+    references: tuple[Reference, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -141,6 +146,8 @@ def plan_runs(
             seed=seed,
             data_fingerprint=loaded[cell.training.dataset].fingerprint,
             extractor_hash=extractor_hash(find("dataset", cell.training.dataset.name).extractor, inception_weights),
+            rules=suite.outcome,
+            references=suite.reference,
         )
         for cell in chosen
         for seed in numbers
@@ -197,7 +204,11 @@ def _check_shapes(cell: Cell, suite: Suite) -> None:
 
 def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
     dataset = cell.training.dataset
+    players = {cell.training.architecture.name, cell.training.critic.name}
     for metric in suite.evaluation.metrics:
+        one = find("metric", metric.name).architecture
+        if one and players != {one}:
+            raise SuiteError(f"{suite.where}: cell ({cell}): metric {metric.name!r} is for architecture {one!r} alone")
         extractor = find("dataset", dataset.name).extractor
         wanted = find("metric", metric.name).needs(extractor, data.modes is not None)
         if wanted:

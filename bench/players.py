@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -20,6 +21,7 @@ DTYPES = {
     "float64": torch.float64,
     "bf16": torch.float32,
 }  # bf16 is autocast, not storage
+LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 @dataclass
@@ -39,6 +41,12 @@ class Players:
     generator_optimizer: Optimizer
     critic_optimizer: Optimizer
     average: AveragedModel | None
+
+    def set_rates(self, share: float) -> None:
+        """Sets the learning rates of both players to a share of what the specification says."""
+        for optimizer in (self.generator_optimizer, self.critic_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = share * optimizer.defaults["lr"]
 
     def state_dict(self) -> dict[str, Any]:
         """State of both networks, both optimisers and the average."""
@@ -65,11 +73,11 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         architecture = training.architecture
         generator = resolve(f"{find('architecture', architecture.name).module}:generator")(
             architecture.options, training.latent, shape
-        ).to(**place)
+        )
+        generator = normalised(generator, architecture).to(**place)
     with initialising(seed, "critic weights"):
-        critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(
-            training.critic.options, shape
-        ).to(**place)
+        critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(training.critic.options, shape)
+        critic = normalised(critic, training.critic).to(**place)
     average = None
     if training.ema:  # buffers (running statistics) are copied, parameters averaged
         average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(training.ema))
@@ -80,6 +88,17 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         critic_optimizer=_optimizer(training.critic_optimizer, critic),
         average=average,
     )
+
+
+def normalised(network: nn.Module, architecture: Choice) -> nn.Module:
+    """The network with spectral normalisation of all its weights, where the architecture's option says so.
+
+    One power iteration a forward pass in training, the largest singular value divided out (Miyato et al. 2018).
+    """
+    if getattr(architecture.options, "normalisation", None) == "spectral":
+        for module in [module for module in network.modules() if isinstance(module, LINEAR_MAPS)]:
+            spectral_norm(module)
+    return network
 
 
 def _optimizer(choice: Choice, network: nn.Module) -> Optimizer:

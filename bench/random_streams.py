@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-TRAINING_STREAMS = ("data", "latents", "penalty")
+TRAINING_STREAMS = ("data", "latents", "penalty", "noise")
 
 
 def stream(seed: int, name: str) -> torch.Generator:
@@ -23,10 +23,10 @@ def stream(seed: int, name: str) -> torch.Generator:
 
 
 class Streams:
-    """The streams that training draws from, and their state."""
+    """The streams that training draws from, and their state; with a prefix, others that look at training draw from."""
 
-    def __init__(self, seed: int):
-        self._generators = {name: stream(seed, name) for name in TRAINING_STREAMS}
+    def __init__(self, seed: int, prefix: str = ""):
+        self._generators = {name: stream(seed, prefix + name) for name in TRAINING_STREAMS}
 
     def __getitem__(self, name: str) -> torch.Generator:
         return self._generators[name]

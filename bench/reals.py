@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue import find
@@ -23,17 +24,17 @@ def load_data(dataset: Choice) -> Data:
     return data
 
 
-def reals_on(data: Data, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Indices → real samples on the device, images as floats in [−1, 1]; the data lies there as one tensor.
+def reals_on(split: NDArray[np.generic], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Indices into a split → real samples on the device, images as floats in [−1, 1]; it lies there as one tensor.
 
     A memory-mapped folder that is too large stays where it is, and each batch is read from it; so does every one on
     the CPU, where the workers share what the system holds of it in memory.
     """
-    mapped = isinstance(data.train, np.memmap)
-    if mapped and (device.type == "cpu" or data.train.nbytes > MEMORY_SHARE * _free_memory(device)):
-        everything = torch.from_numpy(data.train)
+    mapped = isinstance(split, np.memmap)
+    if mapped and (device.type == "cpu" or split.nbytes > MEMORY_SHARE * _free_memory(device)):
+        everything = torch.from_numpy(split)
     else:
-        everything = torch.from_numpy(np.array(data.train)).to(device)
+        everything = torch.from_numpy(np.array(split)).to(device)
     if everything.dtype != torch.uint8:
         return lambda indices: everything[indices.to(everything.device)]
     return lambda indices: everything[indices.to(everything.device)].to(device).float() / 127.5 - 1

@@ -25,7 +25,6 @@ from bench.files import told, written_whole
 SCHEMA = 1
 KEY = b"ganbench"
 Metadata = dict[str, Any]
-NOT_MEASURES = ("step", "seconds", "critic_loss", "generator_loss", "samples")
 
 
 def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]) -> None:
@@ -50,14 +49,19 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
 
 
 def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The last value of every measure, none where the run diverged; and the best, the untrained generator aside."""
+    """The last value of every measure, none where the run diverged; and the best, the untrained generator aside.
+
+    A measure of which neither more nor less is better has no best.
+    """
     higher = metadata["higher_is_better"]
-    measures = [name for name in trace[0] if name not in NOT_MEASURES]
+    measures = [name for name in trace[0] if name.removesuffix("_ema") in higher]
     finished = metadata["ending"]["status"] == "finished"
     final, best = {}, {}
     for name in measures:
         values = [row[name] for row in trace[1:] if math.isfinite(row[name])]
-        best[name] = (max if higher[name.removesuffix("_ema")] else min)(values, default=None)
+        better = higher[name.removesuffix("_ema")]
+        if better is not None:
+            best[name] = (max if better else min)(values, default=None)
         final[name] = trace[-1][name] if finished and math.isfinite(trace[-1][name]) else None
     return {"final": final, "best": best}
 
@@ -182,7 +186,7 @@ def load(results: str | Path) -> pd.DataFrame:
                 "reason": ending["reason"],
                 "steps_done": ending["step"],
                 **{f"{name}_{which}": value for which in ("final", "best") for name, value in each[which].items()},
-                **{f"{name}_real": value for name, value in each["real"].items()},
+                **{f"{name}_real": value for name, value in (each.get("real") or {}).items()},
                 **each["timing"],
                 **{key: environment[key] for key in ("device", "threads", "workers", "pack")},
                 "record": str(path),

@@ -125,7 +125,7 @@ def run_suite(
         raise KeyboardInterrupt
     if summary.recorded or summary.already:
         try:
-            summary.report = write_report(folder, {run.cell for run in runs})
+            summary.report = write_report(folder, {run.cell for run in runs}, specification)
         except ResultsError as error:  # what was trained is recorded all the same
             summary.report_problem = str(error)
     return summary

@@ -63,7 +63,8 @@ class Training(Options):
     """How one run is trained; every key may be an axis of a matrix.
 
     ``architecture`` is the generator's, and ``critic`` the critic's with all that differs; ``latent`` is the dimension
-    of the standard normal latent; ``ema`` the decay of an average of the generator, evaluated beside it (0: none).
+    of the standard normal latent; ``schedule`` how both learning rates fall to 0 over the run; ``ema`` the decay of an
+    average of the generator, evaluated beside it (0: none).
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -73,6 +74,7 @@ class Training(Options):
     penalty: Annotated[tuple[Annotated[Choice, chosen("penalty")], ...], Field(strict=False)]
     optimizer: Annotated[Choice, chosen("optimizer")]
     critic_optimizer: Annotated[Choice, chosen("optimizer")]
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
     steps: PositiveInt = 3000
     batch_size: PositiveInt = 128
     latent: PositiveInt = 16
@@ -81,6 +83,11 @@ class Training(Options):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["float32", "float64", "bf16"] = "float32"
     tf32: bool = False
+
+    @field_validator("penalty")
+    @classmethod
+    def _each_once(cls, penalty: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        return _distinct(penalty, "a penalty")
 
 
 class Evaluation(Options):
@@ -93,10 +100,14 @@ class Evaluation(Options):
     @field_validator("metrics")
     @classmethod
     def _each_once(cls, metrics: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        names = [metric.name for metric in metrics]
-        if len(set(names)) < len(names):
-            raise ValueError("a metric stands there twice")
-        return metrics
+        return _distinct(metrics, "a metric")
+
+
+def _distinct(choices: tuple[Choice, ...], what: str) -> tuple[Choice, ...]:
+    names = [choice.name for choice in choices]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what} stands there twice")
+    return choices
 
 
 DEFAULTS: Table = {"optimizer": {"name": "adam"}}  # choices that a suite may leave open

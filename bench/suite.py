@@ -14,6 +14,7 @@ from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.files import told
 from bench.options import Options
+from bench.rules import Reference, Rules
 from bench.specification import (
     TRAINING_KEYS,
     Evaluation,
@@ -65,6 +66,8 @@ class Suite(Options):
     override: Annotated[tuple[Override, ...], Field(strict=False)] = ()
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
+    outcome: Rules = Rules()
+    reference: Annotated[tuple[Reference, ...], Field(strict=False)] = ()
     _where: str = PrivateAttr(default="")
 
     @property
@@ -111,7 +114,9 @@ def parse_suite(content: Table, where: str) -> Suite:
     content = dict(content)
     evaluation = validated(Evaluation, _section(content, "evaluation", where), f"{where}: [evaluation]")
     matrix = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
-    suite = validated(Suite, {**content, "evaluation": evaluation, "matrix": matrix}, where)
+    outcome = validated(Rules, _section(content, "outcome", where), f"{where}: [outcome]")
+    given = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "reference": _references(content, where)}
+    suite = validated(Suite, {**content, **given}, where)
     suite._where = where
     for key in suite.training:
         check_key(key, TRAINING_KEYS, f"{where}: [training]")
@@ -131,6 +136,18 @@ def _section(content: Table, name: str, where: str) -> Table:
     if not isinstance(section, Mapping):
         raise SuiteError(f"{where}: {name}: expected a table [{name}], not {section!r}")
     return section
+
+
+def _references(content: Table, where: str) -> tuple[Reference, ...]:
+    tables = content.get("reference", ())
+    if not isinstance(tables, list | tuple) or not all(isinstance(table, Mapping) for table in tables):
+        raise SuiteError(f"{where}: reference: expected tables [[reference]], not {tables!r}")
+    found = []
+    for number, table in enumerate(tables, 1):
+        found.append(validated(Reference, table, f"{where}: [[reference]] {number}"))
+        for key in found[-1].when:
+            check_key(key.partition(".")[0], TRAINING_KEYS, f"{where}: [[reference]] {number}: when")
+    return tuple(found)
 
 
 def _axes(table: Table, where: str, prefix: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -14,7 +14,7 @@ from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
 from bench.records import paths_by_run
 from bench.report import Report
-from bench.report.tables import REAL
+from bench.report.tables import OTHERS, PUBLISHED, REAL, UNTRAINED
 from bench.suite import Suite
 
 
@@ -70,11 +70,11 @@ def show_report(report: Report) -> None:
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
         table = Table(title=escape(dataset), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
-            heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) else column
+            heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) or column == OTHERS else column
             justify: Literal["left", "right"] = "right" if _is_measure(column) or column in TAIL else "left"
             table.add_column(heading, justify=justify, no_wrap=True)
         for row in frame[columns].itertuples(index=False):
-            table.add_row(*map(escape, row), style="dim" if row[0] == REAL else None)
+            table.add_row(*map(escape, row), style="dim" if row[0].startswith((REAL, UNTRAINED, PUBLISHED)) else None)
         console.print(table)
         console.print()
     console.print("mean ± 95 % t interval over seeds; final: after the last step, best: over all evaluations")
@@ -84,7 +84,7 @@ def show_report(report: Report) -> None:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
-TAIL = ("n", "failed", "steps/s")
+TAIL = ("n", "converged", "steps/s")
 SECONDARY = ("KL", "confident", "quality", "EMA")
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from bench.catalogue import find
-from bench.players import DTYPES, Players, mixes_samples
-from bench.random_streams import Streams
+from bench.batches import Batches
+from bench.game import Game
+from bench.optimizers import SCHEDULES
+from bench.players import Players
+from bench.probes import Probe
 from bench.specification import Training
 
 CHUNK = 50  # steps between two looks at the losses: each look waits for the device
@@ -26,8 +27,10 @@ class Measurement:
     Attributes:
         step: Generator steps done so far.
         seconds: What the chunk took, without evaluation.
-        critic_loss: Mean over the chunk.
+        critic_loss: Mean over the chunk, penalties and all.
         generator_loss: Mean over the chunk.
+        penalties: Weighted, in the critic's loss: mean over those updates of the chunk that had them; NaN: none had.
+        probes: Of the last step, where an evaluation follows.
         diverged: Where the first non-finite value stood ("critic loss", "generator loss"), at ``step``; the loop ends.
     """
 
@@ -35,111 +38,83 @@ class Measurement:
     seconds: float
     critic_loss: float
     generator_loss: float
+    penalties: dict[str, float] = field(default_factory=dict)
+    probes: dict[str, float] = field(default_factory=dict)
     diverged: str | None = None
 
 
-def train(  # noqa: C901  one loop, to be read from top to bottom
+def train(
     training: Training,
     players: Players,
-    streams: Streams,
-    reals: Callable[[Tensor], Tensor],
-    count: int,
-    device: torch.device,
+    batches: Batches,
     first: int = 0,
     pause: int | None = None,
+    probe: Probe | None = None,
 ) -> Iterator[Measurement]:
     """Trains the players from step ``first`` on; between two measurements their state is consistent.
 
     Args:
         training: What to do.
         players: Changed in place.
-        streams: Drawn from.
-        reals: Indices [n] into the training split → real samples [n, *shape] on ``device``.
-        count: Size of the training split.
-        device: Where the players are.
+        batches: Drawn from.
         first: Steps that were done before.
         pause: A measurement is given at least at every multiple of this many steps, for evaluation.
+        probe: Looks at the last step before each of these, and at the last of all.
 
     Yields:
         A measurement per chunk; after one with ``diverged`` none follows.
     """
-    # What the specification names
-    loss = find("loss", training.loss.name)
-    penalties = [(find("penalty", each.name).term, each.options.weight) for each in training.penalty]  # type: ignore[attr-defined]
-    generator, critic = players.generator, players.critic
-    generator_parameters, critic_parameters = list(generator.parameters()), list(critic.parameters())
-    separate = mixes_samples(critic)  # batch normalisation must not see real and generated samples together
-    simultaneous = training.updates == "simultaneous"
-
-    # Numbers come from the run's streams on the CPU; precision is that of the networks, or bfloat16 autocast
-    n, dtype = training.batch_size, DTYPES[training.precision]
-    autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=training.precision == "bf16")
-
-    def draw_reals() -> Tensor:
-        return reals(torch.randint(count, (n,), generator=streams["data"])).to(dtype)
-
-    def draw_latents() -> Tensor:
-        # drawn as float32 whatever the precision, so that runs of one seed stay paired
-        return torch.randn(n, training.latent, generator=streams["latents"]).to(device, dtype, non_blocking=True)
-
-    def generator_gradients() -> tuple[Tensor, tuple[Tensor, ...]]:
-        with autocast():
-            fake = critic(generator(draw_latents()))
-            with torch.no_grad():
-                real = critic(draw_reals()) if loss.generator_needs_real else fake.new_empty(0)
-        value = loss.generator(real.to(dtype), fake.to(dtype)).mean()
-        return value, torch.autograd.grad(value, generator_parameters)
-
+    device = batches.device
+    game = Game(training, players.generator, players.critic, device)
+    rate, simultaneous = SCHEDULES[training.schedule], training.updates == "simultaneous"
     step = first
     while step < training.steps:
         stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
         chunk = min(*stops, training.steps) - step
-        losses = torch.empty(chunk, 2, dtype=dtype, device=device)
+        evaluated = step + chunk == training.steps or (pause is not None and (step + chunk) % pause == 0)
+        losses = torch.empty(chunk, 2 + len(game.penalty_names), dtype=batches.dtype, device=device)
+        probes: dict[str, float] = {}
         clock = Stopwatch(device)
         for i in range(chunk):
-            for update in range(training.critic_steps):
-                # Critic: samples without the generator's graph, one pass over both halves where that is the same
-                real = draw_reals()
-                with torch.no_grad(), autocast():
-                    fake = generator(draw_latents()).to(dtype)
-                with autocast():
-                    if separate:
-                        real_logits, fake_logits = critic(real), critic(fake)
-                    else:
-                        real_logits, fake_logits = critic(torch.cat([real, fake])).chunk(2)
-                critic_loss = loss.critic(real_logits.to(dtype), fake_logits.to(dtype)).mean()
+            watched = probe is not None and evaluated and i == chunk - 1
+            if training.schedule != "constant":
+                players.set_rates(rate((step + i) / training.steps))
 
-                # Penalties, each with points of its own
-                for term, weight in penalties:
-                    uniform = torch.rand(n, generator=streams["penalty"]).to(device, dtype, non_blocking=True)
-                    with autocast():
-                        critic_loss = critic_loss + weight * term(critic, real, fake, uniform).to(dtype).mean()
-                gradients = torch.autograd.grad(critic_loss, critic_parameters)
-
-                # Simultaneous: the generator answers the critic as it was before its last update
-                if simultaneous and update == training.critic_steps - 1:
-                    generator_loss, generator_gradient = generator_gradients()
-                descend(players.critic_optimizer, critic_parameters, gradients)
+            # Critic: its own loss and penalties, on fresh samples each time
+            for update in range((step + i) * training.critic_steps, (step + i + 1) * training.critic_steps):
+                terms, critic_gradient = game.critic_gradients(batches, update)
+                last = (update + 1) % training.critic_steps == 0
+                if simultaneous and last:  # the generator answers the critic as it was before its last update
+                    generator_loss, generator_gradient = game.generator_gradients(batches, update)
+                if watched and last:
+                    probe.begin(game)  # type: ignore[union-attr]
+                descend(players.critic_optimizer, game.parameters_of_critic, critic_gradient)
+                game.project()
 
             # Generator: gradients for its own parameters only
             if not simultaneous:
-                generator_loss, generator_gradient = generator_gradients()
-            descend(players.generator_optimizer, generator_parameters, generator_gradient)
+                generator_loss, generator_gradient = game.generator_gradients(batches, update)
+            descend(players.generator_optimizer, game.parameters_of_generator, generator_gradient)
             if players.average is not None:
-                players.average.update_parameters(generator)
-            losses[i, 0], losses[i, 1] = critic_loss.detach(), generator_loss.detach()
+                players.average.update_parameters(players.generator)
+
+            losses[i] = torch.stack([terms.total.detach(), generator_loss, *terms.penalties])
+            if watched:
+                seconds = clock.seconds()
+                probes = probe.end(game, terms, critic_gradient, generator_gradient)  # type: ignore[union-attr]
 
         # Measure, and end at the first value that is not finite
-        seconds = clock.seconds()
-        critic_mean, generator_mean = losses.mean(dim=0).tolist()
-        finite = losses.isfinite().cpu()
+        seconds = seconds if probes else clock.seconds()
+        critic_mean, generator_mean = losses[:, :2].mean(dim=0).tolist()
+        finite = losses[:, :2].isfinite().cpu()
         if not finite.all():
             at, player = (~finite).nonzero()[0].tolist()
             place = ("critic loss", "generator loss")[player]
             yield Measurement(step + at + 1, seconds, critic_mean, generator_mean, diverged=place)
             return
+        penalties = dict(zip(game.penalty_names, losses[:, 2:].nanmean(dim=0).tolist(), strict=True))
         step += chunk
-        yield Measurement(step, seconds, critic_mean, generator_mean)
+        yield Measurement(step, seconds, critic_mean, generator_mean, penalties, probes)
 
 
 def descend(optimizer: Optimizer, parameters: list[nn.Parameter], gradients: tuple[Tensor, ...]) -> None:

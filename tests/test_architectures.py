@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from bench.architectures import ARCHITECTURES, Dcgan, DcganUpsample, Mlp, dcgan, dcgan_upsample, mlp
+from bench.architectures import ARCHITECTURES, Dcgan, DcganUpsample, Mlp, Resnet, dcgan, dcgan_upsample, mlp, resnet
 from bench.architectures.layers import Maxout
+from bench.batches import Batches
 from bench.losses import LOSSES
 from bench.players import build_players, mixes_samples
 from bench.random_streams import Streams
@@ -12,7 +13,12 @@ from bench.specification import Training, complete_training
 from bench.training import train
 
 SIZES = [8, 9, 12, 15, 16, 20, 28, 30, 32, 48, 63, 64]
-SMALL = {"mlp": {"width": 8, "depth": 1}, "dcgan": {"width": 4}, "dcgan-upsample": {"width": 8}}
+SMALL = {
+    "mlp": {"width": 8, "depth": 1},
+    "dcgan": {"width": 4},
+    "dcgan-upsample": {"width": 8},
+    "resnet": {"width": 4},
+}
 CPU = torch.device("cpu")
 
 
@@ -27,7 +33,7 @@ def test_there_are_architectures() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["dcgan", "dcgan-upsample"])
+@pytest.mark.parametrize("name", ["dcgan", "dcgan-upsample", "resnet"])
 def test_square_images_of_every_size(name: str, size: int, channels: int) -> None:
     shape = (channels, size, size)
     assert ARCHITECTURES[name].fits(shape) is None
@@ -61,7 +67,7 @@ def test_every_architecture_survives_a_step_with_every_loss(name: str, normalisa
     players = build_players(plan, shape, 0, CPU)
     before = [p.detach().clone() for p in players.generator.parameters()]
     reals = torch.rand(20, *shape) * 2 - 1
-    (last,) = train(plan, players, Streams(0), lambda indices: reals[indices], 20, CPU)
+    (last,) = train(plan, players, Batches(plan, Streams(0), lambda indices: reals[indices], 20, CPU))
     assert last.diverged is None
     assert last.step == 2
     assert any(not torch.equal(old, new) for old, new in zip(before, players.generator.parameters(), strict=True))
@@ -91,6 +97,93 @@ def test_dcgan_upsample_has_128_128_64_channels_and_its_epsilon() -> None:
     assert [m.negative_slope for m in generator.modules() if isinstance(m, torch.nn.LeakyReLU)] == [0.2, 0.2]
     critic = dcgan_upsample.critic(options, (1, 28, 28))
     assert [m.out_channels for m in critic.modules() if isinstance(m, torch.nn.Conv2d)] == [16, 32, 64, 128]
+
+
+def test_resnet_is_that_of_the_papers_at_32() -> None:
+    """Miyato et al. 2018, table 4: 256 and 128 channels, 4×4 doubled three times, halved two times of four."""
+    generator = resnet.generator(Resnet(width=256), 128, (3, 32, 32))
+    kernels = [
+        (m.in_channels, m.out_channels, *m.kernel_size) for m in generator.modules() if hasattr(m, "kernel_size")
+    ]
+    block = [(256, 256, 3, 3), (256, 256, 3, 3), (256, 256, 1, 1)]
+    assert kernels == [*block * 3, (256, 3, 3, 3)]
+    assert [m.size for m in generator.modules() if isinstance(m, torch.nn.Upsample)] == [
+        (size, size) for size in (8, 8, 16, 16, 32, 32)
+    ]
+    # dense; three blocks of two 3×3 convolutions, one 1×1 and two normalisations; normalisation; 3×3 to the image
+    blocks = 3 * (2 * (9 * 256**2 + 256) + 256**2 + 256 + 2 * 2 * 256)
+    assert parameters(generator) == 129 * 16 * 256 + blocks + 2 * 256 + 9 * 256 * 3 + 3 == 4_276_739
+
+    critic = resnet.critic(Resnet(normalisation="none"), (3, 32, 32))
+    kernels = [tuple(m.weight.shape) for m in critic.modules() if isinstance(m, torch.nn.Conv2d)]
+    wide, short = (128, 128, 3, 3), (128, 128, 1, 1)
+    assert kernels == [(128, 3, 3, 3), wide, (128, 3, 1, 1), wide, wide, short, wide, wide, wide, wide]
+    widths = []
+    for module in critic.children():
+        if isinstance(module, resnet.ResidualBlock):
+            module.register_forward_hook(lambda *seen: widths.append(seen[2].shape[2]))
+    critic(torch.zeros(1, 3, 32, 32))
+    assert widths == [16, 8, 8, 8]
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def test_a_block_is_the_sum_of_both_ways_and_halving_is_the_mean_of_what_is_there() -> None:
+    double, triple = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(double.weight, 2.0)
+    torch.nn.init.constant_(triple.weight, 3.0)
+    assert resnet.ResidualBlock([double], [triple])(torch.tensor([[7.0]])).item() == 7 * 2 + 7 * 3
+    assert resnet.ResidualBlock([double], [])(torch.tensor([[7.0]])).item() == 7 * 2 + 7
+    halved = resnet._halve()(torch.arange(9.0).reshape(1, 1, 3, 3))
+    assert halved.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]  # means of 0 1 3 4, of 2 5, of 6 7, of 8
+
+
+def test_a_normalisation_stands_before_each_relu_of_resnets_critic_but_the_first_blocks() -> None:
+    critic = resnet.critic(Resnet(width=4, normalisation="layer"), (3, 32, 32))
+    kinds = [type(m) for m in critic.modules() if not list(m.children())]
+    before = [kinds[index - 1] is torch.nn.GroupNorm for index, kind in enumerate(kinds) if kind is torch.nn.ReLU]
+    assert before == [False, *[True] * 7]  # three further blocks of two, and the last
+
+
+def test_resnets_weights_have_xaviers_variances_and_its_biases_are_zero() -> None:
+    """Var w = g² · 2/(fan in + fan out): g = √2 on residual ways, 1 on shortcuts, dense layers and the output."""
+    generator = resnet.generator(Resnet(), 128, (3, 16, 16))
+    dense, block, output = generator[0], generator[2], generator[-2]
+    for layer, gain, fan in [
+        (dense, 1, 128 + 128 * 16),
+        (block.residual[3], 2, 9 * 256),
+        (block.residual[6], 2, 9 * 256),
+        (block.shortcut[1], 1, 256),
+        (output, 1, 9 * 131),
+    ]:
+        assert layer.weight.var().item() == pytest.approx(gain * 2 / fan, rel=0.05)
+        assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("size", [8, 9, 15])
+def test_the_gradient_penalty_of_resnets_critic_has_the_gradient_of_finite_differences(size: int) -> None:
+    """Odd sizes are pooled with an edge of their own, and the penalty differentiates through it twice."""
+    torch.manual_seed(0)
+    critic = resnet.critic(Resnet(width=3, normalisation="layer"), (1, size, size)).double()
+    images = torch.randn(2, 1, size, size, dtype=torch.float64, requires_grad=True)
+
+    def penalty() -> torch.Tensor:
+        (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+        return gradient.square().sum()
+
+    weights = list(critic.parameters())
+    directions = [torch.randn_like(weight) for weight in weights]
+    slopes = torch.autograd.grad(penalty(), weights, allow_unused=True)
+    expected = sum((s * d).sum().item() for s, d in zip(slopes, directions, strict=True) if s is not None)
+    values = []
+    for step in (1e-6, -2e-6):
+        with torch.no_grad():
+            for weight, direction in zip(weights, directions, strict=True):
+                weight += step * direction
+        values.append(penalty().item())
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-4)
 
 
 def test_maxout_is_the_largest_piece() -> None:

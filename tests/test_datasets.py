@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.datasets import DATASETS, images, synthetic
+from bench.datasets import DATASETS, images, stacked, synthetic
 from bench.datasets.data import fingerprint
 from bench.errors import DataError
 from bench.options import Options
@@ -40,6 +40,7 @@ def write_idx(path: Path, array: np.ndarray, zipped: bool = False) -> None:
 
 def test_there_are_datasets() -> None:
     assert {"ring", "grid", "digits", "fashion-mnist", "mnist", "cifar10", "image-folder"} <= DATASETS.keys()
+    assert {"stacked-digits", "stacked-fashion", "stacked-mnist"} <= DATASETS.keys()
 
 
 def test_ring_has_pacgans_scales() -> None:
@@ -115,6 +116,17 @@ def test_a_broken_idx_file_is_told(data_folder: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte cannot be read"):
         images.mnist(Options())
+
+
+def test_stacked_mnist_is_made_of_the_files_of_mnist_and_downloaded_like_it(data_folder: Path) -> None:
+    folder = data_folder / "MNIST" / "raw"
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte", np.full((4, 28, 28), 7, np.uint8))
+    data = DATASETS["stacked-mnist"].load(stacked.Stacked(images=10))
+    assert np.array_equal(data.train, np.full((10, 3, 28, 28), 7))
+    assert DATASETS["stacked-mnist"].shape(stacked.Stacked()) == data.test.shape[1:]
+    assert DATASETS["stacked-mnist"].download is DATASETS["mnist"].download
+    assert DATASETS["stacked-fashion"].download is DATASETS["fashion-mnist"].download
 
 
 def write_cifar(folder: Path) -> np.ndarray:

@@ -11,13 +11,19 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bench"
 PLAN = {"errors", "files", "options", "catalogue", "specification", "suite", "matrix", "planning", "losses", "penalties",
-        "optimizers", "architectures", "datasets", "metrics", "extractors"}  # fmt: skip
+        "optimizers", "rules", "architectures", "datasets", "metrics", "extractors"}  # fmt: skip
 COMPUTE = {
     "random_streams",
     "reals",
     "players",
+    "batches",
+    "game",
+    "position",
+    "probes",
+    "optimistic_adam",
     "training",
     "evaluation",
+    "calibration",
     "checkpoints",
     "environment",
     "execution",
@@ -25,11 +31,22 @@ COMPUTE = {
     "interruption",
 }
 SEAM = {"records"}
-EVIDENCE = {"statistics", "report", "costs"}
+EVIDENCE = {"statistics", "outcomes", "verdicts", "primary", "report", "costs"}
 SURFACE = {"cli", "running", "progress", "terminal", "__main__", "__init__"}
 HEAVY = {
-    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample"},
-    "metrics": {"modes", "frechet"},
+    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
+    "metrics": {
+        "modes",
+        "frechet",
+        "reference",
+        "neighbours",
+        "kernel",
+        "sliced_wasserstein",
+        "birthday",
+        "spectrum",
+        "path_angle",
+        "equilibrium",
+    },
     "extractors": {"networks", "__main__"},
 }
 

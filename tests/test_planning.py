@@ -56,6 +56,8 @@ def test_runs_are_cells_times_seeds(write_suite: Callable[[str], str]) -> None:
         ('["modes"]', '[{ name = "modes", minimum = 2 }]', False),
         ("steps = 10", "steps = 10\ncritic = { width = 3 }", False),
         ("steps = 10", "steps = 10\nema = 0.5", False),
+        ('["modes"]', '["modes"]\n[outcome]\nrelapsed = 9.0', True),
+        ('["modes"]', '["modes"]\n[[reference]]\nsource = "a paper"\nvalues = { kl = 0.1 }', True),
     ],
 )
 def test_identity_is_what_decides_the_numbers(

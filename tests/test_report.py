@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.image import imread
 
 import bench
 from bench.errors import ResultsError
+from bench.outcomes import Stage
 from bench.records import publish, read_metadata, read_trace, record_paths
 from bench.report import write_report
 from bench.report.contact import image_grid
 from bench.report.evidence import read_evidence
 from bench.report.tables import format_cells, summarise_cells
+from bench.report.timeline import COLOURS, draw_timeline
 from bench.statistics import t_interval
+from bench.suite import load_suite
 from bench.terminal import duration, fitting_columns
 
 
@@ -59,8 +64,13 @@ def test_cells_count_failures_and_keep_them(with_a_failure: Path) -> None:
     (dataset,) = evidence.datasets()
     table = summarise_cells(evidence, dataset)
     assert table["n"].tolist() == [2, 2]
-    assert table["failed"].sum() == 1
-    failed = table[table["failed"] == 1].iloc[0]
+    assert table["n_diverged"].sum() == 1
+    counts = [
+        f"n_{name}" for name in ("diverged", "never_learned", "collapsed", "relapsed", "oscillating", "converged")
+    ]
+    assert (table[counts].sum(axis=1) == table["n"]).all()
+    failed = table[table["n_diverged"] == 1].iloc[0]
+    assert failed["finished"] == 1
     assert failed["fd_final_count"] == 1
     assert np.isnan(failed["fd_final_half_width"])
     assert failed["fd_best_count"] == 2
@@ -72,16 +82,119 @@ def test_cells_count_failures_and_keep_them(with_a_failure: Path) -> None:
 def test_formatted_cells_have_intervals_and_real_data(tiny_results: Path) -> None:
     evidence = read_evidence(tiny_results)
     table = format_cells(evidence, evidence.datasets()[0])
-    assert table["loss"].tolist() == ["non-saturating", "wgan-gp", "real data"]  # the order of the catalogue
-    assert table["FD final"].str.contains("±").tolist() == [True, True, False]
-    assert table["modes best"].iloc[-1] == "8.0"
-    assert table["failed"].tolist() == ["0", "0", ""]
+    assert table["loss"].tolist() == [
+        "non-saturating",
+        "wgan-gp",
+        "untrained",
+        "real data",
+    ]  # as the catalogue has them
+    assert table["FD final"].str.contains("±").tolist() == [True, True, False, False]
+    assert table["modes best"].tolist()[2:] == ["", "8.0"]
+    first = bench.traces(tiny_results).query("step == 0 and measure == 'fd'")["value"]
+    assert table["FD final"].iloc[2] == f"{first.mean():.3g}"
+
+
+def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
+    evidence = read_evidence(tiny_results)
+    states = ["converged", "diverged", "collapsed", "collapsed"]
+    judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
+    table = format_cells(judged, "ring (points=1000)")
+    assert table["converged"].tolist() == ["1/2", "0/2", "", ""]
+    assert table["other outcomes"].tolist() == ["1 diverged", "2 collapsed", "", ""]
+    well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
+    assert format_cells(well, "ring (points=1000)")["other outcomes"].tolist() == ["–", "–", "", ""]
+
+
+REFERENCES = """
+[outcome]
+tau = 0.001
+[[reference]]
+source = "A paper"
+when = { loss = "wgan-gp", dataset = "ring (points=1000)", critic_steps = 5 }
+values = { high_quality = 0.5, fd = 0.25 }
+plus_minus = { fd = 0.125 }
+note = "read off a figure"
+[[reference]]
+source = "Another"
+values = { fd = 3 }
+at = "final"
+"""
+
+
+def test_published_numbers_stand_beside_with_their_place_and_source(tiny: str, tiny_results: Path) -> None:
+    Path(tiny).write_text(Path(tiny).read_text() + REFERENCES)
+    report = write_report(tiny_results, suite=load_suite(tiny))
+    table = report.formatted["ring (points=1000)"].set_index("loss")
+    assert table.index.tolist()[-2:] == ["published: A paper (wgan-gp, 5)", "published: Another"]
+    assert table["FD best"].tolist()[-2:] == ["0.25 ± 0.125", ""]
+    assert table["FD final"].tolist()[-2:] == ["", "3"]
+    assert table["high quality % best"].iloc[-2] == "50.0"
+    text = (tiny_results / "table.md").read_text()
+    assert "A paper: read off a figure" in text
+    assert "never-learned (the best is worse than τ)" in text
+    assert "τ = 0.001" in text
+    assert table["other outcomes"].iloc[0] == "2 never-learned"
+
+
+def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -> None:
+    """(8 − 1) / (2 · 200): the expected KL of a uniform histogram of 200 samples, to first order."""
+    write_report(tiny_results)
+    text = (tiny_results / "table.md").read_text()
+    assert "Sampling floor of KL: (modes − 1) / (2 · samples) = 0.018" in text
+    assert "Outcomes are judged by FD" in text
+    assert "relapsed (the last over 1.5 times worse than the best" in text
+
+
+def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Path) -> None:
+    """Records with distance and θ beside the samples' measures, and with a probe that is no measure."""
+    for path in record_paths(tiny_results):
+        record: dict[str, Any] = read_metadata(path)
+        record["higher_is_better"] |= {"distance": False, "theta": None}
+        rows = read_trace(path).to_dict("records")
+        for number, row in enumerate(rows):
+            row |= {"samples": bytes(200 * 2 * 4), "distance": 2.0**-number, "theta": -1.0, "gap": float("nan")}
+        path.unlink()
+        publish(path, record, rows)
+    report = write_report(tiny_results)
+    table = report.formatted["ring (points=1000)"]
+    assert table["distance final"].tolist() == ["0.125 ± 0", "0.125 ± 0", "1", ""]
+    assert "θ best" not in table
+    assert not any("gap" in column for column in table)
+
+
+def test_a_timeline_has_a_row_a_run_and_says_the_outcomes(with_a_failure: Path) -> None:
+    evidence = read_evidence(with_a_failure)
+    panel = draw_timeline(evidence, "ring (points=1000)").axes[0]
+    assert len(panel.collections) == 4
+    words = [text.get_text() for text in panel.texts]
+    assert sorted(word for word in words if not word.isdigit()) == sorted(evidence.runs["outcome"])
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["non-saturating · mlp", "wgan-gp · mlp"]
+    colours = [[to_hex(colour).upper() for colour in row.get_facecolors()] for row in panel.collections]
+    assert sum(COLOURS[Stage.DIVERGED] in row for row in colours) == 1
+    extents = [path.get_extents() for row in panel.collections for path in row.get_paths()]
+    assert min(extent.x0 for extent in extents) == 0
+    assert max(extent.x1 for extent in extents) == 120
+
+
+def test_a_timeline_of_many_runs_counts_them(tiny_results: Path) -> None:
+    evidence = read_evidence(tiny_results)
+    many = [evidence.runs.assign(loss=f"loss {number}") for number in range(50)]
+    panel = draw_timeline(replace(evidence, runs=pd.concat(many, ignore_index=True)), "ring (points=1000)").axes[0]
+    assert len(panel.collections) == 200
+    assert len(panel.texts) == 50
+    assert all(text.get_text()[0] in "1234" for text in panel.texts)
+
+
+def test_the_colours_of_stages_differ_without_colour() -> None:
+    """Luma of ITU-R BT.709; a tenth of the scale apart is told apart in print."""
+    grey = sorted(float(np.dot(to_rgb(colour), (0.2126, 0.7152, 0.0722))) for colour in COLOURS.values())
+    assert (np.diff(grey) > 0.08).all()
 
 
 def test_a_report_is_written_and_comes_out_the_same_twice(with_a_failure: Path) -> None:
     report = write_report(with_a_failure)
     names = {path.name for path in [*report.tables, *report.figures]}
-    assert {"table.md", "table.csv", "table.tex", "modes.png", "modes.pdf"} <= names
+    assert {"table.md", "table.csv", "table.tex", "modes.png", "modes.pdf", "timeline-ring-points-1000.png"} <= names
     assert {path.suffix for path in report.figures} == {".png", ".pdf"}
     before = {path: path.read_bytes() for path in [*report.tables, *report.figures]}
     write_report(with_a_failure)
@@ -90,7 +203,7 @@ def test_a_report_is_written_and_comes_out_the_same_twice(with_a_failure: Path) 
         if path.suffix == ".png":
             assert imread(path)[..., :3].std() > 0.05, f"{path} is blank"
     csv = pd.read_csv(with_a_failure / "table.csv")
-    assert csv["failed"].sum() == 1
+    assert csv["n_diverged"].sum() == 1
 
 
 def test_latex_compiles_and_fonts_are_embedded(with_a_failure: Path, tmp_path: Path) -> None:
@@ -98,7 +211,7 @@ def test_latex_compiles_and_fonts_are_embedded(with_a_failure: Path, tmp_path: P
         pytest.skip("apt-get install texlive-latex-recommended poppler-utils")
     report = write_report(with_a_failure)
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs}"
+        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs,graphicx}"
         f"\\begin{{document}}\\input{{{with_a_failure / 'table.tex'}}}\\end{{document}}"
     )
     done = subprocess.run(
@@ -140,11 +253,12 @@ def test_a_narrow_terminal_keeps_what_matters() -> None:
             "KL final": ["0.1"],
             "FD final": ["3"],
             "n": ["3"],
-            "failed": ["0"],
+            "converged": ["3/3"],
+            "other outcomes": ["–"],
         }
     )
     assert fitting_columns(frame, 200) == list(frame)
-    assert fitting_columns(frame, 42) == ["loss", "modes final", "FD final", "n", "failed"]
+    assert fitting_columns(frame, 50) == ["loss", "modes final", "FD final", "n", "converged", "other outcomes"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])

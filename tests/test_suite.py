@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bench.errors import SuiteError
 from bench.matrix import cells, only
+from bench.rules import Rules
 from bench.specification import merge
 from bench.suite import as_seeds, load_suite, parse_suite, suite_files
 
@@ -223,3 +224,49 @@ def test_a_table_without_a_name_changes_only_what_it_gives(base: dict[str, int],
     assert merged == {"name": "adam", **base, **changes}
     replaced = merge({"optimizer": {"name": "adam", **base}}, {"optimizer": {"name": "sgd", **changes}})["optimizer"]
     assert replaced == {"name": "sgd", **changes}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[outcome]\nprimary = "fdd"', r"x\.toml: \[outcome\]: primary: unknown measure 'fdd'; did you mean 'fd'\?"),
+        ('[outcome]\nprimary = "theta"', r"\[outcome\]: primary: of 'theta' neither more nor less is better"),
+        ("[outcome]\nrelapse = 2.0", r"x\.toml: \[outcome\]: unknown key 'relapse'; did you mean 'relapsed'\?"),
+        ("[outcome]\nrelapsed = 1", r"\[outcome\]: relapsed: input should be greater than 1, not 1"),
+        ("[outcome]\ntau = true", r"\[outcome\]: tau: expected a finite number, or a table dataset → number, not True"),
+        ("[outcome]\ntau = { ring = inf }", r"\[outcome\]: tau: expected a finite number"),
+        ("[outcome]\nreach = { rng = 1 }", r"\[outcome\]: reach: no cell has dataset 'rng'; did you mean 'ring'\?"),
+        ('[[reference]]\nsource = "a"', r"x\.toml: \[\[reference\]\] 1: values is missing"),
+        ('[[reference]]\nsource = "a"\nvalues = { df = 1 }', r"values: unknown measure 'df'; did you mean '.?.d'\?"),
+        ('[[reference]]\nsource = "a"\nvalues = { fd = 1 }\nplus_minus = { kl = 1 }', "plus_minus: 'kl' has no value"),
+        (
+            '[[reference]]\nsource = "a"\nvalues = { fd = 1 }\nwhen = { los = "hinge" }',
+            "unknown key 'los'; did you mean",
+        ),
+        ('[[reference]]\nsource = "a"\nvalues = { fd = 1 }\nwhen = { loss = "hing" }', "no cell has loss 'hing'; did"),
+    ],
+)
+def test_what_is_wrong_with_judging_is_named(text: str, message: str) -> None:
+    with pytest.raises(SuiteError, match=message):
+        cells(suite(text))
+
+
+def test_thresholds_and_references_are_read_and_have_defaults() -> None:
+    assert (suite().outcome, suite().reference) == (Rules(), ())
+    found = suite(
+        """
+[outcome]
+tau = { ring = 2 }
+reach = 3
+[[reference]]
+source = "a"
+when = { loss = ["hinge", "wgan-gp"], "optimizer.lr" = 1e-3 }
+values = { fd = 1, modes_ema = 8 }
+"""
+    )
+    assert (found.outcome.tau_of("ring"), found.outcome.tau_of("grid")) == (2, None)
+    assert (found.outcome.reach_of("ring"), found.outcome.reach_of("grid")) == (3, 3)
+    (reference,) = found.reference
+    assert reference.words("loss") == ("hinge", "wgan-gp")
+    assert reference.words("dataset") == ()
+    assert cells(found)

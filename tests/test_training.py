@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.batches import Batches
 from bench.players import Players, build_players
 from bench.random_streams import Streams
 from bench.specification import Training, complete_training
@@ -35,7 +36,7 @@ def specify(**keys: object) -> Training:
 
 def run(training: Training, seed: int = 0, reals: Tensor = REALS) -> tuple[Players, list[Measurement]]:
     players = build_players(training, (2,), seed, CPU)
-    measurements = list(train(training, players, Streams(seed), lambda i: reals[i], len(reals), CPU))
+    measurements = list(train(training, players, Batches(training, Streams(seed), lambda i: reals[i], len(reals), CPU)))
     return players, measurements
 
 
@@ -116,7 +117,7 @@ def test_fused_steps_of_convolutions_are_those_of_the_plain_optimizer(
         for part in (players.generator_optimizer, players.critic_optimizer):
             for group in part.param_groups:
                 group["fused"], group["foreach"] = fused, False
-        list(train(training, players, Streams(0), lambda i: reals[i], len(reals), CPU))
+        list(train(training, players, Batches(training, Streams(0), lambda i: reals[i], len(reals), CPU)))
         return players
 
     fused, plain = train_with(True), train_with(False)
@@ -136,7 +137,7 @@ def test_batch_normalisation_sees_real_and_generated_apart() -> None:
     training = specify(steps=1, critic={"normalisation": "batch"}, optimizer={"name": "sgd", "lr": 1e-12})
     players = build_players(training, (2,), 0, CPU)
     twin, streams = copy.deepcopy(players), Streams(0)
-    list(train(training, players, Streams(0), lambda i: REALS[i] + 100, len(REALS), CPU))
+    list(train(training, players, Batches(training, Streams(0), lambda i: REALS[i] + 100, len(REALS), CPU)))
     real = REALS[torch.randint(len(REALS), (5,), generator=streams["data"])] + 100
     for batch in (
         real,
@@ -157,7 +158,14 @@ def test_average_of_the_generator_is_the_geometric_sum() -> None:
     seen = []
     streams = Streams(0)
     for step in range(3):
-        list(train(specify(ema=0.5, steps=step + 1), players, streams, lambda i: REALS[i], len(REALS), CPU, first=step))
+        list(
+            train(
+                specify(ema=0.5, steps=step + 1),
+                players,
+                Batches(specify(ema=0.5, steps=step + 1), streams, lambda i: REALS[i], len(REALS), CPU),
+                first=step,
+            )
+        )
         seen.append([p.detach().clone() for p in players.generator.parameters()])
     for index, averaged in enumerate(players.average.module.parameters()):
         # AveragedModel copies the first update, then a ← ½ a + ½ θ
@@ -177,7 +185,7 @@ def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
 
     training = specify(steps=200)
     players = build_players(training, (2,), 0, CPU)
-    (last,) = train(training, players, Streams(0), poisoned, len(reals), CPU)
+    (last,) = train(training, players, Batches(training, Streams(0), poisoned, len(reals), CPU))
     assert (last.step, last.diverged) == (5, "critic loss")
 
 
@@ -190,7 +198,9 @@ def test_an_exploding_step_size_diverges_and_is_not_masked() -> None:
 def test_measurements_come_at_chunks_and_pauses() -> None:
     training = specify(steps=130)
     players = build_players(training, (2,), 0, CPU)
-    steps = [m.step for m in train(training, players, Streams(0), lambda i: REALS[i], 50, CPU, pause=40)]
+    steps = [
+        m.step for m in train(training, players, Batches(training, Streams(0), lambda i: REALS[i], 50, CPU), pause=40)
+    ]
     assert CHUNK == 50
     assert steps == [40, 50, 80, 100, 120, 130]
 
@@ -235,6 +245,6 @@ def test_cuda_follows_the_cpu(precision: str) -> None:
     on_cpu, _ = run(specify(steps=3), reals=REALS)
     players = build_players(training, (2,), 0, device)
     reals = REALS.float().to(device)
-    list(train(training, players, Streams(0), lambda i: reals[i.to(device)], len(reals), device))
+    list(train(training, players, Batches(training, Streams(0), lambda i: reals[i.to(device)], len(reals), device)))
     for one, other in zip(players.generator.parameters(), on_cpu.generator.parameters(), strict=True):
         torch.testing.assert_close(one.cpu().double(), other, rtol=0.05, atol=0.02)

@@ -14,7 +14,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from bench.options import Options
 
 Shape = tuple[int, ...]
-Normalisation = Literal["none", "batch", "layer"]
+Normalisation = Literal["none", "batch", "layer", "spectral"]
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
@@ -49,6 +49,19 @@ class DcganUpsample(Options):
     normalisation_eps: PositiveFloat = 1e-5
 
 
+class Resnet(Options):
+    """Residual blocks; ``width`` is the number of channels of all of them."""
+
+    width: PositiveInt = 128
+    normalisation: Normalisation = "batch"
+
+
+class Dirac(Options):
+    """One parameter a player, and where it begins: θ of the generator, ψ of the critic."""
+
+    start: float = 1.0
+
+
 class Architecture(NamedTuple):
     """A family of networks.
 
@@ -72,6 +85,11 @@ def any_shape(shape: Shape) -> str | None:
     return None
 
 
+def point_of_the_line(shape: Shape) -> str | None:
+    """Only single numbers."""
+    return None if shape == (1,) else "single numbers"
+
+
 def square_image(shape: Shape) -> str | None:
     """Only square images, 8 to 64 pixels wide, of 1 or 3 channels."""
     if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= 64 and shape[0] in (1, 3):
@@ -80,6 +98,12 @@ def square_image(shape: Shape) -> str | None:
 
 
 ARCHITECTURES = {
+    "dirac": Architecture(
+        "one parameter a player: point θ against logit ψ·x (Mescheder et al. 2018)",
+        Dirac,
+        "bench.architectures.dirac",
+        point_of_the_line,
+    ),
     "mlp": Architecture(
         "fully connected: width, depth, activation, normalisation, maxout",
         Mlp,
@@ -98,5 +122,12 @@ ARCHITECTURES = {
         DcganUpsample,
         "bench.architectures.dcgan_upsample",
         square_image,
+    ),
+    "resnet": Architecture(
+        "residual blocks (Gulrajani et al. 2017; Miyato et al. 2018)",
+        Resnet,
+        "bench.architectures.resnet",
+        square_image,
+        {"normalisation": "none"},
     ),
 }

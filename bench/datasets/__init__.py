@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bench.datasets import images, synthetic
+from bench.datasets import images, stacked, synthetic
 from bench.datasets.data import Data
 from bench.options import Options
 
@@ -40,6 +40,13 @@ def _fixed(*shape: int) -> Callable[[Options], tuple[int, ...]]:
 
 
 DATASETS = {
+    "point": Dataset(
+        "a point on the line, for the Dirac-GAN (Mescheder et al. 2018)",
+        Options,
+        _fixed(1),
+        synthetic.point,
+        "coordinates",
+    ),
     "ring": Dataset(
         "Gaussians on a circle, 8 modes, radius 1, σ 0.01 (PacGAN)",
         synthetic.Ring,
@@ -84,6 +91,29 @@ DATASETS = {
         images.cifar10,
         "inception",
         images.download_cifar10,
+    ),
+    "stacked-digits": Dataset(
+        "three handwritten digits as red, green and blue, 1000 classes, 60,000 of 3×8×8",
+        stacked.Stacked,
+        _fixed(3, 8, 8),
+        stacked.stacked_digits,
+        "stacked-digits",
+    ),
+    "stacked-fashion": Dataset(
+        "three images of Fashion-MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28",
+        stacked.Stacked,
+        _fixed(3, 28, 28),
+        stacked.stacked_fashion,
+        "stacked-fashion",
+        images.download_fashion_mnist,
+    ),
+    "stacked-mnist": Dataset(
+        "three images of MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28 (downloaded)",
+        stacked.Stacked,
+        _fixed(3, 28, 28),
+        stacked.stacked_mnist,
+        "stacked-mnist",
+        images.download_mnist,
     ),
     "image-folder": Dataset(
         "your images below one folder, cropped and resized to a square",

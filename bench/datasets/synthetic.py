@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians in the plane whose modes are known."""
+"""A point, and mixtures of Gaussians in the plane whose modes are known."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Grid(Options):
     step: PositiveFloat = 2.0
     sigma: PositiveFloat = 0.05
     points: PositiveInt = 100_000
+
+
+def point(options: Options) -> Data:
+    """All real samples at the origin of the line: the data of the Dirac-GAN (Mescheder et al. 2018, section 2)."""
+    return make_data(np.zeros((16, 1), dtype=np.float32), np.zeros((16, 1), dtype=np.float32))
 
 
 def ring(options: Ring) -> Data:

@@ -1,6 +1,7 @@
-"""Trains a shipped extractor anew: ``python -m bench.extractors digits`` (or fashion-mnist).
+"""Trains an extractor: ``python -m bench.extractors digits`` (or fashion-mnist, or mnist).
 
-Writes ``weights/NAME.npz`` and ``weights/NAME.json`` (hash, test accuracy, how it was made) beside this file.
+Writes ``NAME.npz`` and ``NAME.json`` (hash, test accuracy, how it was made): those that are shipped into ``weights/``
+beside this file, that of MNIST, which not every machine has, into ``extractors/`` of the data folder.
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.datasets.images import digits_test_mask, digits_with_labels, fashion_mnist_folder, read_idx
-from bench.extractors import WEIGHTS
+from bench.datasets.images import (
+    data_folder,
+    digits_test_mask,
+    digits_with_labels,
+    download_mnist,
+    fashion_mnist_folder,
+    read_idx,
+)
+from bench.errors import GanbenchError, MissingDataError
+from bench.extractors import WEIGHTS, trained_folder
 from bench.extractors.networks import SIZES, build_network, file_hash, scaled
 
-EPOCHS = {"digits": 60, "fashion-mnist": 12}
-BATCH = {"digits": 32, "fashion-mnist": 128}
+EPOCHS = {"digits": 60, "fashion-mnist": 12, "mnist": 12}
+BATCH = {"digits": 32, "fashion-mnist": 128, "mnist": 128}
 
 
 def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -31,7 +40,7 @@ def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         test = digits_test_mask(labels)
         parts: list[NDArray[Any]] = [images[~test], labels[~test], images[test], labels[test]]
     else:
-        folder = fashion_mnist_folder()
+        folder = fashion_mnist_folder() if name == "fashion-mnist" else data_folder() / "MNIST" / "raw"
         parts = [
             read_idx(folder / f"{split}-{kind}", name)
             for split in ("train", "t10k")
@@ -42,18 +51,29 @@ def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return train, train_labels, test_images, test_labels
 
 
-def shifted(images: Tensor) -> Tensor:
+def load_or_download(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same, with MNIST fetched where it is not here."""
+    try:
+        return load(name)
+    except MissingDataError:
+        if name != "mnist":
+            raise
+        download_mnist()
+        return load(name)
+
+
+def shifted(images: Tensor, mirrored: bool = False) -> Tensor:
     """Each batch moved by up to one pixel and, where it makes no other class (clothes), mirrored half the time."""
     size = images.shape[-1]
     down, right = torch.randint(0, 3, (2,)).tolist()
     moved = F.pad(images, (1, 1, 1, 1), value=-1.0)[..., down : down + size, right : right + size]
-    return moved.flip(-1) if size == 28 and torch.rand(()) < 0.5 else moved
+    return moved.flip(-1) if mirrored and torch.rand(()) < 0.5 else moved
 
 
 def train(name: str) -> tuple[nn.Module, float]:
     """The network after training on the train split, and its accuracy on the test split."""
     torch.manual_seed(0)
-    images, labels, test_images, test_labels = load(name)
+    images, labels, test_images, test_labels = load_or_download(name)
     network = build_network(SIZES[name])
     batches = len(images) // BATCH[name]
     steps = EPOCHS[name] * batches
@@ -61,7 +81,8 @@ def train(name: str) -> tuple[nn.Module, float]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
     for epoch in range(EPOCHS[name]):
         for batch in torch.randperm(len(images))[: batches * BATCH[name]].split(BATCH[name]):
-            loss = F.cross_entropy(network(shifted(scaled(images[batch]))), labels[batch])
+            moved = shifted(scaled(images[batch]), mirrored=name == "fashion-mnist")
+            loss = F.cross_entropy(network(moved), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -77,7 +98,9 @@ def main(name: str) -> None:
     """Trains, measures, and writes the weights and what is known of them."""
     network, accuracy = train(name)
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
-    path = WEIGHTS / f"{name}.npz"
+    folder = trained_folder() if name == "mnist" else WEIGHTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.npz"
     np.savez_compressed(path, **weights)
     known = {
         "sha256": file_hash(path),
@@ -95,4 +118,7 @@ def main(name: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] not in [[name] for name in SIZES]:
         sys.exit(f"usage: python -m bench.extractors {{{','.join(SIZES)}}}")
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except GanbenchError as error:
+        sys.exit(f"ganbench: {error}")

@@ -13,9 +13,9 @@ from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from bench.errors import DataError
-from bench.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest
+from bench.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest, weights_file
 
-SIZES = {"digits": 8, "fashion-mnist": 28}
+SIZES = {"digits": 8, "fashion-mnist": 28, "mnist": 28}
 FEATURES = 64
 PREFIX = "ganbench-"  # torch_fidelity.calculate_metrics(feature_extractor="ganbench-digits", ...) knows them too
 
@@ -23,16 +23,21 @@ PREFIX = "ganbench-"  # torch_fidelity.calculate_metrics(feature_extractor="ganb
 class SmallClassifier(FeatureExtractorBase):  # type: ignore[misc]
     """Four convolutions and one hidden layer of 64: uint8 images [n, 1, size, size] → (features [n, 64], logits).
 
+    Stacked images [n, 3, size, size] are classified channel by channel, see ``classify_channels``.
+
     Args:
-        name: "ganbench-digits" or "ganbench-fashion-mnist".
+        name: "ganbench-" and a name of ``bench.extractors.EXTRACTORS``: "ganbench-digits", "ganbench-stacked-digits".
         features_list: Which of the outputs "features" and "logits" are wanted, in this order.
-        network: The layers, where they are not to be loaded from the package's weights.
+        network: The layers, where they are not to be loaded from the weights of that name.
         **kwargs: What torch-fidelity hands to every extractor; not used.
     """
 
     def __init__(self, name: str, features_list: list[str], network: nn.Sequential | None = None, **kwargs: object):
         super().__init__(name, features_list)
-        self.network: nn.Sequential = network or load_network(name.removeprefix(PREFIX))
+        plain = name.removeprefix(PREFIX)
+        base = EXTRACTORS[plain].channels_of
+        self.classify = classify_channels if base else classify
+        self.network: nn.Sequential = network or load_network(base or plain)
         self.eval()
         self.requires_grad_(False)
 
@@ -58,9 +63,26 @@ class SmallClassifier(FeatureExtractorBase):  # type: ignore[misc]
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Uint8 images → the wanted outputs."""
-        features = self.network[:-1](scaled(images))
-        outputs = {"features": features, "logits": self.network[-1](features)}
+        outputs = dict(zip(("features", "logits"), self.classify(self.network, scaled(images)), strict=True))
         return tuple(outputs[name] for name in self.features_list)
+
+
+def classify(network: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Images [n, 1, size, size] in [−1, 1] → features [n, 64], logits [n, 10]."""
+    features = network[:-1](images)
+    return features, network[-1](features)
+
+
+def classify_channels(network: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Images [n, 3, size, size] in [−1, 1] → features [n, 3 · 64], logits [n, 1000] of the classes 100a + 10b + c.
+
+    The channels are judged one by one, so the probability of a class is the product of those of its three digits, and
+    a sum of log-softmaxes is its logit.
+    """
+    features, logits = classify(network, images.flatten(0, 1)[:, None])
+    first, second, third = logits.log_softmax(dim=1).unflatten(0, (-1, 3)).unbind(dim=1)
+    joint = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None, :]
+    return features.unflatten(0, (-1, 3)).flatten(1), joint.flatten(1)
 
 
 def scaled(images: Tensor) -> Tensor:
@@ -89,14 +111,16 @@ def build_network(size: int, classes: int = 10) -> nn.Sequential:
 
 
 def load_network(name: str) -> nn.Sequential:
-    """The shipped network ``name``, its weights checked against their hash.
+    """The network ``name``, its weights checked against their hash.
 
     Raises:
         DataError: the file is missing, or is not the one whose accuracy was measured.
     """
-    path = WEIGHTS / f"{name}.npz"
-    if not path.is_file() or file_hash(path) != manifest(name)["sha256"]:
-        raise DataError(f"extractor {name!r}: {path} is not the file that was shipped; install ganbench again")
+    path = weights_file(name)
+    if file_hash(path) != manifest(name)["sha256"]:
+        shipped = path.parent == WEIGHTS
+        advice = "install ganbench again" if shipped else f"'python -m bench.extractors {name}' trains it anew"
+        raise DataError(f"extractor {name!r}: {path} is not the file that was measured; {advice}")
     network = build_network(SIZES[name], EXTRACTORS[name].classes)
     with np.load(path) as arrays:
         network.load_state_dict({key: torch.from_numpy(arrays[key]) for key in arrays.files}, strict=True)
@@ -145,5 +169,5 @@ def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int = 256) -
     return features, logits[0] if logits else None
 
 
-for _name in SIZES:
+for _name in [*SIZES, *(name for name, each in EXTRACTORS.items() if each.channels_of)]:
     register_feature_extractor(PREFIX + _name, SmallClassifier)

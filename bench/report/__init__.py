@@ -13,6 +13,8 @@ from bench.files import told
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.suite import Suite
+
 
 @dataclass(frozen=True)
 class Report:
@@ -23,12 +25,13 @@ class Report:
     formatted: dict[str, pd.DataFrame]
 
 
-def write_report(results: str | Path, preferred: Collection[str] = ()) -> Report:
+def write_report(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Report:
     """Writes ``table.md``, ``table.csv``, ``table.tex`` and ``figures/`` into a suite's results folder.
 
     Args:
         results: The folder.
         preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
+        suite: Whose thresholds and published numbers hold; else those that ``bench.outcomes.judging`` finds.
 
     Raises:
         ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
@@ -37,7 +40,7 @@ def write_report(results: str | Path, preferred: Collection[str] = ()) -> Report
     from bench.report.figures import draw_figures
     from bench.report.tables import write_tables
 
-    evidence = read_evidence(results, preferred)
+    evidence = read_evidence(results, preferred, suite)
     try:
         tables, formatted = write_tables(evidence, Path(results))
         figures = draw_figures(evidence, Path(results) / "figures")

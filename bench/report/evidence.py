@@ -13,8 +13,11 @@ import pandas as pd
 from bench.catalogue import entries
 from bench.errors import ResultsError
 from bench.extractors import EXTRACTORS
-from bench.metrics import MEASURES, Measure
-from bench.records import Metadata, axes_of, load, read_metadata, record_paths, traces
+from bench.metrics import MEASURES
+from bench.outcomes import State, judging, load
+from bench.records import Metadata, axes_of, read_metadata, record_paths, traces
+from bench.rules import Reference, Rules
+from bench.suite import Suite
 
 PLACE = ("loss", "architecture")
 
@@ -28,12 +31,16 @@ class Evidence:
         traces: Long form, as ``bench.traces`` gives them.
         metadata: Of every record, by run identity.
         axes: All axes but the dataset: loss and architecture first.
+        rules: The thresholds of the outcomes.
+        references: Published numbers to stand beside these.
     """
 
     runs: pd.DataFrame
     traces: pd.DataFrame
     metadata: dict[str, Metadata]
     axes: list[str]
+    rules: Rules
+    references: tuple[Reference, ...]
 
     @property
     def title(self) -> str:
@@ -53,6 +60,17 @@ class Evidence:
         known = [name for name in MEASURES if name in there]
         return [name for plain in known for name in (plain, f"{plain}_ema") if name in there]
 
+    def untrained(self, runs: pd.DataFrame, name: str) -> float:
+        """A measure of the generators before the first step, mean over runs; NaN where it is not known."""
+        lines = self.traces
+        first = (lines["step"] == 0) & (lines["measure"] == name) & lines["run"].isin(runs["run"])
+        return float(lines.loc[first, "value"].mean())
+
+    def primary(self, dataset: str) -> str | None:
+        """The measure that the runs of a dataset are judged by."""
+        names = self.runs.loc[self.runs["dataset"] == dataset, "primary"].dropna()
+        return str(names.iloc[0]) if len(names) else None
+
     def modes(self, dataset: str) -> int:
         """How many modes, or classes, there are to cover."""
         each = next(each for each in self.metadata.values() if each["axes"]["dataset"] == dataset)
@@ -70,21 +88,28 @@ class Evidence:
         return [axis for axis in self.axes if axis in PLACE or frame[axis].nunique(dropna=False) > 1]
 
 
-def measure(name: str) -> Measure:
-    """The description of a measure; an average's says so."""
-    plain = MEASURES[name.removesuffix("_ema")]
-    return plain._replace(label=f"{plain.label}, EMA") if name.endswith("_ema") else plain
+def real(runs: pd.DataFrame, name: str) -> float:
+    """A measure of real data; NaN where there is none, as for a measure of the game."""
+    column = f"{name.removesuffix('_ema')}_real"
+    known = runs[column].dropna() if column in runs else runs.iloc[:0]
+    return float(known.iloc[0]) if len(known) else float("nan")
 
 
-def read_evidence(results: str | Path, preferred: Collection[str] = ()) -> Evidence:
+def count_outcomes(runs: pd.DataFrame) -> dict[State, int]:
+    """How many runs have each outcome, in the order of the rules."""
+    return {state: int((runs["outcome"] == state.value).sum()) for state in State}
+
+
+def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Evidence:
     """The records below a folder.
 
     Where records of several experiments have the same place in the matrix, those of the ``preferred`` cells are taken.
+    Outcomes follow the thresholds of ``suite``, else those that ``bench.outcomes.judging`` finds.
 
     Raises:
         ResultsError: nothing there, a record that cannot be read, or several experiments in one place.
     """
-    runs = load(results)
+    runs = load(results, suite)
     metadata = {each["run"]: each for each in map(read_metadata, record_paths(results))}
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))
@@ -100,7 +125,8 @@ def read_evidence(results: str | Path, preferred: Collection[str] = ()) -> Evide
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
     everything = traces(results)
-    return Evidence(runs, everything[everything["run"].isin(metadata)], metadata, axes)
+    judged = judging(str(runs["suite"].iloc[0]), metadata.values(), suite)
+    return Evidence(runs, everything[everything["run"].isin(metadata)], metadata, axes, *judged)
 
 
 def _one_experiment_a_place(

@@ -15,8 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.files import written_whole
+from bench.primary import describe
 from bench.report.contact import draw_contact_sheet
-from bench.report.evidence import Evidence, measure
+from bench.report.evidence import Evidence, real
+from bench.report.timeline import draw_timeline
 
 STYLE: dict[str, Any] = {
     "font.size": 8,
@@ -44,6 +46,9 @@ LINES: tuple[Any, ...] = (
     (0, (7, 2, 2, 2)),
 )
 PANEL = 2.3  # inches
+REAL_LOOK: dict[str, Any] = {"color": "0.55", "linewidth": 2.5, "alpha": 0.6}
+UNTRAINED_LOOK: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": (0, (1, 3))}
+LOGARITHMIC = ("fd", "fid", "distance", "swd")
 
 
 def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
@@ -70,6 +75,7 @@ def _figures(evidence: Evidence) -> Iterator[tuple[str, Figure]]:
         yield f"curves-{slug}", draw_curves(evidence, dataset, plain)
         if averages:
             yield f"curves-{slug}-ema", draw_curves(evidence, dataset, averages)
+        yield f"timeline-{slug}", draw_timeline(evidence, dataset)
         for architecture in _values(evidence, dataset, "architecture"):
             where = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{architecture}").strip("-")
             yield f"samples-{where}", draw_contact_sheet(evidence, dataset, architecture)
@@ -85,7 +91,7 @@ def draw_curves(evidence: Evidence, dataset: str, names: list[str]) -> Figure:
     """Every run of a dataset as a line: a row of panels per measure of ``names``, a colour per loss, a column else.
 
     The thick line is the median of the runs that are still going; those that diverged end in a cross where they were
-    last measured. The grey line is real data.
+    last measured. The thick grey line is real data, the thin one the untrained generators.
     """
     here = evidence.of(dataset)
     settings = list(here["setting"].unique())
@@ -97,16 +103,18 @@ def draw_curves(evidence: Evidence, dataset: str, names: list[str]) -> Figure:
     axes = figure.subplots(len(names), len(settings), squeeze=False, sharex="col", sharey="row")
     values = evidence.traces.set_index("measure").sort_index(kind="stable")
     for row, name in enumerate(names):
-        about = measure(name)
+        about = describe(name)
         for column, setting in enumerate(settings):
             panel: Axes = axes[row, column]
-            real = here[f"{name.removesuffix('_ema')}_real"].iloc[0] * about.scale
-            panel.axhline(real, color="0.55", linewidth=2.5, alpha=0.6, zorder=1)
-            for loss, runs in here.loc[here["setting"] == setting].groupby("loss", sort=False):
+            in_panel = here.loc[here["setting"] == setting]
+            for value, look in ((real(here, name), REAL_LOOK), (evidence.untrained(in_panel, name), UNTRAINED_LOOK)):
+                if np.isfinite(value):
+                    panel.axhline(value * about.scale, zorder=1, **look)
+            for loss, runs in in_panel.groupby("loss", sort=False):
                 place = losses.index(loss) % len(COLOURS)
                 lines = values.loc[[name]].loc[lambda frame, runs=runs: frame["run"].isin(runs["run"])]
                 _draw_runs(panel, lines, runs, COLOURS[place], LINES[place], about.scale)
-            if not about.higher_is_better and name.startswith(("fd", "fid")):
+            if name.removesuffix("_ema") in LOGARITHMIC:
                 panel.set_yscale("log")
             if row == 0:
                 panel.set_title(setting)
@@ -135,7 +143,8 @@ def _legend(losses: list[str], diverged: bool) -> list[Line2D]:
         Line2D([], [], color=COLOURS[place % len(COLOURS)], linestyle=LINES[place % len(LINES)], label=loss)
         for place, loss in enumerate(losses)
     ]
-    handles.append(Line2D([], [], color="0.55", linewidth=2.5, alpha=0.6, label="real data"))
+    handles.append(Line2D([], [], label="real data", **REAL_LOOK))
+    handles.append(Line2D([], [], label="untrained", **UNTRAINED_LOOK))
     if diverged:
         handles.append(Line2D([], [], color="0.2", marker="x", linestyle="", markeredgewidth=2, label="diverged"))
     return handles

@@ -9,16 +9,18 @@ from typing import Any
 import pandas as pd
 
 from bench.files import written_whole
-from bench.report.evidence import Evidence, measure
+from bench.primary import describe
+from bench.report.captions import caption, note, provenance
+from bench.report.evidence import Evidence, count_outcomes, real
+from bench.rules import Reference
 from bench.statistics import t_interval
+from bench.verdicts import State
 
 REAL = "real data"
-NOTE = (
-    "Mean ± half-width of the 95 % t interval over runs with different seeds; without ± where there is one run. "
-    "n: runs; failed: runs that diverged, which have no final value and are counted, not dropped. "
-    "Final: after the last step; best: over all evaluations. Real data: the test split under the same protocol, the "
-    "floor of a distance and the ceiling of a coverage. steps/s: median of the generator steps per second of the runs."
-)
+UNTRAINED = "untrained"
+PUBLISHED = "published: "
+OTHERS = "other outcomes"
+NO_WIDER = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}"
 
 
 def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str, pd.DataFrame]]:
@@ -36,43 +38,87 @@ def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str
 def summarise_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
     """Numbers of every cell of a dataset.
 
-    Columns: dataset, the axes, n, failed, and for each measure and each of final and best its mean, the half-width of
-    the 95 % t interval and the number of values; the same measure of real data; steps_per_second.
+    Columns: dataset, the axes, n, finished (runs that came to their last step), n_diverged and so on for every outcome;
+    for each measure and each of final and best its mean, the half-width of the 95 % t interval and the number of
+    values, the same measure of the untrained generators and of real data; steps_per_second.
     """
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     axes = evidence.varying(here)
     rows = []
     for cell, runs in here.groupby(axes, sort=False, dropna=False):
         row: dict[str, Any] = {"dataset": dataset, **dict(zip(axes, cell, strict=True))}
-        row |= {"n": len(runs), "failed": int((runs["ending"] == "diverged").sum())}
+        row |= {"n": len(runs), "finished": int((runs["ending"] == "finished").sum())}
+        row |= {f"n_{_word(state)}": count for state, count in count_outcomes(runs).items()}
         for name in evidence.measures(dataset):
-            for which in ("final", "best"):
+            for which in _kinds(name):
                 interval = t_interval(runs[f"{name}_{which}"])
                 row[f"{name}_{which}"], row[f"{name}_{which}_half_width"], row[f"{name}_{which}_count"] = interval
-            row[f"{name}_real"] = runs[f"{name.removesuffix('_ema')}_real"].iloc[0]
+            row[f"{name}_untrained"] = evidence.untrained(runs, name)
+            row[f"{name}_real"] = real(runs, name)
         row["steps_per_second"] = runs["steps_per_second"].median()
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
-    """The table of a dataset as text, a last row for real data."""
+    """The table of a dataset as text; the last rows are the untrained generators, real data and published numbers."""
     numbers = summarise_cells(evidence, dataset)
-    axes = evidence.varying(evidence.runs.loc[evidence.runs["dataset"] == dataset])
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    axes = evidence.varying(here)
     table = numbers[axes].astype(str)
-    real = dict.fromkeys(axes, "") | {axes[0]: REAL}
+    untrained, of_real = {axes[0]: UNTRAINED}, {axes[0]: REAL}
     for name in evidence.measures(dataset):
-        about = measure(name)
-        for which in ("final", "best"):
+        about = describe(name)
+        for which in _kinds(name):
             column = f"{about.label} {which}"
             table[column] = [
                 _interval(cell, f"{name}_{which}", about.scale, about.spec) for _, cell in numbers.iterrows()
             ]
-            real[column] = format(numbers[f"{name}_real"].iloc[0] * about.scale, about.spec)
-    table["n"], real["n"] = numbers["n"].astype(str), ""
-    table["failed"], real["failed"] = numbers["failed"].astype(str), ""
-    table["steps/s"], real["steps/s"] = [f"{value:.3g}" for value in numbers["steps_per_second"]], ""
-    return pd.concat([table, pd.DataFrame([real])], ignore_index=True)
+            of_real[column] = _number(real(here, name), about.scale, about.spec)
+        untrained[f"{about.label} final"] = _number(evidence.untrained(here, name), about.scale, about.spec)
+    table["n"] = numbers["n"].astype(str)
+    table["converged"] = numbers["n_converged"].astype(str) + "/" + numbers["n"].astype(str)
+    table[OTHERS] = [_other_outcomes(cell) for _, cell in numbers.iterrows()]
+    table["steps/s"] = [_number(value, 1, ".3g") for value in numbers["steps_per_second"]]
+    published = [_published(reference, axes) for reference in evidence.references if _about(reference, dataset)]
+    return pd.concat([table, pd.DataFrame([untrained, of_real, *published])], ignore_index=True)[list(table)].fillna("")
+
+
+def _kinds(name: str) -> tuple[str, ...]:
+    """The values of a measure: a best one only where more or less is better."""
+    return ("final",) if describe(name).higher_is_better is None else ("final", "best")
+
+
+def _word(state: State) -> str:
+    return state.value.replace("-", "_")
+
+
+def _other_outcomes(cell: pd.Series) -> str:
+    counts = [(cell[f"n_{_word(state)}"], state.value) for state in State if state != State.CONVERGED]
+    return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
+
+
+def _about(reference: Reference, dataset: str) -> bool:
+    return dataset in (reference.words("dataset") or (dataset,))
+
+
+def _published(reference: Reference, axes: list[str]) -> dict[str, str]:
+    """A row for published numbers: in the first column the source and its place there, the others as they are."""
+    place = {axis: " or ".join(reference.words(axis)) for axis in reference.when if axis != "dataset"}
+    aside = ", ".join(word for axis, word in place.items() if axis == axes[0] or axis not in axes)
+    row = {axis: place.get(axis, "") for axis in axes}
+    row[axes[0]] = f"{PUBLISHED}{reference.source}" + (f" ({aside})" if aside else "")
+    for name, value in reference.values.items():
+        about = describe(name)
+        spread = reference.plus_minus.get(name)
+        text = _number(value, about.scale, about.spec)
+        text += "" if spread is None else f" ± {_number(spread, about.scale, about.spec)}"
+        row[f"{about.label} {reference.at if reference.at in _kinds(name) else 'final'}"] = text
+    return row
+
+
+def _number(value: float, scale: float, spec: str) -> str:
+    return "" if pd.isna(value) else format(value * scale, spec)
 
 
 def _interval(cell: pd.Series, column: str, scale: float, spec: str) -> str:
@@ -80,66 +126,45 @@ def _interval(cell: pd.Series, column: str, scale: float, spec: str) -> str:
     if pd.isna(mean):
         return "–"
     text = format(mean, spec) + ("" if pd.isna(half_width) else f" ± {format(half_width, spec)}")
-    lacking = count < cell["n"] - cell["failed"]  # a run that finished, with a value that is not finite
+    lacking = count < cell["finished"]  # a run that finished, with a value that is not finite
     return f"{text} ({count} of {cell['n']})" if lacking else text
-
-
-def caption(evidence: Evidence, dataset: str) -> str:
-    """What a reader must know of the values of a dataset: features, samples, splits."""
-    each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
-    protocol, version = each["protocol"], f"{each['suite']} version {each['version']}"
-    extractor = protocol["extractor"]
-    known = "" if extractor == "coordinates" else f" ({protocol['extractor_sha256'][:12]})"
-    return (
-        f"{dataset}: {protocol['samples']:,} samples; features: {extractor}{known}; reference: training split, "
-        f"{protocol['reference_samples']:,}; real data: test split, {protocol['real_samples']:,}; suite {version}."
-    )
-
-
-def provenance(evidence: Evidence) -> str:
-    """What made the records: versions, machine, date; every value that occurs."""
-    environments = [each["environment"] for each in evidence.metadata.values()]
-
-    def all_of(key: str, length: int = 40) -> str:
-        return " and ".join(sorted({str(each[key])[:length] for each in environments}))
-
-    commit = "" if all_of("commit") == "None" else f" (commit {all_of('commit', 10)})"
-    return (
-        f"Made by ganbench {all_of('ganbench')}{commit} with torch {all_of('torch')} on {all_of('device_name')} "
-        f"({all_of('device')}), threads a run: {all_of('threads')}, workers: {all_of('workers')}, {all_of('date')}. "
-        f"Timings are of runs beside each other on a machine that may have had more to do."
-    )
 
 
 def _markdown(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
     parts = [f"# {evidence.title}\n"]
     for dataset, table in formatted.items():
-        align = ["left" if column in evidence.axes else "right" for column in table]
+        align = ["left" if _is_text(column, evidence) else "right" for column in table]
         text = table.to_markdown(index=False, colalign=align, disable_numparse=True)
         parts.append(f"## {dataset}\n\n{text}\n\n{caption(evidence, dataset)}\n")
-    return "\n".join([*parts, f"{NOTE}\n", f"{provenance(evidence)}\n"])
+    return "\n".join([*parts, f"{note(evidence)}\n", f"{provenance(evidence)}\n"])
 
 
 def _latex(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
-    """A booktabs table over the page's width for each dataset; a measure stands over its two columns."""
-    parts = ["% needs \\usepackage{booktabs}\n"]
+    """A booktabs table for each dataset, no wider than the page; a measure stands over its two columns."""
+    parts = ["% needs \\usepackage{booktabs,graphicx}\n"]
     for dataset, table in formatted.items():
         text = table.copy()
         text.columns = pd.MultiIndex.from_tuples([_header(column, evidence.axes) for column in table])
         style = text.style.hide(axis="index").format(_escape).format_index(_escape, axis=1)
         latex = style.to_latex(
             hrules=True,
-            column_format="".join("l" if column in evidence.axes else "r" for column in table),
+            column_format="".join("l" if _is_text(column, evidence) else "r" for column in table),
             multicol_align="c",
-            caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {NOTE}"),
+            caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {note(evidence)}"),
             label=re.sub("[^A-Za-z0-9:]+", "-", f"tab:{evidence.runs['suite'].iloc[0]}-{dataset}"),
             position="t",
             position_float="centering",
             environment="table*",
         )
         latex = latex.replace("\\centering", "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}", 1)
-        parts.append(latex.replace(f"\n{REAL} &", f"\n\\midrule\n{REAL} &"))
+        latex = latex.replace("\\begin{tabular}", f"{NO_WIDER}{{!}}{{%\n\\begin{{tabular}}", 1)
+        latex = latex.replace("\\end{tabular}", "\\end{tabular}}", 1)
+        parts.append(latex.replace(f"\n{UNTRAINED} &", f"\n\\midrule\n{UNTRAINED} &"))
     return "\n".join(parts)
+
+
+def _is_text(column: str, evidence: Evidence) -> bool:
+    return column in evidence.axes or column == OTHERS
 
 
 def _header(column: str, axes: list[str]) -> tuple[str, str]:
@@ -154,6 +179,13 @@ _LATEX = {
     "×": "\\ensuremath{\\times}",
     "σ": "\\ensuremath{\\sigma}",
     "–": "--",
+    "−": "\\ensuremath{-}",
+    "·": "\\ensuremath{\\cdot}",
+    "τ": "\\ensuremath{\\tau}",
+    "θ": "\\ensuremath{\\theta}",
+    "ψ": "\\ensuremath{\\psi}",
+    "λ": "\\ensuremath{\\lambda}",
+    "|": "\\ensuremath{|}",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
 }

@@ -71,7 +71,7 @@ class Game:
             return terms, gradients[: len(self.parameters_of_critic)]
         real = batches.reals()
         with torch.no_grad():
-            fake = self.generate(batches)
+            fake = self.generate(batches).detach()  # a view of a parameter keeps its graph all the same
         terms = self.critic_terms(real, fake, batches, update)
         return terms, torch.autograd.grad(terms.total, self.parameters_of_critic)
 

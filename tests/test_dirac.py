@@ -72,12 +72,12 @@ def test_simultaneous_minimax_grows_by_the_root_of_one_plus_a_quarter_h_squared_
 
 def test_alternating_minimax_neither_grows_nor_shrinks() -> None:
     """Near the equilibrium θ² + ψ² − (h/2)θψ stays what it is; far from it, the orbit closes as well."""
-    theta, psi = path(specify(start=1e-6, updates="alternating", steps=2000)).T
+    theta, psi = path(specify(start=1e-6, updates="alternating")).T
     invariant = theta**2 + psi**2 - H / 2 * theta * psi
     np.testing.assert_allclose(invariant, invariant[0], rtol=1e-9)
-    far = distances(specify(updates="alternating", steps=6000))
-    assert far[-1000:].max() == pytest.approx(far[:1000].max(), rel=1e-3)
-    assert far[-1000:].min() == pytest.approx(far[:1000].min(), rel=1e-3)
+    far = distances(specify(updates="alternating", steps=1000, optimizer={"name": "sgd", "lr": 0.2}))
+    assert far[-200:].max() == pytest.approx(far[:200].max(), rel=5e-3)
+    assert far[-200:].min() == pytest.approx(far[:200].min(), rel=5e-3)
 
 
 @pytest.mark.parametrize("penalty", ["r1", "r2"])
@@ -88,7 +88,10 @@ def test_r1_and_r2_converge_at_the_predicted_rate(penalty: str, gamma: float) ->
     step = np.eye(2) + H * np.array([[0, 0.5], [-0.5, -gamma]])
     expected = np.array([np.linalg.matrix_power(step, n) @ found[0] for n in range(101)])
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-15)
-    assert distances(specify(penalty={"name": penalty, "weight": gamma}, steps=1500))[-1] < 1e-3
+
+
+def test_r1_converges_from_afar() -> None:
+    assert distances(specify(penalty={"name": "r1", "weight": 1.0}))[-1] < 1e-6
 
 
 @pytest.mark.parametrize("penalty", ["wgan-gp", {"name": "weight-clip", "bound": 1.0}])
@@ -96,10 +99,10 @@ def test_r1_and_r2_converge_at_the_predicted_rate(penalty: str, gamma: float) ->
 @pytest.mark.parametrize("critic_steps", [1, 5])
 def test_wgan_gp_and_clipping_do_not_converge(penalty: object, updates: str, critic_steps: int) -> None:
     training = specify(
-        loss="wasserstein", penalty=penalty, updates=updates, critic_steps=critic_steps, steps=2000,
-        optimizer={"name": "sgd", "lr": 0.01},
+        loss="wasserstein", penalty=penalty, updates=updates, critic_steps=critic_steps, steps=400,
+        optimizer={"name": "sgd", "lr": 0.05},
     )  # fmt: skip
-    assert distances(training)[-500:].max() > 0.1
+    assert distances(training)[-100:].max() > 0.1
 
 
 def test_clipping_keeps_the_critic_in_its_bounds() -> None:
@@ -109,8 +112,9 @@ def test_clipping_keeps_the_critic_in_its_bounds() -> None:
 
 def test_non_saturating_creeps_in_slower_than_any_geometric_rate() -> None:
     """The field turns inwards only to third order: the distance falls like t^(−½)."""
-    found = distances(specify(loss="non-saturating", updates="alternating", steps=8000))
-    radius = [found[t : t + 200].max() for t in (1000, 3900, 7800)]
+    training = specify(loss="non-saturating", updates="alternating", steps=1600, optimizer={"name": "sgd", "lr": 0.5})
+    found = distances(training)
+    radius = [found[t : t + 40].max() for t in (200, 780, 1560)]
     assert radius[0] > radius[1] > radius[2] > 0.05
     assert radius[1] / radius[2] == pytest.approx(sqrt(2), rel=0.1)  # a geometric fall would give (r₀/r₁)^1.3
 
@@ -157,7 +161,7 @@ def test_where_the_field_has_no_derivative_there_is_no_eigenvalue() -> None:
 
 def test_optimistic_adam_settles_where_adam_circles() -> None:
     """On the bilinear game, where the direction is the sign of the gradient: optimism damps it (Daskalakis et al.)."""
-    keys = {"loss": "wasserstein", "steps": 4000}
-    optimistic = distances(specify(optimizer={"name": "optimistic-adam", "lr": 0.01, "betas": [0.0, 0.9]}, **keys))
-    plain = distances(specify(optimizer={"name": "adam", "lr": 0.01, "betas": [0.0, 0.9]}, **keys))
-    assert optimistic[-500:].max() < 0.5 * plain[-500:].max()
+    keys = {"loss": "wasserstein", "steps": 800}
+    optimistic = distances(specify(optimizer={"name": "optimistic-adam", "lr": 0.05, "betas": [0.0, 0.9]}, **keys))
+    plain = distances(specify(optimizer={"name": "adam", "lr": 0.05, "betas": [0.0, 0.9]}, **keys))
+    assert optimistic[-100:].max() < 0.5 * plain[-100:].max()

@@ -168,7 +168,7 @@ def test_a_timeline_has_a_row_a_run_and_says_the_outcomes(with_a_failure: Path) 
     assert len(panel.collections) == 4
     words = [text.get_text() for text in panel.texts]
     assert sorted(word for word in words if not word.isdigit()) == sorted(evidence.runs["outcome"])
-    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["non-saturating · mlp", "wgan-gp · mlp"]
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["non-saturating", "wgan-gp"]
     colours = [[to_hex(colour).upper() for colour in row.get_facecolors()] for row in panel.collections]
     assert sum(COLOURS[Stage.DIVERGED] in row for row in colours) == 1
     extents = [path.get_extents() for row in panel.collections for path in row.get_paths()]

@@ -28,6 +28,8 @@ class Report:
 def write_report(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Report:
     """Writes ``table.md``, ``table.csv``, ``table.tex`` and ``figures/`` into a suite's results folder.
 
+    Of Dirac-GANs also ``theory.md``: closed forms beside what was measured.
+
     Args:
         results: The folder.
         preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
@@ -36,6 +38,7 @@ def write_report(results: str | Path, preferred: Collection[str] = (), suite: Su
     Raises:
         ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
     """
+    from bench.report.dirac import write_theory
     from bench.report.evidence import read_evidence
     from bench.report.figures import draw_figures
     from bench.report.tables import write_tables
@@ -43,6 +46,7 @@ def write_report(results: str | Path, preferred: Collection[str] = (), suite: Su
     evidence = read_evidence(results, preferred, suite)
     try:
         tables, formatted = write_tables(evidence, Path(results))
+        tables += write_theory(evidence, Path(results))
         figures = draw_figures(evidence, Path(results) / "figures")
     except OSError as error:
         raise ResultsError(f"report in {results} cannot be written: {told(error)}") from None

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from bench.files import written_whole
 from bench.primary import describe
 from bench.report.contact import draw_contact_sheet
+from bench.report.dirac import draw_trajectories, has_dirac
 from bench.report.evidence import Evidence, real
 from bench.report.timeline import draw_timeline
 
@@ -46,6 +47,7 @@ LINES: tuple[Any, ...] = (
     (0, (7, 2, 2, 2)),
 )
 PANEL = 2.3  # inches
+COLUMNS = 6  # panels side by side, at the most
 REAL_LOOK: dict[str, Any] = {"color": "0.55", "linewidth": 2.5, "alpha": 0.6}
 UNTRAINED_LOOK: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": (0, (1, 3))}
 LOGARITHMIC = ("fd", "fid", "distance", "swd")
@@ -70,31 +72,47 @@ def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
 def _figures(evidence: Evidence) -> Iterator[tuple[str, Figure]]:
     for dataset in evidence.datasets():
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-")
+        if has_dirac(evidence, dataset):
+            for way, figure in draw_trajectories(evidence, dataset):
+                yield f"trajectories-{way}", figure
+            continue
         averages = [name for name in evidence.measures(dataset) if name.endswith("_ema")]
         plain = [name for name in evidence.measures(dataset) if name not in averages]
-        yield f"curves-{slug}", draw_curves(evidence, dataset, plain)
-        if averages:
-            yield f"curves-{slug}-ema", draw_curves(evidence, dataset, averages)
+        for number, settings in enumerate(_pages(list(evidence.of(dataset)["setting"].unique()))):
+            page = f"-{number + 1}" if number else ""
+            yield f"curves-{slug}{page}", draw_curves(evidence, dataset, plain, settings)
+            if averages:
+                yield f"curves-{slug}-ema{page}", draw_curves(evidence, dataset, averages, settings)
         yield f"timeline-{slug}", draw_timeline(evidence, dataset)
-        for architecture in _values(evidence, dataset, "architecture"):
+        for architecture in _values(evidence, dataset, "architecture") if _can_be_seen(evidence, dataset) else ():
             where = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{architecture}").strip("-")
             yield f"samples-{where}", draw_contact_sheet(evidence, dataset, architecture)
     if any("modes" in evidence.measures(dataset) for dataset in evidence.datasets()):
         yield "modes", draw_heat_map(evidence)
 
 
+def _pages(settings: list[str]) -> list[list[str]]:
+    """As many columns side by side as can be read."""
+    return [settings[start : start + COLUMNS] for start in range(0, len(settings), COLUMNS)]
+
+
+def _can_be_seen(evidence: Evidence, dataset: str) -> bool:
+    """Whether samples are images or points in a plane with known modes; those of the Dirac-GAN are neither."""
+    each = next(each for each in evidence.metadata.values() if each["axes"]["dataset"] == dataset)
+    return each["samples"]["dtype"] == "uint8" or bool(each["data"]["modes"])
+
+
 def _values(evidence: Evidence, dataset: str, axis: str) -> list[Any]:
     return list(evidence.runs.loc[evidence.runs["dataset"] == dataset, axis].unique())
 
 
-def draw_curves(evidence: Evidence, dataset: str, names: list[str]) -> Figure:
-    """Every run of a dataset as a line: a row of panels per measure of ``names``, a colour per loss, a column else.
+def draw_curves(evidence: Evidence, dataset: str, names: list[str], settings: list[str]) -> Figure:
+    """Every run of a dataset as a line: a row of panels per measure, a colour per loss, a column per setting.
 
     The thick line is the median of the runs that are still going; those that diverged end in a cross where they were
     last measured. The thick grey line is real data, the thin one the untrained generators.
     """
     here = evidence.of(dataset)
-    settings = list(here["setting"].unique())
     losses = list(evidence.runs["loss"].unique())
     figure = Figure(
         figsize=(1.2 + PANEL * 1.25 * len(settings), 0.6 + PANEL * 0.8 * len(names)),

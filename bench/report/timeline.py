@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ from bench.verdicts import State
 # The worse, the darker: it reads in print without colour; the hues differ for the colour-blind too.
 COLOURS = {
     Stage.WELL: "#CFE6F5",
-    Stage.NOT_LEARNED: "#B4B4B4",
+    Stage.NOT_LEARNED: "#BFBFBF",
     Stage.WORSE: "#E08A00",
     Stage.COLLAPSED: "#8C3B83",
     Stage.DIVERGED: "#141414",
@@ -39,14 +39,15 @@ def draw_timeline(evidence: Evidence, dataset: str) -> Figure:
     """
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     axes = evidence.varying(here)
-    cells = list(here.groupby(axes, sort=False, dropna=False))
+    several = [axis for axis in axes if here[axis].nunique(dropna=False) > 1] or axes[:1]
+    cells = [(_name(several, runs), runs) for _, runs in here.groupby(axes, sort=False, dropna=False)]
     tall = _row_height([len(runs) for _, runs in cells])
     height = tall * (len(here) + GAP * (len(cells) - 1))
-    longest = max(len(_name(cell)) for cell, _ in cells)
+    longest = max(len(name) for name, _ in cells)
     figure = Figure(figsize=(WIDTH + 0.062 * longest + 1.6, height + 1.0), layout="constrained")
     panel = figure.subplots()
     y, ticks = 0.0, []
-    for cell, runs in cells:
+    for name, runs in cells:
         for run in runs.itertuples():
             stages = states_over_time(read_trace(Path(run.record)), evidence.metadata[run.run], evidence.rules)
             steps = int(evidence.metadata[run.run]["training"]["steps"])
@@ -56,7 +57,7 @@ def draw_timeline(evidence: Evidence, dataset: str) -> Figure:
                 _write(panel, y, str(run.seed), well=True, left=True)
             y += 1
         middle = y - (len(runs) + 1) / 2
-        ticks.append((middle, _name(cell)))
+        ticks.append((middle, name))
         if tall < READABLE:
             _write(panel, middle, _counted(runs), (runs["outcome"] == State.CONVERGED).all())
         y += GAP
@@ -120,10 +121,14 @@ def _write(panel: Axes, y: float, text: str, well: bool, left: bool = False) -> 
     )
 
 
-def _name(cell: tuple[Any, ...]) -> str:
-    return " · ".join(map(str, cell))
+def _name(axes: list[str], runs: pd.DataFrame) -> str:
+    """The place of a cell on the axes that have several; a number says of what."""
+    place = runs.iloc[0]
+    return " · ".join(f"{axis} {place[axis]}" if isinstance(place[axis], Real) else str(place[axis]) for axis in axes)
 
 
 def _counted(runs: pd.DataFrame) -> str:
+    if len(runs) == 1:
+        return str(runs["outcome"].iloc[0])
     counts = {state.value: count for state, count in reversed(count_outcomes(runs).items()) if count}
     return ", ".join(f"{count} {state}" for state, count in counts.items())

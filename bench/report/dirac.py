@@ -1,0 +1,150 @@
+"""What the Dirac-GAN's records come to: a table of theory beside measurement, and trajectories over the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.files import written_whole
+from bench.records import Metadata, read_trace
+from bench.report.dirac_theory import SLOPES, Penalties, field, leading_eigenvalue
+from bench.report.evidence import Evidence
+from bench.verdicts import State
+
+THEORY_NOTE = (
+    "λ: the eigenvalue with the largest real part of the continuous-time system at the equilibrium, in closed form and "
+    "from the derivatives of the game as it is trained; – where it has no derivative there. Instance noise is measured "
+    "on 256 draws, in theory on all. The other columns: distance √(θ² + ψ²) to the equilibrium after the last step, "
+    "and the outcome where it is not converged."
+)
+SIDE = 1.15  # inches of a panel
+LOOKS = {True: "#0072B2", False: "#D55E00"}  # converged, and not
+
+
+def has_dirac(evidence: Evidence, dataset: str) -> bool:
+    """Whether the records of a dataset are of Dirac-GANs."""
+    return "theta" in evidence.measures(dataset)
+
+
+def penalties_of(metadata: Metadata) -> Penalties:
+    """Name → options of the penalties that a run was trained with."""
+    return {each["name"]: each["options"] for each in metadata["training"]["penalty"]}
+
+
+def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    """A row per technique: its eigenvalue in theory and as measured, then distance and outcome of every way to update.
+
+    Columns: loss, penalty, λ analytic, λ measured, and for each pair of ``updates`` and ``critic_steps`` the distance
+    to the equilibrium after the last step, of one seed, with the outcome where it is another than converged.
+    """
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    rows = []
+    penalties = here["run"].map(lambda run: _penalty(evidence.metadata[run]))
+    for _, runs in here.groupby([here["loss"], penalties], sort=False):
+        metadata = evidence.metadata[runs["run"].iloc[0]]
+        first = runs.iloc[0]
+        row = {
+            "loss": str(first["loss"]),
+            "penalty": _penalty(metadata),
+            "λ analytic": _complex(leading_eigenvalue(metadata["training"]["loss"]["name"], penalties_of(metadata))),
+            "λ measured": _complex(complex(first["eigenvalue_real_final"], first["eigenvalue_imaginary_final"])),
+        }
+        for run in runs.itertuples():
+            if run.seed == first["seed"]:
+                verdict = "" if run.outcome == State.CONVERGED else f" {run.outcome}"
+                row[_way(evidence.metadata[run.run])] = f"{run.distance_final:.2g}{verdict}"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("–")
+
+
+def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
+    """Writes ``theory.md`` for Dirac-GANs, and nothing for others."""
+    parts = []
+    for dataset in evidence.datasets():
+        if has_dirac(evidence, dataset):
+            table = compare_with_theory(evidence, dataset)
+            align = ["left"] * 4 + ["right"] * (len(table.columns) - 4)
+            parts.append(table.to_markdown(index=False, colalign=align, disable_numparse=True))
+    if not parts:
+        return []
+    path = folder / "theory.md"
+    with written_whole(path) as partial:
+        partial.write_text("\n\n".join([f"# {evidence.title}: theory and measurement", *parts, THEORY_NOTE]) + "\n")
+    return [path]
+
+
+def _penalty(metadata: Metadata) -> str:
+    return " + ".join(each["label"] for each in metadata["training"]["penalty"]) or "none"
+
+
+def _way(metadata: Metadata) -> str:
+    """How a run updates: "alternating, 5 critic steps"."""
+    training = metadata["training"]
+    steps = training["critic_steps"]
+    return f"{training['updates']}, {steps} critic step{'s' if steps > 1 else ''}"
+
+
+def _complex(value: complex | None) -> str:
+    if value is None or np.isnan(value.real):
+        return "–"
+    real, imaginary = (0.0 if abs(part) < 5e-7 else part for part in (value.real, value.imag))
+    return f"{real:.4f}" + (f" ± {imaginary:.4f} i" if imaginary else "")
+
+
+def draw_trajectories(evidence: Evidence, dataset: str) -> Iterator[tuple[str, Figure]]:
+    """One figure per way to update: a row of panels per loss, a column per penalty, θ to the right and ψ upwards.
+
+    Arrows are the field of continuous time in closed form; the line is the run, from the ring to the disc, blue where
+    it converged.
+    """
+    here = evidence.runs.loc[(evidence.runs["dataset"] == dataset)]
+    ways = here["run"].map(lambda run: _way(evidence.metadata[run]))
+    for way, runs in here.groupby(ways, sort=False):
+        losses = list(dict.fromkeys(runs["loss"]))
+        penalties = list(dict.fromkeys(_penalty(evidence.metadata[run]) for run in runs["run"]))
+        figure = Figure(figsize=(0.9 + SIDE * len(penalties), 0.7 + SIDE * len(losses)), layout="constrained")
+        panels = figure.subplots(len(losses), len(penalties), squeeze=False)
+        for panel in panels.flat:
+            panel.set_axis_off()
+        for run in runs.itertuples():
+            metadata = evidence.metadata[run.run]
+            row, column = losses.index(run.loss), penalties.index(_penalty(metadata))
+            panels[row, column].set_axis_on()
+            _draw_run(panels[row, column], run, metadata)
+        for panel, penalty in zip(panels[0], penalties, strict=True):
+            panel.set_title(penalty, fontsize=7)
+        for panel, loss in zip(panels[:, 0], losses, strict=True):
+            panel.set_axis_on()
+            panel.set_ylabel(loss, fontsize=7)
+        figure.suptitle(f"Dirac-GAN, {way}: θ to the right, ψ upwards; blue: converged", fontsize=9)
+        yield str(way).replace(", ", "-").replace(" ", "-"), figure
+
+
+def _draw_run(panel: Axes, run: Any, metadata: Metadata) -> None:
+    trace = read_trace(Path(run.record))
+    path = trace[["theta", "psi"]].to_numpy(float)
+    path = path[np.isfinite(path).all(axis=1)]
+    reach = float(np.clip(1.15 * np.abs(path).max(), 1.6, 3.0))
+    loss = metadata["training"]["loss"]["name"]
+    if loss in SLOPES:
+        ticks = np.linspace(-reach, reach, 11)
+        theta, psi = np.meshgrid(ticks, ticks)
+        along = np.stack(field(loss, penalties_of(metadata), theta, psi))
+        length = np.linalg.norm(along, axis=0)
+        along = along / np.where(length > 0, length, 1)
+        panel.quiver(theta, psi, *along, color="0.72", scale=17, width=0.011, headwidth=4, zorder=1)
+    colour = LOOKS[run.outcome == State.CONVERGED]
+    panel.plot(*path.T, color=colour, linewidth=0.8, zorder=2)
+    panel.plot(*path[0], "o", color=colour, markerfacecolor="white", markersize=3, zorder=3)
+    panel.plot(*path[-1], "o", color=colour, markersize=3, zorder=3)
+    panel.plot(0, 0, "+", color="black", markersize=5, zorder=3)
+    panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+    panel.grid(visible=False)
+    panel.spines[["top", "right"]].set_visible(True)
+    panel.spines[:].set_linewidth(0.4)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.catalogue import entries
+from bench.catalogue import TABLES, entries
 from bench.errors import ResultsError
 from bench.extractors import EXTRACTORS
 from bench.metrics import MEASURES
 from bench.outcomes import State, judging, load
-from bench.records import Metadata, axes_of, read_metadata, record_paths, traces
+from bench.records import Metadata, axes_of, place, read_metadata, record_paths, traces
 from bench.rules import Reference, Rules
 from bench.suite import Suite
 
@@ -135,10 +135,10 @@ def _one_experiment_a_place(
     axes = axes_of(list(metadata.values()))
     runs = runs.assign(cell=[metadata[run]["cell"] for run in runs["run"]])
     kept = []
-    for place, group in runs.groupby(axes, sort=False, dropna=False):
+    for where, group in runs.groupby(axes, sort=False, dropna=False):
         wanted = group[group["cell"].isin(preferred)] if group["cell"].nunique() > 1 else group
         if wanted["cell"].nunique() != 1:
-            name = " · ".join(map(str, place))
+            name = " · ".join(map(str, where))
             one, other = (metadata[run] for run in group.drop_duplicates("cell")["run"].iloc[:2])
             raise ResultsError(
                 f"records of different experiments have the same place ({name}): {_difference(one, other)}; "
@@ -180,17 +180,19 @@ def _flat(table: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
-    """Numbers by size; names as the catalogue has them, others after these by the alphabet."""
+    """Numbers by size; names as the catalogue has them, others after these by the alphabet; no penalty comes first."""
     if all(isinstance(value, Real) for value in values):
         return {value: (value,) for value in values}
-    names = list(entries(axis)) if axis in (*PLACE, "dataset") else []
-    base = {str(each["axes"].get(axis)): str(_name(each, axis)) for each in metadata}
-    return {
-        value: (names.index(base[str(value)]) if base.get(str(value)) in names else len(names), str(value))
-        for value in values
-    }
+    known = list(entries(axis)) if axis in TABLES else []
+    names = {str(place(each, axis)): _names(each, axis) for each in metadata}
+
+    def position(value: object) -> tuple[Any, ...]:
+        return ([known.index(n) if n in known else len(known) for n in names.get(str(value), ["?"])], str(value))
+
+    return {value: position(value) for value in values}
 
 
-def _name(metadata: Metadata, axis: str) -> Any:
+def _names(metadata: Metadata, axis: str) -> list[str]:
     value = metadata["training"].get(axis)
-    return value["name"] if isinstance(value, dict) else value
+    choices = value if isinstance(value, list) else [value]
+    return [str(each["name"] if isinstance(each, dict) else each) for each in choices]

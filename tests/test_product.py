@@ -1,0 +1,104 @@
+"""Every loss × penalty × normalisation × architecture survives a step, a checkpoint and a resume, bit by bit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from bench.architectures import ARCHITECTURES, Normalisation
+from bench.batches import Batches
+from bench.losses import LOSSES
+from bench.penalties import PENALTIES
+from bench.players import Players, build_players
+from bench.random_streams import Streams
+from bench.specification import Training, complete_training
+from bench.training import train
+
+CPU = torch.device("cpu")
+SMALL: dict[str, dict[str, Any]] = {
+    "dirac": {},
+    "mlp": {"width": 4, "depth": 1},
+    "dcgan": {"width": 2},
+    "dcgan-upsample": {"width": 8},
+    "resnet": {"width": 2},
+}
+NORMALISATIONS = get_args(Normalisation)
+PENALTY = [None, *PENALTIES]
+
+
+def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Training:
+    options = {} if name == "dirac" else {"normalisation": normalisation}
+    table = {
+        "dataset": "point" if name == "dirac" else "digits",
+        "architecture": {"name": name, **SMALL[name], **options},
+        "loss": loss,
+        "penalty": penalty or "none",
+        "batch_size": 3,
+        "latent": 2,
+        "steps": 2,
+    }
+    return complete_training(table, f"{name}, {normalisation}, {loss}, {penalty}")
+
+
+def check(training: Training, shape: tuple[int, ...]) -> None:
+    """One step, a checkpoint, another step by players that were built anew: as two steps at once."""
+    reals = torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+    def go(players: Players, streams: Streams, first: int, steps: int) -> None:
+        some = training.model_copy(update={"steps": steps})
+        (last,) = train(some, players, Batches(some, streams, lambda i: reals[i], len(reals), CPU), first)
+        assert last.diverged is None, training
+        assert last.step == steps
+
+    at_once, streams = build_players(training, shape, 0, CPU), Streams(0)
+    before = [p.detach().clone() for p in (*at_once.generator.parameters(), *at_once.critic.parameters())]
+    go(at_once, streams, 0, 2)
+    interrupted, streams = build_players(training, shape, 0, CPU), Streams(0)
+    go(interrupted, streams, 0, 1)
+    buffer = io.BytesIO()
+    torch.save({"players": interrupted.state_dict(), "streams": streams.state_dict()}, buffer)
+    state = torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
+    resumed, streams = build_players(training, shape, 7, CPU), Streams(7)
+    resumed.load_state_dict(state["players"])
+    streams.load_state_dict(state["streams"])
+    go(resumed, streams, 1, 2)
+    for one, other in ((at_once.generator, resumed.generator), (at_once.critic, resumed.critic)):
+        for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+            assert torch.equal(a, b), (training, name)
+    after = (*at_once.generator.parameters(), *at_once.critic.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)), training
+
+
+def choices(name: str) -> Iterator[tuple[str, str, str | None]]:
+    normalisations = ("none",) if name == "dirac" else NORMALISATIONS
+    yield from product(normalisations, LOSSES, PENALTY)
+
+
+def test_every_architecture_is_here_in_small() -> None:
+    assert SMALL.keys() == ARCHITECTURES.keys()
+    assert len(list(choices("mlp"))) == 4 * len(LOSSES) * (1 + len(PENALTIES)) > 200
+
+
+def run_all(name: str, share: int) -> None:
+    """Every ``share``-th choice: with a number that divides no catalogue's size, each entry meets most others."""
+    shape = (1,) if name == "dirac" else (1, 8, 8)
+    for number, (normalisation, loss, penalty) in enumerate(choices(name)):
+        if number % share == 0:
+            check(specify(name, normalisation, loss, penalty), shape)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_share_of_the_product(name: str) -> None:
+    run_all(name, 13)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", SMALL)
+def test_the_whole_product(name: str) -> None:
+    run_all(name, 1)

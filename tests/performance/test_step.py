@@ -1,4 +1,7 @@
-"""One training step of every loss and architecture. Compare: ``pytest tests/performance --benchmark-enable``."""
+"""One training step of every loss and architecture, a probe and metrics of the game, each beside a step.
+
+Compare: ``pytest tests/performance --benchmark-enable``.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,64 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.architectures import ARCHITECTURES
+from bench.batches import Batches
+from bench.game import Game
 from bench.losses import LOSSES
+from bench.metrics import METRICS
+from bench.metrics.path_angle import prepare as prepare_path_angle
+from bench.metrics.spectrum import prepare as prepare_spectrum
 from bench.players import build_players
+from bench.position import Position
+from bench.probes import Probe
 from bench.random_streams import Streams
-from bench.specification import complete_training
+from bench.specification import Training, complete_training
 from bench.training import train
 
 CPU = torch.device("cpu")
+SHAPE = (1, 28, 28)
+REALS = torch.rand(1000, *SHAPE) * 2 - 1
+OF_IMAGES = [name for name, entry in ARCHITECTURES.items() if entry.fits(SHAPE) is None]
+
+
+def specify(architecture: str, loss: str) -> Training:
+    keys = {"dataset": "fashion-mnist", "architecture": {"name": architecture, "width": 32}, "loss": loss}
+    return complete_training({**keys, "steps": 1, "batch_size": 64, "latent": 64}, "benchmark")
+
+
+def batches(training: Training) -> Batches:
+    return Batches(training, Streams(0), lambda indices: REALS[indices], len(REALS), CPU)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OF_IMAGES)
 def test_step(benchmark: BenchmarkFixture, architecture: str, loss: str) -> None:
-    shape = (1, 28, 28)
-    keys = {"dataset": "fashion-mnist", "architecture": {"name": architecture, "width": 32}, "loss": loss}
-    training = complete_training({**keys, "steps": 1, "batch_size": 64, "latent": 64}, "benchmark")
-    players, streams = build_players(training, shape, 0, CPU), Streams(0)
-    reals = torch.rand(1000, *shape) * 2 - 1
+    training = specify(architecture, loss)
+    players, source = build_players(training, SHAPE, 0, CPU), batches(training)
+    benchmark(lambda: list(train(training, players, source)))
 
-    def step() -> None:
-        list(train(training, players, streams, lambda indices: reals[indices], len(reals), CPU))
 
-    benchmark(step)
+@pytest.mark.parametrize("architecture", OF_IMAGES)
+def test_probe(benchmark: BenchmarkFixture, architecture: str) -> None:
+    """One stands before an evaluation, after hundreds of steps; it costs less than one of them."""
+    training = specify(architecture, "non-saturating")
+    players, source = build_players(training, SHAPE, 0, CPU), batches(training)
+    game = Game(training, players.generator, players.critic, CPU)
+    terms, critic_gradient = game.critic_gradients(source, 0)
+    _, generator_gradient = game.generator_gradients(source, 0)
+    probe = Probe(lambda: (source.reals(), source.reals()))
+
+    def observe() -> None:
+        probe.begin(game)
+        probe.end(game, terms, critic_gradient, generator_gradient)
+
+    benchmark(observe)
+
+
+@pytest.mark.parametrize("metric", ["spectrum", "path-angle"])
+def test_metric_of_the_game(benchmark: BenchmarkFixture, metric: str) -> None:
+    training = specify("mlp", "non-saturating")
+    players = build_players(training, SHAPE, 0, CPU)
+    position = Position(training, players, 0, 1, SHAPE, lambda indices: REALS[indices], len(REALS), CPU)
+    prepare = {"spectrum": prepare_spectrum, "path-angle": prepare_path_angle}[metric]
+    measure = prepare(METRICS[metric].options())
+    benchmark(lambda: measure(position))

@@ -178,3 +178,20 @@ def test_batch_normalisation_is_seen_to_mix_samples() -> None:
     assert mixes_samples(dcgan.critic(Dcgan(width=4), (1, 16, 16)))
     assert not mixes_samples(dcgan.critic(Dcgan(width=4, normalisation="layer"), (1, 16, 16)))
     assert not mixes_samples(mlp.critic(Mlp(width=4), (2,)))
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
+def test_spectral_normalisation_divides_by_the_largest_singular_value(name: str) -> None:
+    """Miyato et al. 2018, section 2.1: of every weight as a matrix [outputs, everything else]."""
+    plan = training(architecture={"name": name, **SMALL[name]}, critic={"normalisation": "spectral"})
+    critic = build_players(plan, (1, 8, 8), 0, CPU).critic
+    for _ in range(100):  # power iterations
+        critic(torch.randn(2, 1, 8, 8))
+    critic.eval()
+    maps = [module for module in critic.modules() if hasattr(module, "parametrizations")]
+    assert len(maps) >= 2
+    for module in maps:
+        assert torch.linalg.matrix_norm(module.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+    assert not any(
+        hasattr(module, "parametrizations") for module in build_players(plan, (1, 8, 8), 0, CPU).generator.modules()
+    )

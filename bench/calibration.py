@@ -106,7 +106,7 @@ def calibrate(
     refused: dict[str, str] = {}
     metrics = []
     for name, entry in entries("metric").items():
-        if getattr(entry, "of", "samples") == "game":
+        if entry.of == "game":
             continue
         wanted = entry.needs(extractor, data.modes is not None)
         if wanted:

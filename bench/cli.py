@@ -14,7 +14,6 @@ from bench import __version__
 from bench.errors import GanbenchError, SuiteError
 
 if TYPE_CHECKING:
-    from bench.calibration import Calibration
     from bench.running import Summary
 
 Setting = tuple[str, Any]
@@ -242,68 +241,10 @@ def calibrate(dataset: str, architecture: str | None, device: str, form: str, **
     """Every measure of DATASET at both ends of its scale: real data, and generators that were never trained."""
     from bench.calibration import calibrate as measure
     from bench.environment import devices
+    from bench.terminal import show_calibration, write_calibration
 
     found = measure(dataset, architecture, device=devices(device)[0], **options)
-    if form == "csv":
-        _write_calibration(found)
-    else:
-        _show_calibration(found)
-
-
-def _write_calibration(found: Calibration) -> None:
-    """One line a measure in its own unit, each with the whole protocol."""
-    import csv
-
-    place = {
-        "dataset": found.training.dataset,
-        "architecture": found.training.architecture,
-        "latent": found.training.latent,
-        **found.protocol,
-    }
-    rows = [
-        {
-            "measure": level.name,
-            "real": level.real,
-            "untrained_mean": level.mean,
-            "untrained_deviation": level.deviation,
-            "untrained_n": len(level.untrained),
-            **place,
-        }
-        for level in found.levels
-    ]
-    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-def _show_calibration(found: Calibration) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console()
-    table = Table(title=escape(str(found.training.dataset)), title_justify="left", title_style="bold", box=None)
-    table.add_column("measure")
-    for heading in ("real data", "untrained", "better"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for level in found.levels:
-        about = level.about
-        real, mean, deviation = (f"{v * about.scale:{about.spec}}" for v in (level.real, level.mean, level.deviation))
-        untrained = f"{mean} ± {deviation}" if len(level.untrained) > 1 else mean
-        better = {True: "higher", False: "lower", None: "–"}[about.higher_is_better]
-        table.add_row(escape(about.label), real, untrained, better)
-    console.print(table)
-    protocol, count = found.protocol, len(found.levels[0].untrained)
-    told = [
-        f"real data: {protocol['real_samples']:,} samples of the test split; reference: training split, "
-        f"{protocol['reference_samples']:,}; features: {protocol['extractor']}",
-        f"untrained: {found.training.architecture}, latent {found.training.latent}, {protocol['samples']:,} samples, "
-        + (f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed"),
-        *(f"not measured: {name}, which needs {wanted}" for name, wanted in found.refused.items()),
-    ]
-    console.print()
-    for line in told:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    (write_calibration if form == "csv" else show_calibration)(found)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Plans and tables on the terminal."""
+"""Plans, tables and calibrations on the terminal."""
 
 from __future__ import annotations
 
+import csv
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 from rich.console import Console
@@ -16,6 +18,9 @@ from bench.records import paths_by_run
 from bench.report import Report
 from bench.report.tables import OTHERS, PUBLISHED, REAL, UNTRAINED
 from bench.suite import Suite
+
+if TYPE_CHECKING:
+    from bench.calibration import Calibration
 
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
@@ -118,3 +123,54 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def write_calibration(found: Calibration) -> None:
+    """One line a measure in its own unit, each with the whole protocol."""
+    place = {
+        "dataset": found.training.dataset,
+        "architecture": found.training.architecture,
+        "latent": found.training.latent,
+        **found.protocol,
+    }
+    rows = [
+        {
+            "measure": level.name,
+            "real": level.real,
+            "untrained_mean": level.mean,
+            "untrained_deviation": level.deviation,
+            "untrained_n": len(level.untrained),
+            **place,
+        }
+        for level in found.levels
+    ]
+    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def show_calibration(found: Calibration) -> None:
+    """A line per measure, and what the values are of."""
+    console = Console()
+    table = Table(title=escape(str(found.training.dataset)), title_justify="left", title_style="bold", box=None)
+    table.add_column("measure")
+    for heading in ("real data", "untrained", "better"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for level in found.levels:
+        about = level.about
+        real, mean, deviation = (f"{v * about.scale:{about.spec}}" for v in (level.real, level.mean, level.deviation))
+        untrained = f"{mean} ± {deviation}" if len(level.untrained) > 1 else mean
+        better = {True: "higher", False: "lower", None: "–"}[about.higher_is_better]
+        table.add_row(escape(about.label), real, untrained, better)
+    console.print(table)
+    protocol, count = found.protocol, len(found.levels[0].untrained)
+    told = [
+        f"real data: {protocol['real_samples']:,} samples of the test split; reference: training split, "
+        f"{protocol['reference_samples']:,}; features: {protocol['extractor']}",
+        f"untrained: {found.training.architecture}, latent {found.training.latent}, {protocol['samples']:,} samples, "
+        + (f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed"),
+        *(f"not measured: {name}, which needs {wanted}" for name, wanted in found.refused.items()),
+    ]
+    console.print()
+    for line in told:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -31,3 +31,13 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
         return Interval(float(known[0]), float("nan"), 1)
     quantile = stats.t.ppf((1 + confidence) / 2, count - 1)
     return Interval(float(known.mean()), float(quantile * known.std(ddof=1) / np.sqrt(count)), count)
+
+
+def wilson_interval(count: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of a rate of ``count`` in ``n`` (Wilson 1927): within [0, 1] also for none and for all of few.
+
+    Raises:
+        ValueError: n is 0, or the count is not from 0 to n.
+    """
+    interval = stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -23,7 +23,7 @@ from bench.report.contact import image_grid
 from bench.report.evidence import read_evidence
 from bench.report.tables import format_cells, summarise_cells
 from bench.report.timeline import COLOURS, draw_timeline
-from bench.statistics import t_interval
+from bench.statistics import t_interval, wilson_interval
 from bench.suite import load_suite
 from bench.terminal import duration, fitting_columns
 
@@ -36,6 +36,16 @@ def test_t_interval_by_hand() -> None:
     assert t_interval([1.0, float("nan"), 3.0]).n == 2
     assert np.isnan(t_interval([4.0]).half_width)
     assert np.isnan(t_interval([]).mean)
+
+
+def test_wilson_by_hand() -> None:
+    """(p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n) with z = 1.959964."""
+    z, p, n = 1.959964, 0.7, 10
+    centre, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    expected = [(centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)]
+    assert list(wilson_interval(7, 10)) == pytest.approx(expected, abs=1e-6)
+    assert wilson_interval(0, 5)[0] == 0
+    assert wilson_interval(5, 5)[1] == pytest.approx(1)
 
 
 def test_t_interval_covers_as_often_as_it_says() -> None:
@@ -99,7 +109,7 @@ def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
     states = ["converged", "diverged", "collapsed", "collapsed"]
     judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
     table = format_cells(judged, "ring (points=1000)")
-    assert table["converged"].tolist() == ["1/2", "0/2", "", ""]
+    assert table["converged"].tolist() == ["1/2 (9–91 %)", "0/2 (0–66 %)", "", ""]
     assert table["other outcomes"].tolist() == ["1 diverged", "2 collapsed", "", ""]
     well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
     assert format_cells(well, "ring (points=1000)")["other outcomes"].tolist() == ["–", "–", "", ""]

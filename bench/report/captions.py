@@ -12,7 +12,7 @@ def caption(evidence: Evidence, dataset: str) -> str:
     each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
     protocol, version = each["protocol"], f"{each['suite']} version {each['version']}"
     extractor = protocol["extractor"]
-    known = "" if extractor == "coordinates" else f" ({protocol['extractor_sha256'][:12]})"
+    known = "" if extractor == "coordinates" else f" ({protocol['extractor_sha256'].rpartition(':')[2][:12]})"
     parts = [
         f"{dataset}: {protocol['samples']:,} samples; features: {extractor}{known}; reference: training split, "
         f"{protocol['reference_samples']:,}; real data: test split, {protocol['real_samples']:,}; suite {version}."
@@ -38,7 +38,8 @@ def note(evidence: Evidence) -> str:
     return (
         "Mean ± half-width of the 95 % t interval over runs with different seeds; without ± where there is one run. "
         "Final: after the last step; best: over all evaluations of the trained generator; a run that ended before its "
-        f"last step has no final value. n: runs; all are counted, none is dropped. {_outcomes(evidence.rules)} "
+        "last step has no final value. n: runs; all are counted, none is dropped. Converged: how many of n, with "
+        f"Wilson's 95 % interval of the rate. {_outcomes(evidence.rules)} "
         "Untrained: the generators before the first step, mean. Real data: the test split under the same protocol, the "
         f"floor of a distance and the ceiling of a coverage.{published} steps/s: median of the generator steps per "
         "second of the runs."

@@ -13,7 +13,7 @@ from bench.primary import describe
 from bench.report.captions import caption, note, provenance
 from bench.report.evidence import Evidence, count_outcomes, real
 from bench.rules import Reference
-from bench.statistics import t_interval
+from bench.statistics import t_interval, wilson_interval
 from bench.verdicts import State
 
 REAL = "real data"
@@ -77,11 +77,16 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
             of_real[column] = _number(real(here, name), about.scale, about.spec)
         untrained[f"{about.label} final"] = _number(evidence.untrained(here, name), about.scale, about.spec)
     table["n"] = numbers["n"].astype(str)
-    table["converged"] = numbers["n_converged"].astype(str) + "/" + numbers["n"].astype(str)
+    table["converged"] = [_rate(cell["n_converged"], cell["n"]) for _, cell in numbers.iterrows()]
     table[OTHERS] = [_other_outcomes(cell) for _, cell in numbers.iterrows()]
     table["steps/s"] = [_number(value, 1, ".3g") for value in numbers["steps_per_second"]]
     published = [_published(reference, axes) for reference in evidence.references if _about(reference, dataset)]
     return pd.concat([table, pd.DataFrame([untrained, of_real, *published])], ignore_index=True)[list(table)].fillna("")
+
+
+def _rate(count: int, n: int) -> str:
+    low, high = wilson_interval(count, n)
+    return f"{count}/{n} ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
 def _kinds(name: str) -> tuple[str, ...]:

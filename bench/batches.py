@@ -37,10 +37,14 @@ class Batches:
         self.size, self._latent = training.batch_size, training.latent
         self.dtype = DTYPES[training.precision]
 
-    def reals(self) -> Tensor:
-        """Real samples [n, *shape], drawn with replacement."""
-        indices = torch.randint(self._count, (self.size,), generator=self._streams["data"])
-        return self._reals(indices).to(self.dtype)
+    def reals(self, stream: str = "data") -> Tensor:
+        """Real samples [n, *shape], drawn with replacement.
+
+        A loss that shows them to the generator draws those from "generator data", so that the critic sees the same
+        samples whatever the loss.
+        """
+        indices = torch.randint(self._count, (self.size,), generator=self._streams[stream])
+        return self._reals(indices).to(self.device).to(self.dtype)
 
     def latents(self) -> Tensor:
         """Standard normal latents [n, latent]."""

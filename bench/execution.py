@@ -170,6 +170,9 @@ def _evaluate(
     began = time.perf_counter()
     players = position.players
     samples = generate(players.generator, latents)
+    if not all(parameter.isfinite().all() for parameter in players.critic.parameters()):
+        history.diverged = "critic's weights"  # the losses are those before the last update
+        return
     if not samples.isfinite().all():
         if measurement is None:
             raise ValueError("the generator's samples are not finite before the first step")

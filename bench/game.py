@@ -127,7 +127,7 @@ class Game:
                 real_logits = self.critic(self._shown(real, batches, update))
             else:
                 with torch.no_grad():
-                    real_logits = self.critic(self._shown(batches.reals(), batches, update))
+                    real_logits = self.critic(self._shown(batches.reals("generator data"), batches, update))
         return self._loss.generator(real_logits.to(batches.dtype), fake_logits.to(batches.dtype)).mean()
 
     def field(self, batches: Batches, update: int, *, graph: bool = False) -> tuple[CriticTerms, Tensor, Gradients]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-TRAINING_STREAMS = ("data", "latents", "penalty", "noise")
+TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data")
 
 
 def stream(seed: int, name: str) -> torch.Generator:

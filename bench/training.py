@@ -81,8 +81,10 @@ def train(
                 players.set_rates(rate((step + i) / training.steps))
 
             # Critic: its own loss and penalties, on fresh samples each time
+            penalties: list[tuple[Tensor, ...]] = []
             for update in range((step + i) * training.critic_steps, (step + i + 1) * training.critic_steps):
                 terms, critic_gradient = game.critic_gradients(batches, update)
+                penalties.append(terms.penalties)
                 last = (update + 1) % training.critic_steps == 0
                 if simultaneous and last:  # the generator answers the critic as it was before its last update
                     generator_loss, generator_gradient = game.generator_gradients(batches, update)
@@ -98,7 +100,8 @@ def train(
             if players.average is not None:
                 players.average.update_parameters(players.generator)
 
-            losses[i] = torch.stack([terms.total.detach(), generator_loss, *terms.penalties])
+            due = [torch.stack(values).nanmean() for values in zip(*penalties, strict=True)]
+            losses[i] = torch.stack([terms.total.detach(), generator_loss, *due])
             if watched:
                 seconds = clock.seconds()
                 probes = probe.end(game, terms, critic_gradient, generator_gradient)  # type: ignore[union-attr]
@@ -112,9 +115,9 @@ def train(
             place = ("critic loss", "generator loss")[player]
             yield Measurement(step + at + 1, seconds, critic_mean, generator_mean, diverged=place)
             return
-        penalties = dict(zip(game.penalty_names, losses[:, 2:].nanmean(dim=0).tolist(), strict=True))
+        weighted = dict(zip(game.penalty_names, losses[:, 2:].nanmean(dim=0).tolist(), strict=True))
         step += chunk
-        yield Measurement(step, seconds, critic_mean, generator_mean, penalties, probes)
+        yield Measurement(step, seconds, critic_mean, generator_mean, weighted, probes)
 
 
 def descend(optimizer: Optimizer, parameters: list[nn.Parameter], gradients: tuple[Tensor, ...]) -> None:

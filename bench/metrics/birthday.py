@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.evaluation import Context, Sampled
 from bench.metrics import BirthdayOptions
 from bench.metrics.neighbours import distances, neighbour_distances
-from bench.metrics.reference import comparable, first_features
+from bench.metrics.reference import comparable, reference_features
 
 
 def prepare(context: Context, options: BirthdayOptions) -> Callable[[Sampled], dict[str, float]]:
@@ -23,7 +23,7 @@ def prepare(context: Context, options: BirthdayOptions) -> Callable[[Sampled], d
 
     @cache
     def epsilon(count: int) -> float:
-        return duplicate_distance(first_features(context, count), options.quantile)
+        return duplicate_distance(reference_features(context, count), options.quantile)
 
     def measure(sampled: Sampled) -> dict[str, float]:
         count = comparable(context, len(sampled.features))

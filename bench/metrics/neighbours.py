@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.evaluation import Context, Sampled
 from bench.metrics import NeighboursOptions
-from bench.metrics.reference import comparable, first_features
+from bench.metrics.reference import comparable, reference_features
 
 ROWS = 1000  # of a matrix of distances at a time: 10,000 columns of them take 80 MB
 EXACT = 64  # features up to which differences are summed; beyond, products in double precision are much faster
@@ -21,7 +21,7 @@ def prepare(context: Context, options: NeighboursOptions) -> Callable[[Sampled],
 
     @cache
     def reference(count: int) -> tuple[Tensor, Tensor]:
-        real = first_features(context, count)
+        real = reference_features(context, count)
         return real, neighbour_distances(real, options.k)
 
     def measure(sampled: Sampled) -> dict[str, float]:
@@ -54,11 +54,12 @@ def neighbours(fake: Tensor, real: Tensor, k: int, real_radii: Tensor | None = N
     precise = torch.zeros(len(fake), dtype=torch.bool)
     inside = recalled = covered = 0
     for start, distance in distances(real, fake):
-        hit = distance <= radii[start : start + ROWS, None]
+        there = distance.isfinite()  # samples too far away for a number are in nobody's ball
+        hit = there & (distance <= radii[start : start + ROWS, None])
         precise |= hit.any(dim=0)
         inside += int(hit.sum())
         covered += int(hit.any(dim=1).sum())
-        recalled += int((distance <= fake_radii).any(dim=1).sum())
+        recalled += int((there & (distance <= fake_radii)).any(dim=1).sum())
     return {
         "precision": precise.double().mean().item(),
         "recall": recalled / len(real),

@@ -17,6 +17,15 @@ def comparable(context: Context, samples: int) -> int:
     return min(samples, len(context.data.train), len(context.data.test))
 
 
-def first_features(context: Context, count: int) -> Tensor:
-    """Features [count, d] of the first samples of the training split, which is in random order."""
-    return context.extract(torch.from_numpy(np.array(context.data.train[:count])))[0]
+def reference_features(context: Context, count: int) -> Tensor:
+    """Features [count, d] of samples of the training split, always the same.
+
+    Points were drawn in random order, and the first are taken; images can be sorted (scikit-learn's digits are, by
+    their writers), and are picked at random.
+    """
+    train = context.data.train
+    if train.dtype != np.uint8:
+        picked = np.arange(count)
+    else:
+        picked = np.sort(np.random.default_rng(0).choice(len(train), count, replace=False))
+    return context.extract(torch.from_numpy(np.array(train[picked])))[0]

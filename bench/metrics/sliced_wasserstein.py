@@ -11,12 +11,12 @@ from torch import Tensor
 
 from bench.evaluation import Context, Sampled
 from bench.metrics import SlicedWassersteinOptions
-from bench.metrics.reference import comparable, first_features
+from bench.metrics.reference import comparable, reference_features
 
 
 def prepare(context: Context, options: SlicedWassersteinOptions) -> Callable[[Sampled], dict[str, float]]:
     """The function that measures points against as many of the training split."""
-    reference = cache(lambda count: first_features(context, count))
+    reference = cache(lambda count: reference_features(context, count))
 
     def measure(sampled: Sampled) -> dict[str, float]:
         count = comparable(context, len(sampled.features))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import environment
 from bench.batches import Batches
@@ -23,7 +23,7 @@ from bench.datasets import Data
 from bench.evaluation import Evaluator, evaluator, quantised
 from bench.metrics import MEASURES, PROBES
 from bench.planning import Run
-from bench.players import Players, build_players, generate
+from bench.players import Players, build_players, generate, settled
 from bench.position import Position
 from bench.probes import Probe
 from bench.random_streams import Streams, stream
@@ -191,7 +191,7 @@ def _evaluate(
         **judge.measure_game(position),
     }
     if players.average is not None:
-        average: nn.Module = players.average
+        average = settled(players.average)
         averaged = judge.measure(quantised(generate(average, latents), data.train))
         row |= {f"{name}_ema": value for name, value in averaged.items()}
     row["samples"] = samples[: _kept(samples)].numpy().tobytes()

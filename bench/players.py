@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,23 @@ def normalised(network: nn.Module, architecture: Choice) -> nn.Module:
         for module in [module for module in network.modules() if isinstance(module, LINEAR_MAPS)]:
             spectral_norm(module)
     return network
+
+
+def settled(network: nn.Module, iterations: int = 20) -> nn.Module:
+    """A copy whose spectral normalisation divides by the singular values that its weights have now.
+
+    Power iterations follow weights that change little in a step; those of an average, or of another point on a path,
+    are not what they followed.
+    """
+    copied = copy.deepcopy(network)
+    normed = [module for module in copied.modules() if hasattr(module, "parametrizations")]
+    was_training = copied.training
+    copied.train()
+    with torch.no_grad():
+        for _ in range(iterations):
+            for module in normed:
+                _ = module.weight  # in training, each look is an iteration
+    return copied.train(was_training)
 
 
 def _optimizer(choice: Choice, network: nn.Module) -> Optimizer:

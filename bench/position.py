@@ -57,16 +57,18 @@ class Position:
 
         Penalties that training adds now and then count in every update there, with their own weight: their mean.
         """
-        training = self._exact(samples)
+        training, batches = self._exact(samples), self.batches(samples)
         generator, critic = (
-            copy.deepcopy(network).double() for network in (self.players.generator, self.players.critic)
+            copy.deepcopy(network).to(batches.device).double()
+            for network in (self.players.generator, self.players.critic)
         )
-        return Game(training, generator, critic, self.device), self.batches(samples)
+        return Game(training, generator, critic, batches.device), batches
 
     def batches(self, samples: int) -> Batches:
         """The same numbers each time, whatever the step."""
         streams = Streams(self.seed, "metric ")
-        return Batches(self._exact(samples), streams, self.reals, self.count, self.device)
+        device = torch.device("cpu") if self.device.type == "mps" else self.device  # which has no double precision
+        return Batches(self._exact(samples), streams, self.reals, self.count, device)
 
     def _exact(self, samples: int) -> Training:
         return self.training.model_copy(

@@ -62,7 +62,7 @@ class Probe:
             critic_ratio,
             generator_ratio,
         ]
-        return dict(zip(PROBES, torch.stack([value.double() for value in values]).tolist(), strict=True))
+        return dict(zip(PROBES, torch.stack(values).tolist(), strict=True))
 
 
 def _without_traces(network: nn.Module) -> Callable[[Tensor], Tensor]:

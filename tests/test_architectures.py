@@ -5,8 +5,11 @@ import torch
 
 from bench.architectures import ARCHITECTURES, Dcgan, DcganUpsample, Mlp, Resnet, dcgan, dcgan_upsample, mlp, resnet
 from bench.architectures.layers import Maxout
-from bench.players import build_players, mixes_samples
+from bench.batches import Batches
+from bench.players import build_players, mixes_samples, settled
+from bench.random_streams import Streams
 from bench.specification import Training, complete_training
+from bench.training import train
 
 SIZES = [8, 9, 12, 15, 16, 20, 28, 30, 32, 48, 63, 64]
 SMALL = {
@@ -195,3 +198,15 @@ def test_spectral_normalisation_divides_by_the_largest_singular_value(name: str)
     assert not any(
         hasattr(module, "parametrizations") for module in build_players(plan, (1, 8, 8), 0, CPU).generator.modules()
     )
+
+
+def test_an_average_is_normalised_by_its_own_singular_values() -> None:
+    plan = training(architecture={"name": "mlp", "width": 16, "normalisation": "spectral"}, ema=0.9, steps=60)
+    players = build_players(plan, (2,), 0, CPU)
+    reals = torch.randn(50, 2)
+    list(train(plan, players, Batches(plan, Streams(0), lambda indices: reals[indices], 50, CPU)))
+    assert players.average is not None
+    maps = [module for module in settled(players.average).eval().modules() if hasattr(module, "parametrizations")]
+    assert len(maps) == 4
+    for module in maps:
+        assert torch.linalg.matrix_norm(module.weight, 2).item() == pytest.approx(1, abs=2e-2)

@@ -54,7 +54,7 @@ def test_theory_stands_beside_measurement(write_suite: Callable[[str], str], tmp
     assert "never-learned" in plain
     assert damped.count("-0.5000 ") == 2  # −½, twice the same root
     names = {path.name for path in (*report.figures, *report.tables)}
-    assert {"trajectories-alternating-1-critic-step.png", "theory.md"} <= names
+    assert {"trajectories-point-alternating-1-critic-step.png", "theory.md"} <= names
 
 
 def test_the_metric_is_for_this_architecture_alone(write_suite: Callable[[str], str]) -> None:

@@ -12,6 +12,7 @@ from bench.losses import LOSSES
 from bench.penalties import PENALTIES
 from bench.players import build_players
 from bench.random_streams import Streams
+from bench.report.dirac_theory import PENALTIES as KNOWN
 from bench.report.dirac_theory import SLOPES, field, leading_eigenvalue
 from bench.specification import Training, complete_training
 
@@ -33,8 +34,14 @@ def measured(training: Training) -> tuple[float, float]:
     return -theta.item(), -psi.item()
 
 
-def test_every_loss_has_a_closed_form() -> None:
+def test_every_loss_and_penalty_has_a_closed_form() -> None:
     assert SLOPES.keys() == LOSSES.keys()
+    assert set(KNOWN) == set(PENALTIES)
+
+
+def test_of_other_packages_there_is_none() -> None:
+    assert leading_eigenvalue("theirs", {}) is None
+    assert leading_eigenvalue("minimax", {"theirs": {"weight": 5.0}}) is None
 
 
 @pytest.mark.parametrize("penalty", [name for name in PENALTIES if name != "instance-noise"])

@@ -78,6 +78,13 @@ def test_a_lazy_penalty_is_added_every_so_often_with_so_many_times_the_weight() 
     assert math.isfinite(last.penalties["r1"])
 
 
+@pytest.mark.parametrize(("every", "critic_steps"), [(2, 2), (5, 5), (4, 2), (3, 2)])
+def test_a_lazy_penalty_is_logged_whichever_update_it_is_due_in(every: int, critic_steps: int) -> None:
+    training = specify(penalty={"name": "r1", "every": every}, critic_steps=critic_steps)
+    _, (last,) = run(training)
+    assert math.isfinite(last.penalties["r1"])
+
+
 def networks(training: Training) -> tuple[torch.nn.Module, torch.nn.Module]:
     players = build_players(training, (2,), 0, CPU)
     return players.generator, players.critic
@@ -291,6 +298,22 @@ def test_path_angle_of_an_attracting_point_and_of_a_rotation() -> None:
     assert abs(rotating["path_attraction"]) < 0.05
     with_itself = path_cosines(dirac((-1.0, 0.05), (0.0, 0.05)), np.array([1.0]), 4)
     assert with_itself == pytest.approx([1.0], abs=1e-3)
+
+
+def test_the_radius_of_the_update_follows_the_schedule() -> None:
+    training = specify(schedule="cosine")
+    last = prepare_spectrum(SpectrumOptions(samples=8))(position(training, step=7))
+    assert last["spectrum_radius"] == pytest.approx(1, abs=1e-9)  # the rate is 0
+
+
+def test_path_cosines_do_not_depend_on_the_order_of_the_points() -> None:
+    players, _ = run(training := specify(critic={"normalisation": "spectral"}))
+    here, alphas = position(training, players, step=7), np.array([0.8, 0.9, 1.0, 1.2])
+    assert path_cosines(here, alphas, 8) == pytest.approx(path_cosines(here, alphas[::-1], 8)[::-1], rel=1e-9)
+
+
+def test_where_arpack_does_not_end_there_are_no_eigenvalues() -> None:
+    assert not len(eigenvalues(lambda w: np.full_like(w, np.nan), 60, 3, "LM", 1e-8))
 
 
 def test_there_is_no_path_before_the_first_step() -> None:

@@ -38,3 +38,27 @@ def test_the_global_generator_is_left_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     with initialising(5, "weights"):
         assert torch.equal(torch.rand(3), first)
+
+
+def test_a_loss_that_shows_real_samples_to_the_generator_leaves_the_critics_as_they_are() -> None:
+    """Runs of one seed stay paired: the same data order for every loss."""
+    from bench.batches import Batches
+    from bench.players import build_players
+    from bench.specification import complete_training
+    from bench.training import train
+
+    seen: dict[str, list[list[int]]] = {}
+    for loss in ("non-saturating", "relativistic"):
+        table = {"dataset": "ring", "architecture": {"name": "mlp", "width": 4, "depth": 1}, "loss": loss}
+        training = complete_training({**table, "steps": 3, "batch_size": 4, "latent": 2}, "test")
+        drawn: list[list[int]] = []
+
+        def reals(indices: torch.Tensor, drawn: list[list[int]] = drawn) -> torch.Tensor:
+            drawn.append(indices.tolist())
+            return torch.zeros(len(indices), 2)
+
+        players, cpu = build_players(training, (2,), 0, torch.device("cpu")), torch.device("cpu")
+        list(train(training, players, Batches(training, Streams(0), reals, 100, cpu)))
+        seen[loss] = drawn
+    assert seen["non-saturating"] == seen["relativistic"][::2]
+    assert len(seen["relativistic"]) == 6

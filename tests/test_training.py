@@ -189,6 +189,22 @@ def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
     assert (last.step, last.diverged) == (5, "critic loss")
 
 
+def test_a_critic_that_is_not_finite_ends_the_run_before_it_is_measured() -> None:
+    from bench.checkpoints import History
+    from bench.execution import _evaluate
+    from bench.position import Position
+
+    training = specify()
+    players = build_players(training, (2,), 0, CPU)
+    with torch.no_grad():
+        next(players.critic.parameters())[0] = math.nan
+    here = Position(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
+    history = History(step=1, trace=[])
+    _evaluate(here, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
+    assert history.diverged == "critic's weights"
+    assert not history.trace
+
+
 def test_an_exploding_step_size_diverges_and_is_not_masked() -> None:
     _, measurements = run(specify(loss="wasserstein", optimizer={"name": "sgd", "lr": 1e150}, steps=100))
     assert measurements[-1].diverged in ("critic loss", "generator loss")

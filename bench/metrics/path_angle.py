@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from bench.game import Game
 from bench.metrics import PathAngleOptions
+from bench.players import settled
 from bench.position import Position
 
 
@@ -37,7 +39,7 @@ def prepare(options: PathAngleOptions) -> Callable[[Position], dict[str, float]]
 
 def path_cosines(position: Position, alphas: np.ndarray, samples: int) -> np.ndarray:
     """c(α) at every α, [len(alphas)], on one fixed batch and in double precision."""
-    game, _ = position.copy(samples)
+    game, batches = position.copy(samples)
     first, _ = position.first().copy(samples)
     parameters = [*game.parameters_of_critic, *game.parameters_of_generator]
     start = torch.cat([p.detach().flatten() for p in [*first.parameters_of_critic, *first.parameters_of_generator]])
@@ -45,7 +47,8 @@ def path_cosines(position: Position, alphas: np.ndarray, samples: int) -> np.nda
     cosines = []
     for alpha in alphas:
         torch.nn.utils.vector_to_parameters(start + float(alpha) * way, parameters)
-        _, _, gradients = game.field(position.batches(samples), position.update)
+        here = Game(game.training, settled(game.generator), settled(game.critic), batches.device)
+        _, _, gradients = here.field(position.batches(samples), position.update)
         descent = -torch.cat([gradient.flatten() for gradient in gradients])
         cosines.append(torch.nn.functional.cosine_similarity(descent, way, dim=0).item())
     return np.array(cosines)

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from bench.metrics import SpectrumOptions
+from bench.optimizers import SCHEDULES
 from bench.position import Position
 
 DENSE = 24  # parameters up to which all eigenvalues are computed: ARPACK wants more than it is asked for
+RESTARTS = 100  # of ARPACK, each about as many products as its basis has vectors
 Product = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -25,8 +27,8 @@ def prepare(options: SpectrumOptions) -> Callable[[Position], dict[str, float]]:
     of −v, the continuous-time system (Mescheder et al. 2017, section 3). ``spectrum_real`` is the largest real part of
     A's eigenvalues (negative: attracting), ``spectrum_rotation`` the largest |imaginary| / |real| among those of the
     largest modulus (Berard et al. 2020, section 4), ``spectrum_radius`` the largest modulus of I + ηA, the update of
-    simultaneous gradient descent with the learning rates of both players, where an adaptive optimiser's own scaling is
-    left aside. NaN where ARPACK does not converge.
+    simultaneous gradient descent with the learning rates that both players have at this step, where an adaptive
+    optimiser's own scaling is left aside. NaN where ARPACK does not find all that it is asked for in time.
     """
 
     def measure(position: Position) -> dict[str, float]:
@@ -57,6 +59,8 @@ def _largest(values: NDArray[np.float64]) -> float:
 def eigenvalues(product: Product, size: int, count: int, which: str, tolerance: float) -> NDArray[np.complex128]:
     """``count`` eigenvalues of a real matrix [size, size] that is known by its products, from one end of the spectrum.
 
+    None where ARPACK does not find them all: some of them would not be the outermost.
+
     Args:
         product: w [size] → Aw.
         size: Of the matrix.
@@ -71,9 +75,18 @@ def eigenvalues(product: Product, size: int, count: int, which: str, tolerance: 
     start = np.random.default_rng(0).standard_normal(size)
     basis = min(size, max(4 * count, 40))
     try:
-        found = eigs(operator, k=count, which=which, v0=start, ncv=basis, tol=tolerance, return_eigenvectors=False)
-    except ArpackNoConvergence as error:
-        found = error.eigenvalues
+        found = eigs(
+            operator,
+            k=count,
+            which=which,
+            v0=start,
+            ncv=basis,
+            maxiter=RESTARTS,
+            tol=tolerance,
+            return_eigenvectors=False,
+        )
+    except ArpackError:
+        return np.empty(0, dtype=np.complex128)
     return np.asarray(found, dtype=np.complex128)
 
 
@@ -94,8 +107,9 @@ def transposed_product(position: Position, samples: int) -> tuple[Product, NDArr
         )
         return -torch.cat([each.flatten() for each in found]).cpu().numpy()
 
+    share = SCHEDULES[position.training.schedule](position.step / position.training.steps)
     rates = [
-        torch.full((parameter.numel(),), float(choice.options.lr))  # type: ignore[attr-defined]
+        torch.full((parameter.numel(),), share * float(choice.options.lr))  # type: ignore[attr-defined]
         for choice, own in (
             (position.training.critic_optimizer, game.parameters_of_critic),
             (position.training.optimizer, game.parameters_of_generator),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.records import Metadata, read_samples
 from bench.report.evidence import Evidence
+from bench.verdicts import State
 
 COLUMNS = 8  # seeds shown at the most: a sheet is to be read
 SIDE = 1.35  # inches
@@ -38,8 +39,8 @@ def draw_contact_sheet(evidence: Evidence, dataset: str, architecture: str) -> F
                 continue
             panel = panels[row, seeds.index(run.seed)]
             draw_samples(panel, read_samples(Path(run.record)), evidence.metadata[run.run])
-            if run.ending == "diverged":
-                _mark_diverged(panel, run.steps_done)
+            if run.outcome == State.DIVERGED:
+                _mark_diverged(panel, int(run.outcome_step))
         panels[row, 0].set_axis_on()
         panels[row, 0].set_ylabel("\n".join(map(str, cell)))
         _bare(panels[row, 0])

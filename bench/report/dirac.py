@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ from matplotlib.figure import Figure
 
 from bench.files import written_whole
 from bench.records import Metadata, read_trace
-from bench.report.dirac_theory import SLOPES, Penalties, field, leading_eigenvalue
+from bench.report.dirac_theory import Penalties, field, is_known, leading_eigenvalue
 from bench.report.evidence import Evidence
 from bench.verdicts import State
 
 THEORY_NOTE = (
     "λ: the eigenvalue with the largest real part of the continuous-time system at the equilibrium, in closed form and "
-    "from the derivatives of the game as it is trained; – where it has no derivative there. Instance noise is measured "
+    "from the derivatives of the game as it is trained; – where there is none. Instance noise is measured "
     "on 256 draws, in theory on all. The other columns: distance √(θ² + ψ²) to the equilibrium after the last step, "
     "and the outcome where it is not converged."
 )
@@ -40,27 +41,40 @@ def penalties_of(metadata: Metadata) -> Penalties:
 def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
     """A row per technique: its eigenvalue in theory and as measured, then distance and outcome of every way to update.
 
-    Columns: loss, penalty, λ analytic, λ measured, and for each pair of ``updates`` and ``critic_steps`` the distance
-    to the equilibrium after the last step, of one seed, with the outcome where it is another than converged.
+    Columns: loss, penalty, any other axis that varies, λ analytic, λ measured, and for each pair of ``updates`` and
+    ``critic_steps`` the distance to the equilibrium after the last step, of the first seed, with the outcome where it
+    is another than converged.
     """
-    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    here = _with_places(evidence, dataset)
     rows = []
-    penalties = here["run"].map(lambda run: _penalty(evidence.metadata[run]))
-    for _, runs in here.groupby([here["loss"], penalties], sort=False):
-        metadata = evidence.metadata[runs["run"].iloc[0]]
+    for place, runs in here.groupby(["loss", "technique", *_others(evidence, here)], sort=False, dropna=False):
         first = runs.iloc[0]
-        row = {
-            "loss": str(first["loss"]),
-            "penalty": _penalty(metadata),
-            "λ analytic": _complex(leading_eigenvalue(metadata["training"]["loss"]["name"], penalties_of(metadata))),
-            "λ measured": _complex(complex(first["eigenvalue_real_final"], first["eigenvalue_imaginary_final"])),
-        }
-        for run in runs.itertuples():
-            if run.seed == first["seed"]:
-                verdict = "" if run.outcome == State.CONVERGED else f" {run.outcome}"
-                row[_way(evidence.metadata[run.run])] = f"{run.distance_final:.2g}{verdict}"
+        training = evidence.metadata[first["run"]]["training"]
+        known = runs.dropna(subset="eigenvalue_real_final")
+        at = None if known.empty else complex(*known[["eigenvalue_real_final", "eigenvalue_imaginary_final"]].iloc[0])
+        row = dict(zip(("loss", "penalty", *_others(evidence, here)), map(str, place), strict=True))
+        row["λ analytic"] = _complex(
+            leading_eigenvalue(training["loss"]["name"], penalties_of(evidence.metadata[first["run"]]))
+        )
+        row["λ measured"] = _complex(at)
+        for run in runs[runs["seed"] == first["seed"]].itertuples():
+            distance = "–" if np.isnan(run.distance_final) else f"{run.distance_final:.2g}"
+            row[run.way] = distance + ("" if run.outcome == State.CONVERGED else f" {run.outcome}")
         rows.append(row)
     return pd.DataFrame(rows).fillna("–")
+
+
+def _with_places(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    """The runs of a dataset, with the columns technique (their penalties) and way (how they update)."""
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    metadata = [evidence.metadata[run] for run in here["run"]]
+    return here.assign(technique=list(map(_penalty, metadata)), way=list(map(_way, metadata)))
+
+
+def _others(evidence: Evidence, runs: pd.DataFrame) -> list[str]:
+    """The axes that vary, apart from those that rows, columns and panels are for."""
+    told = ("loss", "architecture", "penalty", "updates", "critic_steps")
+    return [axis for axis in evidence.varying(runs) if axis not in told]
 
 
 def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
@@ -98,32 +112,32 @@ def _complex(value: complex | None) -> str:
 
 
 def draw_trajectories(evidence: Evidence, dataset: str) -> Iterator[tuple[str, Figure]]:
-    """One figure per way to update: a row of panels per loss, a column per penalty, θ to the right and ψ upwards.
+    """One figure per way to update and value of any other axis: a row of panels per loss, a column per penalty.
 
-    Arrows are the field of continuous time in closed form; the line is the run, from the ring to the disc, blue where
-    it converged.
+    θ to the right and ψ upwards. Arrows are the field of continuous time in closed form; the line is the first seed's
+    run, from the ring to the disc, blue where it converged.
     """
-    here = evidence.runs.loc[(evidence.runs["dataset"] == dataset)]
-    ways = here["run"].map(lambda run: _way(evidence.metadata[run]))
-    for way, runs in here.groupby(ways, sort=False):
-        losses = list(dict.fromkeys(runs["loss"]))
-        penalties = list(dict.fromkeys(_penalty(evidence.metadata[run]) for run in runs["run"]))
+    here = _with_places(evidence, dataset)
+    here = here[here["seed"] == here["seed"].min()]
+    others = _others(evidence, here)
+    for place, runs in here.groupby(["way", *others], sort=False, dropna=False):
+        name = ", ".join([str(place[0]), *(f"{axis} {value}" for axis, value in zip(others, place[1:], strict=True))])
+        losses, penalties = list(dict.fromkeys(runs["loss"])), list(dict.fromkeys(runs["technique"]))
         figure = Figure(figsize=(0.9 + SIDE * len(penalties), 0.7 + SIDE * len(losses)), layout="constrained")
         panels = figure.subplots(len(losses), len(penalties), squeeze=False)
         for panel in panels.flat:
             panel.set_axis_off()
         for run in runs.itertuples():
-            metadata = evidence.metadata[run.run]
-            row, column = losses.index(run.loss), penalties.index(_penalty(metadata))
-            panels[row, column].set_axis_on()
-            _draw_run(panels[row, column], run, metadata)
+            panel = panels[losses.index(run.loss), penalties.index(run.technique)]
+            panel.set_axis_on()
+            _draw_run(panel, run, evidence.metadata[run.run])
         for panel, penalty in zip(panels[0], penalties, strict=True):
             panel.set_title(penalty, fontsize=7)
         for panel, loss in zip(panels[:, 0], losses, strict=True):
             panel.set_axis_on()
             panel.set_ylabel(loss, fontsize=7)
-        figure.suptitle(f"Dirac-GAN, {way}: θ to the right, ψ upwards; blue: converged", fontsize=9)
-        yield str(way).replace(", ", "-").replace(" ", "-"), figure
+        figure.suptitle(f"{dataset}, {name}: θ to the right, ψ upwards; blue: converged", fontsize=9)
+        yield re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{name}"), figure
 
 
 def _draw_run(panel: Axes, run: Any, metadata: Metadata) -> None:
@@ -132,7 +146,7 @@ def _draw_run(panel: Axes, run: Any, metadata: Metadata) -> None:
     path = path[np.isfinite(path).all(axis=1)]
     reach = float(np.clip(1.15 * np.abs(path).max(), 1.6, 3.0))
     loss = metadata["training"]["loss"]["name"]
-    if loss in SLOPES:
+    if is_known(loss, penalties_of(metadata)):
         ticks = np.linspace(-reach, reach, 11)
         theta, psi = np.meshgrid(ticks, ticks)
         along = np.stack(field(loss, penalties_of(metadata), theta, psi))

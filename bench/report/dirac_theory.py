@@ -57,7 +57,13 @@ SLOPES: dict[str, Slopes] = {
     "relativistic": Slopes(constant(0), sigmoid, lambda f: -sigmoid(-f), 0.5, spread=2**0.5),
     "relativistic-average": Slopes(constant(0), lambda f: 2 * sigmoid(f), lambda f: -2 * sigmoid(-f), 0.5),
 }
+PENALTIES = ("r1", "r2", "zero-centred", *SINGULAR, "weight-clip", "instance-noise", "consensus")
 Penalties = Mapping[str, Mapping[str, Any]]  # name → options
+
+
+def is_known(loss: str, penalties: Penalties) -> bool:
+    """Whether the closed forms are here: other packages' losses and penalties have none."""
+    return loss in SLOPES and all(name in PENALTIES for name in penalties)
 
 
 def field(loss: str, penalties: Penalties, theta: Array, psi: Array) -> tuple[Array, Array]:
@@ -100,9 +106,9 @@ def leading_eigenvalue(loss: str, penalties: Penalties) -> complex | None:
     """The eigenvalue with the largest real part at the equilibrium, of a pair the one above the real axis.
 
     Of A = (0, −g'(0); −c'(0), −d) with d what damps ψ, and with consensus of A − γAᵀA (Mescheder et al. 2017). With r1
-    and minimax −γ/2 + √(γ²/4 − ¼). None where the field has no derivative there.
+    and minimax −γ/2 + √(γ²/4 − ¼). None where the field has no derivative there, or is not known.
     """
-    if any(name in penalties for name in SINGULAR):
+    if not is_known(loss, penalties) or any(name in penalties for name in SINGULAR):
         return None
     slopes, zero = SLOPES[loss], np.zeros(1)
     damping = sum(

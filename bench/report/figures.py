@@ -20,6 +20,7 @@ from bench.report.contact import draw_contact_sheet
 from bench.report.dirac import draw_trajectories, has_dirac
 from bench.report.evidence import Evidence, real
 from bench.report.timeline import draw_timeline
+from bench.verdicts import State
 
 STYLE: dict[str, Any] = {
     "font.size": 8,
@@ -141,7 +142,7 @@ def draw_curves(evidence: Evidence, dataset: str, names: list[str], settings: li
             if column == 0:
                 panel.set_ylabel(about.label)
     figure.suptitle(f"{dataset}: every thin line is one run, thick the median", fontsize=9)
-    handles = _legend(losses, bool((here["ending"] == "diverged").any()))
+    handles = _legend(losses, bool((here["outcome"] == State.DIVERGED).any()))
     figure.legend(handles=handles, loc="outside lower center", ncols=2 * len(settings))
     return figure
 
@@ -151,7 +152,7 @@ def _draw_runs(panel: Axes, lines: pd.DataFrame, runs: pd.DataFrame, colour: str
     for run, line in table.items():
         known = line.dropna()
         panel.plot(known.index, known, color=colour, linestyle=style, linewidth=0.7, alpha=0.45, zorder=2)
-        if (runs.loc[runs["run"] == run, "ending"] == "diverged").any() and len(known):
+        if (runs.loc[runs["run"] == run, "outcome"] == State.DIVERGED).any() and len(known):
             panel.plot(known.index[-1], known.iloc[-1], "x", color=colour, markersize=7, markeredgewidth=2)
     panel.plot(table.index, table.median(axis=1), color=colour, linestyle=style, linewidth=2, zorder=3)
 
@@ -184,7 +185,7 @@ def draw_heat_map(evidence: Evidence) -> Figure:
         total = evidence.modes(dataset)
         settings = list(here["setting"].unique())
         shares = _pivot(here.assign(share=here["modes_final"].fillna(0) / total), losses, settings, "mean")
-        failed = _pivot(here.assign(share=here["ending"] == "diverged"), losses, settings, "sum")
+        failed = _pivot(here.assign(share=here["outcome"] == State.DIVERGED), losses, settings, "sum")
         image = panel.imshow(shares, vmin=0, vmax=1, cmap="cividis", aspect="auto")
         for (row, column), share in np.ndenumerate(shares.to_numpy()):
             if not np.isnan(share):

@@ -20,6 +20,7 @@ from bench.extractors import manifest
 from bench.losses import GanLoss
 from bench.matrix import cells
 from bench.metrics import MEASURES, PROBES
+from bench.statistics import wilson_interval
 from bench.suite import parse_suite, suite_files
 
 ROOT = Path(__file__).parent.parent
@@ -144,6 +145,35 @@ def test_the_readmes_numbers_are_the_recorded_ones() -> None:
         cells = dict(zip(shown, split(row), strict=True))
         (same,) = [dict(zip(header, each, strict=True)) for each in there if each[0] == cells["loss"]]
         assert {name: same[name] for name in cells} == cells
+
+
+@pytest.mark.parametrize("dataset", ["ring", "grid"])
+def test_the_rates_told_of_the_techniques_are_those_of_the_records(dataset: str) -> None:
+    runs = bench.load(ROOT / "results" / "techniques")
+    runs = runs[runs["dataset"] == dataset]
+    techniques = runs["penalty"].where(runs["critic"] != "spectral", "spectral")
+    text = DOCUMENTS["techniques"].partition(f"| {dataset}: converged |")[2]
+    header, _, *rows = text.partition("\n\n")[0].splitlines()
+    names = split(header)
+    assert len(rows) == 5
+    for row in rows:
+        loss, *told = split(row)
+        for name, rate in zip(names, told, strict=True):
+            here = (techniques == name) & ((runs["loss"] == loss) | (loss == "all four"))
+            converged, n = int((runs[here]["outcome"] == "converged").sum()), int(here.sum())
+            low, high = wilson_interval(converged, n)
+            assert rate == f"{converged}/{n} ({100 * low:.0f}–{100 * high:.0f} %)", (loss, name)
+
+
+def test_what_is_told_of_a_thousand_modes_is_in_the_recorded_table() -> None:
+    recorded = (ROOT / "results" / "stacked-digits" / "table.md").read_text().splitlines()
+    header, _, *there = [split(line) for line in recorded if line.startswith("|")]
+    text = DOCUMENTS["techniques"].partition("| loss | modes final |")
+    shown, _, *rows = [split(line) for line in (text[1] + text[2]).splitlines() if line.startswith("|")]
+    assert len(rows) == 5
+    for row in rows:
+        (same,) = [dict(zip(header, each, strict=True)) for each in there if each[0] == row[0]]
+        assert [same[name] for name in shown] == row
 
 
 def split(row: str) -> list[str]:

@@ -29,8 +29,8 @@ LOOKS = {True: "#0072B2", False: "#D55E00"}  # converged, and not
 
 
 def has_dirac(evidence: Evidence, dataset: str) -> bool:
-    """Whether the records of a dataset are of Dirac-GANs."""
-    return "theta" in evidence.measures(dataset)
+    """Whether the records of a dataset are of Dirac-GANs, with the measures of the metric "equilibrium"."""
+    return {"distance", "theta", "psi", "eigenvalue_real"} <= set(evidence.measures(dataset))
 
 
 def penalties_of(metadata: Metadata) -> Penalties:

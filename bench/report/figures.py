@@ -48,6 +48,7 @@ LINES: tuple[Any, ...] = (
     (0, (7, 2, 2, 2)),
 )
 PANEL = 2.3  # inches
+LARGE = 150  # square inches from which on a PNG has fewer dots an inch
 COLUMNS = 6  # panels side by side, at the most
 REAL_LOOK: dict[str, Any] = {"color": "0.55", "linewidth": 2.5, "alpha": 0.6}
 UNTRAINED_LOOK: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": (0, (1, 3))}
@@ -61,11 +62,12 @@ def draw_figures(evidence: Evidence, folder: Path) -> list[Path]:
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
         for name, figure in _figures(evidence):
+            dots = STYLE["savefig.dpi"] if figure.get_size_inches().prod() < LARGE else 100
             for suffix in (".png", ".pdf"):
                 path = folder / f"{name}{suffix}"
                 metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
                 with written_whole(path) as partial:
-                    figure.savefig(partial, format=suffix[1:], bbox_inches="tight", metadata=metadata)
+                    figure.savefig(partial, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=dots)
                 paths.append(path)
     return paths
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.frames import traces
     from bench.outcomes import load
-    from bench.records import traces
     from bench.running import run_suite as run
 
 __version__ = "0.1.0"
@@ -18,7 +18,7 @@ __all__ = ["__version__", "load", "run", "traces"]
 
 _HOMES = {
     "load": ("bench.outcomes", "load"),
-    "traces": ("bench.records", "traces"),
+    "traces": ("bench.frames", "traces"),
     "run": ("bench.running", "run_suite"),
 }
 

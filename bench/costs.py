@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.errors import ResultsError
 from bench.planning import Run
-from bench.records import load, read_metadata
+from bench.records import read_metadata, record_paths
 from bench.suite import suite_folder
 
 Speeds = Mapping[tuple[str, str], tuple[float, float]]
@@ -40,10 +40,9 @@ def measured_speeds(results: Path) -> Speeds:
 def speed_table(results: Path) -> pd.DataFrame:
     """Columns dataset, architecture (names), unit, evaluation (seconds, medians over runs), device."""
     rows: list[dict[str, Any]] = []
-    for path in load(results)["record"]:
-        record = read_metadata(Path(path))
+    for record in map(read_metadata, record_paths(results)):
         training, timing = record["training"], record["timing"]
-        if timing["steps_per_second"] is None:
+        if timing["steps_per_second"] is None or record.get("origin"):  # other code's runs cost what they cost there
             continue
         evaluations = 1 + training["steps"] // record["evaluation"]["every"]
         rows.append(

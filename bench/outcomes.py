@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench import records
-from bench.primary import final_over_best, first_reached, mean_log10, primary
-from bench.records import Metadata, read_metadata, read_trace
+from bench.frames import frame_of_runs
+from bench.primary import Primary, final_over_best, first_reached, mean_log10, primary, trained_steps
+from bench.records import Metadata, Record, Trace, read_judged, record_paths
 from bench.rules import Reference, Rules
 from bench.specification import validated
 from bench.suite import Suite, load_suite, suite_files
@@ -55,15 +55,18 @@ class Judging(NamedTuple):
     references: tuple[Reference, ...]
 
 
-def judge(trace: pd.DataFrame, metadata: Metadata, rules: Rules) -> Outcome:
+def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     """The outcome of a run.
 
     Args:
-        trace: One row per evaluation, as ``records.read_trace`` gives it; values may be missing.
+        trace: Columns by name, one value per evaluation, as ``records`` reads them; values may be missing.
         metadata: Of its record.
         rules: The thresholds.
     """
-    of = primary(trace, metadata, rules)
+    return _judge(primary(trace, metadata, rules), trace, metadata, rules)
+
+
+def _judge(of: Primary | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     return (
         diverged(trace, metadata, rules, of)
         or (never_learned(of, metadata, rules) if of else None)
@@ -74,12 +77,12 @@ def judge(trace: pd.DataFrame, metadata: Metadata, rules: Rules) -> Outcome:
     )
 
 
-def states_over_time(trace: pd.DataFrame, metadata: Metadata, rules: Rules) -> list[tuple[int, Stage]]:
+def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tuple[int, Stage]]:
     """What a run was at each evaluation after step 0, and that it diverged where it did.
 
     A value that is missing counts as the one before it.
     """
-    of, steps = primary(trace, metadata, rules), trace.loc[trace["step"] > 0, "step"].to_numpy(np.int64)
+    of, steps = primary(trace, metadata, rules), trained_steps(trace)
     unlearned, worse, poor = (np.zeros(len(steps), bool) for _ in range(3))
     if of is not None:
         unlearned = ~learned(of, metadata, rules)
@@ -124,7 +127,7 @@ def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None)
 def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
     """One row a run: what it was, what became of it, and what it cost.
 
-    Columns: those of ``bench.records.load``; outcome ("diverged", "never-learned", "collapsed", "relapsed",
+    Columns: those of ``bench.frames.frame_of_runs``; outcome ("diverged", "never-learned", "collapsed", "relapsed",
     "oscillating" or "converged"), outcome_reason in words, outcome_step (from which on it was so), primary (the
     measure it is judged by), ``<primary>_final_over_best``, ``<primary>_mean_log10`` (of a positive distance: its area
     over the steps), reach (what time-to-threshold asks for; NaN: nothing), reached, steps_to_threshold,
@@ -139,28 +142,36 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         ResultsError: nothing there, or a record that cannot be read.
         SuiteError: the suite is not valid.
     """
-    frame = records.load(results)
-    metadata = [read_metadata(Path(path)) for path in frame["record"]]
     given = load_suite(suite) if isinstance(suite, str) else suite
-    by_suite: dict[str, Rules] = {}
-    for name in frame["suite"].unique():
-        by_suite[name] = judging(name, [each for each in metadata if each["suite"] == name], given).rules
-    verdicts = [_verdict(Path(each["record"]), by_suite[each["suite"]]) for each in frame.to_dict("records")]
-    columns = pd.DataFrame(verdicts, index=frame.index)
+    return judged([read_judged(path) for path in record_paths(results)], given)
+
+
+def judged(records: list[Record], given: Suite | None = None) -> pd.DataFrame:
+    """The same of records that are read."""
+    rules = {name: judging(name, made_by, given).rules for name, made_by in _by_suite(records).items()}
+    columns = pd.DataFrame([_verdict(each, rules[each.metadata["suite"]]) for each in records])
+    frame = frame_of_runs((each.path, each.metadata) for each in records)
     return pd.concat([frame.drop(columns="record"), columns, frame["record"]], axis=1)
 
 
-def _verdict(path: Path, rules: Rules) -> dict[str, Any]:
-    metadata, trace = read_metadata(path), read_trace(path)
-    outcome = judge(trace, metadata, rules)
+def _by_suite(records: list[Record]) -> dict[str, list[Metadata]]:
+    suites: dict[str, list[Metadata]] = {}
+    for each in records:
+        suites.setdefault(each.metadata["suite"], []).append(each.metadata)
+    return suites
+
+
+def _verdict(record: Record, rules: Rules) -> dict[str, Any]:
+    metadata, trace = record.metadata, record.trace
+    of = primary(trace, metadata, rules)
+    outcome = _judge(of, trace, metadata, rules)
     row: dict[str, Any] = {
         "outcome": outcome.state.value,
         "outcome_reason": outcome.reason,
         "outcome_step": np.nan if outcome.step is None else float(outcome.step),
         "primary": None,
     }
-    reach, of = rules.reach_of(dataset_of(metadata)), primary(trace, metadata, rules)
-    at = None
+    reach, at = rules.reach_of(dataset_of(metadata)), None
     if of is not None:
         finished = metadata["ending"]["status"] == "finished"
         row["primary"] = of.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import MEASURES, Measure
-from bench.records import Metadata
+from bench.records import Metadata, Trace
 from bench.rules import PRIMARIES, Rules
 
 Array = NDArray[np.float64]
+Ways = Mapping[str, bool | None]
 
 
-def describe(name: str) -> Measure:
-    """The description of a measure; an average's says so."""
-    plain = MEASURES[name.removesuffix("_ema")]
+def describe(name: str, ways: Ways | None = None) -> Measure:
+    """The description of a measure; an average's says so.
+
+    Args:
+        name: Of the measure.
+        ways: ``higher_is_better`` of the records, which knows measures of other code too.
+    """
+    own = name.removesuffix("_ema")
+    plain = MEASURES.get(own) or Measure(own.replace("_", " "), (ways or {})[own], ".4g")
     return plain._replace(label=f"{plain.label}, EMA") if name.endswith("_ema") else plain
 
 
@@ -29,12 +36,29 @@ def told(about: Measure, value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
-def finite(trace: pd.DataFrame, name: str) -> Array:
-    """A column of a trace as floats, NaN wherever it holds no finite number, or where there is no such column."""
-    if name not in trace:
-        return np.full(len(trace), np.nan)
-    values = pd.to_numeric(trace[name], errors="coerce").to_numpy(float)
+def trained_steps(trace: Trace) -> NDArray[np.int64]:
+    """The generator steps of the evaluations after step 0, [n]."""
+    steps = np.asarray(trace["step"], dtype=np.int64)
+    return steps[steps > 0]
+
+
+def trained(trace: Trace, name: str) -> Array:
+    """A column of a trace after step 0 as floats, [n]; NaN where it is missing."""
+    after = np.asarray(trace["step"]) > 0
+    return _numbers(trace, name)[after] if name in trace else np.full(int(after.sum()), np.nan)
+
+
+def finite(trace: Trace, name: str) -> Array:
+    """The same with NaN wherever it holds no finite number."""
+    values = trained(trace, name)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _numbers(trace: Trace, name: str) -> Array:
+    values = np.asarray(trace[name])
+    if values.dtype == object:
+        values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy()
+    return values.astype(float)
 
 
 def real_value(metadata: Metadata, name: str) -> float:
@@ -43,19 +67,23 @@ def real_value(metadata: Metadata, name: str) -> float:
     return float(value) if value is not None and math.isfinite(value) else math.nan
 
 
-def choose_primary(measured: Collection[str], wanted: str | None) -> str | None:
-    """The measure that a run is judged by: the one wanted, else the first known one; None where nothing was measured.
+def choose_primary(measured: Collection[str], wanted: str | None, ways: Ways | None = None) -> str | None:
+    """The measure that a run is judged by: the one wanted, else the first known one; None where there is none.
 
     Args:
         measured: Measures of a trace; averages are chosen only where they are wanted.
         wanted: ``Rules.primary``.
+        ways: ``higher_is_better`` of the record.
     """
     plain = wanted.removesuffix("_ema") if wanted else None
-    lower_first = sorted(MEASURES, key=lambda name: MEASURES[name].higher_is_better is True)
-    for name in (wanted, plain, *PRIMARIES, *lower_first):
-        if name is not None and name in measured and describe(name).higher_is_better is not None:
+    for name in (wanted, plain, *PRIMARIES, *_LOWER_FIRST):
+        if name is not None and name in measured and describe(name, ways).higher_is_better is not None:
             return name
-    return None
+    foreign = [name for name in measured if name not in MEASURES and not name.endswith("_ema")]
+    return min(foreign, key=lambda name: ((ways or {}).get(name) is True, name), default=None)
+
+
+_LOWER_FIRST = sorted(MEASURES, key=lambda name: MEASURES[name].higher_is_better is True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,31 +149,35 @@ class Primary:
             return np.where(best > 0, self.values / best, np.nan)
 
 
-def primary(trace: pd.DataFrame, metadata: Metadata, rules: Rules) -> Primary | None:
+def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
     """The primary measure of a run, or None where nothing was measured.
 
     Args:
-        trace: As ``records.read_trace`` gives it.
+        trace: Columns by name, as ``records.read_record`` or ``records.read_trace`` give them.
         metadata: Of its record.
         rules: Which measure is wanted.
     """
-    known = metadata["higher_is_better"].keys() & MEASURES.keys()
-    name = choose_primary([name for name in trace if name.removesuffix("_ema") in known], rules.primary)
+    ways = metadata["higher_is_better"]
+    name = choose_primary([name for name in trace if name.removesuffix("_ema") in ways], rules.primary, ways)
     if name is None:
         return None
-    about = describe(name)
-    trained = trace[trace["step"] > 0]
-    before = finite(trace[trace["step"] == 0], name)
+    about = describe(name, ways)
     real = real_value(metadata, name)
     return Primary(
         name=name,
         about=about,
-        steps=trained["step"].to_numpy(np.int64),
-        seconds=finite(trained, "seconds"),
-        values=finite(trained, name),
-        untrained=float(before[0]) if len(before) else math.nan,
+        steps=trained_steps(trace),
+        seconds=finite(trace, "seconds"),
+        values=finite(trace, name),
+        untrained=_untrained(trace, name),
         real=0.0 if math.isnan(real) and not about.higher_is_better else real,
     )
+
+
+def _untrained(trace: Trace, name: str) -> float:
+    at = np.flatnonzero(np.asarray(trace["step"]) == 0)
+    value = float(_numbers(trace, name)[at[0]]) if len(at) else math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def final_over_best(of: Primary) -> float:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,15 @@ from bench.files import told, written_whole
 SCHEMA = 1
 KEY = b"ganbench"
 Metadata = dict[str, Any]
+Trace = Mapping[str, NDArray[Any]] | pd.DataFrame  # columns by name, one value per evaluation
+
+
+class Record(NamedTuple):
+    """A record: its place, everything of it but the trace, and of the trace what was asked for."""
+
+    path: Path
+    metadata: Metadata
+    trace: dict[str, NDArray[Any]]
 
 
 def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]) -> None:
@@ -38,7 +47,7 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
     Raises:
         ResultsError: the disk is full, or the folder cannot be written; nothing half-written stays.
     """
-    content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata)}
+    content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata), "judged": _judged(trace, metadata)}
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
     try:
@@ -66,19 +75,70 @@ def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[
     return {"final": final, "best": best}
 
 
+def _judged(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, list[float | None]] | None:
+    """What outcomes are derived from, once more: thousands of records are judged without reading their tables.
+
+    None where a value is infinite, which JSON does not have.
+    """
+    columns = {name: [row[name] for row in trace] for name in trace[0] if _is_judged(name, metadata)}
+    if any(isinstance(value, float) and math.isinf(value) for values in columns.values() for value in values):
+        return None
+    return {name: [None if value != value else value for value in values] for name, values in columns.items()}
+
+
+def _is_judged(name: str, metadata: Mapping[str, Any]) -> bool:
+    return name in ("step", "seconds", "critic_loss") or name.removesuffix("_ema") in metadata["higher_is_better"]
+
+
 def read_metadata(path: Path) -> Metadata:
     """Everything of a record but its trace.
 
     Raises:
         ResultsError: the file is cut short, or is no record.
     """
+    return _open(path)[1]
+
+
+def read_judged(path: Path) -> Record:
+    """A record with those columns of its trace that outcomes are derived from: steps, seconds, losses, measures.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    file, metadata = _open(path)
+    judged = metadata.pop("judged", None)
+    if judged is not None:
+        return Record(path, metadata, {name: np.array(values, dtype=float) for name, values in judged.items()})
+    return Record(path, metadata, _columns(path, file, lambda name: _is_judged(name, metadata)))
+
+
+def read_record(path: Path) -> Record:
+    """A record with all of its trace but the samples.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    file, metadata = _open(path)
+    return Record(path, metadata, _columns(path, file, lambda name: name != "samples"))
+
+
+def _open(path: Path) -> tuple[pq.ParquetFile, Metadata]:
     try:
-        content: Metadata = json.loads(pq.read_schema(path).metadata[KEY])
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        metadata: Metadata = json.loads(file.metadata.metadata[KEY])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _unreadable(path, error) from None
-    if content["schema"] != SCHEMA:
-        raise ResultsError(f"{path} has schema {content['schema']}; this version of ganbench reads schema {SCHEMA}")
-    return content
+    if metadata["schema"] != SCHEMA:
+        raise ResultsError(f"{path} has schema {metadata['schema']}; this version of ganbench reads schema {SCHEMA}")
+    return file, metadata
+
+
+def _columns(path: Path, file: pq.ParquetFile, wanted: Callable[[str], bool]) -> dict[str, NDArray[Any]]:
+    try:
+        table = file.read([name for name in file.schema_arrow.names if wanted(name)], use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from None
+    return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
 def read_trace(path: Path) -> pd.DataFrame:
@@ -133,96 +193,3 @@ def record_paths(results: str | Path) -> list[Path]:
 def paths_by_run(folder: Path) -> dict[str, Path]:
     """Run identity → path, of the records of a suite's results folder, unread: the identity ends the name."""
     return {path.stem.rpartition("-")[2]: path for path in sorted(folder.glob("records/*.parquet"))}
-
-
-def axes_of(metadata: list[Metadata]) -> list[str]:
-    """The axes of a set of records: those of every suite and setting that they come from, in their order."""
-    first = {"dataset": None, "architecture": None, "loss": None}
-    return list(first | {axis: None for each in metadata for axis in each["axes"]})
-
-
-def place(metadata: Metadata, axis: str) -> Any:
-    """Where a record stands on an axis, also where the axis was not one of its own suite."""
-    if axis in metadata["axes"]:
-        return metadata["axes"][axis]
-    value: Any = metadata["training"]
-    for part in axis.split("."):
-        if isinstance(value, list) and len(value) == 1:  # the one penalty
-            value = value[0]
-        value = value.get("options", value).get(part) if isinstance(value, Mapping) else None
-    if axis == "penalty":
-        return " + ".join(each["label"] for each in value) or "none"
-    if isinstance(value, list):
-        return str(value)
-    value = value["label"] if isinstance(value, Mapping) else value
-    return "–" if value is None else value  # an option that its choice does not have
-
-
-def load(results: str | Path) -> pd.DataFrame:
-    """One row a run.
-
-    Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
-    "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
-    real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
-    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values.
-
-    Raises:
-        ResultsError: nothing there, or a record that cannot be read.
-    """
-    paths = record_paths(results)
-    metadata = [read_metadata(path) for path in paths]
-    axes = axes_of(metadata)
-    rows = []
-    for path, each in zip(paths, metadata, strict=True):
-        ending, environment = each["ending"], each["environment"]
-        rows.append(
-            {
-                "suite": each["suite"],
-                "version": each["version"],
-                **{axis: place(each, axis) for axis in axes},
-                "seed": each["seed"],
-                "run": each["run"],
-                "ending": ending["status"],
-                "reason": ending["reason"],
-                "steps_done": ending["step"],
-                **{f"{name}_{which}": value for which in ("final", "best") for name, value in each[which].items()},
-                **{f"{name}_real": value for name, value in (each.get("real") or {}).items()},
-                **each["timing"],
-                **{key: environment[key] for key in ("device", "threads", "workers", "pack")},
-                "record": str(path),
-            }
-        )
-    frame = pd.DataFrame(rows)
-    values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
-    return frame.astype(dict.fromkeys(values, float))
-
-
-def traces(results: str | Path) -> pd.DataFrame:
-    """Long form: one row per run, step and measure, with the columns of the matrix.
-
-    Columns: suite, dataset, architecture, loss, any other axis, seed, run, step, critic_step, images (seen by the
-    critic), seconds, measure, value. Losses are measures too.
-
-    Raises:
-        ResultsError: nothing there, or a record that cannot be read.
-    """
-    paths = record_paths(results)
-    metadata = [read_metadata(path) for path in paths]
-    axes = axes_of(metadata)
-    frames = []
-    for path, each in zip(paths, metadata, strict=True):
-        long = read_trace(path).melt(id_vars=["step", "seconds"], var_name="measure", value_name="value")
-        critic_step = long["step"] * each["training"]["critic_steps"]
-        long.insert(1, "critic_step", critic_step)
-        long.insert(2, "images", critic_step * each["training"]["batch_size"])
-        for position, (name, value) in enumerate(
-            {
-                "suite": each["suite"],
-                **{axis: place(each, axis) for axis in axes},
-                "seed": each["seed"],
-                "run": each["run"],
-            }.items()
-        ):
-            long.insert(position, name, value)
-        frames.append(long)
-    return pd.concat(frames, ignore_index=True)

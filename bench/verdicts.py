@@ -7,12 +7,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import Measure
-from bench.primary import Array, Primary, describe, finite, real_value, told
-from bench.records import Metadata
+from bench.primary import Array, Primary, describe, finite, real_value, told, trained, trained_steps
+from bench.records import Metadata, Trace
 from bench.rules import Rules
 
 COVERAGES = ("modes", "recall", "coverage")  # the first that is there tells of a collapse
@@ -48,20 +47,20 @@ class Coverage(NamedTuple):
     real: float
 
 
-def diverged(trace: pd.DataFrame, metadata: Metadata, rules: Rules, of: Primary | None) -> Outcome | None:
+def diverged(trace: Trace, metadata: Metadata, rules: Rules, of: Primary | None) -> Outcome | None:
     """A value that is not finite, or that is enormous."""
     ending = metadata["ending"]
     if ending["status"] == "diverged":
         return Outcome(State.DIVERGED, ending.get("reason") or "a value was not finite", ending.get("step"))
-    trained = trace[trace["step"] > 0]
-    missing, enormous = lost(of, len(trained)), exploded(trace, rules, of)
+    steps = trained_steps(trace)
+    missing, enormous = lost(of, len(steps)), exploded(trace, rules, of)
     if of is not None and missing.any():
         step = _first(of.steps, missing)
         return Outcome(State.DIVERGED, f"{of.about.label} not finite at step {step:,}", step)
     if not enormous.any():
         return None
-    step = _first(trained["step"].to_numpy(np.int64), enormous)
-    loss = _critic_loss(trained)[enormous][0]
+    step = _first(steps, enormous)
+    loss = trained(trace, "critic_loss")[enormous][0]
     if abs(loss) > rules.exploding_loss:
         return Outcome(
             State.DIVERGED, f"critic loss {loss:.3g} at step {step:,}, above {rules.exploding_loss:.3g}", step
@@ -72,20 +71,14 @@ def diverged(trace: pd.DataFrame, metadata: Metadata, rules: Rules, of: Primary 
     return Outcome(State.DIVERGED, f"{of.about.label} {value} at step {step:,}, {above}", step)
 
 
-def _critic_loss(trained: pd.DataFrame) -> Array:
-    if "critic_loss" not in trained:
-        return np.full(len(trained), np.nan)
-    return pd.to_numeric(trained["critic_loss"], errors="coerce").to_numpy(float)
-
-
 def lost(of: Primary | None, count: int) -> Flags:
     """Where the primary measure has no finite value any more, [n]."""
     return np.zeros(count, bool) if of is None else _from_then_on(np.isnan(of.values))
 
 
-def exploded(trace: pd.DataFrame, rules: Rules, of: Primary | None) -> Flags:
+def exploded(trace: Trace, rules: Rules, of: Primary | None) -> Flags:
     """From the first enormous critic loss on, and where the primary measure stays enormous to the end, [n]."""
-    loss = _critic_loss(trace[trace["step"] > 0])
+    loss = trained(trace, "critic_loss")
     gone = np.logical_or.accumulate(np.abs(loss) > rules.exploding_loss)
     if of is not None and not of.about.higher_is_better and of.untrained > 0:
         gone = gone | _from_then_on(of.values > rules.exploding * of.untrained)
@@ -118,18 +111,17 @@ def never_learned(of: Primary, metadata: Metadata, rules: Rules) -> Outcome | No
     return Outcome(State.NEVER_LEARNED, f"best {of.about.label} {best}, untrained {untrained}: {way}")
 
 
-def coverage(trace: pd.DataFrame, metadata: Metadata, of: Primary | None) -> Coverage | None:
+def coverage(trace: Trace, metadata: Metadata, of: Primary | None) -> Coverage | None:
     """The first of ``COVERAGES`` that has a last value and one of real data; of the average where that is judged."""
     suffix = "_ema" if of is not None and of.name.endswith("_ema") else ""
-    trained = trace[trace["step"] > 0]
     for plain in COVERAGES:
-        values = finite(trained, f"{plain}{suffix}")
+        values = finite(trace, f"{plain}{suffix}")
         real = real_value(metadata, plain)
         modes = (metadata.get("data") or {}).get("modes")
         if plain == "modes" and math.isnan(real) and modes:
             real = float(len(modes["centres"]))
         if len(values) and not math.isnan(values[-1]) and real > 0:
-            return Coverage(describe(f"{plain}{suffix}"), trained["step"].to_numpy(np.int64), values, real)
+            return Coverage(describe(f"{plain}{suffix}"), trained_steps(trace), values, real)
     return None
 
 
@@ -191,7 +183,8 @@ def dataset_of(metadata: Metadata) -> str:
 
 def carried(values: Array) -> Array:
     """Values with missing ones replaced by the last known one before them."""
-    return pd.Series(values).ffill().to_numpy(float)
+    places = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
+    return np.where(places >= 0, values[places], np.nan) if len(values) else values
 
 
 def _from_then_on(flags: Flags) -> Flags:

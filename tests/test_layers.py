@@ -30,7 +30,7 @@ COMPUTE = {
     "engines",
     "interruption",
 }
-SEAM = {"records"}
+SEAM = {"records", "frames"}
 EVIDENCE = {"statistics", "outcomes", "verdicts", "primary", "report", "costs"}
 SURFACE = {"cli", "running", "progress", "terminal", "__main__", "__init__"}
 HEAVY = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.primary import describe, told
+from bench.primary import told
 from bench.report.evidence import Evidence
 from bench.rules import Rules
 
@@ -22,7 +22,7 @@ def caption(evidence: Evidence, dataset: str) -> str:
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
     name = evidence.primary(dataset)
     if name is not None:
-        about, tau = describe(name), evidence.rules.tau_of(dataset)
+        about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
         parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {told(about, tau)}."))
     parts += [
         f"{reference.source}: {reference.note}"

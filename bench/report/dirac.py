@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.files import written_whole
-from bench.records import Metadata, read_trace
+from bench.records import Metadata, Record
 from bench.report.dirac_theory import Penalties, field, is_known, leading_eigenvalue
 from bench.report.evidence import Evidence
 from bench.verdicts import State
@@ -130,7 +130,7 @@ def draw_trajectories(evidence: Evidence, dataset: str) -> Iterator[tuple[str, F
         for run in runs.itertuples():
             panel = panels[losses.index(run.loss), penalties.index(run.technique)]
             panel.set_axis_on()
-            _draw_run(panel, run, evidence.metadata[run.run])
+            _draw_run(panel, run, evidence.records[run.run])
         for panel, penalty in zip(panels[0], penalties, strict=True):
             panel.set_title(penalty, fontsize=7)
         for panel, loss in zip(panels[:, 0], losses, strict=True):
@@ -140,9 +140,9 @@ def draw_trajectories(evidence: Evidence, dataset: str) -> Iterator[tuple[str, F
         yield re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{name}"), figure
 
 
-def _draw_run(panel: Axes, run: Any, metadata: Metadata) -> None:
-    trace = read_trace(Path(run.record))
-    path = trace[["theta", "psi"]].to_numpy(float)
+def _draw_run(panel: Axes, run: Any, record: Record) -> None:
+    metadata = record.metadata
+    path = np.stack([record.trace["theta"], record.trace["psi"]], axis=1).astype(float)
     path = path[np.isfinite(path).all(axis=1)]
     reach = float(np.clip(1.15 * np.abs(path).max(), 1.6, 3.0))
     loss = metadata["training"]["loss"]["name"]

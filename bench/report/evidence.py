@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pandas as pd
 from bench.catalogue import TABLES, entries
 from bench.errors import ResultsError
 from bench.extractors import EXTRACTORS
-from bench.metrics import MEASURES
-from bench.outcomes import State, judging, load
-from bench.records import Metadata, axes_of, place, read_metadata, record_paths, traces
+from bench.frames import axes_of, frame_of_traces, place
+from bench.metrics import MEASURES, Measure
+from bench.outcomes import State, judged, judging
+from bench.primary import describe
+from bench.records import Metadata, Record, read_record, record_paths
 from bench.rules import Reference, Rules
 from bench.suite import Suite
 
@@ -29,7 +32,7 @@ class Evidence:
     Attributes:
         runs: One row a run, as ``bench.load`` gives them, in the order of the matrix.
         traces: Long form, as ``bench.traces`` gives them.
-        metadata: Of every record, by run identity.
+        records: What every run's record holds but its samples, by run identity.
         axes: All axes but the dataset: loss and architecture first.
         rules: The thresholds of the outcomes.
         references: Published numbers to stand beside these.
@@ -37,10 +40,20 @@ class Evidence:
 
     runs: pd.DataFrame
     traces: pd.DataFrame
-    metadata: dict[str, Metadata]
+    records: dict[str, Record]
     axes: list[str]
     rules: Rules
     references: tuple[Reference, ...]
+
+    @cached_property
+    def metadata(self) -> dict[str, Metadata]:
+        """Of every record, by run identity."""
+        return {run: each.metadata for run, each in self.records.items()}
+
+    @cached_property
+    def ways(self) -> dict[str, bool | None]:
+        """Of every measure of the records, whether more is better."""
+        return {name: way for each in self.metadata.values() for name, way in each["higher_is_better"].items()}
 
     @property
     def title(self) -> str:
@@ -57,8 +70,16 @@ class Evidence:
         there = {
             name for each in self.metadata.values() if each["axes"]["dataset"] == dataset for name in each["final"]
         }
-        known = [name for name in MEASURES if name in there]
+        known = [*MEASURES, *(name for name in self.ways if name not in MEASURES)]
         return [name for plain in known for name in (plain, f"{plain}_ema") if name in there]
+
+    def about(self, name: str) -> Measure:
+        """What there is to say of a measure."""
+        return describe(name, self.ways)
+
+    def kinds(self, name: str) -> tuple[str, ...]:
+        """The values of a measure: a best one only where more or less is better."""
+        return ("final",) if self.about(name).higher_is_better is None else ("final", "best")
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
         """A measure of the generators before the first step, mean over runs; NaN where it is not known."""
@@ -109,13 +130,15 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     Raises:
         ResultsError: nothing there, a record that cannot be read, or several experiments in one place.
     """
-    runs = load(results, suite)
-    metadata = {each["run"]: each for each in map(read_metadata, record_paths(results))}
+    everything = [read_record(path) for path in record_paths(results)]
+    runs = judged(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))
         raise ResultsError(f"{results} holds records of several suites ({several}); name the folder of one")
-    runs = _one_experiment_a_place(runs, metadata, preferred)
-    metadata = {run: metadata[run] for run in runs["run"]}
+    by_run = {each.metadata["run"]: each for each in everything}
+    runs = _one_experiment_a_place(runs, {run: each.metadata for run, each in by_run.items()}, preferred)
+    records = {run: by_run[run] for run in runs["run"]}
+    metadata = {run: each.metadata for run, each in records.items()}
     for dataset, group in runs.groupby("dataset", sort=False):
         _check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
     axes = [axis for axis in (*PLACE, *axes_of(list(metadata.values()))) if axis != "dataset"]
@@ -124,9 +147,8 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     keys = [runs[axis].map(places.__getitem__) for axis, places in order.items()]
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
-    everything = traces(results)
-    judged = judging(str(runs["suite"].iloc[0]), metadata.values(), suite)
-    return Evidence(runs, everything[everything["run"].isin(metadata)], metadata, axes, *judged)
+    judged_by = judging(str(runs["suite"].iloc[0]), metadata.values(), suite)
+    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *judged_by)
 
 
 def _one_experiment_a_place(

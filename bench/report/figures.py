@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.files import written_whole
-from bench.primary import describe
 from bench.report.contact import draw_contact_sheet
 from bench.report.dirac import draw_trajectories, has_dirac
 from bench.report.evidence import Evidence, real
@@ -124,7 +123,7 @@ def draw_curves(evidence: Evidence, dataset: str, names: list[str], settings: li
     axes = figure.subplots(len(names), len(settings), squeeze=False, sharex="col", sharey="row")
     values = evidence.traces.set_index("measure").sort_index(kind="stable")
     for row, name in enumerate(names):
-        about = describe(name)
+        about = evidence.about(name)
         for column, setting in enumerate(settings):
             panel: Axes = axes[row, column]
             in_panel = here.loc[here["setting"] == setting]

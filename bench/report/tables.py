@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from bench.files import written_whole
-from bench.primary import describe
 from bench.report.captions import caption, note, provenance
 from bench.report.evidence import Evidence, count_outcomes, real
 from bench.rules import Reference
@@ -50,7 +49,7 @@ def summarise_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
         row |= {"n": len(runs), "finished": int((runs["ending"] == "finished").sum())}
         row |= {f"n_{_word(state)}": count for state, count in count_outcomes(runs).items()}
         for name in evidence.measures(dataset):
-            for which in _kinds(name):
+            for which in evidence.kinds(name):
                 interval = t_interval(runs[f"{name}_{which}"])
                 row[f"{name}_{which}"], row[f"{name}_{which}_half_width"], row[f"{name}_{which}_count"] = interval
             row[f"{name}_untrained"] = evidence.untrained(runs, name)
@@ -68,8 +67,8 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
     table = numbers[axes].astype(str)
     untrained, of_real = {axes[0]: UNTRAINED}, {axes[0]: REAL}
     for name in evidence.measures(dataset):
-        about = describe(name)
-        for which in _kinds(name):
+        about = evidence.about(name)
+        for which in evidence.kinds(name):
             column = f"{about.label} {which}"
             table[column] = [
                 _interval(cell, f"{name}_{which}", about.scale, about.spec) for _, cell in numbers.iterrows()
@@ -80,18 +79,15 @@ def format_cells(evidence: Evidence, dataset: str) -> pd.DataFrame:
     table["converged"] = [_rate(cell["n_converged"], cell["n"]) for _, cell in numbers.iterrows()]
     table[OTHERS] = [_other_outcomes(cell) for _, cell in numbers.iterrows()]
     table["steps/s"] = [_number(value, 1, ".3g") for value in numbers["steps_per_second"]]
-    published = [_published(reference, axes) for reference in evidence.references if _about(reference, dataset)]
+    published = [
+        _published(evidence, reference, axes) for reference in evidence.references if _about(reference, dataset)
+    ]
     return pd.concat([table, pd.DataFrame([untrained, of_real, *published])], ignore_index=True)[list(table)].fillna("")
 
 
 def _rate(count: int, n: int) -> str:
     low, high = wilson_interval(count, n)
     return f"{count}/{n} ({100 * low:.0f}–{100 * high:.0f} %)"
-
-
-def _kinds(name: str) -> tuple[str, ...]:
-    """The values of a measure: a best one only where more or less is better."""
-    return ("final",) if describe(name).higher_is_better is None else ("final", "best")
 
 
 def _word(state: State) -> str:
@@ -107,18 +103,18 @@ def _about(reference: Reference, dataset: str) -> bool:
     return dataset in (reference.words("dataset") or (dataset,))
 
 
-def _published(reference: Reference, axes: list[str]) -> dict[str, str]:
+def _published(evidence: Evidence, reference: Reference, axes: list[str]) -> dict[str, str]:
     """A row for published numbers: in the first column the source and its place there, the others as they are."""
     place = {axis: " or ".join(reference.words(axis)) for axis in reference.when if axis != "dataset"}
     aside = ", ".join(word for axis, word in place.items() if axis == axes[0] or axis not in axes)
     row = {axis: place.get(axis, "") for axis in axes}
     row[axes[0]] = f"{PUBLISHED}{reference.source}" + (f" ({aside})" if aside else "")
     for name, value in reference.values.items():
-        about = describe(name)
+        about = evidence.about(name)
         spread = reference.plus_minus.get(name)
         text = _number(value, about.scale, about.spec)
         text += "" if spread is None else f" ± {_number(spread, about.scale, about.spec)}"
-        row[f"{about.label} {reference.at if reference.at in _kinds(name) else 'final'}"] = text
+        row[f"{about.label} {reference.at if reference.at in evidence.kinds(name) else 'final'}"] = text
     return row
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Real
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +11,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from bench.outcomes import Stage, states_over_time
-from bench.records import read_trace
 from bench.report.evidence import Evidence, count_outcomes
 from bench.verdicts import State
 
@@ -49,7 +47,7 @@ def draw_timeline(evidence: Evidence, dataset: str) -> Figure:
     y, ticks = 0.0, []
     for name, runs in cells:
         for run in runs.itertuples():
-            stages = states_over_time(read_trace(Path(run.record)), evidence.metadata[run.run], evidence.rules)
+            stages = states_over_time(evidence.records[run.run].trace, evidence.metadata[run.run], evidence.rules)
             steps = int(evidence.metadata[run.run]["training"]["steps"])
             _draw_row(panel, y, stages, steps)
             if tall >= READABLE:

@@ -32,7 +32,7 @@ COMPUTE = {
 }
 SEAM = {"records", "frames"}
 EVIDENCE = {"statistics", "outcomes", "verdicts", "primary", "report", "costs"}
-SURFACE = {"cli", "running", "progress", "terminal", "__main__", "__init__"}
+SURFACE = {"cli", "verbs", "running", "progress", "terminal", "__main__", "__init__"}
 HEAVY = {
     "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
     "metrics": {

@@ -1,0 +1,73 @@
+"""Intervals, tests and corrections. scipy and statsmodels do the work; here is what each is for and where it ends.
+
+One convention: values of one cell, one a run, NaN where a run has none. What knows of failures takes a frame of runs as
+``bench.load`` gives it, one row a run, whose column ``outcome`` is "converged" or the reason of a failure.
+"""
+
+from __future__ import annotations
+
+from bench.statistics.intervals import (
+    Bounds,
+    Interval,
+    difference,
+    geometric_mean,
+    known,
+    newcombe_interval,
+    ratio_of_geometric_means,
+    t_interval,
+    wilson_interval,
+)
+from bench.statistics.runs import (
+    Noise,
+    Reach,
+    expected_best,
+    performance_profile,
+    probability_better,
+    tell_noise_apart,
+    time_to_threshold,
+    worst_ranked,
+)
+from bench.statistics.tests import (
+    EXACT,
+    NO_TEST,
+    Alternative,
+    Ranks,
+    Significance,
+    boschloo,
+    holm,
+    permutation,
+    rank_over_blocks,
+    seeds_to_show,
+    welch,
+)
+
+__all__ = [
+    "EXACT",
+    "NO_TEST",
+    "Alternative",
+    "Bounds",
+    "Interval",
+    "Noise",
+    "Ranks",
+    "Reach",
+    "Significance",
+    "boschloo",
+    "difference",
+    "expected_best",
+    "geometric_mean",
+    "holm",
+    "known",
+    "newcombe_interval",
+    "performance_profile",
+    "permutation",
+    "probability_better",
+    "rank_over_blocks",
+    "ratio_of_geometric_means",
+    "seeds_to_show",
+    "t_interval",
+    "tell_noise_apart",
+    "time_to_threshold",
+    "welch",
+    "wilson_interval",
+    "worst_ranked",
+]

@@ -1,0 +1,172 @@
+"""Tests of two cells and of several, their correction, and the numbers of runs that they need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from bench.statistics.intervals import Array, constant, known
+
+Alternative = Literal["two-sided", "less", "greater"]
+
+
+SEED = 0  # of the permutations drawn where there are too many to go through
+
+
+EXACT = 200_000  # permutations gone through one by one, at the most: 10 runs against 10
+
+
+class Significance(NamedTuple):
+    """A p-value, and the smallest that these numbers of runs could have given whatever was measured.
+
+    A test whose ``smallest`` is above α cannot detect anything: it says nothing of a difference. Both are NaN where
+    there is no test.
+    """
+
+    p: float
+    smallest: float
+
+    def detects(self, alpha: float) -> bool:
+        """Whether the smallest attainable p is at or below α."""
+        return self.smallest <= alpha
+
+
+NO_TEST = Significance(math.nan, math.nan)
+
+
+def welch(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided") -> Significance:
+    """Welch's t-test of the means of two cells (Welch 1947); ``less``: of a below b.
+
+    Give logarithms of what is positive. It has no smallest p but 0 from two values on. Where neither cell varies, t has
+    no meaning and the permutation test answers.
+    """
+    first, second = known(a), known(b)
+    if min(len(first), len(second)) < 2:
+        return NO_TEST
+    if constant(first) and constant(second):
+        return permutation(first, second, alternative)
+    return Significance(float(stats.ttest_ind(first, second, equal_var=False, alternative=alternative).pvalue), 0.0)
+
+
+def permutation(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided") -> Significance:
+    """The permutation test of a difference of means (Fisher 1935), exact up to ``EXACT`` permutations.
+
+    Of more, so many are drawn, always the same. The smallest p of n against m runs is 1 over n + m choose n, twice that
+    for two sides.
+    """
+    first, second = known(a), known(b)
+    if not len(first) or not len(second):
+        return NO_TEST
+    ways = math.comb(len(first) + len(second), len(first))
+    smallest = 1 / min(ways, EXACT + 1)
+    done = stats.permutation_test(
+        (first, second), _gap, alternative=alternative, n_resamples=EXACT, vectorized=True, batch=10_000, rng=SEED
+    )
+    return Significance(float(done.pvalue), min(1.0, 2 * smallest if alternative == "two-sided" else smallest))
+
+
+def _gap(a: Array, b: Array, axis: int) -> Array:
+    return np.asarray(a.mean(axis=axis) - b.mean(axis=axis))
+
+
+@lru_cache(maxsize=4096)
+def boschloo(a: int, n_a: int, b: int, n_b: int, alternative: Alternative = "two-sided") -> Significance:
+    """Boschloo's exact test of two rates, a of n_a against b of n_b (Boschloo 1970); ``less``: of a's below b's.
+
+    Raises:
+        ValueError: a count is not from 0 to its n.
+    """
+    if not (0 <= a <= n_a and 0 <= b <= n_b):
+        raise ValueError(f"{a} of {n_a} and {b} of {n_b} are no rates")
+    if not n_a or not n_b:
+        return NO_TEST
+    extreme = [(n_a, 0)] * (alternative != "less") + [(0, n_b)] * (alternative != "greater")
+    smallest = min(_boschloo(*counts, n_a, n_b, alternative) for counts in extreme)
+    return Significance(_boschloo(a, b, n_a, n_b, alternative), smallest)
+
+
+@lru_cache(maxsize=4096)
+def _boschloo(a: int, b: int, n_a: int, n_b: int, alternative: Alternative) -> float:
+    if a == b == 0 or (a == n_a and b == n_b):  # nothing differs; the general way divides by zero
+        return 1.0
+    return float(stats.boschloo_exact([[a, b], [n_a - a, n_b - b]], alternative=alternative).pvalue)
+
+
+def holm(ps: ArrayLike) -> Array:
+    """p-values adjusted for being looked at together (Holm 1979), [n]; NaN stands for no test and does not count."""
+    from statsmodels.stats.multitest import multipletests
+
+    given = np.asarray(ps, dtype=float)
+    there = ~np.isnan(given)
+    adjusted = np.full(given.shape, math.nan)
+    if there.any():
+        adjusted[there] = multipletests(given[there], method="holm")[1]
+    return adjusted
+
+
+class Ranks(NamedTuple):
+    """Mean ranks over blocks, 1 the best, with the test that all are equal; and in how many blocks all were there."""
+
+    mean: dict[Any, float]
+    test: Significance
+    blocks: int
+
+
+def rank_over_blocks(values: Mapping[Any, Mapping[Any, float]], higher_is_better: bool) -> Ranks:
+    """Mean ranks of treatments over blocks and Friedman's test of them (1937): losses, say, over datasets.
+
+    A block in which a treatment has no value is left out. The smallest p is that of the same order in every block.
+
+    Args:
+        values: Block → treatment → value, infinitely bad for one that failed.
+        higher_is_better: Of the values.
+    """
+    table = pd.DataFrame(values).T.dropna()
+    ranks = table.rank(axis=1, ascending=not higher_is_better)
+    blocks, treatments = ranks.shape
+    mean = {name: float(each) for name, each in ranks.mean().items()}
+    if treatments < 3 or blocks < 2:
+        return Ranks(mean, NO_TEST, blocks)
+    smallest = float(stats.chi2.sf(blocks * (treatments - 1), treatments - 1))
+    alike = bool((ranks.nunique(axis=1) == 1).all())
+    p = 1.0 if alike else float(stats.friedmanchisquare(*ranks.to_numpy().T).pvalue)
+    return Ranks(mean, Significance(p, smallest), blocks)
+
+
+def seeds_to_show(effect: float, deviation: float, alpha: float, power: float = 0.8, most: int = 10_000) -> int | None:
+    """Runs a side with which a one-sided t-test shows a difference of ``effect``; None where it is more than ``most``.
+
+    Args:
+        effect: Difference of the means, in the unit of the deviation.
+        deviation: Standard deviation over runs.
+        alpha: Level of the test, after correction.
+        power: Probability with which it is shown.
+        most: Runs a side.
+    """
+    from statsmodels.stats.power import TTestIndPower
+
+    if not effect > 0 or not math.isfinite(deviation):
+        return None
+    if deviation == 0:
+        return 2
+    size, test = effect / deviation, TTestIndPower()
+
+    def enough(n: int) -> bool:
+        return bool(test.power(size, n, alpha, alternative="larger") >= power)
+
+    low, high = 1, 2
+    while not enough(high):
+        low, high = high, 2 * high
+        if low >= most:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high if high <= most else None

@@ -83,9 +83,13 @@ class Evidence:
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
         """A measure of the generators before the first step, mean over runs; NaN where it is not known."""
-        lines = self.traces
-        first = (lines["step"] == 0) & (lines["measure"] == name) & lines["run"].isin(runs["run"])
-        return float(lines.loc[first, "value"].mean())
+        lines = self._untrained
+        there = (lines["measure"] == name) & lines["run"].isin(runs["run"])
+        return float(lines.loc[there, "value"].mean())
+
+    @cached_property
+    def _untrained(self) -> pd.DataFrame:
+        return self.traces.loc[self.traces["step"] == 0]
 
     def primary(self, dataset: str) -> str | None:
         """The measure that the runs of a dataset are judged by."""

@@ -83,22 +83,33 @@ def _row_height(cells: list[int]) -> float:
     return max(min(TALL, room), LOW, READABLE / (min(cells) + GAP))
 
 
-def _draw_row(panel: Axes, y: float, stages: list[tuple[int, Stage]], steps: int) -> None:
-    """Neighbouring segments of one colour are one, so that no seam shows."""
-    spans: list[tuple[float, float, Stage]] = []
+def spans(stages: list[tuple[int, Stage]], steps: int) -> list[tuple[int, int, Stage]]:
+    """From which step to which a run was what, [0, steps] without gaps; neighbours that are alike are one.
+
+    Args:
+        stages: What ``states_over_time`` gives.
+        steps: That the run was to take.
+    """
+    found: list[tuple[int, int, Stage]] = []
     before = 0
     for number, (step, stage) in enumerate(stages):
         ended = number == len(stages) - 1 and step < steps  # it diverged there, and was not until then
-        was = (spans[-1][2] if spans else Stage.NOT_LEARNED) if ended else stage
+        was = (found[-1][2] if found else Stage.NOT_LEARNED) if ended else stage
         for start, end, look in ((before, step, was), *(((step, steps, stage),) if ended else ())):
-            if spans and spans[-1][2] == look:
-                start = spans.pop()[0]
-            spans.append((start, end, look))
+            if found and found[-1][2] == look:
+                start = found.pop()[0]
+            found.append((start, end, look))
         before = step
+    return found
+
+
+def _draw_row(panel: Axes, y: float, stages: list[tuple[int, Stage]], steps: int) -> None:
+    """Neighbouring segments of one colour are one, so that no seam shows."""
+    rows = spans(stages, steps)
     panel.broken_barh(
-        [(start, end - start) for start, end, _ in spans],
+        [(start, end - start) for start, end, _ in rows],
         (y - 0.44, 0.88),
-        facecolors=[COLOURS[look] for _, _, look in spans],
+        facecolors=[COLOURS[look] for _, _, look in rows],
         linewidth=0,
     )
 

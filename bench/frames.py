@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bench.records import Metadata, Record, read_metadata, read_record, record_paths
+from bench.records import Metadata, Record, read_metadata, read_record, reading_many, record_paths
 
 
 def axes_of(metadata: list[Metadata]) -> list[str]:
@@ -41,8 +42,8 @@ def load(results: str | Path) -> pd.DataFrame:
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
     """
-    paths = record_paths(results)
-    return frame_of_runs([(path, read_metadata(path)) for path in paths])
+    with reading_many():
+        return frame_of_runs((path, read_metadata(path)) for path in record_paths(results))
 
 
 def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
@@ -88,32 +89,43 @@ def traces(results: str | Path) -> pd.DataFrame:
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
     """
-    return frame_of_traces([read_record(path) for path in record_paths(results)])
+    with reading_many():
+        return frame_of_traces([read_record(path) for path in record_paths(results)])
 
 
 def frame_of_traces(records: list[Record]) -> pd.DataFrame:
     """The same of records that are read."""
     axes = axes_of([each.metadata for each in records])
-    return pd.concat([_long(each, axes) for each in records], ignore_index=True)
+    places = pd.DataFrame([_place(each.metadata, axes) for each in records])
+    curves = [_curves(each) for each in records]
+    columns = {name: np.concatenate([each[name] for each in curves]) for name in curves[0]}
+    rows = np.repeat(np.arange(len(records)), [len(each["value"]) for each in curves])
+    return pd.concat([places.take(rows).reset_index(drop=True), pd.DataFrame(columns)], axis=1)
 
 
-def _long(record: Record, axes: list[str]) -> pd.DataFrame:
-    metadata, trace = record.metadata, record.trace
-    measures = [name for name in trace if name not in ("step", "seconds")]
-    step, training = trace["step"], metadata["training"]
-    critic_step = step * training["critic_steps"]
-    fixed = {
+def _place(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
+    return {
         "suite": metadata["suite"],
         **{axis: place(metadata, axis) for axis in axes},
         "seed": metadata["seed"],
         "run": metadata["run"],
     }
+
+
+def _curves(record: Record) -> dict[str, NDArray[Any]]:
+    """Columns of all that a run measured over time, one measure after the other."""
+    training, trace = record.metadata["training"], record.trace
+    measures = [name for name in trace if name not in ("step", "seconds")]
+    step = trace["step"]
+    critic_step = step * training["critic_steps"]
     columns = {
         "step": step,
         "critic_step": critic_step,
         "images": critic_step * (training["batch_size"] or np.nan),  # unknown of some other code's runs
         "seconds": trace["seconds"],
     }
-    repeated = {name: np.tile(values, len(measures)) for name, values in columns.items()}
-    values = np.concatenate([trace[name].astype(float) for name in measures])
-    return pd.DataFrame({**fixed, **repeated, "measure": np.repeat(measures, len(step)), "value": values})
+    return {
+        **{name: np.tile(values, len(measures)) for name, values in columns.items()},
+        "measure": np.repeat(np.array(measures, dtype=object), len(step)),
+        "value": np.concatenate([trace[name].astype(float) for name in measures]),
+    }

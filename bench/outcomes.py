@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.frames import frame_of_runs
 from bench.primary import Primary, final_over_best, first_reached, mean_log10, primary, trained_steps
-from bench.records import Metadata, Record, Trace, read_judged, record_paths
+from bench.records import Metadata, Record, Trace, read_judged, reading_many, record_paths
 from bench.rules import Reference, Rules
 from bench.specification import validated
 from bench.suite import Suite, load_suite, suite_files
@@ -143,7 +143,8 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: the suite is not valid.
     """
     given = load_suite(suite) if isinstance(suite, str) else suite
-    return judged([read_judged(path) for path in record_paths(results)], given)
+    with reading_many():
+        return judged([read_judged(path) for path in record_paths(results)], given)
 
 
 def judged(records: list[Record], given: Suite | None = None) -> pd.DataFrame:

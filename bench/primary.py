@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -108,7 +109,7 @@ class Primary:
     untrained: float
     real: float
 
-    @property
+    @cached_property
     def best(self) -> Array:
         """The best so far, [n]; NaN before the first finite value."""
         better = np.fmax if self.about.higher_is_better else np.fmin
@@ -119,19 +120,22 @@ class Primary:
         """Index of the best evaluation; there must be a finite one."""
         return int(np.nanargmax(self.values) if self.about.higher_is_better else np.nanargmin(self.values))
 
-    def left(self) -> Array | None:
-        """The share of the way from the untrained generator to real data that the best so far has left, [n].
+    @property
+    def way(self) -> float:
+        """From real data to the untrained generator.
 
-        None where there is no such way: one of its ends is unknown, or the untrained generator is at the end of it.
+        0 where there is none: one of its ends is unknown, or the untrained generator is no worse than real data.
         """
         way = self.untrained - self.real
-        if not (way < 0 if self.about.higher_is_better else way > 0):
-            return None
-        return np.asarray((self.best - self.real) / way)
+        return way if (way < 0 if self.about.higher_is_better else way > 0) else 0.0
+
+    def left(self) -> Array | None:
+        """The share of the way that the best so far has left, [n]; None where there is no way."""
+        return np.asarray((self.best - self.real) / self.way) if self.way else None
 
     def near(self, share: float) -> float:
         """The value from which on a run is as good as real data: all but this share of the way there."""
-        return self.real + (share * (self.untrained - self.real) if self.left() is not None else 0.0)
+        return self.real + share * self.way
 
     def ratios(self, share: float) -> Array:
         """How many times worse than the best so far an evaluation is, [n]; NaN where that cannot be said.

@@ -7,9 +7,11 @@ timing, environment. Anyone with the file needs nothing else to use it.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import told, written_whole
@@ -122,10 +125,25 @@ def read_record(path: Path) -> Record:
     return Record(path, metadata, _columns(path, file, lambda name: name != "samples"))
 
 
+@contextmanager
+def reading_many() -> Iterator[None]:
+    """Meanwhile Python looks for no cycles: thousands of records are millions of objects without one.
+
+    To walk through them again and again takes as long as to read them.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _open(path: Path) -> tuple[pq.ParquetFile, Metadata]:
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
-        metadata: Metadata = json.loads(file.metadata.metadata[KEY])
+        metadata: Metadata = from_json(file.metadata.metadata[KEY])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _unreadable(path, error) from None
     if metadata["schema"] != SCHEMA:

@@ -165,7 +165,7 @@ def oscillating(of: Primary, rules: Rules) -> Outcome | None:
     tail = values[-count:]
     gains = np.diff(tail) if of.about.higher_is_better else -np.diff(tail)
     near = of.near(rules.near)
-    scale = np.nanmax([abs(tail.mean()), abs(near)])
+    scale = np.fmax(abs(tail.mean()), abs(near))
     variation = tail.std(ddof=1) / scale if scale > 0 else 0.0
     learning = gains[gains > 0].sum() > -2 * gains[gains < 0].sum()
     if learning or variation <= rules.oscillating:

@@ -6,6 +6,7 @@ import click
 
 from bench import __version__
 from bench.verbs.evidence import report
+from bench.verbs.gate import compare, confirm
 from bench.verbs.training import calibrate, list_entries, plan, run
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     """Is this way of training a GAN stable? Losses × architectures × datasets × seeds, every run kept."""
 
 
-for each in (list_entries, plan, run, report, calibrate):
+for each in (list_entries, plan, run, report, compare, confirm, calibrate):
     main.add_command(each)
 
 

@@ -91,7 +91,7 @@ def run_suite(
         KeyboardInterrupt: after all runs in flight left a checkpoint.
     """
     specification = load_suite(suite)
-    places = devices(device)
+    devices(device)  # a device that is not here is said before a dataset is downloaded
     runs = plan_runs(
         specification,
         settings=settings,
@@ -100,9 +100,41 @@ def run_suite(
         inception_weights=inception_weights,
         download=True,
     )
+    summary = train_runs(
+        runs,
+        Path(results) / specification.name,
+        device=device,
+        workers=workers,
+        threads=threads,
+        checkpoint_every=checkpoint_every,
+        inception_weights=inception_weights,
+        begin=begin,
+        watch=watch,
+    )
+    if summary.recorded or summary.already:
+        try:
+            summary.report = write_report(summary.folder, {run.cell for run in runs}, specification)
+        except ResultsError as error:  # what was trained is recorded all the same
+            summary.report_problem = str(error)
+    return summary
+
+
+def train_runs(
+    runs: list[Run],
+    folder: Path,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    threads: int = 1,
+    checkpoint_every: float = 60.0,
+    inception_weights: Path | None = None,
+    begin: Callable[[Summary], None] = lambda summary: None,
+    watch: Callable[[Event], None] = lambda event: None,
+) -> Summary:
+    """Trains what of these runs has no record in a results folder yet; arguments and errors as of ``run_suite``."""
+    places = devices(device)
     if places == ["mps"] and any(run.training.precision == "float64" for run in runs):
         raise DeviceError('--device mps has no precision "float64"; use cpu')
-    folder = Path(results) / specification.name
     _check_writable(folder)
     base = Settings(
         folder=folder,
@@ -123,11 +155,6 @@ def run_suite(
             watch(event)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
-    if summary.recorded or summary.already:
-        try:
-            summary.report = write_report(folder, {run.cell for run in runs}, specification)
-        except ResultsError as error:  # what was trained is recorded all the same
-            summary.report_problem = str(error)
     return summary
 
 

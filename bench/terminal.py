@@ -16,11 +16,13 @@ from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
 from bench.records import paths_by_run
 from bench.report import Report
+from bench.report.comparison import comparison_rows, conditions, headline
 from bench.report.tables import OTHERS, PUBLISHED, REAL, UNTRAINED
 from bench.suite import Suite
 
 if TYPE_CHECKING:
     from bench.calibration import Calibration
+    from bench.compare import Comparison
 
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
@@ -87,6 +89,28 @@ def show_report(report: Report) -> None:
         console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False, markup=False)
     for path in [*report.tables, *report.figures]:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """The verdict, a line a cell, and why each that is not OK is not."""
+    console = Console()
+    colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
+    rows = comparison_rows(comparison)
+    table = Table(box=None, padding=(0, 1))
+    shown = [column for column in rows if column not in ("why", "runs")]
+    for column in shown:
+        left = column in (*comparison.axes, "verdict")
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
+    for row in rows[shown].itertuples(index=False):
+        table.add_row(*(f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row))
+    console.print(table)
+    console.print()
+    for cell in comparison.cells:
+        if cell.verdict != "OK":
+            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {escape(cell.name)}: {escape(cell.reason)}"
+            console.print(line, highlight=False)
+    console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
+    console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)
 
 
 TAIL = ("n", "converged", "steps/s")

@@ -37,6 +37,7 @@ from bench.statistics.tests import (
     holm,
     permutation,
     rank_over_blocks,
+    seeds_to_bound,
     seeds_to_show,
     welch,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "probability_better",
     "rank_over_blocks",
     "ratio_of_geometric_means",
+    "seeds_to_bound",
     "seeds_to_show",
     "t_interval",
     "tell_noise_apart",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bench.statistics.intervals import Array, constant, known
+from bench.statistics.intervals import Array, constant, known, newcombe_interval
 
 Alternative = Literal["two-sided", "less", "greater"]
 
@@ -20,6 +20,7 @@ Alternative = Literal["two-sided", "less", "greater"]
 SEED = 0  # of the permutations drawn where there are too many to go through
 
 
+MOST = 10_000  # runs a side that a forecast looks at
 EXACT = 200_000  # permutations gone through one by one, at the most: 10 runs against 10
 
 
@@ -140,15 +141,14 @@ def rank_over_blocks(values: Mapping[Any, Mapping[Any, float]], higher_is_better
     return Ranks(mean, Significance(p, smallest), blocks)
 
 
-def seeds_to_show(effect: float, deviation: float, alpha: float, power: float = 0.8, most: int = 10_000) -> int | None:
-    """Runs a side with which a one-sided t-test shows a difference of ``effect``; None where it is more than ``most``.
+def seeds_to_show(effect: float, deviation: float, alpha: float, power: float = 0.8) -> int | None:
+    """Runs a side with which a one-sided t-test shows a difference of ``effect``; None where more than ``MOST``.
 
     Args:
         effect: Difference of the means, in the unit of the deviation.
         deviation: Standard deviation over runs.
         alpha: Level of the test, after correction.
         power: Probability with which it is shown.
-        most: Runs a side.
     """
     from statsmodels.stats.power import TTestIndPower
 
@@ -157,16 +157,26 @@ def seeds_to_show(effect: float, deviation: float, alpha: float, power: float = 
     if deviation == 0:
         return 2
     size, test = effect / deviation, TTestIndPower()
+    return _fewest(lambda n: bool(test.power(size, n, alpha, alternative="larger") >= power), 2)
+
+
+def seeds_to_bound(a: float, b: float, margin: float, confidence: float) -> int | None:
+    """Runs a side with which Newcombe's interval of rate a − rate b ends below a margin, if both stay as they are."""
 
     def enough(n: int) -> bool:
-        return bool(test.power(size, n, alpha, alternative="larger") >= power)
+        return newcombe_interval(round(a * n), n, round(b * n), n, confidence).high <= margin
 
-    low, high = 1, 2
+    return _fewest(enough, 1)
+
+
+def _fewest(enough: Callable[[int], bool], first: int) -> int | None:
+    """The smallest number from ``first`` to ``MOST`` that is enough, where every larger one is enough too."""
+    low, high = first - 1, first
     while not enough(high):
         low, high = high, 2 * high
-        if low >= most:
+        if low >= MOST:
             return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
-    return high if high <= most else None
+    return high

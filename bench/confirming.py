@@ -1,0 +1,125 @@
+"""A regression that was flagged, looked at again: the same cells on fresh seeds, decided on those alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.compare import Comparison, compare, resolve
+from bench.engines import Event
+from bench.errors import ResultsError
+from bench.frames import axes_of, place
+from bench.gate import Verdict
+from bench.planning import Run, rebuild
+from bench.records import Metadata, read_metadata, record_paths
+from bench.running import Summary, train_runs
+from bench.suite import Suite, as_seeds
+
+LEAST = 10  # fresh seeds, unless it is said otherwise
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The comparison that decides, and what is to be told beside it."""
+
+    comparison: Comparison
+    notices: list[str] = field(default_factory=list)
+
+
+def confirm(
+    baseline: str | Path,
+    candidate: str | Path,
+    *,
+    seeds: int | Iterable[int] | None = None,
+    suite: Suite | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    threads: int = 1,
+    inception_weights: Path | None = None,
+    begin: Callable[[Summary], None] = lambda summary: None,
+    watch: Callable[[Event], None] = lambda event: None,
+    **gate: Any,
+) -> Confirmation:
+    """Trains flagged cells again on seeds that neither side has, and compares those alone.
+
+    A cell whose specification is the same on both sides differs by the code that trained it: this code can only be the
+    candidate's, and the baseline's records stand. Else both sides are trained. Where nothing is flagged nothing is
+    trained, and the comparison is the one that was asked about.
+
+    Args:
+        baseline: A results folder, or the name of a suite with recorded results.
+        candidate: The same; its cells are trained by the code that runs now.
+        seeds: Fresh ones; a number counts from the first that neither side has. None: as many as the candidate has, ten
+            at the least.
+        suite: Whose thresholds of outcomes hold.
+        device: As of ``bench.running.run_suite``, like the rest.
+        workers: The same.
+        threads: The same.
+        inception_weights: The same.
+        begin: The same.
+        watch: The same.
+        gate: What ``bench.compare.compare`` takes beside.
+
+    Raises:
+        GanbenchError: nothing to compare, seeds that are not fresh, or records that this code cannot make again.
+    """
+    first = compare(baseline, candidate, suite=suite, **gate)
+    flagged = {tuple(map(str, cell.axes.values())) for cell in first.cells if cell.verdict == Verdict.REGRESSED}
+    if not flagged:
+        return Confirmation(first, ["no cell is REGRESSED: there is nothing to confirm"])
+    folders = [resolve(baseline), resolve(candidate)]
+    records = [[read_metadata(path) for path in record_paths(folder)] for folder in folders]
+    fresh = _fresh_seeds(seeds, records)
+    cells = [_cells(side, axes_of([*records[0], *records[1]]), flagged) for side in records]
+    again = [where for where in flagged if cells[0][where]["training"] != cells[1][where]["training"]]
+    options: dict[str, Any] = {
+        "device": device,
+        "workers": workers,
+        "threads": threads,
+        "inception_weights": inception_weights,
+        "begin": begin,
+        "watch": watch,
+    }
+    notices = []
+    candidates = _train(folders[1], [cells[1][where] for where in sorted(flagged)], fresh, options)
+    baselines = folders[0]
+    if len(again) == len(flagged):
+        baselines = _train(folders[0], [cells[0][where] for where in sorted(flagged)], fresh, options)
+    else:
+        notices.append(
+            "the baseline's records stand: its cells are specified as the candidate's, and what differs is the code"
+        )
+    decided = compare(baselines, candidates, suite=suite, only=flagged, **gate)
+    told = f"{len(flagged)} flagged cells on fresh seeds {fresh[0]} to {fresh[-1]}, recorded in {candidates}"
+    return Confirmation(decided, [told, *notices])
+
+
+def _fresh_seeds(given: int | Iterable[int] | None, records: list[list[Metadata]]) -> tuple[int, ...]:
+    used = {each["seed"] for side in records for each in side}
+    if given is None or isinstance(given, int):
+        count = max(LEAST, len({each["seed"] for each in records[1]})) if given is None else given
+        return as_seeds(range(max(used) + 1, max(used) + 1 + count))
+    chosen = as_seeds(given)
+    known = sorted(used & set(chosen))
+    if known:
+        raise ResultsError(f"--seeds: {', '.join(map(str, known))} not fresh: a side has records of it")
+    return chosen
+
+
+def _cells(records: list[Metadata], axes: list[str], flagged: set[tuple[str, ...]]) -> dict[tuple[str, ...], Metadata]:
+    """One record of each flagged cell, by its place."""
+    places = ((tuple(str(place(each, axis)) for axis in axes), each) for each in records)
+    return {where: each for where, each in places if where in flagged}
+
+
+def _train(folder: Path, cells: list[Metadata], seeds: tuple[int, ...], options: dict[str, Any]) -> Path:
+    """The folder with the records of the cells on these seeds."""
+    runs: list[Run] = [rebuild(cell, seed, options["inception_weights"]) for cell in cells for seed in seeds]
+    beside = folder.with_name(f"{folder.name}-confirmation")
+    summary = train_runs(runs, beside, **options)
+    if summary.missing:
+        reasons = "; ".join(f"{name}: {text.splitlines()[0]}" for name, text in summary.failed.items())
+        raise ResultsError(f"{summary.missing} of {len(runs)} runs have no record: {reasons}")
+    return beside

@@ -1,0 +1,164 @@
+"""A comparison as JSON, as Markdown for a pull request, and as JUnit XML for CI."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from bench.compare import Comparison
+from bench.gate import Cell, Finding, Verdict
+
+SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "⚪"}
+
+
+def headline(comparison: Comparison) -> str:
+    """The verdict in one sentence."""
+    counts = {verdict: sum(cell.verdict == verdict for cell in comparison.cells) for verdict in Verdict}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    more = f" About {comparison.seeds} seeds a side would decide." if comparison.seeds else ""
+    return f"{comparison.verdict}: {told} of {len(comparison.cells)} cells.{more}"
+
+
+def conditions(comparison: Comparison) -> str:
+    """What was compared, how, and what the verdicts mean."""
+    gate = comparison.gate
+    new = f" Not judged, for the baseline has no such cells: {', '.join(comparison.new)}." if comparison.new else ""
+    return (
+        f"{comparison.suite}, {comparison.candidate} against {comparison.baseline}: {comparison.protocol}. "
+        f"One-sided tests (Welch on the log scale, held against an exact permutation test; Boschloo for failures), "
+        f"Holm's correction over all cells: on results that do not differ, the chance of a false REGRESSED is at most "
+        f"{100 * gate.alpha:g} %. OK: shown to be at most {100 * gate.tolerance:g} % worse and to fail at most "
+        f"{100 * gate.failure_tolerance:g} points more often; intervals are of {100 * (1 - 2 * gate.alpha):g} %.{new}"
+    )
+
+
+def comparison_rows(comparison: Comparison) -> pd.DataFrame:
+    """One row a cell: its place, the verdict, the effects with their intervals, runs, seeds still needed and why."""
+    rows = []
+    for cell in comparison.cells:
+        row = {axis: str(cell.axes[axis]) for axis in comparison.axes} | {"verdict": str(cell.verdict)}
+        for finding in cell.findings:
+            row[finding.trial.subject if finding.trial.family == "speed" else finding.trial.family] = _effect(finding)
+        row |= {"runs": _runs(cell), "seeds needed": str(cell.seeds or "–"), "why": cell.reason}
+        rows.append(row)
+    frame = pd.DataFrame(rows).fillna("–")
+    tail = ["runs", "seeds needed", "why"]
+    return frame[[*(column for column in frame if column not in tail), *tail]]
+
+
+def _title(finding: Finding) -> str:
+    family, subject = finding.trial.family, finding.trial.subject
+    return subject if subject == family else f"{family}: {subject}"
+
+
+def _effect(finding: Finding) -> str:
+    trial = finding.trial
+    if trial.identical:
+        return "the same"
+    if trial.counts is not None:
+        return " → ".join(f"{count}/{n}" for count, n in zip(trial.counts, trial.n, strict=True))
+    value, low, high, _ = trial.effect
+    if math.isnan(value):
+        return "–"
+    return f"{trial.subject} ×{value:.3g}" + ("" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]")
+
+
+def _runs(cell: Cell) -> str:
+    numbers = [finding.trial.n for finding in cell.findings]
+    return "–" if not numbers else " and ".join(str(max(each)) for each in zip(*numbers, strict=True))
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """For a comment on a pull request: the verdict first, what is not OK next, all cells folded below."""
+    rows = comparison_rows(comparison)
+    sign = [SIGNS[cell.verdict] for cell in comparison.cells]
+    shown = rows.assign(verdict=[f"{mark} {verdict}" for mark, verdict in zip(sign, rows["verdict"], strict=True)])
+    escaped = shown.map(lambda text: str(text).replace("|", "\\|"))
+    table = escaped.drop(columns="why").to_markdown(index=False, disable_numparse=True)
+    notable = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED] or [
+        cell for cell in comparison.cells if cell.verdict == Verdict.INCONCLUSIVE
+    ]
+    why = "".join(f"- **{cell.name}**: {cell.reason}\n" for cell in notable[:20])
+    if len(notable) > 20:
+        why += f"- and {len(notable) - 20} more, below\n"
+    return (
+        f"### ganbench: {SIGNS[comparison.verdict]} {headline(comparison)}\n\n{why}\n"
+        f"<details><summary>All {len(comparison.cells)} cells</summary>\n\n{table}\n\n</details>\n\n"
+        f"{conditions(comparison)}\n"
+    )
+
+
+def to_json(comparison: Comparison) -> str:
+    """Everything, for programs; a number that is not finite is null."""
+    content = {
+        "verdict": comparison.verdict,
+        "baseline": str(comparison.baseline),
+        "candidate": str(comparison.candidate),
+        "suite": comparison.suite,
+        "gate": comparison.gate.model_dump(),
+        "compared": comparison.protocol,
+        "seeds_needed": comparison.seeds,
+        "new_cells": comparison.new,
+        "cells": [
+            {
+                "axes": {axis: str(value) for axis, value in cell.axes.items()},
+                "verdict": cell.verdict,
+                "reason": cell.reason,
+                "seeds_needed": cell.seeds,
+                "findings": [_as_dict(finding) for finding in cell.findings],
+            }
+            for cell in comparison.cells
+        ],
+    }
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _as_dict(finding: Finding) -> dict[str, Any]:
+    trial = finding.trial
+    numbers = {
+        **dict(zip(("effect", "low", "high"), trial.effect[:3], strict=True)),
+        "tolerated": trial.tolerated,
+        "p": trial.test.p,
+        "p_holm": finding.p_holm,
+        "smallest_p": trial.test.smallest,
+    }
+    return {
+        "family": trial.family,
+        "compared": trial.subject,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
+        "n_baseline": trial.n[0],
+        "n_candidate": trial.n[1],
+        **({"failed_baseline": trial.counts[0], "failed_candidate": trial.counts[1]} if trial.counts else {}),
+        "seeds_needed": finding.seeds,
+    }
+
+
+def to_junit(comparison: Comparison) -> str:
+    """A test case for each finding: REGRESSED is a failure, INCONCLUSIVE is skipped with its reason."""
+    findings = [(cell, finding) for cell in comparison.cells for finding in cell.findings]
+    lost = [cell for cell in comparison.cells if cell.missing]
+    failed = sum(finding.verdict == Verdict.REGRESSED for _, finding in findings)
+    open_ = sum(finding.verdict == Verdict.INCONCLUSIVE for _, finding in findings) + len(lost)
+    counts = {"tests": len(findings) + len(lost), "failures": failed, "skipped": open_, "errors": 0}
+    root = ElementTree.Element("testsuites", {key: str(value) for key, value in counts.items()}, name="ganbench")
+    suite = ElementTree.SubElement(root, "testsuite", root.attrib | {"name": comparison.suite})
+    for cell, finding in findings:
+        place = {"classname": cell.name, "name": _title(finding)}
+        case = ElementTree.SubElement(suite, "testcase", place)
+        if finding.verdict == Verdict.REGRESSED:
+            ElementTree.SubElement(case, "failure", type="REGRESSED", message=finding.reason)
+        elif finding.verdict == Verdict.INCONCLUSIVE:
+            ElementTree.SubElement(case, "skipped", message=finding.reason)
+        else:
+            ElementTree.SubElement(case, "system-out").text = finding.reason
+    for cell in lost:
+        case = ElementTree.SubElement(suite, "testcase", classname=cell.name, name="runs")
+        ElementTree.SubElement(case, "skipped", message=cell.missing)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

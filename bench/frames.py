@@ -28,7 +28,7 @@ def place(metadata: Metadata, axis: str) -> Any:
         if isinstance(value, list) and len(value) == 1:  # the one penalty
             value = value[0]
         value = value.get("options", value).get(part) if isinstance(value, Mapping) else None
-    if axis == "penalty":
+    if axis == "penalty" and value is not None:
         return " + ".join(each["label"] for each in value) or "none"
     if isinstance(value, list):
         return str(value)
@@ -52,12 +52,14 @@ def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
     Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
     "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
     real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
-    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values.
+    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values; what is not
+    known of a run of other code is missing.
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
     frame = pd.DataFrame([_row(path, metadata, axes) for path, metadata in records])
     values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
+    values += [name for name in records[0][1]["timing"] if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(values, float))
 
 
@@ -75,7 +77,7 @@ def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
         **{f"{name}_{which}": value for which in ("final", "best") for name, value in metadata[which].items()},
         **{f"{name}_real": value for name, value in (metadata.get("real") or {}).items()},
         **metadata["timing"],
-        **{key: environment[key] for key in ("device", "threads", "workers", "pack")},
+        **{key: environment.get(key) for key in ("device", "threads", "workers", "pack")},
         "record": str(path),
     }
 
@@ -84,7 +86,7 @@ def traces(results: str | Path) -> pd.DataFrame:
     """Long form: one row per run, step and measure, with the columns of the matrix.
 
     Columns: suite, dataset, architecture, loss, any other axis, seed, run, step, critic_step, images (seen by the
-    critic), seconds, measure, value. Losses and probes are measures too.
+    critic), seconds, measure, value. Losses and probes are measures too. What was not measured at a step has no row.
 
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
@@ -116,7 +118,9 @@ def _curves(record: Record) -> dict[str, NDArray[Any]]:
     """Columns of all that a run measured over time, one measure after the other."""
     training, trace = record.metadata["training"], record.trace
     measures = [name for name in trace if name not in ("step", "seconds")]
-    step = trace["step"]
+    step, gaps = trace["step"], record.metadata.get("measured", {})
+    rows = [np.array(gaps[name], dtype=int) if name in gaps else np.arange(len(step)) for name in measures]
+    taken = np.concatenate(rows)
     critic_step = step * training["critic_steps"]
     columns = {
         "step": step,
@@ -125,7 +129,7 @@ def _curves(record: Record) -> dict[str, NDArray[Any]]:
         "seconds": trace["seconds"],
     }
     return {
-        **{name: np.tile(values, len(measures)) for name, values in columns.items()},
-        "measure": np.repeat(np.array(measures, dtype=object), len(step)),
-        "value": np.concatenate([trace[name].astype(float) for name in measures]),
+        **{name: values[taken] for name, values in columns.items()},
+        "measure": np.repeat(np.array(measures, dtype=object), [len(there) for there in rows]),
+        "value": np.concatenate([trace[name][there].astype(float) for name, there in zip(measures, rows, strict=True)]),
     }

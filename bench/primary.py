@@ -141,16 +141,16 @@ class Primary:
         """How many times worse than the best so far an evaluation is, [n]; NaN where that cannot be said.
 
         A best that is nearer to real data than ``near(share)`` counts as just there: the noise of two good values is
-        no difference.
+        no difference. Nor is a value that is no worse than that.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.about.higher_is_better:
                 best = np.fmin(self.best, self.near(share))
-                return (
-                    np.where(best > 0, np.where(self.values > 0, best / self.values, np.inf), np.nan) + 0 * self.values
-                )
+                ratios = np.where(best > 0, np.where(self.values > 0, best / self.values, np.inf), np.nan)
+                return np.where(self.values >= best, np.fmin(ratios, 1), ratios) + 0 * self.values
             best = np.fmax(self.best, self.near(share))
-            return np.where(best > 0, self.values / best, np.nan)
+            ratios = np.where(best > 0, self.values / best, np.nan)
+            return np.where(self.values <= best, np.fmin(ratios, 1), ratios)
 
 
 def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
@@ -161,8 +161,7 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
         metadata: Of its record.
         rules: Which measure is wanted.
     """
-    ways = metadata["higher_is_better"]
-    name = choose_primary([name for name in trace if name.removesuffix("_ema") in ways], rules.primary, ways)
+    ways, name = metadata["higher_is_better"], _name(trace, metadata, rules)
     if name is None:
         return None
     about = describe(name, ways)
@@ -176,6 +175,36 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
         untrained=_untrained(trace, name),
         real=0.0 if math.isnan(real) and not about.higher_is_better else real,
     )
+
+
+def _name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
+    ways = metadata["higher_is_better"]
+    return choose_primary([name for name in trace if name.removesuffix("_ema") in ways], rules.primary, ways)
+
+
+def evaluations(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
+    """The rows at which the primary measure was taken; all where the record has no gaps, as ganbench's own runs.
+
+    Other code logs losses more often than measures, and measures each at steps of its own. At the rows that are kept,
+    another measure has the last value taken until then. The row of the first enormous loss is kept too.
+    """
+    gaps = metadata.get("measured")
+    if not gaps:
+        return trace
+    columns = {name: np.asarray(trace[name]) for name in trace}
+    rows = np.arange(len(columns["step"]))
+    if (name := _name(trace, metadata, rules)) in gaps:
+        enormous = np.abs(_numbers(trace, "critic_loss")) > rules.exploding_loss if "critic_loss" in trace else ()
+        rows = np.union1d(gaps[name], np.flatnonzero(enormous)[:1]).astype(int)
+    for each in gaps.keys() & columns.keys():
+        if each.removesuffix("_ema") in metadata["higher_is_better"]:
+            columns[each] = _last_taken(_numbers(trace, each), np.array(gaps[each], dtype=int))
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _last_taken(values: Array, there: NDArray[np.int64]) -> Array:
+    last = np.searchsorted(there, np.arange(len(values)), side="right") - 1
+    return np.where(last >= 0, values[there[last]], np.nan)
 
 
 def _untrained(trace: Trace, name: str) -> float:

@@ -3,6 +3,9 @@
 The rows of the table are the trace, one per evaluation: step, seconds, losses, measures, and a few samples. The
 metadata of its schema hold, as JSON under ``ganbench``, everything else: specification, data, protocol, ending,
 timing, environment. Anyone with the file needs nothing else to use it.
+
+In the rows of other code's runs a value may be None, which is "not measured here" and no NaN. For each column with
+such gaps ``measured`` in the metadata numbers the rows that have it, so that readers of plain arrays know which.
 """
 
 from __future__ import annotations
@@ -39,22 +42,25 @@ class Record(NamedTuple):
     trace: dict[str, NDArray[Any]]
 
 
-def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]) -> None:
+def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]], *, replace: bool = False) -> None:
     """Publishes a record: a reader sees all of it or nothing.
 
     Args:
         path: Its place; a record that is there already stays.
         metadata: What the module's docstring says.
         trace: Rows with equal keys; ``samples`` are bytes.
+        replace: Whether it takes the place of a record that is there.
 
     Raises:
         ResultsError: the disk is full, or the folder cannot be written; nothing half-written stays.
     """
     content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata), "judged": _judged(trace, metadata)}
+    if gaps := _measured(trace):
+        content["measured"] = gaps
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
     try:
-        with written_whole(path, once=True) as partial:
+        with written_whole(path, once=not replace) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {told(error)}") from None
@@ -70,12 +76,18 @@ def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[
     finished = metadata["ending"]["status"] == "finished"
     final, best = {}, {}
     for name in measures:
-        values = [row[name] for row in trace[1:] if math.isfinite(row[name])]
+        known = [(row["step"], row[name]) for row in trace if row[name] is not None]
+        values = [value for step, value in known if step > 0 and math.isfinite(value)]
         better = higher[name.removesuffix("_ema")]
         if better is not None:
             best[name] = (max if better else min)(values, default=None)
-        final[name] = trace[-1][name] if finished and math.isfinite(trace[-1][name]) else None
+        final[name] = known[-1][1] if finished and known and math.isfinite(known[-1][1]) else None
     return {"final": final, "best": best}
+
+
+def _measured(trace: list[dict[str, Any]]) -> dict[str, list[int]]:
+    rows = {name: [number for number, row in enumerate(trace) if row[name] is not None] for name in trace[0]}
+    return {name: there for name, there in rows.items() if len(there) < len(trace) and name != "samples"}
 
 
 def _judged(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, list[float | None]] | None:
@@ -165,17 +177,26 @@ def read_trace(path: Path) -> pd.DataFrame:
     Raises:
         ResultsError: the file is cut short or damaged.
     """
-    return _read(path).drop(columns="samples")
+    return _read(path).drop(columns="samples", errors="ignore")
+
+
+def has_samples(metadata: Metadata) -> bool:
+    """Whether a record keeps samples; that of another code's run need not."""
+    return bool((metadata.get("samples") or {}).get("dtype"))
 
 
 def read_samples(path: Path, row: int = -1) -> NDArray[Any]:
     """The samples kept at one evaluation, [n, ...]: points float32, or images uint8.
 
+    Args:
+        path: Of a record that keeps some.
+        row: Which of the evaluations that have samples, from the first or, below 0, from the last.
+
     Raises:
         ResultsError: the file is cut short or damaged.
     """
     kept = read_metadata(path)["samples"]
-    raw = _read(path)["samples"].iloc[row]
+    raw = _read(path)["samples"].dropna().iloc[row]
     return np.frombuffer(raw, dtype=kept["dtype"]).reshape(kept["shape"])
 
 

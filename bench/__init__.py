@@ -1,7 +1,7 @@
 """ganbench: is this way of training a GAN stable?
 
 ``run`` trains what of a suite has no record yet; ``load`` gives one row a run, ``traces`` all that was measured over
-time, both as pandas frames.
+time, both as pandas frames. ``Recorder`` lets any training script publish its run as a record beside them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.frames import traces
     from bench.outcomes import load
+    from bench.recorder import Recorder
     from bench.running import run_suite as run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "run", "traces"]
+__all__ = ["Recorder", "__version__", "load", "run", "traces"]
 
 _HOMES = {
+    "Recorder": ("bench.recorder", "Recorder"),
     "load": ("bench.outcomes", "load"),
     "traces": ("bench.frames", "traces"),
     "run": ("bench.running", "run_suite"),

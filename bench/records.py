@@ -74,10 +74,11 @@ def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[
     higher = metadata["higher_is_better"]
     measures = [name for name in trace[0] if name.removesuffix("_ema") in higher]
     finished = metadata["ending"]["status"] == "finished"
+    end = math.inf if finished else metadata["ending"].get("step", math.inf)  # other code may have gone on
     final, best = {}, {}
     for name in measures:
         known = [(row["step"], row[name]) for row in trace if row[name] is not None]
-        values = [value for step, value in known if step > 0 and math.isfinite(value)]
+        values = [value for step, value in known if 0 < step <= end and math.isfinite(value)]
         better = higher[name.removesuffix("_ema")]
         if better is not None:
             best[name] = (max if better else min)(values, default=None)

@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
 from bench.primary import told
 from bench.report.evidence import Evidence
 from bench.rules import Rules
+
+SPLITS = {"train": "training split", "test": "test split"}
+TOLD = {  # in words of their own, or the same of all of ganbench's runs
+    *("samples", "extractor", "extractor_sha256", "quantised", "generator_mode"),
+    *("reference_split", "reference_samples", "real_split", "real_samples"),
+}
 
 
 def caption(evidence: Evidence, dataset: str) -> str:
     """What a reader must know of the values of a dataset: features, samples, splits, and what it is judged by."""
     each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
-    protocol, version = each["protocol"], f"{each['suite']} version {each['version']}"
-    extractor = protocol["extractor"]
-    known = "" if extractor == "coordinates" else f" ({protocol['extractor_sha256'].rpartition(':')[2][:12]})"
-    parts = [
-        f"{dataset}: {protocol['samples']:,} samples; features: {extractor}{known}; reference: training split, "
-        f"{protocol['reference_samples']:,}; real data: test split, {protocol['real_samples']:,}; suite {version}."
-    ]
-    if "kl" in evidence.measures(dataset):
-        floor = (evidence.modes(dataset) - 1) / (2 * protocol["samples"])
+    protocol = each["protocol"]
+    known = "; ".join(_protocol(protocol)) or "how it was measured is not recorded"
+    parts = [f"{dataset}: {known}; suite {each['suite']} version {each['version']}."]
+    samples, modes = protocol.get("samples"), evidence.modes(dataset)
+    if "kl" in evidence.measures(dataset) and isinstance(samples, int) and modes:
+        floor = (modes - 1) / (2 * samples)
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
     name = evidence.primary(dataset)
     if name is not None:
         about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
         parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {told(about, tau)}."))
+        parts += _cannot_be_judged(evidence, dataset, name)
     parts += [
         f"{reference.source}: {reference.note}"
         for reference in evidence.references
         if reference.note and dataset in (reference.words("dataset") or (dataset,))
     ]
     return " ".join(parts)
+
+
+def _protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
+    """What is known of how values were measured, in words."""
+    if "samples" in protocol:
+        yield f"{_count(protocol['samples'])} samples"
+    if "extractor" in protocol:
+        weights = str(protocol.get("extractor_sha256") or "").rpartition(":")[2][:12]
+        named = protocol["extractor"] != "coordinates" and weights
+        yield f"features: {protocol['extractor']}" + (f" ({weights})" if named else "")
+    for what, label in (("reference", "reference"), ("real", "real data")):
+        split, count = protocol.get(f"{what}_split"), protocol.get(f"{what}_samples")
+        words = [SPLITS.get(str(split), str(split))] * (split is not None) + [_count(count)] * (count is not None)
+        if words:
+            yield f"{label}: {', '.join(words)}"
+    for key, value in protocol.items():
+        if key not in TOLD and value not in (None, "none"):
+            yield f"{key.replace('_', ' ')}: {value}"
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _cannot_be_judged(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:
+    """Which outcomes no run can have, since what they are judged by was not recorded."""
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(here, name)):
+        yield "No run is called never-learned: neither a value of the untrained generator nor τ is known."
+    lines = evidence.traces
+    taken = lines.loc[lines["run"].isin(here["run"]) & (lines["measure"] == name) & (lines["step"] > 0)]
+    if (taken.groupby("run").size() <= 1).all():
+        yield "Each run was evaluated once: none can be seen to relapse or to oscillate."
 
 
 def note(evidence: Evidence) -> str:
@@ -69,14 +111,25 @@ def _percent(share: float) -> str:
 
 def provenance(evidence: Evidence) -> str:
     """What made the records: versions, machine, date; every value that occurs."""
-    environments = [each["environment"] for each in evidence.metadata.values()]
+    everyone = evidence.metadata.values()
+    own = [each["environment"] for each in everyone if not each.get("origin")]
+    foreign = [{**each["environment"], **each["origin"]} for each in everyone if each.get("origin")]
+    parts = []
+    if own:
+        commit = f" (commit {_all_of(own, 'commit', 10)})" if _all_of(own, "commit") else ""
+        parts.append(
+            f"Made by ganbench {_all_of(own, 'ganbench')}{commit} with torch {_all_of(own, 'torch')} on "
+            f"{_all_of(own, 'device_name')} ({_all_of(own, 'device')}), threads a run: {_all_of(own, 'threads')}, "
+            f"workers: {_all_of(own, 'workers')}, {_all_of(own, 'date')}. "
+            f"Timings are of runs beside each other on a machine that may have had more to do."
+        )
+    if foreign:
+        keys = {"table": "from", "script": "by", "commit": "commit", "torch": "torch"}
+        told = [f"{word} {_all_of(foreign, key)}" for key, word in keys.items() if _all_of(foreign, key)]
+        how = f"Trained by other code, recorded with ganbench {_all_of(foreign, 'ganbench')}"
+        parts.append(f"{', '.join([how, *told, _all_of(foreign, 'date')])}.")
+    return " ".join(parts)
 
-    def all_of(key: str, length: int = 40) -> str:
-        return " and ".join(sorted({str(each[key])[:length] for each in environments}))
 
-    commit = "" if all_of("commit") == "None" else f" (commit {all_of('commit', 10)})"
-    return (
-        f"Made by ganbench {all_of('ganbench')}{commit} with torch {all_of('torch')} on {all_of('device_name')} "
-        f"({all_of('device')}), threads a run: {all_of('threads')}, workers: {all_of('workers')}, {all_of('date')}. "
-        f"Timings are of runs beside each other on a machine that may have had more to do."
-    )
+def _all_of(tables: list[dict[str, Any]], key: str, length: int = 40) -> str:
+    return " and ".join(sorted({str(each[key])[:length] for each in tables if each.get(key) is not None}))

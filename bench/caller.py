@@ -1,0 +1,42 @@
+"""The program that records a run: its script, the commit that it stands at, and versions."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PATIENCE = 10  # seconds for git to say whether a large working tree was changed
+
+
+def origin() -> dict[str, Any]:
+    """The script that trains, and the commit of the git repository that it is in, if it is in one."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    folder = Path(script).resolve().parent if script else Path.cwd()
+    described = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(described, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        commit, _, dirty = done.stdout.strip().partition("-")
+    except (OSError, subprocess.SubprocessError):
+        commit, dirty = "", ""
+    return {
+        "kind": "recorder",
+        "script": Path(script).name if script else None,
+        "commit": commit or None,
+        "dirty": bool(dirty) if commit else None,
+    }
+
+
+def versions() -> dict[str, Any]:
+    """Of what is loaded already; torch is not loaded for it."""
+    torch = sys.modules.get("torch")
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": str(torch.__version__) if torch is not None else None,
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,67 @@
+"""Samples as records keep them: a few images as bytes, or some points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import ResultsError
+
+KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples of every evaluation that go into the record
+RANGES = ((-1, 1), (0, 1))
+TOLERANCE = 0.01  # of the range: an image that was resized may leave it a little
+
+
+def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray[Any] | None:
+    """The samples that a record keeps: images uint8 [n, channels, h, w], or points float32 [n, 2]; None: not finite.
+
+    Args:
+        given: Images [n, channels, h, w] or [n, h, w], uint8 or floats, or points [n, 2]; an array, or what numpy or
+            torch makes one of.
+        value_range: Of images in floats: (-1, 1) or (0, 1).
+
+    Raises:
+        ResultsError: another shape or type, no range, or values outside it.
+    """
+    samples = as_array(given)
+    if samples.ndim == 3:
+        samples = samples[:, None]
+    points = samples.ndim == 2 and samples.shape[1] == 2
+    if (not points and not (samples.ndim == 4 and samples.shape[1] in (1, 3))) or samples.size == 0:
+        raise ResultsError(
+            f"samples: expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not {_times(samples.shape)}"
+        )
+    if samples.dtype.kind != "f" and not (samples.dtype == np.uint8 and not points):
+        raise ResultsError(f"samples: expected uint8 images, or floats, not {samples.dtype}")
+    samples = samples[: KEPT_POINTS if points else KEPT_IMAGES]
+    if not np.isfinite(samples).all():
+        return None
+    if points:
+        return samples.astype(np.float32)
+    return samples if samples.dtype == np.uint8 else _quantised(samples, value_range)
+
+
+def _quantised(images: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
+    if value_range is None or tuple(value_range) not in RANGES:
+        said = "" if value_range is None else f", not {value_range}"
+        raise ResultsError(f"samples: of images in floats, value_range must say (-1, 1) or (0, 1){said}")
+    low, high = value_range
+    slack = TOLERANCE * (high - low)
+    if images.min() < low - slack or images.max() > high + slack:
+        found = f"from {images.min():.3g} to {images.max():.3g}"
+        raise ResultsError(f"samples: values {found} are outside the value_range ({low}, {high})")
+    return ((images.astype(np.float64) - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+
+
+def as_array(given: Any) -> NDArray[Any]:
+    """A numpy array of an array, of nested sequences, or of a tensor wherever it is and whatever its precision."""
+    if hasattr(given, "detach"):  # torch's, without importing it
+        given = given.detach().cpu()
+        given = (given.float() if given.is_floating_point() else given).numpy()
+    return np.asarray(given)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "one number"

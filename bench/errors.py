@@ -5,6 +5,7 @@ GanbenchError          the command prints its text as one line and exits with st
 ├── DataError          a dataset that is not here, or not what it should be
 │   └── MissingDataError   it is not here, and may be downloaded
 ├── DeviceError        a device that is not here
+├── TableError         a table of runs of other code
 └── ResultsError       the results folder, a record or a checkpoint
     └── DamagedRecordError   a record that was cut short or changed; the run can be done again
 
@@ -31,6 +32,10 @@ class MissingDataError(DataError):
 
 class DeviceError(GanbenchError):
     """The device asked for is not on this machine."""
+
+
+class TableError(GanbenchError):
+    """A table of runs of other code cannot be made records of."""
 
 
 class ResultsError(GanbenchError):

@@ -7,6 +7,7 @@ import click
 from bench import __version__
 from bench.verbs.evidence import report
 from bench.verbs.gate import compare, confirm
+from bench.verbs.timing import time_cells
 from bench.verbs.training import calibrate, list_entries, plan, run
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     """Is this way of training a GAN stable? Losses × architectures × datasets × seeds, every run kept."""
 
 
-for each in (list_entries, plan, run, report, compare, confirm, calibrate):
+for each in (list_entries, plan, run, report, compare, confirm, time_cells, calibrate):
     main.add_command(each)
 
 

@@ -132,7 +132,7 @@ def _measurements(
     shape = data.train.shape[1:]
     start = Position(training, players, run.seed, 0, shape, reals, len(data.train), device)
     if not history.trace:
-        _evaluate(start, latents, data, judge, history, None)
+        evaluate(start, latents, data, judge, history, None)
     if history.diverged:  # before the checkpoint that it comes from
         return
 
@@ -151,14 +151,14 @@ def _measurements(
         history.diverged = measurement.diverged
         if not history.diverged and (measurement.step % every == 0 or measurement.step == training.steps):
             environment.set_tf32(False, device)
-            _evaluate(replace(start, step=history.step), latents, data, judge, history, measurement)
+            evaluate(replace(start, step=history.step), latents, data, judge, history, measurement)
             environment.set_tf32(training.tf32, device)
         yield measurement
         if history.diverged:
             return
 
 
-def _evaluate(
+def evaluate(
     position: Position,
     latents: Tensor,
     data: Data,
@@ -166,7 +166,7 @@ def _evaluate(
     history: History,
     measurement: Measurement | None,
 ) -> None:
-    """Adds a row to the trace; samples that are not finite end the run instead."""
+    """Evaluates the players and adds a row to the trace; samples that are not finite end the run instead."""
     began = time.perf_counter()
     players = position.players
     samples = generate(players.generator, latents)

@@ -27,10 +27,11 @@ COMPUTE = {
     "checkpoints",
     "environment",
     "execution",
+    "timing",
     "engines",
     "interruption",
 }
-SEAM = {"records", "frames"}
+SEAM = {"records", "frames", "timings"}
 EVIDENCE = {"statistics", "outcomes", "verdicts", "primary", "report", "costs"}
 SURFACE = {"cli", "verbs", "running", "progress", "terminal", "__main__", "__init__"}
 HEAVY = {

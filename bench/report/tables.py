@@ -11,6 +11,7 @@ import pandas as pd
 from bench.files import written_whole
 from bench.report.captions import caption, note, provenance
 from bench.report.evidence import Evidence, count_outcomes, real
+from bench.report.latex import NEEDS, escape, no_wider
 from bench.rules import Reference
 from bench.statistics import t_interval, wilson_interval
 from bench.verdicts import State
@@ -19,7 +20,6 @@ REAL = "real data"
 UNTRAINED = "untrained"
 PUBLISHED = "published: "
 OTHERS = "other outcomes"
-NO_WIDER = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}"
 
 
 def write_tables(evidence: Evidence, folder: Path) -> tuple[list[Path], dict[str, pd.DataFrame]]:
@@ -142,25 +142,22 @@ def _markdown(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
 
 def _latex(evidence: Evidence, formatted: dict[str, pd.DataFrame]) -> str:
     """A booktabs table for each dataset, no wider than the page; a measure stands over its two columns."""
-    parts = ["% needs \\usepackage{booktabs,graphicx}\n"]
+    parts = [NEEDS]
     for dataset, table in formatted.items():
         text = table.copy()
         text.columns = pd.MultiIndex.from_tuples([_header(column, evidence.axes) for column in table])
-        style = text.style.hide(axis="index").format(_escape).format_index(_escape, axis=1)
+        style = text.style.hide(axis="index").format(escape).format_index(escape, axis=1)
         latex = style.to_latex(
             hrules=True,
             column_format="".join("l" if _is_text(column, evidence) else "r" for column in table),
             multicol_align="c",
-            caption=_escape(f"{evidence.title}. {caption(evidence, dataset)} {note(evidence)}"),
+            caption=escape(f"{evidence.title}. {caption(evidence, dataset)} {note(evidence)}"),
             label=re.sub("[^A-Za-z0-9:]+", "-", f"tab:{evidence.runs['suite'].iloc[0]}-{dataset}"),
             position="t",
             position_float="centering",
             environment="table*",
         )
-        latex = latex.replace("\\centering", "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}", 1)
-        latex = latex.replace("\\begin{tabular}", f"{NO_WIDER}{{!}}{{%\n\\begin{{tabular}}", 1)
-        latex = latex.replace("\\end{tabular}", "\\end{tabular}}", 1)
-        parts.append(latex.replace(f"\n{UNTRAINED} &", f"\n\\midrule\n{UNTRAINED} &"))
+        parts.append(no_wider(latex).replace(f"\n{UNTRAINED} &", f"\n\\midrule\n{UNTRAINED} &"))
     return "\n".join(parts)
 
 
@@ -171,26 +168,3 @@ def _is_text(column: str, evidence: Evidence) -> bool:
 def _header(column: str, axes: list[str]) -> tuple[str, str]:
     label, _, which = column.rpartition(" ")
     return (label, which) if which in ("final", "best") and column not in axes else ("", column)
-
-
-_LATEX = {
-    **{character: f"\\{character}" for character in "%&_#${}"},
-    "\\": "\\textbackslash{}",
-    "±": "\\ensuremath{\\pm}",
-    "×": "\\ensuremath{\\times}",
-    "σ": "\\ensuremath{\\sigma}",
-    "–": "--",
-    "−": "\\ensuremath{-}",
-    "·": "\\ensuremath{\\cdot}",
-    "τ": "\\ensuremath{\\tau}",
-    "θ": "\\ensuremath{\\theta}",
-    "ψ": "\\ensuremath{\\psi}",
-    "λ": "\\ensuremath{\\lambda}",
-    "|": "\\ensuremath{|}",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-}
-
-
-def _escape(text: object) -> str:
-    return "".join(_LATEX.get(character, character) for character in str(text))

@@ -77,9 +77,14 @@ def parse_filters(texts: tuple[str, ...]) -> dict[str, set[str]]:
 
 def selection(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of ``plan`` and ``run`` that say what is run."""
+    seeds = click.option("--seeds", help="A number (3), a list (0,4,7) or a range (10-19), instead of the suite's.")
+    return seeds(selection_of_cells(function))
+
+
+def selection_of_cells(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same where seeds have no meaning."""
     for option in (
         click.option("--results", default="results", show_default=True, help="Folder for results.", metavar="DIR"),
-        click.option("--seeds", help="A number (3), a list (0,4,7) or a range (10-19), instead of the suite's."),
         click.option(
             "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a training key for every cell."
         ),

@@ -101,18 +101,20 @@ def is_dynamic(name: str) -> bool:
     return name in LOSSES or name in PROBES or name.startswith("penalty_")
 
 
-def unknown_measure(name: str, ways: Ways) -> str | None:
-    """None for a loss, a probe, or a measure of which it is known whether more is better; else what to say of it.
+def is_known(name: str, ways: Ways) -> bool:
+    """Whether a column of a trace is a loss, a probe, or a measure of which it is known whether more is better.
 
     Args:
-        name: Of a column of a trace.
+        name: Of the column.
         ways: What is known beside the measures of this package.
     """
-    known = {*ways, *MEASURES}
-    if is_dynamic(name) or name.removesuffix("_ema") in known:
-        return None
-    near = suggestion(name, {*known, *LOSSES, *PROBES})
-    return f"of {name!r} it is not known whether more is better{near if 'did you mean' in near else ''}"
+    return is_dynamic(name) or name.removesuffix("_ema") in {*ways, *MEASURES}
+
+
+def unknown(name: str, ways: Ways, how: str) -> str:
+    """What to say of a column that is not known: ``how`` its direction is given, and the nearest known name."""
+    near = suggestion(name, {*ways, *MEASURES, *LOSSES, *PROBES})
+    return f"of {name!r} it is not known whether more is better: {how}{near if 'did you mean' in near else ''}"
 
 
 class Ending(NamedTuple):

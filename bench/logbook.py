@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.foreign import Row, Ways, completed, unknown_measure
+from bench.foreign import Row, Ways, completed, is_known, unknown
 
 CLOCK = "clock"
 
@@ -69,8 +69,9 @@ class Logbook:
         """
         row = self.row(step)
         for name, value in values.items():
-            if (problem := unknown_measure(name, self._ways)) is not None:
-                raise ResultsError(f"Recorder.log: {problem}; higher_is_better={{{name!r}: False}} says that less is")
+            if not is_known(name, self._ways):
+                how = f"higher_is_better={{{name!r}: False}} says that less is"
+                raise ResultsError(f"Recorder.log: {unknown(name, self._ways, how)}")
             if value is not None:
                 row[name] = _number(name, value)
         if seconds is not None:
@@ -128,7 +129,7 @@ def _number(name: str, given: Any) -> float:
     try:
         if isinstance(given, str):
             raise TypeError
-        return float(given)
+        return float(given.detach() if hasattr(given, "detach") else given)  # torch warns of one with a gradient
     except (TypeError, ValueError, RuntimeError):  # the last is torch's, of a tensor with several elements
         kind = f"{given!r}" if isinstance(given, str) else f"a value of type {type(given).__name__}"
         raise ResultsError(f"Recorder.log: {name}: expected a number, not {kind}") from None

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from bench.catalogue import suggestion
 from bench.errors import TableError
-from bench.foreign import LOSSES, PLACE, Label, Ways, is_dynamic, unknown_measure
+from bench.foreign import LOSSES, PLACE, Label, Ways, is_dynamic, is_known
 from bench.metrics import MEASURES, PROBES
 from bench.specification import TRAINING_KEYS
 from bench.spreadsheet import Table
@@ -75,7 +75,7 @@ def assign_roles(
     for role in NEEDED:
         if role not in columns and role not in fixed:
             raise TableError(f"nothing says what {role!r} is: --map COLUMN={role}, or --set {role}=VALUE")
-    measures = tuple(role for role in columns if unknown_measure(role, ways) is None)
+    measures = tuple(role for role in columns if is_known(role, ways))
     _check_form(columns, measures)
     named = {name.removesuffix("_ema") for name in measures}
     for name in ways if "value" not in columns else ():
@@ -106,7 +106,7 @@ def _columns(table: Table, mapped: Iterable[tuple[str, str]], fixed: Mapping[str
 
 
 def _is_axis(role: str, ways: Ways) -> bool:
-    return role not in NO_AXES and unknown_measure(role, ways) is not None
+    return role not in NO_AXES and not is_known(role, ways)
 
 
 def _check_meant(column: str, role: str, ways: Ways) -> None:

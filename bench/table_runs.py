@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import TableError
-from bench.foreign import PLACE, Ending, Label, Row, unknown_measure
+from bench.foreign import PLACE, Ending, Label, Row, is_known, unknown
 from bench.metrics import MEASURES
 from bench.spreadsheet import Table
 from bench.table_roles import AXIS, SETTINGS, Roles
@@ -105,9 +105,10 @@ class _Rows:
     def _long(self) -> list[Row]:
         names = self.table.words(self.roles.columns["measure"])
         for row, name in enumerate(names):
-            if (problem := unknown_measure(name, self.roles.ways)) is not None:
+            if not is_known(name, self.roles.ways):
+                how = f"--lower {name} or --higher {name} says it"
                 where = f"{self.table.name}: row {row + 1}, column {self.roles.columns['measure']!r}"
-                raise TableError(f"{where}: {problem}; --lower {name} or --higher {name} says so")
+                raise TableError(f"{where}: {unknown(name, self.roles.ways, how)}")
         for name in self.roles.ways:
             if name not in {each.removesuffix("_ema") for each in names}:
                 raise TableError(f"--lower, --higher: {self.table.name} has no measure {name!r}")

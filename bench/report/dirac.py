@@ -1,20 +1,15 @@
-"""What the Dirac-GAN's records come to: a table of theory beside measurement, and trajectories over the field."""
+"""What the Dirac-GAN's records come to: a table of theory beside measurement."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bench.files import written_whole
-from bench.records import Metadata, Record
-from bench.report.dirac_theory import Penalties, field, is_known, leading_eigenvalue
+from bench.records import Metadata
+from bench.report.dirac_theory import Penalties, leading_eigenvalue
 from bench.report.evidence import Evidence
 from bench.verdicts import State
 
@@ -24,8 +19,6 @@ THEORY_NOTE = (
     "on 256 draws, in theory on all. The other columns: distance √(θ² + ψ²) to the equilibrium after the last step, "
     "and the outcome where it is not converged."
 )
-SIDE = 1.15  # inches of a panel
-LOOKS = {True: "#0072B2", False: "#D55E00"}  # converged, and not
 
 
 def has_dirac(evidence: Evidence, dataset: str) -> bool:
@@ -45,14 +38,14 @@ def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
     ``critic_steps`` the distance to the equilibrium after the last step, of the first seed, with the outcome where it
     is another than converged.
     """
-    here = _with_places(evidence, dataset)
+    here = with_ways(evidence, dataset)
     rows = []
-    for place, runs in here.groupby(["loss", "technique", *_others(evidence, here)], sort=False, dropna=False):
+    for place, runs in here.groupby(["loss", "technique", *other_axes(evidence, here)], sort=False, dropna=False):
         first = runs.iloc[0]
         training = evidence.metadata[first["run"]]["training"]
         known = runs.dropna(subset="eigenvalue_real_final")
         at = None if known.empty else complex(*known[["eigenvalue_real_final", "eigenvalue_imaginary_final"]].iloc[0])
-        row = dict(zip(("loss", "penalty", *_others(evidence, here)), map(str, place), strict=True))
+        row = dict(zip(("loss", "penalty", *other_axes(evidence, here)), map(str, place), strict=True))
         row["λ analytic"] = _complex(
             leading_eigenvalue(training["loss"]["name"], penalties_of(evidence.metadata[first["run"]]))
         )
@@ -64,14 +57,14 @@ def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("–")
 
 
-def _with_places(evidence: Evidence, dataset: str) -> pd.DataFrame:
+def with_ways(evidence: Evidence, dataset: str) -> pd.DataFrame:
     """The runs of a dataset, with the columns technique (their penalties) and way (how they update)."""
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     metadata = [evidence.metadata[run] for run in here["run"]]
     return here.assign(technique=list(map(_penalty, metadata)), way=list(map(_way, metadata)))
 
 
-def _others(evidence: Evidence, runs: pd.DataFrame) -> list[str]:
+def other_axes(evidence: Evidence, runs: pd.DataFrame) -> list[str]:
     """The axes that vary, apart from those that rows, columns and panels are for."""
     told = ("loss", "architecture", "penalty", "updates", "critic_steps")
     return [axis for axis in evidence.varying(runs) if axis not in told]
@@ -109,56 +102,3 @@ def _complex(value: complex | None) -> str:
         return "–"
     real, imaginary = (0.0 if abs(part) < 5e-7 else part for part in (value.real, value.imag))
     return f"{real:.4f}" + (f" ± {imaginary:.4f} i" if imaginary else "")
-
-
-def draw_trajectories(evidence: Evidence, dataset: str) -> Iterator[tuple[str, Figure]]:
-    """One figure per way to update and value of any other axis: a row of panels per loss, a column per penalty.
-
-    θ to the right and ψ upwards. Arrows are the field of continuous time in closed form; the line is the first seed's
-    run, from the ring to the disc, blue where it converged.
-    """
-    here = _with_places(evidence, dataset)
-    here = here[here["seed"] == here["seed"].min()]
-    others = _others(evidence, here)
-    for place, runs in here.groupby(["way", *others], sort=False, dropna=False):
-        name = ", ".join([str(place[0]), *(f"{axis} {value}" for axis, value in zip(others, place[1:], strict=True))])
-        losses, penalties = list(dict.fromkeys(runs["loss"])), list(dict.fromkeys(runs["technique"]))
-        figure = Figure(figsize=(0.9 + SIDE * len(penalties), 0.7 + SIDE * len(losses)), layout="constrained")
-        panels = figure.subplots(len(losses), len(penalties), squeeze=False)
-        for panel in panels.flat:
-            panel.set_axis_off()
-        for run in runs.itertuples():
-            panel = panels[losses.index(run.loss), penalties.index(run.technique)]
-            panel.set_axis_on()
-            _draw_run(panel, run, evidence.records[run.run])
-        for panel, penalty in zip(panels[0], penalties, strict=True):
-            panel.set_title(penalty, fontsize=7)
-        for panel, loss in zip(panels[:, 0], losses, strict=True):
-            panel.set_axis_on()
-            panel.set_ylabel(loss, fontsize=7)
-        figure.suptitle(f"{dataset}, {name}: θ to the right, ψ upwards; blue: converged", fontsize=9)
-        yield re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{name}"), figure
-
-
-def _draw_run(panel: Axes, run: Any, record: Record) -> None:
-    metadata = record.metadata
-    path = np.stack([record.trace["theta"], record.trace["psi"]], axis=1).astype(float)
-    path = path[np.isfinite(path).all(axis=1)]
-    reach = float(np.clip(1.15 * np.abs(path).max(), 1.6, 3.0))
-    loss = metadata["training"]["loss"]["name"]
-    if is_known(loss, penalties_of(metadata)):
-        ticks = np.linspace(-reach, reach, 11)
-        theta, psi = np.meshgrid(ticks, ticks)
-        along = np.stack(field(loss, penalties_of(metadata), theta, psi))
-        length = np.linalg.norm(along, axis=0)
-        along = along / np.where(length > 0, length, 1)
-        panel.quiver(theta, psi, *along, color="0.72", scale=17, width=0.011, headwidth=4, zorder=1)
-    colour = LOOKS[run.outcome == State.CONVERGED]
-    panel.plot(*path.T, color=colour, linewidth=0.8, zorder=2)
-    panel.plot(*path[0], "o", color=colour, markerfacecolor="white", markersize=3, zorder=3)
-    panel.plot(*path[-1], "o", color=colour, markersize=3, zorder=3)
-    panel.plot(0, 0, "+", color="black", markersize=5, zorder=3)
-    panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
-    panel.grid(visible=False)
-    panel.spines[["top", "right"]].set_visible(True)
-    panel.spines[:].set_linewidth(0.4)

@@ -1,0 +1,115 @@
+"""Figures of a suite that a paper takes as they are: as wide as its column, with every run in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.catalogue import suggestion
+from bench.errors import GanbenchError
+from bench.files import written_whole
+from bench.report.dirac import has_dirac
+from bench.report.evidence import Evidence
+from bench.report.figures.budget import draw_budget
+from bench.report.figures.contact_sheets import draw_contact_sheets
+from bench.report.figures.curves import LOGARITHMIC, X, draw_curves
+from bench.report.figures.heat_map import draw_geometric_means, draw_modes
+from bench.report.figures.profile import draw_profile
+from bench.report.figures.quality_time import draw_quality_time, draw_threshold
+from bench.report.figures.rates import draw_rates
+from bench.report.figures.sheet import Drawing, Sheet
+from bench.report.figures.style import COLOURS, DOTS, LINES, WIDTHS, inches, styled
+from bench.report.figures.timelines import draw_timeline
+from bench.report.figures.trajectories import draw_trajectories
+
+__all__ = ["COLOURS", "FORMATS", "LINES", "LOGARITHMIC", "WIDTHS", "Drawing", "X", "draw_all", "draw_figures"]
+
+FORMATS = ("png", "pdf", "svg")
+
+
+def draw_figures(
+    evidence: Evidence,
+    folder: Path,
+    formats: Collection[str] = FORMATS,
+    width: str | float = "two-column",
+    x: str = "steps",
+    measures: Collection[str] | None = None,
+    titles: bool = True,
+) -> list[Path]:
+    """Writes all figures of a suite and gives their paths.
+
+    The same evidence gives the same bytes. Fonts in PDF are embedded as TrueType; text in SVG is paths.
+
+    Args:
+        evidence: The records.
+        folder: Where to.
+        formats: Of ``FORMATS``.
+        width: Of every figure: a name in ``WIDTHS``, or inches.
+        x: What curves are over, of ``X``.
+        measures: That have curves; all where None.
+        titles: Whether a figure says over itself what it shows.
+
+    Raises:
+        GanbenchError: no such format, width, x or measure.
+        OSError: the folder cannot be written.
+    """
+    known = {name.removesuffix("_ema") for dataset in evidence.datasets() for name in evidence.measures(dataset)}
+    _check("format", formats, FORMATS)
+    _check("x", [x], X)
+    _check("measure", measures or (), known)
+    sheet = Sheet(width=inches(width), titles=titles)
+    paths: list[Path] = []
+    with styled():
+        for drawing in draw_all(evidence, sheet, x, measures):
+            _settle(drawing)
+            for suffix in formats:
+                path = folder / f"{drawing.name}.{suffix}"
+                with written_whole(path) as partial:
+                    drawing.figure.savefig(partial, format=suffix, **_options(suffix, drawing.shows))
+                paths.append(path)
+    return paths
+
+
+def draw_all(
+    evidence: Evidence, sheet: Sheet, x: str = "steps", measures: Collection[str] | None = None
+) -> Iterator[Drawing]:
+    """Every figure that makes sense of these records, one after the other."""
+    datasets = [dataset for dataset in evidence.datasets() if not has_dirac(evidence, dataset)]
+    for dataset in evidence.datasets():
+        if dataset not in datasets:
+            yield from draw_trajectories(evidence, dataset, sheet)
+            continue
+        yield from draw_curves(evidence, dataset, sheet, x, measures)
+        yield from draw_timeline(evidence, dataset, sheet)
+        yield from draw_rates(evidence, dataset, sheet)
+        yield from draw_threshold(evidence, dataset, sheet)
+        yield from draw_contact_sheets(evidence, dataset, sheet)
+    yield from draw_quality_time(evidence, datasets, sheet)
+    yield from draw_profile(evidence, datasets, sheet)
+    yield from draw_budget(evidence, datasets, sheet)
+    yield from draw_modes(evidence, sheet)
+    yield from draw_geometric_means(evidence, datasets, sheet)
+
+
+def _check(kind: str, given: Collection[str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise GanbenchError(f"there is no {kind} {name!r}{suggestion(name, known)}")
+
+
+def _settle(drawing: Drawing) -> None:
+    """Finds the places of panels once, for all formats."""
+    engine = drawing.figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(drawing.figure)
+        drawing.figure.set_layout_engine("none")
+
+
+def _options(suffix: str, shows: str) -> dict[str, Any]:
+    """Without dates and versions of libraries, so that the bytes stay."""
+    if suffix == "png":
+        return {"dpi": DOTS, "metadata": {"Title": shows, "Software": None}}
+    if suffix == "pdf":
+        return {"dpi": DOTS, "metadata": {"Title": shows, "Creator": "ganbench", "CreationDate": None}}
+    return {"dpi": DOTS, "metadata": {"Title": shows, "Creator": "ganbench", "Date": None}}

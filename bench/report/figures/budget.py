@@ -1,0 +1,76 @@
+"""Budget curves: what the best of k runs is expected to be, with every failed run among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bench.report.evidence import Evidence
+from bench.report.figures.grids import Place, Plot, draw_grid, places
+from bench.report.figures.series import has_failed
+from bench.report.figures.sheet import Drawing, Sheet
+from bench.report.figures.style import logarithmic, plain
+from bench.statistics import expected_best
+
+Array = NDArray[np.float64]
+
+
+def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
+    """The expected best primary measure of k runs of a cell over k.
+
+    Dodge et al. 2019, exact. A failed run is worth the worst that was seen of the dataset. Nothing where no cell has
+    two runs.
+    """
+    here = places(evidence, [dataset for dataset in datasets if evidence.primary(dataset) is not None])
+    here = [place for place in here if any(len(series.runs) > 1 for series in place.panel.series)]
+    worst = {place.dataset: worst_seen(evidence, place.dataset) for place in here}
+    here = [place for place in here if np.isfinite(worst[place.dataset])]
+
+    def draw(panel: Axes, place: Place) -> None:
+        about = evidence.about(str(evidence.primary(place.dataset)))
+        for series in place.panel.series:
+            values = counted(evidence, place.dataset, series.runs, worst[place.dataset]) * about.scale
+            ks = np.arange(1, len(values) + 1)
+            best = [expected_best(values, int(k), bool(about.higher_is_better)) for k in ks]
+            colour, line, marker = series.look
+            panel.plot(ks, best, color=colour, linestyle=line, marker=marker, markersize=2.5, linewidth=1.2)
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in panel.lines])
+        if not about.higher_is_better and (drawn > 0).all():
+            logarithmic(panel, "y", *panel_range(evidence, place.dataset, worst[place.dataset]))
+
+    def label(dataset: str) -> str:
+        return plain(f"best {evidence.about(str(evidence.primary(dataset))).label} of k")
+
+    shows = "The best of k runs to be expected; a failed run counts as the worst value seen of its dataset"
+    yield from draw_grid(sheet, here, Plot("budget", shows, draw, "runs k", label))
+
+
+def counted(evidence: Evidence, dataset: str, runs: pd.DataFrame, worst: float) -> Array:
+    """The final primary measures of runs; of one that failed the worst."""
+    values = runs[f"{evidence.primary(dataset)}_final"].to_numpy(dtype=float)
+    return np.where(has_failed(runs) | np.isnan(values), worst, values)
+
+
+def worst_seen(evidence: Evidence, dataset: str) -> float:
+    """The worst primary measure after the last step of any run of a dataset, or of an untrained generator."""
+    name = str(evidence.primary(dataset))
+    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    values = np.append(here[f"{name}_final"].to_numpy(dtype=float), evidence.untrained(here, name))
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan")
+    return float(values.min() if evidence.about(name).higher_is_better else values.max())
+
+
+def panel_range(evidence: Evidence, dataset: str, worst: float) -> tuple[float, float]:
+    """The smallest and the largest value that a panel of a dataset can have, of a measure of which less is better."""
+    name = str(evidence.primary(dataset))
+    least = evidence.runs.loc[evidence.runs["dataset"] == dataset, f"{name}_final"].min()
+    scale = evidence.about(name).scale
+    return float(least) * scale, worst * scale

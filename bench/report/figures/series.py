@@ -1,0 +1,90 @@
+"""What stands beside what: a panel per setting, and in it a series per loss; of one loss a series per setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Real
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from bench.report.evidence import Evidence
+from bench.report.figures.style import COLOURS, Look, look, plain
+from bench.verdicts import State
+
+
+class Series(NamedTuple):
+    """The runs of one cell, their name in the legend and their look."""
+
+    name: str
+    look: Look
+    runs: pd.DataFrame
+
+
+class Panel(NamedTuple):
+    """The series that are drawn over each other."""
+
+    title: str
+    series: list[Series]
+
+
+def panels(evidence: Evidence, dataset: str) -> list[Panel]:
+    """Of a dataset, in the order of the matrix; a loss has the same look for every dataset."""
+    here = evidence.of(dataset)
+    settings = place_names(evidence, here, without=("loss",))
+    here = here.assign(setting=settings)
+    losses = list(evidence.runs["loss"].unique())
+    groups = list(here.groupby("setting", sort=False))
+    if here["loss"].nunique() == 1 and 1 < len(groups) <= len(COLOURS):
+        series = [Series(str(setting), look(place), runs) for place, (setting, runs) in enumerate(groups)]
+        return [Panel(str(here["loss"].iloc[0]), series)]
+    return [
+        Panel(
+            str(setting),
+            [Series(str(loss), look(losses.index(loss)), part) for loss, part in runs.groupby("loss", sort=False)],
+        )
+        for setting, runs in groups
+    ]
+
+
+def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
+    """The runs of every cell of a dataset with a short name: its place on the axes that have several."""
+    here = evidence.of(dataset)
+    here = here.assign(setting=place_names(evidence, here))
+    axes = evidence.varying(here)
+    return [(str(runs["setting"].iloc[0]), runs) for _, runs in here.groupby(axes, sort=False, dropna=False)]
+
+
+def place_names(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
+    """The place of every run on the axes that have several values; a number says of what."""
+    axes = [axis for axis in evidence.varying(runs) if axis not in without]
+    several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
+    columns = [[_told(axis, value) for value in runs[axis]] for axis in several]
+    return [" · ".join(place) for place in zip(*columns, strict=True)]
+
+
+def _told(axis: str, value: object) -> str:
+    return f"{axis} {value}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
+
+
+def handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) -> list[Line2D]:
+    """What a legend says of the series of panels, each once."""
+    looks = {series.name: series.look for panel in shown for series in panel.series}
+    return [
+        Line2D(
+            [],
+            [],
+            color=each.colour,
+            linestyle=each.line if line else "",
+            marker=each.marker if marker else "",
+            markersize=4,
+            label=plain(name),
+        )
+        for name, each in looks.items()
+    ]
+
+
+def has_failed(runs: pd.DataFrame) -> pd.Series:
+    """Whether each run failed: any outcome but converged."""
+    return runs["outcome"] != State.CONVERGED

@@ -132,9 +132,10 @@ def completed(rows: list[Row]) -> list[Row]:
         rows: Each with a step, and with whatever is known at it.
     """
     names = dict.fromkeys(name for row in rows for name in row if row[name] is not None)
-    lacking = {"seconds": math.nan, "critic_loss": math.nan}  # unknown where no row has them
-    lacking = {name: value for name, value in lacking.items() if name not in names}
-    return [{**{name: row.get(name) for name in names}, **lacking} for row in rows]
+    unknown = {} if "seconds" in names else {"seconds": math.nan}
+    if names.keys() <= {"step", "seconds", "samples"}:
+        unknown["critic_loss"] = math.nan  # a trace is of something
+    return [{**{name: row.get(name) for name in names}, **unknown} for row in rows]
 
 
 def describe_record(

@@ -44,7 +44,7 @@ def runs_of(table: Table, roles: Roles) -> list[TableRun]:
     """
     rows = _Rows(table, roles)
     for number, axis in enumerate(roles.axes):
-        if axis not in PLACE and axis not in roles.meant:
+        if axis not in PLACE and axis not in roles.meant and axis.partition(".")[0] not in roles.meant:
             _check_no_measure(number, axis, rows)
     groups: dict[Key, list[int]] = {}
     for row, key in enumerate(rows.keys):

@@ -23,20 +23,36 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.S)
 
 
-def test_the_script_publishes_its_runs(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def of_the_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("script")
     (script,) = blocks("python")
-    (tmp_path / "script.py").write_text(script)
+    (folder / "script.py").write_text(script)
     command, environment = [sys.executable, "-W", "error", "script.py"], {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "outcome_reason" in done.stdout
-    runs = bench.load(tmp_path / "results")
+    return folder / "results" / "my-ring"
+
+
+def test_the_script_publishes_its_runs(of_the_script: Path) -> None:
+    runs = bench.load(of_the_script)
     assert len(runs) == 6
     assert (runs["steps_done"] == 200).all()
-    report = write_report(tmp_path / "results" / "my-ring")
-    (table,) = report.formatted.values()
-    assert table["n"].tolist()[:2] == ["3", "3"]
-    assert "My own loop" in (tmp_path / "results" / "my-ring" / "table.md").read_text()
+    assert (runs["modes_real"] == 8).all()
+    assert set(bench.traces(of_the_script)["measure"]) == {"modes", "mode_distance", "critic_loss"}
+
+
+@pytest.mark.slow
+def test_the_script_has_a_report(of_the_script: Path) -> None:
+    assert_reported(of_the_script, "My own loop")
+
+
+def assert_reported(folder: Path, title: str) -> None:
+    report = write_report(folder)
+    assert all(path.is_file() for path in (*report.tables, *report.figures))
+    assert len(report.figures) > 2
+    assert title in (folder / "table.md").read_text()
 
 
 def imported(name: str, table: str, command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -57,10 +73,7 @@ def test_the_wide_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "wgan-gp": ["converged", "diverged"],
     }
     assert (bench.traces(folder).query("step == 50000")["images"] == 64 * 50000).all()
-    report = write_report(folder)
-    (table,) = report.formatted.values()
-    others = table.set_index("loss")["other outcomes"]
-    assert (others["hinge"], others["wgan-gp"]) == ("1 relapsed", "1 diverged")
+    assert_reported(folder, "theirs")
 
 
 def test_the_long_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,4 +81,4 @@ def test_the_long_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     runs = bench.load(folder)
     assert runs["outcome"].tolist() == ["converged", "never-learned"]
     assert runs["modes_final"].tolist() == [8, 1]
-    write_report(folder)
+    assert_reported(folder, "theirs-long")

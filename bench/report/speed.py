@@ -92,7 +92,7 @@ def speed_note(timings: Timings) -> str:
     same = [axis for axis in timings.axes if axis not in _shown(timings)]
     fixed = "".join(f" {axis.capitalize()}: {frame[axis].iloc[0]}." for axis in same)
     return (
-        f"{timings.suite} version {timings.version}.{fixed} Each cell alone in one process, {frame['round'].nunique()} "
+        f"Suite {timings.suite} version {timings.version}.{fixed} Each cell alone in one process, {frame['round'].nunique()} "
         f"rounds over all of them, each in another order. steps/s: generator steps per second, median "
         f"(lowest–highest round) of {_all(frame['steps'])} steps after {where['warm_up']} that are not counted. "
         f"Ratio: to the first row of the dataset, paired by rounds: geometric mean [95 % t interval]. s/evaluation: "

@@ -1,0 +1,41 @@
+"""One evaluation by every metric of samples, of points and of images with the extractor that comes with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.catalogue import find
+from bench.evaluation import evaluator
+from bench.extractors import extractor_hash
+from bench.metrics import METRICS
+from bench.reals import load_data
+from bench.specification import Evaluation, choose
+
+SAMPLES = 500
+DATASETS = {name: choose("dataset", name) for name in ("ring", "digits")}
+PAIRS = [
+    (dataset, metric)
+    for dataset in DATASETS
+    for metric, entry in METRICS.items()
+    if entry.of == "samples" and not entry.needs(find("dataset", dataset).extractor, dataset == "ring")
+]
+
+
+@pytest.mark.parametrize(("dataset", "metric"), PAIRS)
+def test_evaluation(benchmark: BenchmarkFixture, dataset: str, metric: str) -> None:
+    """Reference features are computed once a process, before the clock."""
+    chosen = DATASETS[dataset]
+    asked = Evaluation(metrics=(choose("metric", metric),), samples=SAMPLES)
+    judge = evaluator(
+        chosen, asked, extractor_hash(find("dataset", dataset).extractor, None), None, torch.device("cpu")
+    )
+    there = load_data(chosen).test
+    samples = torch.from_numpy(there[np.arange(SAMPLES) % len(there)])
+    assert benchmark(lambda: judge.measure(samples)).keys() == judge.real.keys()
+
+
+def test_every_metric_of_samples_is_here() -> None:
+    assert {metric for _, metric in PAIRS} == {name for name, entry in METRICS.items() if entry.of == "samples"}

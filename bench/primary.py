@@ -80,7 +80,7 @@ def choose_primary(measured: Collection[str], wanted: str | None, ways: Ways | N
     for name in (wanted, plain, *PRIMARIES, *_LOWER_FIRST):
         if name is not None and name in measured and describe(name, ways).higher_is_better is not None:
             return name
-    foreign = [name for name in measured if name not in MEASURES and not name.endswith("_ema")]
+    foreign = [name for name in measured if name not in MEASURES and (ways or {}).get(name) is not None]
     return min(foreign, key=lambda name: ((ways or {}).get(name) is True, name), default=None)
 
 

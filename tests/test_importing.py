@@ -152,7 +152,7 @@ RUNS = st.dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(RUNS, st.booleans(), st.randoms(use_true_random=False))
 def test_any_table_comes_back(
     tmp_path_factory: pytest.TempPathFactory, runs: dict[Any, Any], long: bool, shuffle: Any

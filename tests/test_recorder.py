@@ -17,6 +17,7 @@ from bench.errors import GanbenchError, ResultsError, SuiteError
 from bench.outcomes import Stage, states_over_time
 from bench.records import read_metadata, read_record, read_samples, record_paths
 from bench.report.captions import caption, provenance
+from bench.report.dirac import has_dirac
 from bench.report.evidence import read_evidence
 from bench.rules import Rules
 
@@ -309,3 +310,22 @@ def test_a_threshold_calls_a_run_never_learned(tmp_path: Path) -> None:
 def test_it_imports_no_torch() -> None:
     check = "import bench; bench.Recorder; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_measure_that_has_no_better_judges_no_run(tmp_path: Path) -> None:
+    with recorder(tmp_path, higher_is_better={"angle": None, "own": True}) as log:
+        log.log(10, angle=1.0, own=2.0)
+    with recorder(tmp_path, suite="other", higher_is_better={"angle": None}) as log:
+        log.log(10, angle=1.0)
+    assert bench.load(tmp_path).set_index("suite")["primary"].to_dict() == {"mine": "own", "other": None}
+    assert "only divergence can be seen" in caption(read_evidence(tmp_path / "other"), "cifar10")
+
+
+def test_measures_like_the_dirac_gans_have_no_theory(tmp_path: Path) -> None:
+    names = {"distance": 1.0, "theta": 1.0, "psi": 0.0, "eigenvalue_real": 0.1, "modes": 3.0}
+    with recorder(tmp_path) as log:
+        log.log(0, **names)
+        log.log(10, **names)
+    evidence = read_evidence(tmp_path / "mine")
+    assert not has_dirac(evidence, "cifar10")
+    assert "No run is called collapsed: of real data, modes are not known." in caption(evidence, "cifar10")

@@ -23,7 +23,12 @@ THEORY_NOTE = (
 
 def has_dirac(evidence: Evidence, dataset: str) -> bool:
     """Whether the records of a dataset are of Dirac-GANs, with the measures of the metric "equilibrium"."""
-    return {"distance", "theta", "psi", "eigenvalue_real"} <= set(evidence.measures(dataset))
+    of_other_code = any(evidence.metadata[run].get("origin") for run in _runs(evidence, dataset)["run"])
+    return not of_other_code and {"distance", "theta", "psi", "eigenvalue_real"} <= set(evidence.measures(dataset))
+
+
+def _runs(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    return evidence.runs.loc[evidence.runs["dataset"] == dataset]
 
 
 def penalties_of(metadata: Metadata) -> Penalties:
@@ -59,7 +64,7 @@ def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
 
 def with_ways(evidence: Evidence, dataset: str) -> pd.DataFrame:
     """The runs of a dataset, with the columns technique (their penalties) and way (how they update)."""
-    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    here = _runs(evidence, dataset)
     metadata = [evidence.metadata[run] for run in here["run"]]
     return here.assign(technique=list(map(_penalty, metadata)), way=list(map(_way, metadata)))
 

@@ -32,8 +32,9 @@ from bench.report.figures import FORMATS, WIDTHS, draw_all, draw_figures
 from bench.report.figures.budget import counted, worst_seen
 from bench.report.figures.curves import Line, draw_curves, median_of
 from bench.report.figures.heat_map import map_of_means, map_of_modes
-from bench.report.figures.profile import best_of_cells, draw_profile
+from bench.report.figures.profile import best_of_cells, draw_profile, ratios_of
 from bench.report.figures.quality_time import reach_of
+from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet, even
 from bench.report.figures.style import COLOURS, HATCHES, LINES, fold, inches, look, styled, text_width
 from bench.report.figures.timelines import draw_timeline
@@ -307,6 +308,7 @@ def test_the_budget_counts_a_failed_run_as_the_worst_seen(made: Evidence) -> Non
     assert worst_seen(made, "ring") == 1.5
     runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
     assert counted(made, "ring", runs, 1.5).tolist() == [0.02, 0.08, 1.5]
+    assert counted(made, "ring", runs.assign(outcome="collapsed"), 1.5).tolist() == [1.5, 1.5, 1.5]
     line = line_of(drawn(made, "budget"), 0, "minimax")
     assert line[:, 0].tolist() == [1, 2, 3]
     assert line[:, 1] == pytest.approx([1.55 / 3, 0.06 / 3, 0.01])
@@ -320,6 +322,10 @@ def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
     figure = drawn(made, "profile")
     for loss in LOSSES:
         assert line_of(figure, 0, loss)[-1, 1] == pytest.approx(2 / 3)
+    (hinge,) = [each for each in panels(made, "ring")[0].series if each.name == "hinge"]
+    assert ratios_of(made, "ring", hinge, 0.04).tolist() == [0.5, 2, np.inf]
+    relapsed = hinge._replace(runs=hinge.runs.assign(outcome="relapsed"))
+    assert np.isinf(ratios_of(made, "ring", relapsed, 0.04)).all()
     # grid: 0.1 and 0.2 against their geometric mean √0.02, four times as much of hinge
     assert best_of_cells(made, "grid") == pytest.approx(0.02**0.5)
     minimax, hinge = (line_of(figure, 1, loss) for loss in LOSSES)
@@ -438,8 +444,8 @@ def test_parts_are_as_alike_as_can_be() -> None:
     assert even([], 3) == []
 
 
-def test_a_dollar_in_a_label_is_no_formula(made: Evidence) -> None:
-    odd = replace(made, runs=made.runs.assign(loss=made.runs["loss"].replace("hinge", r"$\frac{1}$")))
+def test_labels_of_any_letters_and_a_dollar_is_no_formula(made: Evidence) -> None:
+    odd = replace(made, runs=made.runs.assign(loss=made.runs["loss"].replace("hinge", r"网络 $\frac{1}$")))
     with styled():
         for each in draw_all(odd, Sheet(width=6.75)):
             each.figure.draw_without_rendering()

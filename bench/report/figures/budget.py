@@ -31,24 +31,45 @@ def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterat
     worst = {place.dataset: worst_seen(evidence, place.dataset) for place in here}
     here = [place for place in here if np.isfinite(worst[place.dataset])]
 
+    lines = {
+        (place.dataset, place.panel.title, series.name): curve(
+            evidence, place.dataset, series.runs, worst[place.dataset]
+        )
+        for place in here
+        for series in place.panel.series
+    }
+
     def draw(panel: Axes, place: Place) -> None:
-        about = evidence.about(str(evidence.primary(place.dataset)))
         for series in place.panel.series:
-            values = counted(evidence, place.dataset, series.runs, worst[place.dataset]) * about.scale
-            ks = np.arange(1, len(values) + 1)
-            best = [expected_best(values, int(k), bool(about.higher_is_better)) for k in ks]
+            best = lines[place.dataset, place.panel.title, series.name]
             colour, line, marker = series.look
-            panel.plot(ks, best, color=colour, linestyle=line, marker=marker, markersize=2.5, linewidth=1.2)
+            panel.plot(
+                range(1, len(best) + 1),
+                best,
+                color=colour,
+                linestyle=line,
+                marker=marker,
+                markersize=2.5,
+                linewidth=1.2,
+            )
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-        drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in panel.lines])
-        if not about.higher_is_better and (drawn > 0).all():
-            logarithmic(panel, "y", *panel_range(evidence, place.dataset, worst[place.dataset]))
+        values = np.concatenate([best for (dataset, *_), best in lines.items() if dataset == place.dataset])
+        lower = not evidence.about(str(evidence.primary(place.dataset))).higher_is_better
+        if lower and (values > 0).all():
+            logarithmic(panel, "y", float(values.min()), float(values.max()))
 
     def label(dataset: str) -> str:
         return plain(f"best {evidence.about(str(evidence.primary(dataset))).label} of k")
 
     shows = "The best of k runs to be expected; a failed run counts as the worst value seen of its dataset"
     yield from draw_grid(sheet, here, Plot("budget", shows, draw, "runs k", label))
+
+
+def curve(evidence: Evidence, dataset: str, runs: pd.DataFrame, worst: float) -> Array:
+    """The best to be expected of 1, 2, ... of the runs of a cell, as the measure is told, [n]."""
+    about = evidence.about(str(evidence.primary(dataset)))
+    values = counted(evidence, dataset, runs, worst) * about.scale
+    return np.array([expected_best(values, k, bool(about.higher_is_better)) for k in range(1, len(values) + 1)])
 
 
 def counted(evidence: Evidence, dataset: str, runs: pd.DataFrame, worst: float) -> Array:
@@ -66,11 +87,3 @@ def worst_seen(evidence: Evidence, dataset: str) -> float:
     if not len(values):
         return float("nan")
     return float(values.min() if evidence.about(name).higher_is_better else values.max())
-
-
-def panel_range(evidence: Evidence, dataset: str, worst: float) -> tuple[float, float]:
-    """The smallest and the largest value that a panel of a dataset can have, of a measure of which less is better."""
-    name = str(evidence.primary(dataset))
-    least = evidence.runs.loc[evidence.runs["dataset"] == dataset, f"{name}_final"].min()
-    scale = evidence.about(name).scale
-    return float(least) * scale, worst * scale

@@ -72,7 +72,7 @@ def _draw(sheet: Sheet, rows: list[list[Place]], plot: Plot) -> Figure:
     part = [place for row in rows for place in row]
     keys = [*handles([place.panel for place in part], line=not plot.marker, marker=plot.marker), *plot.extra]
     words = [str(key.get_label()) for key in keys]
-    titles = [_title(place, part, (sheet.width - 0.5) / columns - 0.1) for place in part]
+    titles = [_title(place, (sheet.width - 0.5) / columns - 0.1) for place in part]
     high = HIGH + 0.13 * max(title.count("\n") + 1 for title in titles)
     figure = sheet.figure(high * len(rows) + 0.4 + sheet.title_height(plot.shows) + sheet.legend_height(words))
     grid = figure.add_gridspec(len(rows), columns)
@@ -94,7 +94,5 @@ def _draw(sheet: Sheet, rows: list[list[Place]], plot: Plot) -> Figure:
     return figure
 
 
-def _title(place: Place, part: list[Place], width: float) -> str:
-    several = len({each.dataset for each in part}) > 1
-    words = (place.dataset, place.panel.title) if several else (place.panel.title or place.dataset,)
-    return plain(fold(" · ".join(word for word in words if word), width, SIZE))
+def _title(place: Place, width: float) -> str:
+    return plain(fold(f"{place.dataset} · {place.panel.title}", width, SIZE))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.report.evidence import Evidence
 from bench.report.figures.grids import Place, Plot, draw_grid, places
-from bench.report.figures.series import Series, has_failed
+from bench.report.figures.series import Series
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import logarithmic
 from bench.statistics import geometric_mean, performance_profile, worst_ranked
@@ -79,4 +79,4 @@ def ratios_of(evidence: Evidence, dataset: str, series: Series, best: float) -> 
     higher = bool(evidence.about(name).higher_is_better)
     values = worst_ranked(series.runs, f"{name}_final", higher)
     with np.errstate(divide="ignore"):
-        return np.where(has_failed(series.runs), np.inf, best / np.maximum(values, 0) if higher else values / best)
+        return np.asarray(best / np.maximum(values, 0) if higher else values / best)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -130,8 +131,12 @@ def inches(width: str | float) -> float:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Figures drawn and saved within look like this, whatever the user's own settings are."""
-    with mpl.rc_context():
+    """Figures drawn and saved within look like this, whatever the user's own settings are.
+
+    A letter that the font does not have, as of Chinese, is drawn as a box.
+    """
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
         yield

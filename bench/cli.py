@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bench import __version__
+from bench.verbs.elsewhere import import_results
 from bench.verbs.evidence import report
 from bench.verbs.gate import compare, confirm
 from bench.verbs.timing import time_cells
@@ -17,7 +18,7 @@ def main() -> None:
     """Is this way of training a GAN stable? Losses × architectures × datasets × seeds, every run kept."""
 
 
-for each in (list_entries, plan, run, report, compare, confirm, time_cells, calibrate):
+for each in (list_entries, plan, run, report, compare, confirm, time_cells, import_results, calibrate):
     main.add_command(each)
 
 

@@ -29,9 +29,8 @@ from bench.probes import Probe
 from bench.random_streams import Streams, stream
 from bench.reals import load_data, reals_on
 from bench.records import publish
+from bench.snapshots import KEPT_IMAGES, KEPT_POINTS
 from bench.training import Measurement, train
-
-KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples of every evaluation that go into the record
 
 
 @dataclass(frozen=True)

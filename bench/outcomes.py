@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.frames import frame_of_runs
-from bench.primary import Primary, final_over_best, first_reached, mean_log10, primary, trained_steps
+from bench.primary import Primary, evaluations, final_over_best, first_reached, mean_log10, primary, trained_steps
 from bench.records import Metadata, Record, Trace, read_judged, reading_many, record_paths
 from bench.rules import Reference, Rules
 from bench.specification import validated
@@ -64,6 +64,7 @@ def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
         rules: The thresholds.
     """
     return _judge(primary(trace, metadata, rules), trace, metadata, rules)
+    trace = evaluations(trace, metadata, rules)
 
 
 def _judge(of: Primary | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
@@ -83,6 +84,7 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     A value that is missing counts as the one before it.
     """
     of, steps = primary(trace, metadata, rules), trained_steps(trace)
+    trace = evaluations(trace, metadata, rules)
     unlearned, worse, poor = (np.zeros(len(steps), bool) for _ in range(3))
     if of is not None:
         unlearned = ~learned(of, metadata, rules)
@@ -98,7 +100,8 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     ]
     ending = metadata["ending"]
     if ending["status"] == "diverged":
-        stages.append((int(ending.get("step", steps[-1] if len(steps) else 0)), Stage.DIVERGED))
+        at = int(ending.get("step", steps[-1] if len(steps) else 0))
+        stages = [*(each for each in stages if each[0] < at), (at, Stage.DIVERGED)]  # other code may have gone on
     return stages
 
 
@@ -163,7 +166,8 @@ def _by_suite(records: list[Record]) -> dict[str, list[Metadata]]:
 
 
 def _verdict(record: Record, rules: Rules) -> dict[str, Any]:
-    metadata, trace = record.metadata, record.trace
+    metadata = record.metadata
+    trace = evaluations(record.trace, metadata, rules)
     of = primary(trace, metadata, rules)
     outcome = _judge(of, trace, metadata, rules)
     row: dict[str, Any] = {

@@ -61,12 +61,12 @@ class Run:
         their default are left out, so that a new key does not give every run a new name; ``NUMERICS`` is raised when
         a default changes.
         """
-        return _hash({**self._content, "seed": self.seed})
+        return hashed({**self._content, "seed": self.seed})
 
     @cached_property
     def cell(self) -> str:
         """The same without the seed: runs with the same may be averaged, others never."""
-        return _hash(self._content)
+        return hashed(self._content)
 
     @property
     def _content(self) -> dict[str, Any]:
@@ -83,14 +83,20 @@ class Run:
     @property
     def file_name(self) -> str:
         """Name of the record: the place in the matrix for people, the identity for the machine."""
-        words = "-".join(re.sub(r"[^A-Za-z0-9._-]", "_", str(v)) for v in self.axes.values())
-        return f"{words[:80]}-s{self.seed}-{self.id}.parquet"
+        return record_name(self.axes, self.seed, self.id)
 
     def __str__(self) -> str:
         return f"{Cell(self.axes, self.training)} · seed {self.seed}"
 
 
-def _hash(content: dict[str, Any]) -> str:
+def record_name(axes: Mapping[str, Label], seed: int, identity: str) -> str:
+    """Name of the record of a run."""
+    words = "-".join(re.sub(r"[^A-Za-z0-9._-]", "_", str(value)) for value in axes.values())
+    return f"{words[:80]}-s{seed}-{identity}.parquet"
+
+
+def hashed(content: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of what identifies something, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -31,7 +31,8 @@ COMPUTE = {
     "engines",
     "interruption",
 }
-SEAM = {"records", "frames", "timings"}
+SEAM = {"records", "frames", "timings", "foreign", "snapshots", "logbook", "caller", "recorder", "importing",
+        "spreadsheet", "table_roles", "table_runs"}  # fmt: skip
 EVIDENCE = {"statistics", "outcomes", "verdicts", "primary", "report", "costs"}
 SURFACE = {"cli", "verbs", "running", "progress", "terminal", "__main__", "__init__"}
 HEAVY = {

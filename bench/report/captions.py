@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench.primary import told
-from bench.report.evidence import Evidence
+from bench.report.evidence import Evidence, real
 from bench.rules import Rules
+from bench.verdicts import COVERAGES
 
 SPLITS = {"train": "training split", "test": "test split"}
 TOLD = {  # in words of their own, or the same of all of ganbench's runs
@@ -33,6 +34,8 @@ def caption(evidence: Evidence, dataset: str) -> str:
         about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
         parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {told(about, tau)}."))
         parts += _cannot_be_judged(evidence, dataset, name)
+    else:
+        parts.append("Without a measure of which more or less is better, only divergence can be seen.")
     parts += [
         f"{reference.source}: {reference.note}"
         for reference in evidence.references
@@ -68,6 +71,9 @@ def _cannot_be_judged(evidence: Evidence, dataset: str, name: str) -> Iterable[s
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(here, name)):
         yield "No run is called never-learned: neither a value of the untrained generator nor τ is known."
+    coverages = [each for each in COVERAGES if each in evidence.measures(dataset)]
+    if coverages and all(np.isnan(real(here, each)) for each in coverages) and not evidence.modes(dataset):
+        yield f"No run is called collapsed: of real data, {' and '.join(coverages)} are not known."
     lines = evidence.traces
     taken = lines.loc[lines["run"].isin(here["run"]) & (lines["measure"] == name) & (lines["step"] > 0)]
     if (taken.groupby("run").size() <= 1).all():

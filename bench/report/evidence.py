@@ -97,10 +97,12 @@ class Evidence:
         return str(names.iloc[0]) if len(names) else None
 
     def modes(self, dataset: str) -> int:
-        """How many modes, or classes, there are to cover."""
+        """How many modes, or classes, there are to cover; 0 where that is not known."""
         each = next(each for each in self.metadata.values() if each["axes"]["dataset"] == dataset)
-        known = each["data"]["modes"]
-        return len(known["centres"]) if known else EXTRACTORS[each["protocol"]["extractor"]].classes
+        known, extractor = each["data"]["modes"], EXTRACTORS.get(each["protocol"].get("extractor"))
+        if known:
+            return len(known["centres"])
+        return (extractor.classes if extractor else 0) or int((each.get("real") or {}).get("modes", 0))
 
     def of(self, dataset: str) -> pd.DataFrame:
         """The runs of a dataset, with their place on all axes but the loss as one text in the column "setting"."""

@@ -28,6 +28,7 @@ from bench.timings import write_timings
 from bench.training import Measurement, train
 
 WARM_UP = 20  # steps before the clock starts: memory is allocated, and kernels are chosen by trial
+EVALUATING = 0.2  # seconds at the least: one evaluation of points is too short to be timed
 Watch = Callable[[Run, int], None]
 
 
@@ -120,13 +121,14 @@ def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | 
     history = History(step=WARM_UP + steps, trace=[])
     position = Position(training, players, run.seed, history.step, data.train.shape[1:], reals, len(data.train), device)
     latents = torch.randn(run.evaluation.samples, training.latent, generator=stream(run.seed, "evaluation"))
-    evaluate(position, latents, data, judge, history, measured[-1])
-    _check_finite(run, history.diverged, history.step)
+    while history.evaluation_seconds < EVALUATING:
+        evaluate(position, latents, data, judge, history, measured[-1])
+        _check_finite(run, history.diverged, history.step)
     return {
         "steps": steps,
         "seconds_per_step": seconds,
         "images_per_second": training.critic_steps * training.batch_size / seconds,
-        "seconds_per_evaluation": history.evaluation_seconds,
+        "seconds_per_evaluation": history.evaluation_seconds / len(history.trace),
         "peak_memory_bytes": environment.peak_memory_bytes(device),
     }
 

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench import timing
+from bench.checkpoints import History
 from bench.cli import main
 from bench.errors import ResultsError
 from bench.planning import Run
@@ -86,6 +87,21 @@ def test_the_clock_runs_in_steady_state_only(tiny: str, tmp_path: Path, monkeypa
     monkeypatch.setattr(timing, "train", train)
     path = time_suite(tiny, results=tmp_path, rounds=1, steps=30, device="cpu", filters={"loss": {"non-saturating"}})
     assert read_timings(path.parent).frame["seconds_per_step"].tolist() == [0.5]
+
+
+def test_short_evaluations_are_repeated_and_their_mean_is_told(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes 0.06 s here, the next 0.07 s, and so on: four are 0.3 s, enough, and 0.075 s in the mean."""
+
+    def evaluate(position: Any, latents: Any, data: Any, judge: Any, history: History, measurement: Any) -> None:
+        history.evaluation_seconds += 0.06 + 0.01 * len(history.trace)
+        history.trace.append({})
+
+    monkeypatch.setattr(timing, "evaluate", evaluate)
+    monkeypatch.setattr(timing, "EVALUATING", 0.25)
+    path = time_suite(tiny, results=tmp_path, rounds=1, steps=1, device="cpu", filters={"loss": {"non-saturating"}})
+    assert read_timings(path.parent).frame["seconds_per_evaluation"].tolist() == pytest.approx([0.075])
 
 
 def test_rounds_go_over_all_cells_in_a_rotated_order() -> None:

@@ -93,12 +93,12 @@ def speed_note(timings: Timings) -> str:
     fixed = "".join(f" {axis.capitalize()}: {frame[axis].iloc[0]}." for axis in same)
     return (
         f"Suite {timings.suite} version {timings.version}.{fixed} Each cell alone in one process, "
-        f"{frame['round'].nunique()} rounds over all of them, each in another order. steps/s: generator steps per second, median "
-        f"(lowest–highest round) of {_all(frame['steps'])} steps after {where['warm_up']} that are not counted. "
-        f"Ratio: to the first row of the dataset, paired by rounds: geometric mean [95 % t interval]. s/evaluation: "
-        f"seconds of an evaluation, median. Peak MiB: memory {memory}. Timed by ganbench {where['ganbench']}{commit} "
-        f"with torch {where['torch']} on {where['device_name']} ({where['device']}, threads: {where['threads']}), "
-        f"{where['date']}" + ("." if load is None else f", load average before: {load:.2f}.")
+        f"{frame['round'].nunique()} rounds over all of them, each in another order. steps/s: generator steps per "
+        f"second, median (lowest–highest round) of {_all(frame['steps'])} steps after {where['warm_up']} that are not "
+        f"counted. Ratio: to the first row of the dataset, paired by rounds: geometric mean [95 % t interval]. "
+        f"s/evaluation: seconds of an evaluation, median. Peak MiB: memory {memory}. Timed by ganbench "
+        f"{where['ganbench']}{commit} with torch {where['torch']} on {where['device_name']} ({where['device']}, threads: "
+        f"{where['threads']}), {where['date']}" + ("." if load is None else f", load average before: {load:.2f}.")
     )
 
 

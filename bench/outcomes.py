@@ -63,8 +63,8 @@ def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
         metadata: Of its record.
         rules: The thresholds.
     """
-    return _judge(primary(trace, metadata, rules), trace, metadata, rules)
     trace = evaluations(trace, metadata, rules)
+    return _judge(primary(trace, metadata, rules), trace, metadata, rules)
 
 
 def _judge(of: Primary | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
@@ -83,8 +83,8 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
 
     A value that is missing counts as the one before it.
     """
-    of, steps = primary(trace, metadata, rules), trained_steps(trace)
     trace = evaluations(trace, metadata, rules)
+    of, steps = primary(trace, metadata, rules), trained_steps(trace)
     unlearned, worse, poor = (np.zeros(len(steps), bool) for _ in range(3))
     if of is not None:
         unlearned = ~learned(of, metadata, rules)

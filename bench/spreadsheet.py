@@ -156,6 +156,10 @@ def _read(path: Path, separator: str | None) -> dict[str, list[Any]]:
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
     separator = separator or ("\t" if suffix in (".tsv", ".tab") else ",")
+    if separator == r"\t":  # as a shell hands it over
+        separator = "\t"
+    if len(separator) != 1:
+        raise ValueError(f"a separator is one character, not {separator!r}")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than there are columns
         frame = pd.read_csv(path, sep=separator, dtype=str, na_filter=False, encoding="utf-8-sig", index_col=False)

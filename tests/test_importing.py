@@ -69,7 +69,7 @@ def test_a_long_table_comes_back_in_every_format(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "a.tsv", sep="\t", index=False)
     frame.to_csv(tmp_path / "a.txt", sep=";", index=False)
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
-    for suffix, separator in (("parquet", None), ("tsv", None), ("txt", ";"), ("jsonl", None)):
+    for suffix, separator in (("parquet", None), ("tsv", None), ("tsv", r"\t"), ("txt", ";"), ("jsonl", None)):
         import_table(
             tmp_path / f"a.{suffix}",
             suite="theirs",
@@ -216,6 +216,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("ragged", {"text": WIDE + "c10,dcgan,hinge,2,0,1,2,3\n"}, "is not a table that can be read"),
     ("empty", {"text": ""}, "is not a table that can be read"),
     ("header", {"text": WIDE.splitlines()[0] + "\n"}, "has no rows"),
+    ("separator", {"separator": "::"}, "a separator is one character, not '::'"),
     ("json", {"name": "log.jsonl"}, "is not a table that can be read"),
     ("parquet", {"name": "log.parquet"}, "is not a table that can be read"),
     ("threshold", {"outcome": {"tauu": 1}}, "outcome: unknown key 'tauu'; did you mean 'tau'?"),

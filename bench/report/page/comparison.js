@@ -1,0 +1,156 @@
+// Two cells beside each other: everything here was computed when the page was made.
+
+const compared = { a: "", b: "", measure: "" };
+
+/** The rows of the comparisons as objects, each the way round that puts `a` first. */
+function contrastsOf(a, measure) {
+  const { columns, rows } = dataset().contrasts;
+  return rows
+    .map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])))
+    .filter((row) => row.measure === measure && (row.a === a || row.b === a))
+    .map((row) => (row.a === a ? row : turned(row)));
+}
+
+/** The same comparison seen from the other cell. */
+function turned(row) {
+  const over = (value) => (value ? 1 / value : null);
+  const swapped = { a: row.b, b: row.a, n_a: row.n_b, n_b: row.n_a, failed_a: row.failed_b, failed_b: row.failed_a };
+  const better = row.better === null ? null : 1 - row.better;
+  return { ...row, ...swapped, ratio: over(row.ratio), low: over(row.high), high: over(row.low), better };
+}
+
+function fillComparison() {
+  const body = find("comparison-body");
+  const given = dataset().contrasts;
+  if (!given) {
+    body.replaceChildren(make("p", { class: "hint" }, "There are no two cells to compare here, or too many for their pairs to be read."));
+    return;
+  }
+  const [a, b, measure] = ["a", "b", "measure"].map((name) => given.columns.indexOf(name));
+  const names = [...new Set(given.rows.flatMap((row) => [row[a], row[b]]))];
+  const measures = [...new Set(given.rows.map((row) => row[measure]))];
+  Object.assign(compared, { a: names[0], b: names[1], measure: measures.includes(dataset().primary) ? dataset().primary : measures[0] });
+  const choice = (id, label, options, key) => {
+    const select = make("select", {
+      id,
+      onchange: (event) => {
+        compared[key] = event.target.value;
+        drawComparison();
+      },
+    });
+    fill(select, options, compared[key]);
+    return make("label", {}, `${label} `, select);
+  };
+  const cells = names.map((name) => [name, name]);
+  const swap = () => {
+    Object.assign(compared, { a: compared.b, b: compared.a });
+    drawComparison();
+  };
+  body.replaceChildren(
+    make(
+      "div",
+      { class: "controls" },
+      choice("cell-a", "A", cells, "a"),
+      make("button", { type: "button", class: "quiet", id: "swap", onclick: swap, "aria-label": "swap A and B" }, "⇄"),
+      choice("cell-b", "B", cells, "b"),
+      choice("compared-measure", "measure", measures.map((name) => [name, measureNamed(name)?.label ?? name]), "measure"),
+    ),
+    make("div", { id: "contrast", "aria-live": "polite" }),
+    make("h3", { id: "against" }),
+    make("div", { class: "scroll tall", role: "region", "aria-labelledby": "against", tabindex: "0" }, make("table", { id: "contrast-table" })),
+  );
+  drawComparison();
+}
+
+function drawComparison() {
+  if (!dataset().contrasts) return;
+  find("cell-a").value = compared.a;
+  find("cell-b").value = compared.b;
+  const rows = contrastsOf(compared.a, compared.measure);
+  const row = rows.find((each) => each.b === compared.b);
+  find("contrast").replaceChildren(...(row ? contrast(row) : [make("p", { class: "verdict" }, "Choose two different cells.")]));
+  find("against").textContent = `A, ${compared.a}, against every other cell`;
+  find("contrast-table").replaceChildren(...contrastTable(rows));
+  if (row) drawValues(row);
+}
+
+const writeP = (p) => (p === null || p === undefined ? "–" : p < 1e-4 ? "< 0.0001" : write(p, ".2g"));
+const writeRatio = ({ ratio, low, high }) => (ratio === null ? "–" : `${write(ratio, ".3g")}${low === null ? "" : ` (${write(low, ".3g")} to ${write(high, ".3g")})`}`);
+const writeShare = (share) => (share === null ? "–" : `${Math.round(100 * share)} %`);
+
+function contrast(row) {
+  const measure = measureNamed(row.measure) ?? { label: row.measure };
+  const fact = (name, value) => make("div", {}, make("div", { class: "name" }, name), make("div", { class: "value" }, value));
+  return [
+    make("p", { class: "verdict" }, row.verdict ?? ""),
+    make(
+      "div",
+      { class: "facts" },
+      fact(`ratio of geometric means of ${measure.label}, A / B (95\u00a0% interval)`, writeRatio(row)),
+      fact("P(a run of A is better than one of B)", writeShare(row.better)),
+      fact("failed runs, A and B", `${writeCount(row.failed_a)} of ${writeCount(row.n_a)}, ${writeCount(row.failed_b)} of ${writeCount(row.n_b)}`),
+      fact("p of the difference; after Holm's correction", `${writeP(row.p)}; ${writeP(row.p_holm)}`),
+      fact("p by permutation; the smallest attainable", `${writeP(row.p_permutation)}; ${writeP(row.smallest)}`),
+      fact("p of the failure rates", writeP(row.p_failure)),
+    ),
+    make("div", { class: "chart", id: "contrast-chart", role: "img", "aria-label": `${measure.label} of every run of A and of B` }),
+  ];
+}
+
+/** Every run of both cells on one axis; those without a final value are counted. */
+async function drawValues(row) {
+  const place = dataset().measures.findIndex(({ name }) => name === row.measure);
+  const measure = dataset().measures[place];
+  if (!measure) return;
+  const sides = [["A", row.a], ["B", row.b]].map(([side, name]) => [side, runsHere().filter((run) => cellOf(run) === name)]);
+  const values = sides.flatMap(([side, runs]) =>
+    runs.filter((run) => run.final[place] !== null).map((run) => ({ side, value: run.final[place] * measure.scale, outcome: outcomeOf(run).name, seed: run.seed })),
+  );
+  if (!values.length) return;
+  const numbers = values.map(({ value }) => value);
+  const ends = [Math.min(...numbers), Math.max(...numbers)];
+  const log = measure.log && values.every(({ value }) => value > 0);
+  const names = page.outcomes.map(({ name }) => name);
+  const spec = {
+    width: "container",
+    height: 130,
+    autosize: { type: "fit", contains: "padding", resize: true },
+    data: { values },
+    mark: { type: "point", filled: true, size: 90, opacity: 1, stroke: colour("edge"), strokeWidth: 1 },
+    encoding: {
+      x: { field: "value", type: "quantitative", title: `${measure.label} after the last step`, scale: log ? logScale(ends) : { zero: false }, axis: log ? logAxis(ends) : { tickCount: 6 } },
+      y: { field: "side", type: "nominal", title: null, axis: { labelFontSize: 13, domain: false, ticks: false, grid: true } },
+      fill: { field: "outcome", type: "nominal", scale: { domain: names, range: page.outcomes.map((each) => each.colour) }, legend: null },
+      tooltip: [{ field: "value", type: "quantitative", format: ".4~g", title: measure.label }, { field: "seed", type: "nominal" }, { field: "outcome", type: "nominal" }],
+    },
+  };
+  await vegaEmbed(find("contrast-chart"), spec, { ...EMBED, tooltip: { theme: isDark() ? "dark" : "light" }, config: chartConfig() });
+}
+
+function contrastTable(rows) {
+  const measure = measureNamed(compared.measure) ?? { label: compared.measure };
+  const columns = [
+    ["B", (row) => row.b],
+    [`ratio of ${measure.label}, A / B`, writeRatio, true],
+    ["P(A better)", (row) => writeShare(row.better), true],
+    ["failed A", (row) => `${row.failed_a}/${row.n_a}`, true],
+    ["failed B", (row) => `${row.failed_b}/${row.n_b}`, true],
+    ["p, Holm", (row) => writeP(row.p_holm), true],
+    ["verdict", (row) => row.verdict ?? "", false],
+  ];
+  const choose = (name) => () => {
+    compared.b = name;
+    drawComparison();
+  };
+  const head = columns.map(([label, , number]) => make("th", { scope: "col", class: number ? "number" : null }, label));
+  const body = rows.map((row) =>
+    make(
+      "tr",
+      { class: row.b === compared.b ? "chosen" : null },
+      columns.map(([, text, number], index) =>
+        index ? make("td", { class: number ? "number" : "words" }, text(row)) : make("th", { scope: "row" }, make("button", { type: "button", class: "link", onclick: choose(row.b) }, text(row))),
+      ),
+    ),
+  );
+  return [make("thead", {}, make("tr", {}, head)), make("tbody", {}, body)];
+}

@@ -1,0 +1,85 @@
+// The table of runs: a click on a heading sorts, on a row opens the run.
+
+function runColumns() {
+  const { axes, primary } = dataset();
+  const measure = dataset().measures.find(({ name }) => name === state.measure) ?? measureNamed(primary);
+  const place = dataset().measures.indexOf(measure);
+  const several = axes.filter((axis) => valuesOn(axis).length > 1);
+  const value = (key) => (run) => (measure ? run[key][place] : null);
+  const number = (key, label, of, spec, scale) => ({ key, label, of, number: true, text: (run) => write(of(run), spec, scale) });
+  const columns = (several.length ? several : axes).map((axis) => ({
+    key: `axis ${axis}`,
+    label: AXES[axis].replaceAll("_", " "),
+    of: orderOn(axis),
+    text: (run) => run.at[axis],
+    class: "place",
+  }));
+  columns.push({ key: "seed", label: "seed", number: true, of: (run) => run.seed, text: (run) => String(run.seed) });
+  columns.push({ key: "outcome", label: "outcome", of: (run) => run.outcome, text: outcomeBadge });
+  if (measure) {
+    columns.push(number("final", `${measure.label} final`, value("final"), measure.spec, measure.scale));
+    if (measure.higher !== null) columns.push(number("best", `${measure.label} best`, value("best"), measure.spec, measure.scale));
+  }
+  columns.push(number("speed", "steps/s", (run) => run.speed, ".3g"));
+  columns.push(number("seconds", "training s", (run) => run.seconds, ".3g"));
+  columns.push({ key: "reason", label: "reason", of: (run) => run.reason, text: (run) => run.reason || "–", class: "reason" });
+  return columns;
+}
+
+/** Sorts an axis as the matrix has it: numbers by size, names as the catalogue has them. */
+function orderOn(axis) {
+  const values = valuesOn(axis);
+  return (run) => values.indexOf(run.at[axis]);
+}
+
+function sorted(runs, columns) {
+  const column = columns.find(({ key }) => key === state.sort.key);
+  if (!column) return runs;
+  const sign = state.sort.descending ? -1 : 1;
+  const compare = (one, other) => {
+    const [left, right] = [column.of(one), column.of(other)];
+    if (left === null || right === null) return (left === null) - (right === null); // what is missing comes last
+    return sign * (typeof left === "string" ? left.localeCompare(right, "en") : left - right);
+  };
+  return [...runs].sort(compare);
+}
+
+function drawRuns(shown) {
+  const columns = runColumns();
+  const runs = sorted(shown, columns);
+  const head = columns.map((each) => heading(each));
+  const body = runs.map((run) =>
+    make(
+      "tr",
+      { "data-run": run.id, onclick: (event) => event.target.closest("button") || openRun(run.id) },
+      columns.map((each, index) => cell(run, each, index)),
+    ),
+  );
+  find("runs-note").textContent = shown.length
+    ? "Headings sort. Choose a run for its specification, its trace, and why it failed."
+    : "No run is left by the filters.";
+  find("run-table").replaceChildren(
+    make("caption", { hidden: true }, `Runs of ${dataset().name}`),
+    make("thead", {}, make("tr", {}, head)),
+    make("tbody", {}, body),
+  );
+}
+
+function heading({ key, label, number }) {
+  const { sort } = state;
+  const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
+  const choose = () => {
+    state.sort = { key, descending: sort.key === key && !sort.descending };
+    drawRuns(shownRuns());
+    document.querySelector(`#run-table th[data-key="${key}"] button`).focus();
+  };
+  const button = make("button", { type: "button", class: "sort", onclick: choose }, label);
+  return make("th", { scope: "col", class: number ? "number" : null, "aria-sort": order, "data-key": key }, button);
+}
+
+function cell(run, { text, number, class: own }, index) {
+  const content = text(run);
+  if (index > 0) return make("td", { class: own ?? (number ? "number" : null) }, content);
+  const open = make("button", { type: "button", class: "link", "aria-label": `open ${titleOf(run)}`, onclick: () => openRun(run.id) }, content);
+  return make("th", { scope: "row" }, open);
+}

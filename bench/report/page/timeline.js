@@ -1,0 +1,48 @@
+// Every run as a row, coloured by what it was at each of its evaluations.
+
+const MANY = 60; // runs from which on rows are low, and outcomes are counted instead of written
+
+function drawTimeline(shown) {
+  swatches(find("stage-legend"), page.stages);
+  const most = Math.max(1, ...shown.map((run) => run.steps));
+  const dense = shown.length > MANY;
+  const cells = [...grouped(shown, (run) => run.cell)];
+  const blocks = cells.map(([cell, runs]) =>
+    make(
+      "div",
+      { class: "block" },
+      make("h3", { title: dataset().cells[cell] }, dataset().cells[cell], dense ? make("span", {}, countOutcomes(runs)) : null),
+      make("div", {}, runs.map((run) => timelineRow(run, most))),
+    ),
+  );
+  find("rows").classList.toggle("dense", dense);
+  find("rows").classList.toggle("single", cells.length === shown.length);
+  find("rows").replaceChildren(...(shown.length ? blocks : [make("p", { class: "hint" }, "No run is left by the filters.")]));
+  find("scale-end").textContent = `${writeCount(most)} steps`;
+  roving(find("rows"), ".row");
+}
+
+function countOutcomes(runs) {
+  const counts = page.outcomes.map(({ name }, index) => [runs.filter((run) => run.outcome === index).length, name]);
+  return counts.filter(([count]) => count).map(([count, name]) => `${count} ${name}`).join(", ");
+}
+
+function timelineRow(run, most) {
+  const label = `${cellOf(run)}, seed ${run.seed}: ${outcomeOf(run).name}`;
+  return make(
+    "button",
+    { type: "button", class: "row", "aria-label": label, title: `seed ${run.seed}: ${outcomeOf(run).name}${run.reason ? `, ${run.reason}` : ""}`, onclick: () => openRun(run.id) },
+    make("span", { class: "seed number" }, String(run.seed)),
+    timelineTrack(run, most),
+    outcomeBadge(run),
+  );
+}
+
+function timelineTrack(run, most) {
+  const share = (steps) => `${(100 * steps) / most}%`;
+  return make(
+    "span",
+    { class: "track", "aria-hidden": "true" },
+    run.spans.map(([start, end, stage]) => make("i", { style: { left: share(start), width: share(end - start), background: page.stages[stage].colour } })),
+  );
+}

@@ -21,8 +21,8 @@ from bench.report.figures.style import HEIGHT, SIZE, TINY, plain, text_width
 from bench.verdicts import State
 
 SEEDS = 20  # shown of a cell at the most: a sheet is to be read
-LEAST, MOST = 0.6, 1.3  # inches of a square
-BETWEEN = 0.06  # squares
+LEAST, MOST = 0.58, 1.3  # inches of a square
+BETWEEN = 0.08  # squares
 NAME, SEED = 0.2, 0.12  # inches of a line with the name of a cell, with the seeds
 REACH = 1.35  # of the modes' furthest coordinate that is seen
 

@@ -1,0 +1,103 @@
+"""Made runs whose numbers are known, and what their figures hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from bench.records import publish
+from bench.report.evidence import Evidence, read_evidence
+from bench.report.figures import draw_all
+from bench.report.figures.sheet import Sheet
+from bench.report.figures.style import styled
+
+LOSSES = ("minimax", "hinge")
+CENTRES = [[1.0, 0.0], [-1.0, 0.0]]
+STEPS = (0, 40, 80, 120)
+
+
+def record(
+    folder: Path,
+    loss: str,
+    seed: int,
+    values: Sequence[float],
+    *,
+    dataset: str = "ring",
+    diverged: bool = False,
+    **changed: Any,
+) -> None:
+    """Publishes a made run: FD at every evaluation, twice as many modes as it is below 1, points as samples."""
+    axes = {"dataset": dataset, "architecture": "mlp", "loss": loss}
+    run = f"{dataset}-{loss}-{seed}"
+    steps = STEPS[: len(values)]
+    metadata: dict[str, Any] = {
+        **{"run": run, "cell": f"{dataset}-{loss}", "suite": "made", "version": 1, "title": "Made", "axes": axes},
+        "seed": seed,
+        "training": {
+            **{axis: {"name": name, "label": name, "options": {}} for axis, name in axes.items()},
+            **{"penalty": [], "steps": STEPS[-1], "batch_size": 16, "critic_steps": 2},
+        },
+        "evaluation": {"metrics": [], "every": 40, "samples": 50},
+        "data": {"fingerprint": "f", "modes": {"centres": CENTRES, "sigma": 0.01}},
+        "protocol": {"extractor": "coordinates", "samples": 50, "reference_samples": 50, "real_samples": 50},
+        "real": {"fd": 0.001, "modes": 2.0},
+        "higher_is_better": {"fd": False, "modes": True},
+        "samples": {"shape": [50, 2], "dtype": "float32"},
+        "ending": {"status": "finished", "step": STEPS[-1], "place": None, "reason": ""},
+        "timing": dict.fromkeys(
+            ("steps_per_second", "images_per_second", "evaluation_seconds", "wall_seconds", "peak_memory_bytes"), 1.0
+        )
+        | {"training_seconds": 10.0 + seed},
+        "environment": {"device": "cpu", "threads": 1, "workers": 1, "pack": 1, "date": "2026-11-24"},
+    }
+    if diverged:
+        metadata["ending"] = {"status": "diverged", "step": steps[-1] + 7, "place": "critic", "reason": "not finite"}
+    points = np.random.default_rng(seed).normal(size=(50, 2)).astype(np.float32).tobytes()
+    trace = [
+        {
+            **{"step": step, "seconds": step / 10, "critic_loss": 0.5, "fd": value, "modes": 2.0 * (value < 1)},
+            "samples": points,
+        }
+        for step, value in zip(steps, values, strict=True)
+    ]
+    publish(folder / "made" / "records" / f"{run}.parquet", metadata | changed, trace)
+
+
+def made_evidence(folder: Path) -> Evidence:
+    """Two losses of three runs: one of minimax never learns, one of hinge diverges; a second dataset without modes."""
+    for seed, last in enumerate((0.01, 0.04, 1.5)):
+        record(folder, "minimax", seed, (1.0, 0.5, 0.2, last))
+    record(folder, "hinge", 0, (1.0, 0.3, 0.05, 0.02))
+    record(folder, "hinge", 1, (1.0, 0.3, 0.05, 0.08))
+    record(folder, "hinge", 2, (1.0, 0.4), diverged=True)
+    other = {"higher_is_better": {"fd": False}}
+    for seed, last in enumerate((0.1, 0.2)):
+        record(folder, "minimax", seed, (1.0, 0.5, 0.2, last), dataset="grid", **other)
+        record(folder, "hinge", seed, (1.0, 0.5, 0.2, 4 * last), dataset="grid", **other)
+    evidence = read_evidence(folder)
+    states = {"ring-minimax-2": "never-learned", "ring-hinge-2": "diverged"}
+    runs = evidence.runs.assign(outcome=[states.get(run, "converged") for run in evidence.runs["run"]])
+    return replace(evidence, runs=runs)
+
+
+def drawn(evidence: Evidence, name: str, width: float = 6.75, **options: Any) -> Figure:
+    """The figure of this name."""
+    with styled():
+        return next(each.figure for each in draw_all(evidence, Sheet(width=width), **options) if each.name == name)
+
+
+def line_of(figure: Figure, panel: int, label: str) -> np.ndarray:
+    """The drawn line of a panel that looks as this name does in the legend, [n, 2]."""
+    (key,) = [each for each in figure.legends[0].legend_handles if each.get_label() == label]
+    (line,) = [each for each in figure.axes[panel].lines if each.get_color() == key.get_color()]
+    return np.asarray(line.get_xydata())
+
+
+def thin_lines(figure: Figure, panel: int) -> list[list[np.ndarray]]:
+    return [each.get_segments() for each in figure.axes[panel].collections if isinstance(each, LineCollection)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from bench.gate import Cell, Verdict, judge_cells, over_all
 from bench.metrics import Measure
 from bench.report.evidence import Evidence, first_difference, read_evidence
 from bench.rules import Gate
+from bench.specification import validated
 from bench.suite import CHECKOUT, Suite
 
 RECORDED = CHECKOUT.parent / "results"  # of a checkout
@@ -100,7 +102,7 @@ def compare(
     one, other = (read_evidence(folder, suite=suite) for folder in folders)
     _check_same_suite(one, other)
     given = {"metric": metric, "alpha": alpha, "tolerance": tolerance, "failure_tolerance": failure_tolerance}
-    gate = Gate(**{**one.gate.model_dump(), **{key: value for key, value in given.items() if value is not None}})
+    gate = with_given(one.gate, given)
     measures: dict[str, tuple[str, Measure]] = {}
     for dataset in one.datasets():
         if dataset in other.datasets():
@@ -126,6 +128,15 @@ def compare(
         new=new,
         protocol=f"{' and '.join(names) or 'no measure'} after the last step, and failures (any outcome but converged)",
     )
+
+
+def with_given(gate: Gate, given: Mapping[str, Any]) -> Gate:
+    """A gate with what is given set anew, and the rest as it is.
+
+    Raises:
+        SuiteError: a value that is none.
+    """
+    return validated(Gate, {**gate.model_dump(), **{k: v for k, v in given.items() if v is not None}}, "compare")
 
 
 def _placed(evidence: Evidence, axes: list[str]) -> pd.DataFrame:

@@ -230,6 +230,7 @@ def _publish(
         "training": training.model_dump(mode="json"),
         "evaluation": run.evaluation.model_dump(mode="json"),
         "rules": run.rules.model_dump(mode="json"),
+        "gate": run.gate.model_dump(mode="json"),
         "references": [reference.model_dump(mode="json") for reference in run.references],
         "data": {
             "fingerprint": data.fingerprint,

@@ -16,7 +16,7 @@ import pandas as pd
 from bench.frames import frame_of_runs
 from bench.primary import Primary, evaluations, final_over_best, first_reached, mean_log10, primary, trained_steps
 from bench.records import Metadata, Record, Trace, read_judged, reading_many, record_paths
-from bench.rules import Reference, Rules
+from bench.rules import Gate, Reference, Rules
 from bench.specification import validated
 from bench.suite import Suite, load_suite, suite_files
 from bench.verdicts import (
@@ -53,6 +53,7 @@ class Judging(NamedTuple):
 
     rules: Rules
     references: tuple[Reference, ...]
+    gate: Gate
 
 
 def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
@@ -117,13 +118,14 @@ def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None)
     if given is None and suite in suite_files():
         given = load_suite(suite)
     if given is not None:
-        return Judging(given.outcome, given.reference)
+        return Judging(given.outcome, given.reference, given.compare)
     latest = max(made_by, key=lambda each: str((each.get("environment") or {}).get("date", "")), default={})
     where = f"records of {suite}"
     known = {key: value for key, value in latest.get("rules", {}).items() if key in Rules.model_fields}
     return Judging(
         validated(Rules, known, where),
         tuple(validated(Reference, each, where) for each in latest.get("references", ())),
+        validated(Gate, latest.get("gate", {}), where),
     )
 
 

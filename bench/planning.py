@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from bench.datasets import Data
 from bench.errors import DataError, MissingDataError, SuiteError
 from bench.extractors import extractor_hash
 from bench.matrix import Cell, Label, cells, only
-from bench.rules import Reference, Rules
-from bench.specification import Choice, Evaluation, Table, Training
+from bench.rules import Gate, Reference, Rules
+from bench.specification import Choice, Evaluation, Table, Training, choose, validated
 from bench.suite import Suite, as_seeds
 
 NUMERICS = 1  # raised when a change of the code, or of a default, moves the numbers that a run gives
@@ -39,6 +39,7 @@ class Run:
         extractor_hash: Of the weights that the features come from.
         rules: Thresholds of outcomes, which decide no number and so are no part of its identity.
         references: Published numbers to stand beside its own.
+        gate: How a candidate is held against it; no part of its identity either.
     """
 
     suite: str
@@ -52,6 +53,7 @@ class Run:
     extractor_hash: str
     rules: Rules = field(default_factory=Rules)
     references: tuple[Reference, ...] = ()
+    gate: Gate = field(default_factory=Gate)
 
     @cached_property
     def id(self) -> str:
@@ -154,12 +156,64 @@ def plan_runs(
             extractor_hash=extractor_hash(find("dataset", cell.training.dataset.name).extractor, inception_weights),
             rules=suite.outcome,
             references=suite.reference,
+            gate=suite.compare,
         )
         for cell in chosen
         for seed in numbers
     ]
     _check_distinct(runs, suite)
     return runs
+
+
+KINDS = {"critic": "architecture", "critic_optimizer": "optimizer", "metrics": "metric"}  # else as the key
+
+
+def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | None = None) -> Run:
+    """The run of a record, with another seed.
+
+    Args:
+        metadata: Of the record.
+        seed: Of the new run.
+        inception_weights: File of Inception's weights.
+
+    Raises:
+        SuiteError: it was not made by this program, or by code that decides numbers otherwise.
+        DataError: its dataset is not here.
+    """
+    where = f"record of {metadata['suite']}, seed {metadata['seed']}"
+    if metadata.get("origin"):
+        raise SuiteError(f"{where}: made by other code, which ganbench cannot run")
+    training = validated(Training, _restored(metadata["training"]), where)
+    entry = find("dataset", training.dataset.name)
+    run = Run(
+        suite=metadata["suite"],
+        version=metadata["version"],
+        title=metadata["title"],
+        axes=metadata["axes"],
+        training=training,
+        evaluation=validated(Evaluation, _restored(metadata["evaluation"]), where),
+        seed=metadata["seed"],
+        data_fingerprint=_load(training.dataset, download=True).fingerprint,
+        extractor_hash=extractor_hash(entry.extractor, inception_weights),
+    )
+    if run.id != metadata["run"]:
+        raise SuiteError(
+            f"{where}: the code, the data or the extractor that decides numbers has changed since; run the suite again"
+        )
+    return replace(run, seed=seed)
+
+
+def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section of a record with its choices made again from their names and options."""
+
+    def choice(key: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [choice(key, each) for each in value]
+        if not isinstance(value, Mapping):
+            return value
+        return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})
+
+    return {key: choice(key, value) for key, value in section.items()}
 
 
 def _check_distinct(runs: list[Run], suite: Suite) -> None:

@@ -83,6 +83,27 @@ class Rules(Options):
         return self.reach.get(dataset) if isinstance(self.reach, dict) else self.reach
 
 
+class Gate(Options):
+    """How a candidate is held against a baseline; it decides no number of a run.
+
+    ``alpha`` is the chance of a false alarm in a whole comparison, ``tolerance`` by what share of the baseline a
+    measure may be worse, ``failure_tolerance`` by how much more often runs may fail, ``metric`` the measure that is
+    compared, else the one that the runs are judged by.
+    """
+
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    tolerance: Annotated[float, Field(ge=0, le=10)] = 0.25
+    failure_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    metric: str | None = None
+
+    @field_validator("metric")
+    @classmethod
+    def _a_measure(cls, metric: str | None) -> str | None:
+        if metric is not None:
+            check_measure(metric, "metric")
+        return metric
+
+
 class Reference(Options):
     """Published numbers: ``when`` gives their place (axis → label, or labels), ``source`` where they are printed.
 

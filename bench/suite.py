@@ -14,7 +14,7 @@ from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.files import told
 from bench.options import Options
-from bench.rules import Reference, Rules
+from bench.rules import Gate, Reference, Rules
 from bench.specification import (
     TRAINING_KEYS,
     Evaluation,
@@ -67,6 +67,7 @@ class Suite(Options):
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
     outcome: Rules = Rules()
+    compare: Gate = Gate()
     reference: Annotated[tuple[Reference, ...], Field(strict=False)] = ()
     _where: str = PrivateAttr(default="")
 
@@ -115,7 +116,9 @@ def parse_suite(content: Table, where: str) -> Suite:
     evaluation = validated(Evaluation, _section(content, "evaluation", where), f"{where}: [evaluation]")
     matrix = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
     outcome = validated(Rules, _section(content, "outcome", where), f"{where}: [outcome]")
-    given = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "reference": _references(content, where)}
+    gate = validated(Gate, _section(content, "compare", where), f"{where}: [compare]")
+    given = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "compare": gate}
+    given["reference"] = _references(content, where)
     suite = validated(Suite, {**content, **given}, where)
     suite._where = where
     for key in suite.training:

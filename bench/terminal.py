@@ -17,7 +17,7 @@ from bench.planning import Run
 from bench.records import paths_by_run
 from bench.report import Report
 from bench.report.comparison import comparison_rows, conditions, headline
-from bench.report.tables import OTHERS, PUBLISHED, REAL, UNTRAINED
+from bench.report.tables import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 from bench.suite import Suite
 
 if TYPE_CHECKING:
@@ -77,14 +77,18 @@ def show_report(report: Report) -> None:
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
         table = Table(title=escape(dataset), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
-            heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) or column == OTHERS else column
+            heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) or column == FAILURES else column
             justify: Literal["left", "right"] = "right" if _is_measure(column) or column in TAIL else "left"
             table.add_column(heading, justify=justify, no_wrap=True)
         for row in frame[columns].itertuples(index=False):
             table.add_row(*map(escape, row), style="dim" if row[0].startswith((REAL, UNTRAINED, PUBLISHED)) else None)
         console.print(table)
         console.print()
-    console.print("mean ± 95 % t interval over seeds; final: after the last step, best: over all evaluations")
+    console.print(
+        "mean ± 95 % t interval over seeds, or geometric mean [interval]; final: after the last step, best: over all "
+        "evaluations; failed: any outcome but converged",
+        soft_wrap=True,
+    )
     if hidden:
         console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False, markup=False)
     for path in [*report.tables, *report.figures]:
@@ -113,7 +117,7 @@ def show_comparison(comparison: Comparison) -> None:
     console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)
 
 
-TAIL = ("n", "converged", "steps/s")
+TAIL = (FAILED, "steps/s")
 SECONDARY = ("KL", "confident", "quality", "EMA")
 
 

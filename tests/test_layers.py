@@ -33,8 +33,19 @@ COMPUTE = {
 }
 SEAM = {"records", "frames", "timings", "foreign", "snapshots", "logbook", "caller", "recorder", "importing",
         "spreadsheet", "table_roles", "table_runs"}  # fmt: skip
-EVIDENCE = {"statistics", "outcomes", "verdicts", "primary", "report", "costs"}
-SURFACE = {"cli", "verbs", "running", "progress", "terminal", "__main__", "__init__"}
+EVIDENCE = {
+    "statistics",
+    "trials",
+    "gate",
+    "compare",
+    "compare_speed",
+    "outcomes",
+    "verdicts",
+    "primary",
+    "report",
+    "costs",
+}
+SURFACE = {"cli", "confirming", "verbs", "running", "progress", "terminal", "__main__", "__init__"}
 HEAVY = {
     "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
     "metrics": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,20 @@ TOLD = {  # in words of their own, or the same of all of ganbench's runs
 }
 
 
-def caption(evidence: Evidence, dataset: str) -> str:
-    """What a reader must know of the values of a dataset: features, samples, splits, and what it is judged by."""
+def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None = None) -> str:
+    """What a reader must know of the values of a dataset: features, samples, splits, and what it is judged by.
+
+    Args:
+        evidence: The records.
+        dataset: Its label.
+        measures: Those that are shown; None: all.
+    """
     each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
     protocol = each["protocol"]
     known = "; ".join(_protocol(protocol)) or "how it was measured is not recorded"
     parts = [f"{dataset}: {known}; suite {each['suite']} version {each['version']}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
-    if "kl" in evidence.measures(dataset) and isinstance(samples, int) and modes:
+    if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
     name = evidence.primary(dataset)
@@ -84,10 +90,13 @@ def note(evidence: Evidence) -> str:
     """What the words and numbers of every table mean, the rules of the outcomes with the thresholds used."""
     published = " Published: as printed in their source, not measured here." if evidence.references else ""
     return (
-        "Mean ± half-width of the 95 % t interval over runs with different seeds; without ± where there is one run. "
-        "Final: after the last step; best: over all evaluations of the trained generator; a run that ended before its "
-        "last step has no final value. n: runs; all are counted, none is dropped. Converged: how many of n, with "
-        f"Wilson's 95 % interval of the rate. {_outcomes(evidence.rules)} "
+        "Mean ± half-width of the 95 % t interval over runs with different seeds; of a measure of which less is better "
+        "and all values are positive the geometric mean [95 % t interval, of the logarithms]; no interval where there "
+        "is one run. Final: after the last step; best: over all evaluations of the trained generator; a run that ended "
+        "before its last step has no final value. Bold: the best of a column, and what one-sided Welch tests with "
+        "Holm's correction do not show to be worse at 5 %; cells in which half or more of the runs failed only where "
+        "all do. Failed: how many of all runs had another outcome than converged, with Wilson's 95 % interval; all "
+        f"are counted, none is dropped. {_outcomes(evidence.rules)} "
         "Untrained: the generators before the first step, mean. Real data: the test split under the same protocol, the "
         f"floor of a distance and the ceiling of a coverage.{published} steps/s: median of the generator steps per "
         "second of the runs."

@@ -19,7 +19,7 @@ from bench.metrics import MEASURES, Measure
 from bench.outcomes import State, judged, judging
 from bench.primary import describe
 from bench.records import Metadata, Record, read_record, record_paths
-from bench.rules import Reference, Rules
+from bench.rules import Gate, Reference, Rules
 from bench.suite import Suite
 
 PLACE = ("loss", "architecture")
@@ -36,6 +36,7 @@ class Evidence:
         axes: All axes but the dataset: loss and architecture first.
         rules: The thresholds of the outcomes.
         references: Published numbers to stand beside these.
+        gate: How a candidate is held against them.
     """
 
     runs: pd.DataFrame
@@ -44,6 +45,7 @@ class Evidence:
     axes: list[str]
     rules: Rules
     references: tuple[Reference, ...]
+    gate: Gate
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:
@@ -169,7 +171,7 @@ def _one_experiment_a_place(
             name = " · ".join(map(str, where))
             one, other = (metadata[run] for run in group.drop_duplicates("cell")["run"].iloc[:2])
             raise ResultsError(
-                f"records of different experiments have the same place ({name}): {_difference(one, other)}; "
+                f"records of different experiments have the same place ({name}): {first_difference(one, other)}; "
                 f"move some of them elsewhere, or run the suite again to report its own"
             )
         kept.append(wanted)
@@ -181,7 +183,7 @@ def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
         sections = ("protocol", "data")
         if any(other[section] != records[0][section] for section in sections):
             raise ResultsError(
-                f"records of {dataset} were measured differently: {_difference(records[0], other, sections)}; "
+                f"records of {dataset} were measured differently: {first_difference(records[0], other, sections)}; "
                 f"move some of them elsewhere"
             )
 
@@ -189,9 +191,9 @@ def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
 SECTIONS = ("training", "evaluation", "protocol", "data")
 
 
-def _difference(one: Metadata, other: Metadata, sections: tuple[str, ...] = SECTIONS) -> str:
+def first_difference(one: Metadata, other: Metadata, sections: tuple[str, ...] = SECTIONS) -> str:
     """The first setting in which two records differ."""
-    sides = [_flat({key: each[key] for key in sections}) for each in (one, other)]
+    sides = [_flat({key: each.get(key) for key in sections}) for each in (one, other)]
     for key in sides[0] | sides[1]:
         left, right = (side.get(key) for side in sides)
         if left != right and not key.endswith("label"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+if TYPE_CHECKING:
+    from statsmodels.stats.weightstats import CompareMeans
 
 Array = NDArray[np.float64]
 
@@ -101,8 +104,15 @@ def difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Bounds:
         return Bounds(value, math.nan, math.nan, count)
     if constant(first) and constant(second):
         return Bounds(value, value, value, count)
-    interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(confidence)
-    return Bounds(value, float(interval.low), float(interval.high), count)
+    low, high = compared(first, second).tconfint_diff(alpha=1 - confidence, usevar="unequal")
+    return Bounds(value, float(low), float(high), count)
+
+
+def compared(a: Array, b: Array) -> CompareMeans:
+    """The means of two cells, as statsmodels compares them."""
+    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
+    return CompareMeans(DescrStatsW(a), DescrStatsW(b))
 
 
 def ratio_of_geometric_means(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Bounds:

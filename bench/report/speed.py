@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.errors import ResultsError
 from bench.files import told, written_whole
-from bench.report.latex import NEEDS, escape, no_wider
+from bench.report.tables.latex import NO_WIDER, escape
 from bench.statistics import geometric_mean
 from bench.timings import Timings, read_timings
 
@@ -97,8 +97,9 @@ def speed_note(timings: Timings) -> str:
         f"second, median (lowest–highest round) of {_all(frame['steps'])} steps after {where['warm_up']} that are not "
         f"counted. Ratio: to the first row of the dataset, paired by rounds: geometric mean [95 % t interval]. "
         f"s/evaluation: seconds of an evaluation, median. Peak MiB: memory {memory}. Timed by ganbench "
-        f"{where['ganbench']}{commit} with torch {where['torch']} on {where['device_name']} ({where['device']}, threads: "
-        f"{where['threads']}), {where['date']}" + ("." if load is None else f", load average before: {load:.2f}.")
+        f"{where['ganbench']}{commit} with torch {where['torch']} on {where['device_name']} ({where['device']}, "
+        f"threads: {where['threads']}), {where['date']}"
+        + ("." if load is None else f", load average before: {load:.2f}.")
     )
 
 
@@ -128,18 +129,17 @@ def _markdown(timings: Timings) -> str:
 
 def _latex(timings: Timings) -> str:
     table = format_speed(timings)
-    latex = (
-        table.style.hide(axis="index")
-        .format(escape)
-        .format_index(escape, axis=1)
-        .to_latex(
-            hrules=True,
-            column_format="".join("l" if column in timings.axes else "r" for column in table),
-            caption=escape(f"Speed: {timings.title or timings.suite}. {speed_note(timings)}"),
-            label=f"tab:{timings.suite}-speed",
-            position="t",
-            position_float="centering",
-            environment="table*",
-        )
+    style = table.style.hide(axis="index").format(escape).format_index(escape, axis=1)
+    latex = style.to_latex(
+        hrules=True,
+        column_format="".join("l" if column in timings.axes else "r" for column in table),
+        caption=escape(f"Speed: {timings.title or timings.suite}. {speed_note(timings)}"),
+        label=f"tab:{timings.suite}-speed",
+        position="t",
+        position_float="centering",
+        environment="table*",
     )
-    return f"{NEEDS}\n{no_wider(latex)}"
+    latex = latex.replace("\\centering", "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}", 1)
+    latex = latex.replace("\\begin{tabular}", f"{NO_WIDER}{{!}}{{%\n\\begin{{tabular}}", 1)
+    latex = latex.replace("\\end{tabular}", "\\end{tabular}}", 1)
+    return f"% needs \\usepackage{{booktabs,graphicx}}\n{latex}"

@@ -109,8 +109,9 @@ def execute(run: Run, settings: Settings, report: Callable[[Progress], None], st
             saved = time.monotonic()
         if stop:
             return False
+    again = {} if history.diverged else _measure_again(run, players, data, judge, device)
     history.wall_seconds = earlier + time.perf_counter() - began
-    _publish(run, settings, players, data, judge, history, device)
+    _publish(run, settings, players, data, judge, history, device, again)
     settings.checkpoint(run).unlink(missing_ok=True)
     return True
 
@@ -198,6 +199,19 @@ def evaluate(
     history.evaluation_seconds += time.perf_counter() - began
 
 
+def _measure_again(
+    run: Run, players: Players, data: Data, judge: Evaluator, device: torch.device
+) -> dict[str, float | None]:
+    """The last generator's measures on other samples: what differs is the noise of the metric, not of the seed."""
+    environment.set_tf32(False, device)
+    latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation again"))
+    measured = judge.measure(quantised(generate(players.generator, latents), data.train))
+    if players.average is not None:
+        of_average = judge.measure(quantised(generate(settled(players.average), latents), data.train))
+        measured |= {f"{name}_ema": value for name, value in of_average.items()}
+    return {name: value if math.isfinite(value) else None for name, value in measured.items()}
+
+
 def _kept(samples: Tensor) -> int:
     return KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS
 
@@ -210,6 +224,7 @@ def _publish(
     judge: Evaluator,
     history: History,
     device: torch.device,
+    again: dict[str, float | None],
 ) -> None:
     training = run.training
     steady = history.rates[1:] or history.rates  # the first chunk warms up
@@ -241,6 +256,7 @@ def _publish(
         },
         "protocol": judge.protocol,
         "real": judge.real,
+        "again": again,
         "higher_is_better": {name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
         "samples": {"shape": shape, "dtype": "uint8" if image else "float32"},
         "parameters": {

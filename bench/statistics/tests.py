@@ -67,8 +67,8 @@ def _of_constants(gap: float, n: int, m: int, alternative: Alternative) -> Signi
     return Significance(smallest if apart else 1.0, smallest)
 
 
-def permutation(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided") -> Significance:
-    """The permutation test of a difference of means (Fisher 1935), exact up to ``EXACT`` permutations.
+def permutation(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided", most: int = EXACT) -> Significance:
+    """The permutation test of a difference of means (Fisher 1935), exact up to ``most`` permutations.
 
     Of more, so many are drawn, always the same. The smallest p of n against m runs is 1 over n + m choose n, twice that
     for two sides.
@@ -77,9 +77,9 @@ def permutation(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-side
     if not len(first) or not len(second):
         return NO_TEST
     ways = math.comb(len(first) + len(second), len(first))
-    smallest = 1 / min(ways, EXACT + 1)
+    smallest = 1 / min(ways, most + 1)
     done = stats.permutation_test(
-        (first, second), _gap, alternative=alternative, n_resamples=EXACT, vectorized=True, batch=10_000, rng=SEED
+        (first, second), _gap, alternative=alternative, n_resamples=most, vectorized=True, batch=10_000, rng=SEED
     )
     return Significance(float(done.pvalue), min(1.0, 2 * smallest if alternative == "two-sided" else smallest))
 

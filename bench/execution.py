@@ -6,12 +6,9 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +18,8 @@ from bench.catalogue import find
 from bench.checkpoints import History, restore, save
 from bench.datasets import Data
 from bench.evaluation import Evaluator, evaluator, quantised
-from bench.metrics import MEASURES, PROBES
+from bench.metadata import metadata_of
+from bench.metrics import PROBES
 from bench.planning import Run
 from bench.players import Players, build_players, generate, settled
 from bench.position import Position
@@ -111,7 +109,18 @@ def execute(run: Run, settings: Settings, report: Callable[[Progress], None], st
             return False
     again = {} if history.diverged else _measure_again(run, players, data, judge, device)
     history.wall_seconds = earlier + time.perf_counter() - began
-    _publish(run, settings, players, data, judge, history, device, again)
+    metadata = metadata_of(
+        run,
+        players,
+        data,
+        judge,
+        history,
+        again,
+        device=device,
+        threads=settings.threads,
+        workers=settings.workers,
+    )
+    publish(settings.record(run), metadata, history.trace)
     settings.checkpoint(run).unlink(missing_ok=True)
     return True
 
@@ -214,80 +223,3 @@ def _measure_again(
 
 def _kept(samples: Tensor) -> int:
     return KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS
-
-
-def _publish(
-    run: Run,
-    settings: Settings,
-    players: Players,
-    data: Data,
-    judge: Evaluator,
-    history: History,
-    device: torch.device,
-    again: dict[str, float | None],
-) -> None:
-    training = run.training
-    steady = history.rates[1:] or history.rates  # the first chunk warms up
-    rate = median(steady) if steady else None
-    image = data.train.dtype == np.uint8
-    shape = [min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:]]
-    reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
-    modes = data.modes and {"centres": data.modes.centres.tolist(), "sigma": data.modes.sigma}
-    measured = {name.removesuffix("_ema") for name in history.trace[0]}
-    metadata = {
-        "run": run.id,
-        "cell": run.cell,
-        "suite": run.suite,
-        "version": run.version,
-        "title": run.title,
-        "axes": dict(run.axes),
-        "seed": run.seed,
-        "training": training.model_dump(mode="json"),
-        "evaluation": run.evaluation.model_dump(mode="json"),
-        "rules": run.rules.model_dump(mode="json"),
-        "gate": run.gate.model_dump(mode="json"),
-        "references": [reference.model_dump(mode="json") for reference in run.references],
-        "data": {
-            "fingerprint": data.fingerprint,
-            "shape": list(data.train.shape[1:]),
-            "train": len(data.train),
-            "test": len(data.test),
-            "modes": modes,
-        },
-        "protocol": judge.protocol,
-        "real": judge.real,
-        "again": again,
-        "higher_is_better": {name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
-        "samples": {"shape": shape, "dtype": "uint8" if image else "float32"},
-        "parameters": {
-            "generator": sum(parameter.numel() for parameter in players.generator.parameters()),
-            "critic": sum(parameter.numel() for parameter in players.critic.parameters()),
-        },
-        "ending": {
-            "status": "diverged" if history.diverged else "finished",
-            "step": history.step,
-            "place": history.diverged,
-            "reason": reason,
-        },
-        "timing": {
-            "steps_per_second": rate,
-            "images_per_second": rate and rate * training.critic_steps * training.batch_size,
-            "training_seconds": history.training_seconds,
-            "evaluation_seconds": history.evaluation_seconds,
-            "wall_seconds": history.wall_seconds,
-            "peak_memory_bytes": environment.peak_memory_bytes(device),
-        },
-        "environment": {
-            **environment.versions(),
-            "device": settings.device,
-            "device_name": environment.device_name(device),
-            "threads": settings.threads,
-            "workers": settings.workers,
-            "pack": 1,
-            "resumed": history.resumed,
-            "date": datetime.now(UTC).date().isoformat(),
-            "tf32": training.tf32,
-            "precision": training.precision,
-        },
-    }
-    publish(settings.record(run), metadata, history.trace)

@@ -112,7 +112,9 @@ def read_metadata(path: Path) -> Metadata:
     Raises:
         ResultsError: the file is cut short, or is no record.
     """
-    return _open(path)[1]
+    metadata = _open(path)[1]
+    metadata.pop("judged", None)  # of the trace
+    return metadata
 
 
 def read_judged(path: Path) -> Record:
@@ -135,6 +137,7 @@ def read_record(path: Path) -> Record:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = _open(path)
+    metadata.pop("judged", None)
     return Record(path, metadata, _columns(path, file, lambda name: name != "samples"))
 
 

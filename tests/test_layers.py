@@ -27,6 +27,7 @@ COMPUTE = {
     "checkpoints",
     "environment",
     "execution",
+    "metadata",
     "timing",
     "engines",
     "interruption",

@@ -191,7 +191,7 @@ def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
 
 def test_a_critic_that_is_not_finite_ends_the_run_before_it_is_measured() -> None:
     from bench.checkpoints import History
-    from bench.execution import _evaluate
+    from bench.execution import evaluate
     from bench.position import Position
 
     training = specify()
@@ -200,7 +200,7 @@ def test_a_critic_that_is_not_finite_ends_the_run_before_it_is_measured() -> Non
         next(players.critic.parameters())[0] = math.nan
     here = Position(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
     history = History(step=1, trace=[])
-    _evaluate(here, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
+    evaluate(here, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
     assert history.diverged == "critic's weights"
     assert not history.trace
 

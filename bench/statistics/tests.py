@@ -112,14 +112,16 @@ def _boschloo(a: int, b: int, n_a: int, n_b: int, alternative: Alternative) -> f
 
 
 def holm(ps: ArrayLike) -> Array:
-    """p-values adjusted for being looked at together (Holm 1979), [n]; NaN stands for no test and does not count."""
-    from statsmodels.stats.multitest import multipletests
+    """p-values adjusted for being looked at together (Holm 1979), [n]; NaN stands for no test and does not count.
 
+    The i-th smallest of n times n − i + 1, never below a smaller one's, never above 1: what statsmodels'
+    ``multipletests`` gives, which collects the garbage of the whole process at every call and so takes longer than all
+    else in a table.
+    """
     given = np.asarray(ps, dtype=float)
-    there = ~np.isnan(given)
+    order = np.argsort(given)[: int((~np.isnan(given)).sum())]  # NaN comes last
     adjusted = np.full(given.shape, math.nan)
-    if there.any():
-        adjusted[there] = multipletests(given[there], method="holm")[1]
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(given[order] * np.arange(len(order), 0, -1)))
     return adjusted
 
 

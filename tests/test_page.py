@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.metrics import PROBES
 from bench.recorder import Recorder
+from bench.report.contrasts import contrasts
 from bench.report.evidence import Evidence, read_evidence
 from bench.report.page import json_in_html, write_page
 from bench.report.page_data import comparison, page_data
@@ -202,21 +203,18 @@ def test_two_hundred_runs_take_less_than_five_megabytes(tmp_path: Path) -> None:
         with Recorder(tmp_path, suite="many", higher_is_better=measures, batch_size=64, **place) as recorder:
             for step, row in enumerate(np.exp(generator.normal(size=(101, len(names)))).tolist()):
                 recorder.log(step, seconds=step / 7, **dict(zip(names, row, strict=True)))
-                recorder.samples(step, generator.normal(size=(500, 2)).astype(np.float32))
+                if step % 10 == 0:
+                    recorder.samples(step, generator.normal(size=(500, 2)).astype(np.float32))
     evidence = repeated(read_evidence(tmp_path / "many"), 20)
     page = write_page(evidence, tmp_path / "report.html")
     assert len(evidence.runs) == 200
     assert 4.5e6 < page.stat().st_size < 5e6
 
 
-def test_comparisons_that_nobody_reads_are_left_out() -> None:
-    frame = pd.DataFrame(
-        {"a": ["x"], "b": ["y"], "p": [0.0123456], "n_a": [np.int64(3)], "low": [np.nan], "more": [None]}
-    )
-    given = comparison(frame)
-    assert given == {"columns": ["a", "b", "p", "n_a", "low", "more"], "rows": [["x", "y", 0.01235, 3, None, None]]}
-    assert comparison(frame.iloc[:0]) is None
-    assert comparison(pd.concat([frame] * 5000)) is None
+def test_comparisons_are_columns_and_rows_of_few_digits() -> None:
+    frame = pd.DataFrame({"a": ["x"], "b": ["y"], "p": [0.0123456], "n_a": [np.int64(3)], "low": [np.nan]})
+    assert comparison(frame) == {"columns": ["a", "b", "p", "n_a", "low"], "rows": [["x", "y", 0.01235, 3, None]]}
+    assert comparison(None) is None
 
 
 def _luminance(colour: str) -> float:
@@ -391,6 +389,40 @@ def test_samples_follow_the_slider(visit: Callable[..., Page]) -> None:
     assert page.evaluate(picture) != last
     page.select_option("#dataset", "1")
     assert page.locator("#sheets .pixels").count() == 2
+
+
+def facts(page: Page) -> list[str]:
+    return page.locator("#contrast .value").all_inner_texts()
+
+
+def test_two_cells_are_compared_either_way_round(visit: Callable[..., Page], evidence: Evidence) -> None:
+    page = visit()
+    made = contrasts(evidence, "gaussians")
+    assert made is not None
+    row = made.iloc[2]
+    page.select_option("#cell-a", row["a"])
+    page.select_option("#cell-b", row["b"])
+    ratio, low, high = (float(number) for number in re.findall(r"[\d.]+", facts(page)[0]))
+    assert (ratio, low, high) == pytest.approx((row["ratio"], row["low"], row["high"]), rel=0.01)
+    assert facts(page)[1] == f"{100 * row['better']:.0f} %"
+    assert facts(page)[2] == f"{row['failed_a']} of {row['n_a']}, {row['failed_b']} of {row['n_b']}"
+    assert float(facts(page)[4].split("; ")[1]) == pytest.approx(row["smallest"], rel=0.05)
+    assert row["verdict"] in page.inner_text("#contrast .verdict")
+    page.locator("#contrast-chart svg").wait_for()
+    page.locator("#swap").click()
+    assert page.locator("#cell-a").input_value() == row["b"]
+    ratio, low, high = (float(number) for number in re.findall(r"[\d.]+", facts(page)[0]))
+    assert (ratio, low, high) == pytest.approx((1 / row["ratio"], 1 / row["high"], 1 / row["low"]), rel=0.01)
+    assert row["verdict"] in page.inner_text("#contrast .verdict")
+    assert page.locator("#contrast-table tbody tr").count() == 5
+    other = page.locator("#contrast-table tbody tr:not(.chosen) button").first
+    name = other.inner_text()
+    other.click()
+    assert page.locator("#cell-b").input_value() == name
+    page.select_option("#cell-b", page.locator("#cell-a").input_value())
+    assert "two different cells" in page.inner_text("#contrast")
+    page.select_option("#dataset", "1")
+    assert "no two cells" in page.inner_text("#comparison")
 
 
 def test_the_theme_is_the_systems_until_it_is_chosen(visit: Callable[..., Page]) -> None:

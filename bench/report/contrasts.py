@@ -14,6 +14,7 @@ from bench.report.figures.series import cells
 from bench.report.tables.entries import ALPHA, is_geometric
 from bench.report.tables.numbers import count_failed
 from bench.statistics import (
+    NO_TEST,
     boschloo,
     difference,
     exponential,
@@ -77,7 +78,7 @@ def _row(one: Side, other: Side, column: str, higher: bool, on_logs: bool) -> di
     values = [known(runs[column]) for _, runs in (one, other)]
     scaled = [np.log(each) for each in values] if on_logs else values
     test = welch(scaled[0], scaled[1])
-    robust = permutation(scaled[0], scaled[1], most=DRAWN)
+    robust = permutation(scaled[0], scaled[1], most=DRAWN) if min(map(len, scaled)) > 1 else NO_TEST
     gap = difference(scaled[0], scaled[1])
     ratio = [exponential(each) if on_logs else math.nan for each in gap[:3]]
     failed = [count_failed(runs) for _, runs in (one, other)]

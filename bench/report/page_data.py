@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.metrics import PROBES, Measure
 from bench.report.captions import caption, note, provenance
+from bench.report.contrasts import contrasts
 from bench.report.evidence import Evidence, real
 from bench.report.figures.curves import LOGARITHMIC
 from bench.report.figures.series import cells
@@ -32,7 +33,6 @@ OUTCOMES = {  # colours of the timeline's stages; a glyph too, for print in grey
     State.DIVERGED: ("#141414", "✕"),
 }
 LOSSES = {"critic_loss": "critic loss", "generator_loss": "generator loss"}
-PAIRS = 4000  # that the page compares; of more than about ninety cells nobody reads the pairs
 ROOM = 2_300_000  # characters that all traces together may take
 DASH = 1.5  # pixels of a unit of the figures' dashes
 
@@ -77,7 +77,7 @@ def _dataset(evidence: Evidence, dataset: str, shown: Window | None, table: Tabl
         "cells": [name for name, _ in cells(evidence, dataset)],
         "table": _table(table),
         "window": None if shown is None else shown._asdict(),
-        "contrasts": None,
+        "contrasts": comparison(contrasts(evidence, dataset)),
     }
 
 
@@ -128,9 +128,9 @@ def _runs(evidence: Evidence, windows: dict[str, Window | None], pool: Pool) -> 
     return [{**entry, "grid": pool.place(entry["grid"])} for entry in thinned(entries, ROOM)]
 
 
-def comparison(frame: pd.DataFrame) -> dict[str, Any] | None:
-    """Comparisons of pairs of cells as the page has them; None where there are none, or more than anyone reads."""
-    if frame.empty or len(frame) > PAIRS:
+def comparison(frame: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Comparisons of pairs of cells as the page has them; None where there are none."""
+    if frame is None:
         return None
     rows = [
         [number(value, FEW) if isinstance(value, Real) else None if value is None else str(value) for value in row]

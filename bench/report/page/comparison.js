@@ -1,13 +1,13 @@
 // Two cells beside each other: everything here was computed when the page was made.
 
-const compared = { a: "", b: "", measure: "" };
+const compared = { a: "", b: "" };
 
 /** The rows of the comparisons as objects, each the way round that puts `a` first. */
-function contrastsOf(a, measure) {
+function contrastsOf(a) {
   const { columns, rows } = dataset().contrasts;
   return rows
     .map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])))
-    .filter((row) => row.measure === measure && (row.a === a || row.b === a))
+    .filter((row) => row.a === a || row.b === a)
     .map((row) => (row.a === a ? row : turned(row)));
 }
 
@@ -23,13 +23,12 @@ function fillComparison() {
   const body = find("comparison-body");
   const given = dataset().contrasts;
   if (!given) {
-    body.replaceChildren(make("p", { class: "hint" }, "There are no two cells to compare here, or too many for their pairs to be read."));
+    body.replaceChildren(make("p", { class: "hint" }, "There are no two cells to compare here."));
     return;
   }
-  const [a, b, measure] = ["a", "b", "measure"].map((name) => given.columns.indexOf(name));
+  const [a, b] = ["a", "b"].map((name) => given.columns.indexOf(name));
   const names = [...new Set(given.rows.flatMap((row) => [row[a], row[b]]))];
-  const measures = [...new Set(given.rows.map((row) => row[measure]))];
-  Object.assign(compared, { a: names[0], b: names[1], measure: measures.includes(dataset().primary) ? dataset().primary : measures[0] });
+  Object.assign(compared, { a: names[0], b: names[1] });
   const choice = (id, label, options, key) => {
     const select = make("select", {
       id,
@@ -46,14 +45,17 @@ function fillComparison() {
     Object.assign(compared, { a: compared.b, b: compared.a });
     drawComparison();
   };
+  const { label } = measureNamed(given.rows[0][given.columns.indexOf("measure")]);
+  const pairs = given.rows.length === 1 ? "the one pair" : `all ${given.rows.length} pairs`;
+  const how = `By ${label} after the last step. Holm's correction is over ${pairs} and over both questions, ${label} and failures; what is said of ${label} holds by permutation too.`;
   body.replaceChildren(
+    make("p", { class: "hint" }, how),
     make(
       "div",
       { class: "controls" },
       choice("cell-a", "A", cells, "a"),
       make("button", { type: "button", class: "quiet", id: "swap", onclick: swap, "aria-label": "swap A and B" }, "⇄"),
       choice("cell-b", "B", cells, "b"),
-      choice("compared-measure", "measure", measures.map((name) => [name, measureNamed(name)?.label ?? name]), "measure"),
     ),
     make("div", { id: "contrast", "aria-live": "polite" }),
     make("h3", { id: "against" }),
@@ -66,12 +68,23 @@ function drawComparison() {
   if (!dataset().contrasts) return;
   find("cell-a").value = compared.a;
   find("cell-b").value = compared.b;
-  const rows = contrastsOf(compared.a, compared.measure);
+  const rows = contrastsOf(compared.a);
   const row = rows.find((each) => each.b === compared.b);
-  find("contrast").replaceChildren(...(row ? contrast(row) : [make("p", { class: "verdict" }, "Choose two different cells.")]));
-  find("against").textContent = `A, ${compared.a}, against every other cell`;
+  find("contrast").replaceChildren(...(row ? contrast(row) : [make("p", { class: "hint" }, notCompared())]));
+  find("against").textContent = `A, ${compared.a}, against the others`;
   find("contrast-table").replaceChildren(...contrastTable(rows));
   if (row) drawValues(row);
+}
+
+function notCompared() {
+  if (compared.a === compared.b) return "Choose two different cells.";
+  const { columns, rows } = dataset().contrasts;
+  return `These two were not compared: of so many cells, each is compared with the one that is best, ${rows[0][columns.indexOf("a")]}.`;
+}
+
+/** The verdict, with the names of the cells where it does not tell them. */
+function writeVerdict({ a, b, verdict }) {
+  return verdict.startsWith(a) || verdict.startsWith(b) ? `${verdict}.` : `${a} and ${b}: ${verdict}.`;
 }
 
 const writeP = (p) => (p === null || p === undefined ? "–" : p < 1e-4 ? "< 0.0001" : write(p, ".2g"));
@@ -79,19 +92,19 @@ const writeRatio = ({ ratio, low, high }) => (ratio === null ? "–" : `${write(
 const writeShare = (share) => (share === null ? "–" : `${Math.round(100 * share)} %`);
 
 function contrast(row) {
-  const measure = measureNamed(row.measure) ?? { label: row.measure };
+  const measure = measureNamed(row.measure);
   const fact = (name, value) => make("div", {}, make("div", { class: "name" }, name), make("div", { class: "value" }, value));
   return [
-    make("p", { class: "verdict" }, row.verdict ?? ""),
+    make("p", { class: "verdict" }, writeVerdict(row)),
     make(
       "div",
       { class: "facts" },
       fact(`ratio of geometric means of ${measure.label}, A / B (95\u00a0% interval)`, writeRatio(row)),
-      fact("P(a run of A is better than one of B)", writeShare(row.better)),
+      fact("P(a run of A is better than one of B), failed runs worst", writeShare(row.better)),
       fact("failed runs, A and B", `${writeCount(row.failed_a)} of ${writeCount(row.n_a)}, ${writeCount(row.failed_b)} of ${writeCount(row.n_b)}`),
       fact("p of the difference; after Holm's correction", `${writeP(row.p)}; ${writeP(row.p_holm)}`),
       fact("p by permutation; the smallest attainable", `${writeP(row.p_permutation)}; ${writeP(row.smallest)}`),
-      fact("p of the failure rates", writeP(row.p_failure)),
+      fact("p of the failure rates; after Holm's correction", `${writeP(row.p_failure)}; ${writeP(row.p_failure_holm)}`),
     ),
     make("div", { class: "chart", id: "contrast-chart", role: "img", "aria-label": `${measure.label} of every run of A and of B` }),
   ];
@@ -128,7 +141,7 @@ async function drawValues(row) {
 }
 
 function contrastTable(rows) {
-  const measure = measureNamed(compared.measure) ?? { label: compared.measure };
+  const measure = measureNamed(rows[0].measure);
   const columns = [
     ["B", (row) => row.b],
     [`ratio of ${measure.label}, A / B`, writeRatio, true],
@@ -136,7 +149,7 @@ function contrastTable(rows) {
     ["failed A", (row) => `${row.failed_a}/${row.n_a}`, true],
     ["failed B", (row) => `${row.failed_b}/${row.n_b}`, true],
     ["p, Holm", (row) => writeP(row.p_holm), true],
-    ["verdict", (row) => row.verdict ?? "", false],
+    ["verdict", (row) => row.verdict, false],
   ];
   const choose = (name) => () => {
     compared.b = name;

@@ -113,7 +113,9 @@ def run_suite(
     )
     if summary.recorded or summary.already:
         try:
-            summary.report = write_report(summary.folder, {run.cell for run in runs}, specification)
+            summary.report = write_report(
+                summary.folder, {run.cell for run in runs}, specification, formats=("png", "pdf")
+            )
         except ResultsError as error:  # what was trained is recorded all the same
             summary.report_problem = str(error)
     return summary

@@ -1,13 +1,12 @@
-"""Plans, tables and calibrations on the terminal."""
+"""Plans and calibrations on the terminal."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,14 +14,10 @@ from rich.table import Table
 from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
 from bench.records import paths_by_run
-from bench.report import Report
-from bench.report.comparison import comparison_rows, conditions, headline
-from bench.report.tables import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 from bench.suite import Suite
 
 if TYPE_CHECKING:
     from bench.calibration import Calibration
-    from bench.compare import Comparison
 
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
@@ -66,81 +61,6 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
 def _cost(runs: list[Run], speeds: object) -> str:
     seconds = estimate_seconds(runs, speeds)  # type: ignore[arg-type]
     return "time unknown" if seconds is None else duration(seconds)
-
-
-def show_report(report: Report) -> None:
-    """One table a dataset, as many columns as the terminal is wide, then the paths of what was written."""
-    console = Console()
-    hidden: dict[str, None] = {}
-    for dataset, frame in report.formatted.items():
-        columns = fitting_columns(frame, console.width)
-        hidden |= dict.fromkeys(column for column in frame if column not in columns)
-        table = Table(title=escape(dataset), title_justify="left", title_style="bold", box=None, padding=(0, 1))
-        for column in columns:
-            heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) or column == FAILURES else column
-            justify: Literal["left", "right"] = "right" if _is_measure(column) or column in TAIL else "left"
-            table.add_column(heading, justify=justify, no_wrap=True)
-        for row in frame[columns].itertuples(index=False):
-            table.add_row(*map(escape, row), style="dim" if row[0].startswith((REAL, UNTRAINED, PUBLISHED)) else None)
-        console.print(table)
-        console.print()
-    console.print(
-        "mean ± 95 % t interval over seeds, or geometric mean [interval]; final: after the last step, best: over all "
-        "evaluations; failed: any outcome but converged",
-        soft_wrap=True,
-    )
-    if hidden:
-        console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False, markup=False)
-    for path in [*report.tables, *report.figures]:
-        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
-
-
-def show_comparison(comparison: Comparison) -> None:
-    """The verdict, a line a cell, and why each that is not OK is not."""
-    console = Console()
-    colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
-    rows = comparison_rows(comparison)
-    table = Table(box=None, padding=(0, 1))
-    shown = [column for column in rows if column not in ("why", "runs")]
-    for column in shown:
-        left = column in (*comparison.axes, "verdict")
-        table.add_column(column, justify="left" if left else "right", no_wrap=True)
-    for row in rows[shown].itertuples(index=False):
-        table.add_row(*(f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row))
-    console.print(table)
-    console.print()
-    for cell in comparison.cells:
-        if cell.verdict != "OK":
-            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {escape(cell.name)}: {escape(cell.reason)}"
-            console.print(line, highlight=False)
-    console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
-    console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)
-
-
-TAIL = (FAILED, "steps/s")
-SECONDARY = ("KL", "confident", "quality", "EMA")
-
-
-def _is_measure(column: str) -> bool:
-    return column.endswith((" final", " best"))
-
-
-def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
-    """The columns that a terminal has room for: the place in the matrix, n and failures first, then by importance."""
-
-    def room(column: str) -> int:
-        return 2 + max(len(line) for line in [*column.rsplit(" ", 1), *frame[column]])
-
-    columns = list(frame)
-    wanted = [column for column in columns if not _is_measure(column)]
-    left = width - sum(map(room, wanted))
-    measures = [column for column in columns if _is_measure(column)]
-    measures.sort(key=lambda column: (column.endswith(" best"), any(word in column for word in SECONDARY)))
-    for column in measures:
-        if room(column) <= left:
-            wanted.append(column)
-            left -= room(column)
-    return [column for column in columns if column in wanted]
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Evidence: tables and figures, derived from records alone. Nothing here imports torch."""
+"""Evidence: tables, figures and a page, derived from records alone. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -13,41 +13,70 @@ from bench.files import told
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.report.tables.model import Layout
     from bench.suite import Suite
+
+PAGE = "report.html"
 
 
 @dataclass(frozen=True)
 class Report:
-    """The paths of what was written, and the formatted table of every dataset."""
+    """The paths of what was written, and the formatted tables by their titles."""
 
     tables: list[Path]
     figures: list[Path]
+    page: Path
     formatted: dict[str, pd.DataFrame]
 
 
-def write_report(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Report:
-    """Writes ``table.md``, ``table.csv``, ``table.tex`` and ``figures/`` into a suite's results folder.
+def write_report(
+    results: str | Path,
+    preferred: Collection[str] = (),
+    suite: Suite | None = None,
+    *,
+    output: str | Path | None = None,
+    layout: Layout | None = None,
+    formats: Collection[str] = ("png", "pdf", "svg"),
+    width: str = "two-column",
+    x: str = "steps",
+) -> Report:
+    """Writes tables, ``figures/`` and ``report.html`` of a suite's results.
 
-    Of Dirac-GANs also ``theory.md``: closed forms beside what was measured.
+    The tables are ``table.md``, ``table.csv``, ``table.tex``, and ``table.json`` with the runs behind every entry; of
+    Dirac-GANs also ``theory.md``, closed forms beside what was measured; of timings ``speed.md`` and so on.
 
     Args:
-        results: The folder.
+        results: The suite's results folder.
         preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
         suite: Whose thresholds and published numbers hold; else those that ``bench.outcomes.judging`` finds.
+        output: Where to write; None: into the results folder.
+        layout: Rows, columns, measures and values of the tables; its measures are those of the curves too.
+        formats: Of the figures; none draws none.
+        width: Of the figures, of ``bench.report.figures.WIDTHS``, or inches.
+        x: What curves are over.
 
     Raises:
         ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
     """
     from bench.report.dirac import write_theory
     from bench.report.evidence import read_evidence
-    from bench.report.figures import draw_figures
+    from bench.report.figures import check_choices, draw_figures
+    from bench.report.page import write_page
+    from bench.report.speed import write_speed_table
     from bench.report.tables import write_tables
+    from bench.timings import timings_path
 
     evidence = read_evidence(results, preferred, suite)
+    folder = Path(results if output is None else output)
+    measures = {name.removesuffix("_ema") for name in layout.measures} if layout and layout.measures else None
+    check_choices(evidence, formats, width, x, measures)
     try:
-        tables, formatted = write_tables(evidence, Path(results))
-        tables += write_theory(evidence, Path(results))
-        figures = draw_figures(evidence, Path(results) / "figures")
+        tables, formatted = write_tables(evidence, folder, layout)
+        tables += write_theory(evidence, folder)
+        if timings_path(Path(results)).is_file():
+            tables += write_speed_table(results, folder)
+        page = write_page(evidence, folder / PAGE)
+        figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if formats else []
     except OSError as error:
-        raise ResultsError(f"report in {results} cannot be written: {told(error)}") from None
-    return Report(tables, figures, formatted)
+        raise ResultsError(f"report in {folder} cannot be written: {told(error)}") from None
+    return Report(tables, figures, page, formatted)

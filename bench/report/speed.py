@@ -16,13 +16,17 @@ from bench.timings import Timings, read_timings
 MEBIBYTE = 2**20
 
 
-def write_speed_table(folder: str | Path) -> list[Path]:
+def write_speed_table(folder: str | Path, output: str | Path | None = None) -> list[Path]:
     """Writes ``speed.md``, ``speed.tex`` (formatted) and ``speed.csv`` (numbers, one row a cell) from timings.
+
+    Args:
+        folder: The suite's results folder.
+        output: Where to write; None: there.
 
     Raises:
         ResultsError: there are no timings, or the folder cannot be written.
     """
-    timings, folder = read_timings(folder), Path(folder)
+    timings, folder = read_timings(folder), Path(folder if output is None else output)
     csv = summarise_speed(timings).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings)}
     try:

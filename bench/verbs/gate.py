@@ -83,7 +83,7 @@ def compare(
 def _conclude(comparison: Comparison, form: str) -> None:
     from bench.gate import Verdict
     from bench.report.comparison import to_json, to_junit, to_markdown
-    from bench.terminal import show_comparison
+    from bench.terminal_evidence import show_comparison
 
     if form == "text":
         show_comparison(comparison)

@@ -105,7 +105,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
 
 
 def _conclude(summary: Summary) -> None:
-    from bench.terminal import show_report
+    from bench.terminal_evidence import show_report
 
     for notice in summary.notices:
         click.echo(notice, err=True)

@@ -23,9 +23,35 @@ from bench.report.figures.style import COLOURS, DOTS, LINES, WIDTHS, inches, sty
 from bench.report.figures.timelines import draw_timeline
 from bench.report.figures.trajectories import draw_trajectories
 
-__all__ = ["COLOURS", "FORMATS", "LINES", "LOGARITHMIC", "WIDTHS", "Drawing", "X", "draw_all", "draw_figures"]
+__all__ = [
+    "COLOURS",
+    "FORMATS",
+    "LINES",
+    "LOGARITHMIC",
+    "WIDTHS",
+    "Drawing",
+    "X",
+    "check_choices",
+    "draw_all",
+    "draw_figures",
+]
 
 FORMATS = ("png", "pdf", "svg")
+
+
+def check_choices(
+    evidence: Evidence, formats: Collection[str], width: str | float, x: str, measures: Collection[str] | None
+) -> None:
+    """That figures can be drawn as it is asked for, before anything is written; arguments as of ``draw_figures``.
+
+    Raises:
+        GanbenchError: no such format, width, x or measure.
+    """
+    known = {name.removesuffix("_ema") for dataset in evidence.datasets() for name in evidence.measures(dataset)}
+    _check("format", formats, FORMATS)
+    _check("x", [x], X)
+    _check("measure", measures or (), known)
+    inches(width)
 
 
 def draw_figures(
@@ -54,10 +80,7 @@ def draw_figures(
         GanbenchError: no such format, width, x or measure.
         OSError: the folder cannot be written.
     """
-    known = {name.removesuffix("_ema") for dataset in evidence.datasets() for name in evidence.measures(dataset)}
-    _check("format", formats, FORMATS)
-    _check("x", [x], X)
-    _check("measure", measures or (), known)
+    check_choices(evidence, formats, width, x, measures)
     sheet = Sheet(width=inches(width), titles=titles)
     paths: list[Path] = []
     with styled():

@@ -35,6 +35,7 @@ class Comparison:
         axes: The axes that tell the cells apart.
         new: Cells of the candidate that the baseline has not: they are not judged.
         protocol: What was compared and how it was measured, in words.
+        unit: What the tests have several of: seeds, or rounds of timing.
     """
 
     baseline: Path
@@ -45,6 +46,7 @@ class Comparison:
     axes: list[str]
     new: list[str]
     protocol: str
+    unit: str = "seeds"
 
     @property
     def verdict(self) -> Verdict:

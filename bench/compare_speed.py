@@ -50,6 +50,7 @@ def compare_speed(
         axes=one.axes,
         new=[" · ".join(map(str, where)) for where in sides[1] if where not in sides[0]],
         protocol=f"timed alone on {one.environment['device_name']}, each round one value",
+        unit="rounds",
     )
 
 

@@ -184,11 +184,11 @@ def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
 
 
 def _forecast(trial: Trial, seeds: int | None) -> str:
-    few = f"cannot decide with {min(trial.n)} of the {LEAST} runs a side that it takes at the least"
+    few = f"cannot decide with {min(trial.n)} of the {LEAST} {trial.unit} a side that it takes at the least"
     parts = [few] if min(trial.n) < LEAST else []
     what = "worse" if trial.worse.value > trial.margin else "within the tolerance"
     if seeds is None:
-        parts.append("no number of seeds within reach would decide")
+        parts.append(f"no number of {trial.unit} within reach would decide")
     else:
-        parts.append(f"about {seeds} seeds a side would show that it is {what}, if all stays as it looks")
+        parts.append(f"about {seeds} {trial.unit} a side would show that it is {what}, if all stays as it looks")
     return "; ".join(parts)

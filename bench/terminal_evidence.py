@@ -38,8 +38,8 @@ def show_report(report: Report) -> None:
         console.print()
     console.print(
         escape(
-            "mean ± 95 % t interval over seeds, or geometric mean [interval]; final: after the last step, best: over all "
-            "evaluations; failed: any outcome but converged"
+            "mean ± 95 % t interval over seeds, or geometric mean [interval]; final: after the last step, best: over "
+            "all evaluations; failed: any outcome but converged"
         ),
         highlight=False,
     )

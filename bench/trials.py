@@ -81,6 +81,11 @@ class Trial:
             return exponential(signed)
         return 1 + signed
 
+    @property
+    def unit(self) -> str:
+        """What it has several of."""
+        return "rounds" if self.family == "speed" else "seeds"
+
     def told(self) -> str:
         """The effect in words, with its interval and what is tolerated."""
         value, low, high, _ = self.effect

@@ -19,20 +19,22 @@ def headline(comparison: Comparison) -> str:
     """The verdict in one sentence."""
     counts = {verdict: sum(cell.verdict == verdict for cell in comparison.cells) for verdict in Verdict}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    more = f" About {comparison.seeds} seeds a side would decide." if comparison.seeds else ""
+    more = f" About {comparison.seeds} {comparison.unit} a side would decide." if comparison.seeds else ""
     return f"{comparison.verdict}: {told} of {len(comparison.cells)} cells.{more}"
 
 
 def conditions(comparison: Comparison) -> str:
     """What was compared, how, and what the verdicts mean."""
-    gate = comparison.gate
+    gate, percent = comparison.gate, 100
     new = f" Not judged, for the baseline has no such cells: {', '.join(comparison.new)}." if comparison.new else ""
+    timed = comparison.unit == "rounds"
+    failures = "" if timed else f" and to fail at most {percent * gate.failure_tolerance:g} points more often"
     return (
-        f"{comparison.suite}, {comparison.candidate} against {comparison.baseline}: {comparison.protocol}. "
-        f"One-sided tests (Welch on the log scale, held against an exact permutation test; Boschloo for failures), "
+        f"{comparison.suite}, {comparison.candidate} against {comparison.baseline}: {comparison.protocol}. One-sided "
+        f"tests (Welch on the log scale, held against a permutation test{'' if timed else '; Boschloo for failures'}), "
         f"Holm's correction over all cells: on results that do not differ, the chance of a false REGRESSED is at most "
-        f"{100 * gate.alpha:g} %. OK: shown to be at most {100 * gate.tolerance:g} % worse and to fail at most "
-        f"{100 * gate.failure_tolerance:g} points more often; intervals are of {100 * (1 - 2 * gate.alpha):g} %.{new}"
+        f"{percent * gate.alpha:g} %. OK: shown to be at most {percent * gate.tolerance:g} % worse{failures}; "
+        f"intervals are of {percent * (1 - 2 * gate.alpha):g} %.{new}"
     )
 
 
@@ -43,10 +45,10 @@ def comparison_rows(comparison: Comparison) -> pd.DataFrame:
         row = {axis: str(cell.axes[axis]) for axis in comparison.axes} | {"verdict": str(cell.verdict)}
         for finding in cell.findings:
             row[finding.trial.subject if finding.trial.family == "speed" else finding.trial.family] = _effect(finding)
-        row |= {"runs": _runs(cell), "seeds needed": str(cell.seeds or "–"), "why": cell.reason}
+        row |= {"runs": _runs(cell), f"{comparison.unit} needed": str(cell.seeds or "–"), "why": cell.reason}
         rows.append(row)
     frame = pd.DataFrame(rows).fillna("–")
-    tail = ["runs", "seeds needed", "why"]
+    tail = ["runs", f"{comparison.unit} needed", "why"]
     return frame[[*(column for column in frame if column not in tail), *tail]]
 
 

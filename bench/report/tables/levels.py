@@ -26,7 +26,8 @@ def levels(
                 for column in columns
                 if column.which and (text := _level(evidence, runs, column_axes, column, kind))
             }
-            yield Line(kind=kind, heads=_heads(rows, word, str(dataset)), entries=entries)
+            if entries:
+                yield Line(kind=kind, heads=_heads(rows, word, str(dataset)), entries=entries)
     for reference in evidence.references:
         found = {c: entry for c in columns if (entry := _published(evidence, reference, here, column_axes, c))}
         if found:

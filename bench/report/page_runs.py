@@ -162,8 +162,8 @@ def _rows(table: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _text(value: Any) -> str:
-    """A value as people write it: a choice with its options, a list with commas, – for what is not known."""
-    if value is None or value == []:
+    """A value as people write it: a choice with its options, a list in brackets, – for what is not known."""
+    if value is None:
         return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -171,7 +171,7 @@ def _text(value: Any) -> str:
         options = value.get("options", value)
         inner = ", ".join(f"{key.replace('_', ' ')} {_text(each)}" for key, each in options.items())
         return f"{value['name']} ({inner})" if "name" in value and inner else str(value.get("name", inner))
-    if isinstance(value, list | tuple | np.ndarray):
-        plain = all(not isinstance(each, Mapping) for each in value)
-        return (", " if plain else "; ").join(_text(each) for each in value)
-    return f"{value:g}" if isinstance(value, float) and value else str(value)
+    if isinstance(value, list | tuple):
+        plain = not any(isinstance(each, Mapping) for each in value)
+        return (f"[{', '.join(map(_text, value))}]" if plain else "; ".join(map(_text, value))) if value else "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -76,6 +76,8 @@ class Cell(NamedTuple):
     @property
     def seeds(self) -> int | None:
         """Runs a side that would decide all of it; None where it is decided, or where that cannot be said."""
+        if self.verdict != Verdict.INCONCLUSIVE:
+            return None
         open_ = [each.seeds for each in self.findings if each.verdict == Verdict.INCONCLUSIVE]
         return max((each for each in open_ if each), default=None) if all(open_) else None
 

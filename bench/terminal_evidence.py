@@ -90,12 +90,15 @@ def show_comparison(comparison: Comparison) -> None:
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
     rows = comparison_rows(comparison)
     table = Table(box=None, padding=(0, 1))
-    shown = [column for column in rows if column not in ("why", "runs")]
+    table.add_column("cell")
+    shown = [column for column in rows if column not in ("why", "runs", *comparison.axes)]
     for column in shown:
-        left = column in (*comparison.axes, "verdict")
-        table.add_column(column, justify="left" if left else "right", no_wrap=True)
-    for row in rows[shown].itertuples(index=False):
-        table.add_row(*(f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row))
+        table.add_column(column.replace(" ", "\n"), justify="left" if column == "verdict" else "right", no_wrap=True)
+    for place, row in zip(
+        rows[comparison.axes].itertuples(index=False), rows[shown].itertuples(index=False), strict=True
+    ):
+        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row)
+        table.add_row(escape(" · ".join(place)), *texts)
     console.print(table)
     console.print()
     for cell in comparison.cells:

@@ -1,0 +1,217 @@
+"""The gate, calibrated on simulated results, and what it says of plain cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from bench.gate import Cell, Verdict, judge_cells, over_all
+from bench.metrics import MEASURES
+from bench.rules import Gate
+
+CELLS = 12
+DEVIATION = 0.3  # of the logarithm over seeds; that of the recorded suites of images is 0.02 to 0.5, half below 0.15
+FD = {"made": ("fd", MEASURES["fd"])}
+Noise = Callable[[np.random.Generator], float]
+KINDS: dict[str, tuple[Noise, float]] = {  # noise with a deviation of 1, and how often a run diverges
+    "log-normal": (lambda generator: generator.normal(), 0.0),
+    "heavy-tailed": (lambda generator: generator.standard_t(3) / math.sqrt(3), 0.0),
+    "with failures": (lambda generator: generator.normal(), 0.1),
+}
+
+
+def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: float = 1.0) -> pd.DataFrame:
+    """Runs of twelve cells, of which the first is worse by a factor."""
+    noise, failing = KINDS[kind]
+    rows = []
+    for cell in range(CELLS):
+        for seed in range(seeds):
+            failed = generator.random() < failing
+            value = math.exp(0.2 * cell + DEVIATION * noise(generator)) * (factor if cell == 0 else 1.0)
+            rows.append(
+                {
+                    "dataset": "made",
+                    "loss": f"loss {cell}",
+                    "seed": seed,
+                    "outcome": "diverged" if failed else "converged",
+                    "fd_final": math.nan if failed else value,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def judge(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> list[Cell]:
+    return judge_cells(baseline, candidate, ["dataset", "loss"], FD, gate or Gate())
+
+
+def verdicts(kind: str, seeds: int, times: int, factor: float = 1.0) -> list[Verdict]:
+    generator = np.random.default_rng([seeds, times, *kind.encode()])
+    pairs = ((simulate(generator, kind, seeds), simulate(generator, kind, seeds, factor)) for _ in range(times))
+    return [over_all(cell.verdict for cell in judge(*pair)) for pair in pairs]
+
+
+def at_most(found: list[Verdict], share: float) -> bool:
+    """Whether a share of REGRESSED is within binomial error of being at most ``share`` (one-sided, 1 %)."""
+    alarms = found.count(Verdict.REGRESSED)
+    return bool(binomtest(alarms, len(found), share, alternative="greater").pvalue > 0.01)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_against_a_seldom_raises_an_alarm(kind: str, seeds: int) -> None:
+    assert at_most(verdicts(kind, seeds, 40), 0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds: int) -> None:
+    assert at_most(verdicts(kind, seeds, 400), 0.05)
+
+
+def test_a_doubling_is_found_with_ten_seeds() -> None:
+    """Within binomial error of 90 %: one-sided, 1 %."""
+    found = verdicts("log-normal", 10, 10, factor=2.0).count(Verdict.REGRESSED)
+    assert binomtest(found, 10, 0.9, alternative="less").pvalue > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_doubling_is_found_with_ten_seeds_in_nine_of_ten(kind: str) -> None:
+    found = verdicts(kind, 10, 150, factor=2.0)
+    assert found.count(Verdict.REGRESSED) >= 0.9 * len(found)
+
+
+def test_two_seeds_decide_nothing_and_say_how_many_would() -> None:
+    generator = np.random.default_rng(0)
+    for factor in (1.0, 2.0, 100.0):
+        cells = judge(*(simulate(generator, "log-normal", 2, each) for each in (1.0, factor)))
+        assert over_all(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
+        for cell in cells:
+            assert cell.verdict == Verdict.INCONCLUSIVE
+            assert "cannot decide with 2 of the 3 seeds a side" in cell.reason
+            for finding in cell.findings:
+                assert finding.seeds is None or finding.seeds >= 3
+        assert cells[0].findings[0].seeds is not None
+        assert "seeds a side would show" in cells[0].reason
+
+
+def test_the_seeds_it_asks_for_are_enough() -> None:
+    """Of a doubling with 4 seeds: with as many as were asked for, it is found in about 80 % (the power it aims at)."""
+    generator = np.random.default_rng(2)
+    asked = [
+        judge(simulate(generator, "log-normal", 4), simulate(generator, "log-normal", 4, 2.0))[0].findings[0].seeds
+        for _ in range(20)
+    ]
+    typical = int(np.median([seeds for seeds in asked if seeds]))
+    found = verdicts("log-normal", typical, 20, factor=2.0).count(Verdict.REGRESSED)
+    assert binomtest(found, 20, 0.8, alternative="less").pvalue > 0.01
+    assert typical <= 16
+
+
+def runs(values: list[float], outcomes: list[str] | None = None) -> pd.DataFrame:
+    outcomes = outcomes or ["converged"] * len(values)
+    return pd.DataFrame(
+        {"dataset": "made", "loss": "hinge", "seed": range(len(values)), "outcome": outcomes, "fd_final": values}
+    )
+
+
+def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> Cell:
+    (cell,) = judge(baseline, candidate, gate)
+    return cell
+
+
+GOOD = [1.0, 1.05, 0.95, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.0]
+
+
+def test_what_is_shown_to_be_within_the_tolerance_is_ok() -> None:
+    cell = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]))
+    assert cell.verdict == Verdict.OK
+    (quality, failures) = cell.findings
+    assert quality.trial.effect.value == pytest.approx(1.1)
+    assert quality.trial.effect.high < quality.trial.tolerated == 1.25
+    assert failures.verdict == Verdict.OK
+    strict = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]), Gate(tolerance=0.05))
+    assert strict.verdict == Verdict.REGRESSED
+    assert "after Holm's correction" in strict.reason
+
+
+def test_a_small_difference_within_the_tolerance_is_no_regression_however_certain() -> None:
+    cell = one(runs(GOOD * 5), runs([1.05 * value for value in GOOD * 5]))
+    assert cell.findings[0].p_holm < 1e-6
+    assert cell.verdict == Verdict.OK
+
+
+def test_an_improvement_is_ok() -> None:
+    cell = one(runs(GOOD), runs([0.3 * value for value in reversed(GOOD)]))
+    assert cell.verdict == Verdict.OK
+    assert cell.findings[0].trial.effect.value == pytest.approx(0.3)
+
+
+def test_the_same_numbers_are_the_same_whatever_their_spread() -> None:
+    wild = [1.0, 300.0, 0.01]
+    assert one(runs(wild), runs(wild)).verdict == Verdict.OK
+    assert "the same numbers, seed by seed" in one(runs(wild), runs(wild)).reason
+    assert one(runs(wild), runs([300.0, 1.0, 0.01])).verdict == Verdict.INCONCLUSIVE
+
+
+def test_more_failures_are_a_regression_of_their_own() -> None:
+    outcomes = ["diverged"] * 9 + ["converged"]
+    candidate = runs([math.nan] * 9 + [1.0], outcomes)
+    cell = one(runs(GOOD), candidate)
+    assert cell.verdict == Verdict.REGRESSED
+    failures = cell.findings[-1]
+    assert failures.verdict == Verdict.REGRESSED
+    assert failures.trial.counts == (0, 9)
+    assert "9 of 10 runs failed, 0 of 10 of the baseline" in cell.reason
+    everyone = runs([math.nan] * 10, ["diverged"] * 10)
+    assert [each.trial.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
+
+
+def test_more_is_better_where_it_is() -> None:
+    modes = {"made": ("modes", MEASURES["modes"])}
+
+    def of(values: list[float]) -> pd.DataFrame:
+        return runs(values).rename(columns={"fd_final": "modes_final"})
+
+    full, half = [8.0, 8.0, 8.0, 8.0, 7.0], [4.0, 4.0, 5.0, 4.0, 4.0]
+    (worse,) = judge_cells(of(full), of(half), ["dataset", "loss"], modes, Gate())
+    assert worse.verdict == Verdict.REGRESSED
+    effect = worse.findings[0].trial.effect
+    assert effect.value == pytest.approx(np.exp(np.log(half).mean() - np.log(full).mean()))
+    assert effect.low < effect.value < effect.high
+    assert worse.findings[0].trial.tolerated == pytest.approx(1 / 1.25)
+    (better,) = judge_cells(of(half), of(full), ["dataset", "loss"], modes, Gate(failure_tolerance=0.5))
+    assert better.findings[0].verdict == Verdict.OK
+
+
+def test_values_that_are_not_positive_are_compared_as_they_are() -> None:
+    """Shares of the mean size of all: 0.5 against −0.5 is two times that size apart."""
+    (quality, _) = one(runs([0.5, 0.4, 0.6]), runs([-0.5, -0.4, -0.6])).findings
+    assert not quality.trial.logarithmic
+    assert quality.trial.worse.value == pytest.approx(-2.0)
+    zeros = one(runs([0.0, 0.0, 0.0]), runs([0.0, 0.0, 0.0]))
+    assert zeros.findings[0].verdict == Verdict.OK
+
+
+def test_a_cell_that_is_gone_is_not_ok() -> None:
+    both = pd.concat([runs(GOOD), runs(GOOD).assign(loss="minimax")])
+    cells = judge(both, runs(GOOD))
+    assert [cell.verdict for cell in cells] == [Verdict.OK, Verdict.INCONCLUSIVE]
+    assert "no runs of it in the candidate" in cells[1].reason
+    assert over_all(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
+
+
+def test_over_all_the_worst_counts() -> None:
+    ok, open_, worse = Verdict.OK, Verdict.INCONCLUSIVE, Verdict.REGRESSED
+    assert over_all([ok, ok]) == ok
+    assert over_all([ok, open_]) == open_
+    assert over_all([open_, worse, ok]) == worse
+    assert over_all([]) == open_

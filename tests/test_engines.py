@@ -272,7 +272,7 @@ def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
     assert record["ending"]["status"] == "diverged"
     assert record["timing"]["steps_per_second"] is None
     report = write_report(tmp_path / "killed")  # nothing but a failure is a result too
-    assert report.formatted["ring (points=1000)"]["other outcomes"].tolist()[0] == "1 diverged"
+    assert report.formatted["ring (points=1000)"]["failures"].tolist()[0] == "1 diverged"
 
 
 def test_an_interruption_in_this_process_leaves_a_checkpoint(tiny_runs: list[Run], tmp_path: Path) -> None:

@@ -17,39 +17,18 @@ import bench
 from bench.errors import ResultsError
 from bench.records import publish, read_metadata, read_trace, record_paths
 from bench.report import write_report
-from bench.report.evidence import read_evidence
-from bench.report.tables import format_cells, summarise_cells
-from bench.statistics import t_interval, wilson_interval
+from bench.report.evidence import Evidence, read_evidence
+from bench.report.tables import Layout, format_table, summarise_cells
+from bench.report.tables.layout import lay_out
 from bench.suite import load_suite
-from bench.terminal import duration, fitting_columns
+from bench.terminal import duration
+from bench.terminal_evidence import fitting_columns
 
 
-def test_t_interval_by_hand() -> None:
-    """t₂ at 97.5 % is 4.302653; s of 1, 2, 3 is 1: 4.302653 / √3 (any table of Student's t)."""
-    interval = t_interval([1.0, 2.0, 3.0])
-    assert interval.mean == 2
-    assert interval.half_width == pytest.approx(4.302653 / 3**0.5, abs=1e-6)
-    assert t_interval([1.0, float("nan"), 3.0]).n == 2
-    assert np.isnan(t_interval([4.0]).half_width)
-    assert np.isnan(t_interval([]).mean)
-
-
-def test_wilson_by_hand() -> None:
-    """(p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n) with z = 1.959964."""
-    z, p, n = 1.959964, 0.7, 10
-    centre, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
-    expected = [(centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)]
-    assert list(wilson_interval(7, 10)) == pytest.approx(expected, abs=1e-6)
-    assert wilson_interval(0, 5)[0] == 0
-    assert wilson_interval(5, 5)[1] == pytest.approx(1)
-
-
-def test_t_interval_covers_as_often_as_it_says() -> None:
-    generator = np.random.default_rng(0)
-    hits = [
-        abs(t_interval(values).mean) <= t_interval(values).half_width for values in generator.normal(size=(4000, 3))
-    ]
-    assert np.mean(hits) == pytest.approx(0.95, abs=0.01)
+def formatted(evidence: Evidence) -> pd.DataFrame:
+    """The one table of the tiny suite."""
+    (table,) = lay_out(evidence, Layout())
+    return format_table(evidence, table)
 
 
 @pytest.fixture
@@ -57,7 +36,7 @@ def with_a_failure(tiny_results: Path) -> Path:
     """The tiny suite, one of whose runs is said to have diverged."""
     path = record_paths(tiny_results)[0]
     record: dict[str, Any] = read_metadata(path)
-    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
+    trace = [{**row, "samples": bytes(200 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
     trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
     record["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
     path.unlink()
@@ -87,28 +66,29 @@ def test_cells_count_failures_and_keep_them(with_a_failure: Path) -> None:
 
 def test_formatted_cells_have_intervals_and_real_data(tiny_results: Path) -> None:
     evidence = read_evidence(tiny_results)
-    table = format_cells(evidence, evidence.datasets()[0])
+    table = formatted(evidence)
     assert table["loss"].tolist() == [
         "non-saturating",
         "wgan-gp",
         "untrained",
         "real data",
     ]  # as the catalogue has them
-    assert table["FD final"].str.contains("±").tolist() == [True, True, False, False]
+    assert table["FD final"].str.contains("[", regex=False).tolist() == [True, True, False, False]
+    assert table["modes final"].str.contains("±").tolist() == [True, True, False, False]
     assert table["modes best"].tolist()[2:] == ["", "8.0"]
     first = bench.traces(tiny_results).query("step == 0 and measure == 'fd'")["value"]
-    assert table["FD final"].iloc[2] == f"{first.mean():.3g}"
+    assert table["FD final"].iloc[2] == f"{first.mean():#.3g}"
 
 
 def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
     evidence = read_evidence(tiny_results)
     states = ["converged", "diverged", "collapsed", "collapsed"]
     judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
-    table = format_cells(judged, "ring (points=1000)")
-    assert table["converged"].tolist() == ["1/2 (9–91 %)", "0/2 (0–66 %)", "", ""]
-    assert table["other outcomes"].tolist() == ["1 diverged", "2 collapsed", "", ""]
+    table = formatted(judged)
+    assert table["failed"].tolist() == ["1/2 (9–91 %)", "2/2 (34–100 %)", "", ""]
+    assert table["failures"].tolist() == ["1 diverged", "2 collapsed", "", ""]
     well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
-    assert format_cells(well, "ring (points=1000)")["other outcomes"].tolist() == ["–", "–", "", ""]
+    assert formatted(well)["failures"].tolist() == ["–", "–", "", ""]
 
 
 REFERENCES = """
@@ -132,14 +112,14 @@ def test_published_numbers_stand_beside_with_their_place_and_source(tiny: str, t
     report = write_report(tiny_results, suite=load_suite(tiny))
     table = report.formatted["ring (points=1000)"].set_index("loss")
     assert table.index.tolist()[-2:] == ["published: A paper (wgan-gp, 5)", "published: Another"]
-    assert table["FD best"].tolist()[-2:] == ["0.25 ± 0.125", ""]
-    assert table["FD final"].tolist()[-2:] == ["", "3"]
+    assert table["FD best"].tolist()[-2:] == ["0.250 ± 0.125", ""]
+    assert table["FD final"].tolist()[-2:] == ["", "3.00"]
     assert table["high quality % best"].iloc[-2] == "50.0"
     text = (tiny_results / "table.md").read_text()
     assert "A paper: read off a figure" in text
     assert "never-learned (the best is worse than τ)" in text
     assert "τ = 0.001" in text
-    assert table["other outcomes"].iloc[0] == "2 never-learned"
+    assert table["failures"].iloc[0] == "2 never-learned"
 
 
 def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -> None:
@@ -163,7 +143,7 @@ def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Pat
         publish(path, record, rows)
     report = write_report(tiny_results)
     table = report.formatted["ring (points=1000)"]
-    assert table["distance final"].tolist() == ["0.125 ± 0", "0.125 ± 0", "1", ""]
+    assert table["distance final"].tolist() == ["0.125 [0.125, 0.125]", "0.125 [0.125, 0.125]", "1.00", ""]
     assert "θ best" not in table
     assert not any("gap" in column for column in table)
 
@@ -171,9 +151,17 @@ def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Pat
 def test_a_report_is_written_and_comes_out_the_same_twice(with_a_failure: Path) -> None:
     report = write_report(with_a_failure)
     names = {path.name for path in [*report.tables, *report.figures]}
-    assert {"table.md", "table.csv", "table.tex", "modes.png", "modes.pdf", "timeline-ring-points-1000.png"} <= names
+    assert {
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "table.json",
+        "modes.png",
+        "modes.pdf",
+        "timeline-ring-points-1000.png",
+    } <= names
     assert {path.suffix for path in report.figures} == {".png", ".pdf", ".svg"}
-    before = {path: path.read_bytes() for path in [*report.tables, *report.figures]}
+    before = {path: path.read_bytes() for path in [*report.tables, *report.figures, report.page]}
     write_report(with_a_failure)
     assert {path: path.read_bytes() for path in before} == before
     for path in report.figures:
@@ -185,10 +173,10 @@ def test_a_report_is_written_and_comes_out_the_same_twice(with_a_failure: Path) 
 
 def test_latex_compiles_and_fonts_are_embedded(with_a_failure: Path, tmp_path: Path) -> None:
     if not (shutil.which("pdflatex") and shutil.which("pdffonts")):
-        pytest.skip("apt-get install texlive-latex-recommended poppler-utils")
+        pytest.skip("apt-get install texlive-latex-recommended texlive-science poppler-utils")
     report = write_report(with_a_failure)
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs,graphicx}"
+        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs,graphicx,siunitx}"
         f"\\begin{{document}}\\input{{{with_a_failure / 'table.tex'}}}\\end{{document}}"
     )
     done = subprocess.run(
@@ -217,13 +205,13 @@ def test_a_narrow_terminal_keeps_what_matters() -> None:
             "modes best": ["8.0"],
             "KL final": ["0.1"],
             "FD final": ["3"],
-            "n": ["3"],
-            "converged": ["3/3"],
-            "other outcomes": ["–"],
+            "failed": ["0/3"],
+            "failures": ["–"],
+            "steps/s": ["100"],
         }
     )
     assert fitting_columns(frame, 200) == list(frame)
-    assert fitting_columns(frame, 50) == ["loss", "modes final", "FD final", "n", "converged", "other outcomes"]
+    assert fitting_columns(frame, 36) == ["loss", "modes final", "FD final", "failed"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
@@ -287,5 +275,5 @@ def test_a_measure_that_is_not_finite_is_told(tiny_results: Path) -> None:
     trace[-1]["fd"] = float("inf")
     path.unlink()
     publish(path, record, trace)
-    table = format_cells(read_evidence(tiny_results), "ring (points=1000)")
+    table = formatted(read_evidence(tiny_results))
     assert table["FD final"].str.contains(r"\(1 of 2\)").tolist().count(True) == 1

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.files import written_whole
 from bench.report.captions import caption, note, provenance
 from bench.report.evidence import Evidence
+from bench.report.tables.across import sections
 from bench.report.tables.entries import wilson_text
 from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
@@ -93,6 +94,7 @@ def _markdown(evidence: Evidence, tables: list[Table], formatted: dict[str, pd.D
         text = frame.to_markdown(index=False, colalign=align, disable_numparse=True)
         told = " ".join(caption(evidence, dataset) for dataset in table.datasets)
         parts.append(f"## {table.title}\n\n{text}\n\n{told}\n" if table.title else f"{text}\n\n{told}\n")
+    parts += sections(evidence)
     return "\n".join([*parts, f"{note(evidence)}\n", f"{provenance(evidence)}\n"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ Setting = tuple[str, Any]
 
 
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake is one line and exit status 2; everything else keeps its traceback."""
+    """A user's mistake is one line and exit status 2; a fault of the code keeps its traceback and is status 70.
+
+    That is sysexits' EX_SOFTWARE: status 1 is a verdict, of ``compare``.
+    """
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -25,6 +29,11 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         except GanbenchError as error:
             click.echo(f"ganbench: {error}", err=True)
             sys.exit(2)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception:
+            traceback.print_exc()
+            sys.exit(70)
 
     return wrapped
 

@@ -94,9 +94,9 @@ def _times(evidence: Evidence) -> tuple[str, pd.DataFrame, str]:
                 }
             )
     note = (
-        "Median time until the primary measure first reached the suite's threshold (Kaplan and Meier; 95 % interval of "
-        "Brookmeyer and Crowley), runs that did not come there censored at their end; ∞: in less than half of the runs, "
-        "or no end of the interval."
+        "Median time until the primary measure first reached the suite's threshold (Kaplan and Meier; 95 % interval "
+        "of Brookmeyer and Crowley), runs that did not come there censored at their end; ∞: in less than half of the "
+        "runs, or no end of the interval."
     )
     return "Time to the threshold", pd.DataFrame(rows), note
 

@@ -113,7 +113,7 @@ def judge_cells(
         one, other = sides[0][place], sides[1][place]
         dataset = str(one["dataset"].iloc[0])
         measure = measures.get(dataset)
-        same = measure is not None and identical(one, other, measure[0])
+        same = identical(one, other, gate)
         tested = quality(one, other, *measure, gate, same) if measure else None
         trials.append([*([tested] if tested else []), failures(one, other, gate, same)])
     found = dict(zip(there, decide(trials, gate), strict=True))
@@ -128,15 +128,19 @@ def judge_cells(
 
 
 def decide(trials: Sequence[Sequence[Trial]], gate: Gate) -> list[tuple[Finding, ...]]:
-    """The findings of each cell, all trials corrected together.
+    """The findings of each cell, all trials corrected together by Holm.
+
+    Tests of so few failures that none of them could be significant are not counted (Tarone 1990): which these are is
+    known from the number of failures in all, without a look at whose they are.
 
     Args:
         trials: Of each cell.
         gate: Level and tolerances.
     """
     flat = [trial for cell in trials for trial in cell]
-    corrected = iter(holm([trial.test.p for trial in flat]))
-    count = sum(not math.isnan(trial.test.p) for trial in flat)
+    counted = _that_can_be_significant(flat, gate.alpha)
+    count = sum(counted)
+    corrected = iter(holm([trial.test.p if there else math.nan for trial, there in zip(flat, counted, strict=True)]))
     usual = {
         family: median([t.deviation for t in flat if t.family == family and not math.isnan(t.deviation)] or [math.nan])
         for family in {trial.family for trial in flat}
@@ -145,6 +149,13 @@ def decide(trials: Sequence[Sequence[Trial]], gate: Gate) -> list[tuple[Finding,
         tuple(_find(trial, float(next(corrected)), count, usual[trial.family], gate) for trial in cell)
         for cell in trials
     ]
+
+
+def _that_can_be_significant(trials: Sequence[Trial], alpha: float) -> list[bool]:
+    """Tarone's choice: with the smallest K of which no more than K trials can reach α / K, those that can."""
+    tested = [trial for trial in trials if not math.isnan(trial.test.p)]
+    number = next((k for k in range(1, len(tested)) if sum(t.least <= alpha / k for t in tested) <= k), len(tested))
+    return [not math.isnan(trial.test.p) and trial.least <= alpha / max(1, number) for trial in trials]
 
 
 def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> Finding:
@@ -157,7 +168,7 @@ def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> 
         if robust.p <= gate.alpha:
             reason = f"{trial.told()}; p = {p_holm:.2g} after Holm's correction for {count} tests"
             return Finding(trial=trial, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
-    if min(trial.n) >= LEAST and trial.worse.high <= trial.margin:
+    if min(trial.n) >= LEAST and trial.bound <= trial.margin:
         return Finding(trial=trial, verdict=Verdict.OK, reason=trial.told(), p_holm=p_holm)
     seeds = _seeds(trial, count, usual, gate)
     return Finding(
@@ -176,7 +187,7 @@ def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
     if math.isnan(worse) or math.isnan(deviation):
         return LEAST if min(trial.n) < LEAST else None
     if worse > trial.margin:
-        needed = seeds_to_show(worse, deviation, gate.alpha / count)
+        needed = seeds_to_show(worse, deviation, gate.alpha / max(1, count))
     elif trial.counts is not None:
         rates = [failed / n for failed, n in zip(trial.counts, trial.n, strict=True)]
         needed = seeds_to_bound(rates[1], rates[0], trial.margin, 1 - 2 * gate.alpha)

@@ -21,10 +21,13 @@ from bench.statistics import (
     known,
     newcombe_interval,
     permutation,
+    t_interval,
     welch,
 )
 from bench.statistics.intervals import Array, exponential
 
+LEAST_PAIRS = 3
+SAME = 0.01  # the rounding of another machine, and what a few thousand steps make of it
 Family = Literal["quality", "failures", "speed"]
 
 
@@ -46,6 +49,10 @@ class Trial:
         n: Runs with a value, of baseline and candidate.
         identical: Whether both sides have the same numbers, seed by seed: then there is nothing to test.
         counts: Failures of baseline and candidate, of the family that counts them.
+        least: The smallest p that this test could have given with as many failures in all, all of them the candidate's;
+            of means there is no bound but 0.
+        paired: The same difference from seed to seed, where both sides have the same seeds: the same initial weights
+            and the same data, so that what did not change is equal up to rounding.
     """
 
     family: Family
@@ -60,6 +67,13 @@ class Trial:
     n: tuple[int, int]
     identical: bool
     counts: tuple[int, int] | None = None
+    least: float = 0.0
+    paired: Bounds | None = None
+
+    @property
+    def bound(self) -> float:
+        """How much worse it is at the most, by the interval of ``paired`` where there is one, else of ``worse``."""
+        return self.worse.high if self.paired is None else self.paired.high
 
     @property
     def effect(self) -> Bounds:
@@ -96,17 +110,24 @@ class Trial:
         if math.isnan(value):
             return f"{self.subject}: nothing to compare it with"
         between = "" if math.isnan(low) else f", from ×{low:.3g} to ×{high:.3g}"
+        if self.paired is not None and self.paired.high < self.worse.high:
+            most = "at least" if self.higher_is_better else "at most"
+            between += f", seed by seed {most} ×{self._ratio(self.bound):.3g}"
         return f"{self.subject} ×{value:.3g} of the baseline{between} (tolerated ×{self.tolerated:.3g})"
 
 
-def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, measure: str) -> bool:
-    """Whether both sides of a cell have the same seeds and, seed by seed, the same numbers and outcomes."""
-    numbers = [f"{measure}_final", f"{measure}_best"]
-    columns = [*numbers, "outcome", "outcome_step"]
-    one, other = (
-        runs.reindex(columns=["seed", *columns]).set_index("seed").sort_index() for runs in (baseline, candidate)
-    )
-    return one.equals(other) and bool(one[numbers].notna().to_numpy().any())
+def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bool:
+    """Whether both sides of a cell have the same seeds and, seed by seed, the same outcomes and numbers up to ``SAME``.
+
+    Every measure's final and best values count; where all of them are whole numbers they say little, and it is not so.
+    """
+    one, other = (runs.set_index("seed").sort_index() for runs in (baseline, candidate))
+    columns = [name for name in one if name in other and str(name).endswith(("_final", "_best"))]
+    if not one.index.equals(other.index) or not one["outcome"].equals(other["outcome"]):
+        return False
+    left, right = (runs[columns].to_numpy(float) for runs in (one, other))
+    fractions = np.isfinite(left) & (left != np.round(left))
+    return bool(fractions.any() and np.allclose(left, right, rtol=min(SAME, gate.tolerance), atol=0, equal_nan=True))
 
 
 def quality(
@@ -123,11 +144,22 @@ def quality(
         same: Whether both sides are ``identical``.
     """
     column = f"{measure}_final"
-    one, other = (known(runs[column]) if column in runs else np.array([]) for runs in (baseline, candidate))
-    if not one.size and not other.size:
+    one, other = (
+        runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in (baseline, candidate)
+    )
+    if not known(one).size and not known(other).size:
         return None
-    higher = bool(about.higher_is_better)
-    return compare_means("quality", about.label, one, other, higher, gate.tolerance, gate.alpha, same=same)
+    return compare_means(
+        "quality",
+        about.label,
+        one.to_numpy(float),
+        other.to_numpy(float),
+        higher_is_better=bool(about.higher_is_better),
+        tolerance=gate.tolerance,
+        alpha=gate.alpha,
+        same=same,
+        paired=one.index.equals(other.index) and one.index.is_unique,
+    )
 
 
 def compare_means(
@@ -135,18 +167,32 @@ def compare_means(
     subject: str,
     baseline: Array,
     candidate: Array,
+    *,
     higher_is_better: bool,
     tolerance: float,
     alpha: float,
-    *,
     same: bool = False,
+    paired: bool = False,
 ) -> Trial:
-    """Welch's test of the logarithms where all values are positive, else of the values as shares of their mean size."""
+    """Welch's test of the logarithms where all values are positive, else of the values as shares of their mean size.
+
+    Args:
+        family: Of the trial.
+        subject: What the values are.
+        baseline: [n], NaN where a run has none.
+        candidate: [m].
+        higher_is_better: Of the values.
+        tolerance: Share of the baseline by which they may be worse.
+        alpha: Level of the test.
+        same: Whether both sides are ``identical``.
+        paired: Whether the values are of the same seeds in the same order.
+    """
     sign = -1.0 if higher_is_better else 1.0
-    together = np.concatenate([baseline, candidate])
+    together = known(np.concatenate([baseline, candidate]))
     logarithmic = bool((together > 0).all())
     size = np.abs(together).mean() or 1.0
-    first, second = (sign * (np.log(each) if logarithmic else each / size) for each in (baseline, candidate))
+    sides = [sign * (np.log(each) if logarithmic else each / size) for each in (baseline, candidate)]
+    first, second = map(known, sides)
     return Trial(
         family=family,
         subject=subject,
@@ -159,7 +205,17 @@ def compare_means(
         deviation=_pooled(first, second),
         n=(len(first), len(second)),
         identical=same,
+        paired=_between_pairs(sides[0], sides[1], 1 - 2 * alpha) if paired else None,
     )
+
+
+def _between_pairs(first: Array, second: Array, confidence: float) -> Bounds | None:
+    """The mean difference of pairs with its t interval; None where not every pair has both, or there are too few."""
+    gaps = second - first
+    if len(gaps) < LEAST_PAIRS or np.isnan(gaps).any():
+        return None
+    mean, half, n = t_interval(gaps, confidence)
+    return Bounds(mean, mean - half, mean + half, n)
 
 
 def _pooled(first: Array, second: Array) -> float:
@@ -194,4 +250,11 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate, same: 
         n=n,
         identical=same,
         counts=(a, b),
+        least=_least(a + b, n),
     )
+
+
+def _least(failed: int, n: tuple[int, int]) -> float:
+    """The smallest p of so many failures in all."""
+    of_candidate = min(failed, n[1])
+    return boschloo(of_candidate, n[1], failed - of_candidate, n[0], "greater").p

@@ -72,7 +72,9 @@ def test_a_against_a_seldom_raises_an_alarm(kind: str, seeds: int) -> None:
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds: int) -> None:
-    assert at_most(verdicts(kind, seeds, 400), 0.05)
+    found = verdicts(kind, seeds, 400)
+    print(f"{kind}, {seeds} seeds: {found.count(Verdict.REGRESSED)} of {len(found)} comparisons without a difference")
+    assert at_most(found, 0.05)
 
 
 def test_a_doubling_is_found_with_ten_seeds() -> None:
@@ -86,6 +88,7 @@ def test_a_doubling_is_found_with_ten_seeds() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_doubling_is_found_with_ten_seeds_in_nine_of_ten(kind: str) -> None:
     found = verdicts(kind, 10, 150, factor=2.0)
+    print(f"{kind}, 10 seeds: {found.count(Verdict.REGRESSED)} of {len(found)} doublings found")
     assert found.count(Verdict.REGRESSED) >= 0.9 * len(found)
 
 
@@ -215,3 +218,41 @@ def test_over_all_the_worst_counts() -> None:
     assert over_all([ok, open_]) == open_
     assert over_all([open_, worse, ok]) == worse
     assert over_all([]) == open_
+
+
+def test_numbers_up_to_rounding_are_the_same_and_whole_numbers_are_not() -> None:
+    wild = [1.5, 300.0, 0.01]
+    rounded = one(runs(wild), runs([value * 1.005 for value in wild]))
+    assert rounded.verdict == Verdict.OK
+    assert one(runs(wild), runs([value * 1.005 for value in wild]), Gate(tolerance=0.001)).verdict != Verdict.OK
+    whole = one(runs([8.0, 8.0, 8.0]), runs([8.0, 8.0, 8.0]))
+    assert whole.findings[0].verdict == Verdict.OK  # they do not vary: shown by themselves
+    assert whole.findings[1].verdict == Verdict.INCONCLUSIVE  # three seeds without a failure show little
+
+
+def test_the_same_seeds_are_bound_pair_by_pair() -> None:
+    """Values that spread over five decades, each 2 % worse: not to be told by Welch, plain seed by seed."""
+    wide = [10.0**power for power in (-2, -1, 0, 1, 2, 3)]
+    factors = [1.02, 1.03, 1.01, 1.02, 1.03, 1.01]
+    worse = [value * factor for value, factor in zip(wide, factors, strict=True)]
+    quality = one(runs(wide), runs(worse)).findings[0]
+    assert quality.verdict == Verdict.OK
+    assert "seed by seed at most ×1.0" in quality.reason
+    other_seeds = runs(worse).assign(seed=range(10, 16))
+    assert one(runs(wide), other_seeds).findings[0].verdict == Verdict.INCONCLUSIVE
+    diverged = runs([*worse[:5], math.nan])
+    assert (
+        one(runs(wide), diverged).findings[0].verdict == Verdict.INCONCLUSIVE
+    )  # the pair that is gone may be the worst
+
+
+def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
+    """One failure in ten and ten: the smallest p it could have given is ½, so Holm counts the values alone."""
+    baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
+    outcomes = ["relapsed"] + ["converged"] * 9
+    candidate = pd.concat([runs(GOOD[::-1], outcomes).assign(loss=f"loss {number}") for number in range(12)])
+    cells = judge(baseline, candidate)
+    counted = [not math.isnan(finding.p_holm) for cell in cells for finding in cell.findings]
+    assert counted == [True, False] * 12
+    many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["converged"]).assign(loss=f"loss {n}") for n in range(12)])
+    assert all(not math.isnan(finding.p_holm) for cell in judge(baseline, many) for finding in cell.findings)

@@ -63,6 +63,9 @@ def test_intervals_of_cells_cover_as_often_as_they_say(n: int) -> None:
     logs = np.random.default_rng(n).normal(2.0, 1.0, size=(4000, n))
     found = [geometric_mean(np.exp(values)) for values in logs]
     assert np.mean([each.low <= math.exp(2.0) <= each.high for each in found]) >= 0.93
+    plain = [t_interval(np.exp(values)) for values in logs]
+    covered = np.mean([abs(each.mean - math.exp(2.5)) <= each.half_width for each in plain])
+    assert 0.80 <= covered <= 0.86  # of the mean e^(µ + σ²/2): why distances have geometric means
 
 
 def test_wilson_by_hand() -> None:

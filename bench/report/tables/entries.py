@@ -99,12 +99,12 @@ def number(value: float, scale: float, spec: str) -> str:
 def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool) -> set[tuple[str, ...]]:
     """The best of a column, and all that Welch's tests against it, corrected by Holm, do not show to be worse.
 
-    Where some cell has fewer failed than converged runs, none in which half or more failed is bold, however good the
-    rest of its runs is.
+    A cell in which half or more of the runs have no value, for they diverged, is bold only where all are so: what
+    survives does not stand for the rest.
     """
     if about.higher_is_better is None or len(cells) < 2:
         return set()
-    sound = {row for row, runs in cells.items() if 2 * count_failed(runs) < len(runs)} or set(cells)
+    sound = {row for row, runs in cells.items() if 2 * runs[name].notna().sum() > len(runs)} or set(cells)
     values = {row: cells[row][name].dropna().to_numpy(float) for row in cells if row in sound}
     values = {row: np.log(each) if on_logs else each for row, each in values.items() if len(each)}
     if not values:

@@ -57,7 +57,7 @@ def _bold(table: Table) -> Iterable[str]:
     if any(entry.bold for line in table.lines for entry in line.entries.values()):
         yield (
             f"Bold: the best of a column, and what is not significantly worse (one-sided Welch tests, Holm, "
-            f"{100 * ALPHA:g} %); cells in which half or more of the runs failed only where all do."
+            f"{100 * ALPHA:g} %); a cell in which half or more of the runs diverged only where all are so."
         )
 
 

@@ -36,19 +36,22 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    lines = [line for text in (README, SUITES) for block in blocks(text, "bash") for line in block.splitlines()]
+    texts = (README, *DOCUMENTS.values())
+    lines = [
+        line for text in texts for block in blocks(text, "bash") for line in block.replace("\\\n", " ").splitlines()
+    ]
     found = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
-    return [words[1:] for words in found if words and words[0] == "ganbench"]
+    return [words[1 : words.index(">") if ">" in words else None] for words in found if words[:1] == ["ganbench"]]
 
 
 def test_there_are_commands() -> None:
-    assert {words[0] for words in commands()} == {"list", "plan", "run", "report", "calibrate"}
+    assert {words[0] for words in commands()} == set(main.commands)
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_is_understood(words: list[str]) -> None:
     verb = main.commands[words[0]]
-    verb.make_context(words[0], [word for word in words[1:] if word != "results/ring"] + ["x"] * (words[0] == "report"))
+    verb.make_context(words[0], words[1:])
 
 
 def test_readme_is_one_screen_and_ci_runs_its_commands() -> None:
@@ -105,6 +108,18 @@ def test_the_docs_name_every_penalty_and_dataset() -> None:
         assert f"`{name}`" in SUITES
     for name, entry in entries("dataset").items():
         assert f"`{entry.extractor}`" in DOCUMENTS["measures"], name
+
+
+def test_the_docs_name_every_statistic_and_width() -> None:
+    import inspect
+
+    from bench import statistics
+    from bench.report.figures import WIDTHS
+
+    functions = {name for name in statistics.__all__ if inspect.isfunction(inspect.unwrap(getattr(statistics, name)))}
+    assert len(functions) > 15
+    for name in (*(functions - {"known", "exponential"}), *WIDTHS):
+        assert f"`{name}`" in DOCUMENTS["report"], name
 
 
 def test_contributing_names_every_table() -> None:

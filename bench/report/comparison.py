@@ -66,7 +66,8 @@ def _effect(finding: Finding) -> str:
     value, low, high, _ = trial.effect
     if math.isnan(value):
         return "–"
-    return f"{trial.subject} ×{value:.3g}" + ("" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]")
+    subject = "" if trial.family == "speed" else f"{trial.subject} "  # which heads the column
+    return f"{subject}×{value:.3g}" + ("" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]")
 
 
 def _runs(cell: Cell) -> str:

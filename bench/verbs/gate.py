@@ -120,7 +120,7 @@ def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: 
         found = decide(
             baseline,
             candidate,
-            seeds=parse_seeds(seeds),
+            seeds=int(seeds) if seeds and seeds.isdigit() else parse_seeds(seeds),  # a number is one of fresh seeds
             suite=load_suite(suite) if suite else None,
             begin=display.begin,
             watch=display.watch,

@@ -166,7 +166,7 @@ def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> 
     if min(trial.n) >= LEAST and trial.worse.value > trial.margin and p_holm <= gate.alpha:
         robust = trial.robust()
         if robust.p <= gate.alpha:
-            reason = f"{trial.told()}; p = {p_holm:.2g} after Holm's correction for {count} tests"
+            reason = f"{trial.told()}; p = {p_holm:.2g} after Holm's correction for {count} test{'s' * (count != 1)}"
             return Finding(trial=trial, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
     if min(trial.n) >= LEAST and trial.bound <= trial.margin:
         return Finding(trial=trial, verdict=Verdict.OK, reason=trial.told(), p_holm=p_holm)

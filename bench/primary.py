@@ -143,7 +143,7 @@ class Primary:
         A best that is nearer to real data than ``near(share)`` counts as just there: the noise of two good values is
         no difference. Nor is a value that is no worse than that.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if self.about.higher_is_better:
                 best = np.fmin(self.best, self.near(share))
                 ratios = np.where(best > 0, np.where(self.values > 0, best / self.values, np.inf), np.nan)
@@ -219,7 +219,7 @@ def final_over_best(of: Primary) -> float:
         return math.nan
     last, best = of.values[-1], of.best[-1]
     over, under = (best, last) if of.about.higher_is_better else (last, best)
-    return float(over / under) if under > 0 else math.nan
+    return float(over) / float(under) if under > 0 else math.nan
 
 
 def mean_log10(of: Primary) -> float:

@@ -147,7 +147,7 @@ def relapsed(of: Primary, rules: Rules) -> Outcome | None:
     worse = _from_then_on(of.ratios(rules.near) > rules.relapsed)
     if not worse.any():
         return None
-    last, best, at = of.values[-1], of.best[-1], int(of.steps[of.best_at])
+    last, best, at = float(of.values[-1]), float(of.best[-1]), int(of.steps[of.best_at])
     over, under = (best, last) if of.about.higher_is_better else (last, best)
     times = f"{over / under:,.{1 if over / under < 10 else 0}f} times" if under > 0 else "far"
     than = f"{times} {'under' if of.about.higher_is_better else ''}".strip() if under > 0 else "far from"

@@ -67,7 +67,8 @@ def _effect(finding: Finding) -> str:
     if math.isnan(value):
         return "–"
     subject = "" if trial.family == "speed" else f"{trial.subject} "  # which heads the column
-    return f"{subject}×{value:.3g}" + ("" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]")
+    ends = [trial.written(end).lstrip("×") for end in (low, high)]
+    return f"{subject}{trial.written(value)}" + ("" if math.isnan(low) else f" [{ends[0]}, {ends[1]}]")
 
 
 def _runs(cell: Cell) -> str:

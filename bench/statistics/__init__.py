@@ -40,6 +40,7 @@ from bench.statistics.tests import (
     rank_over_blocks,
     seeds_to_bound,
     seeds_to_show,
+    student,
     welch,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "ratio_of_geometric_means",
     "seeds_to_bound",
     "seeds_to_show",
+    "student",
     "t_interval",
     "tell_noise_apart",
     "time_to_threshold",

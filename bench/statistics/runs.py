@@ -62,6 +62,8 @@ class Reach(NamedTuple):
 def time_to_threshold(times: ArrayLike, reached: ArrayLike, confidence: float = 0.95) -> Reach:
     """The median time to a threshold by Kaplan & Meier (1958): runs that did not come there are censored, not dropped.
 
+    The median is the first time by which half or more are there, so that it is finite where just half of the runs came.
+
     Args:
         times: Of each run, [n]: when it came there, else how long it was watched.
         reached: Whether it came there, [n].
@@ -76,7 +78,7 @@ def time_to_threshold(times: ArrayLike, reached: ArrayLike, confidence: float = 
         return Reach(math.inf if len(spans) else math.nan, math.nan, math.inf, 0, len(spans))
     with np.errstate(all="ignore"):
         curve = SurvfuncRight(spans, events.astype(int))
-        median = float(curve.quantile(0.5))
+        median = float(curve.quantile(0.5 - 1e-9))  # statsmodels asks for more than half
         low, high = (float(each) for each in curve.quantile_ci(0.5, alpha=1 - confidence))
     ends = [math.inf if math.isnan(each) else each for each in (median, high)]
     return Reach(ends[0], low, ends[1], int(events.sum()), len(spans))

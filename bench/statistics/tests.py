@@ -48,12 +48,25 @@ def welch(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided") ->
     Give logarithms of what is positive. It has no smallest p but 0 from two values on. Where neither cell varies, t has
     no meaning and the permutation test answers.
     """
+    return _t_test(a, b, alternative, "unequal")
+
+
+def student(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided") -> Significance:
+    """Student's t-test (1908), as ``welch`` but of cells that spread alike.
+
+    Of normal values it is exact at every level and for all numbers; Welch's is not where one cell has three values and
+    the other twenty: a p of 0.002 comes twice as often as it should.
+    """
+    return _t_test(a, b, alternative, "pooled")
+
+
+def _t_test(a: ArrayLike, b: ArrayLike, alternative: Alternative, variances: str) -> Significance:
     first, second = known(a), known(b)
     if min(len(first), len(second)) < 2:
         return NO_TEST
     if constant(first) and constant(second):
         return _of_constants(float(first[0] - second[0]), len(first), len(second), alternative)
-    done = compared(first, second).ttest_ind(alternative=_SIDES[alternative], usevar="unequal")
+    done = compared(first, second).ttest_ind(alternative=_SIDES[alternative], usevar=variances)
     return Significance(float(done[1]), 0.0)
 
 

@@ -12,6 +12,7 @@ from bench.report.evidence import Evidence
 from bench.report.tables.entries import ALPHA, number
 from bench.report.tables.numbers import again
 from bench.statistics import Reach, rank_over_blocks, tell_noise_apart, time_to_threshold, worst_ranked
+from bench.verdicts import State
 
 
 def sections(evidence: Evidence) -> Iterable[str]:
@@ -79,7 +80,7 @@ def _times(evidence: Evidence) -> tuple[str, pd.DataFrame, str]:
         for place, runs in _cells(evidence, dataset):
             if runs["reach"].isna().all():
                 continue
-            last = runs["steps_done"].astype(float), runs["training_seconds"].astype(float)
+            last = _watched(runs, "steps_done"), _watched(runs, "training_seconds")
             steps, seconds = (
                 time_to_threshold(runs[f"{unit}_to_threshold"].fillna(end), runs["reached"])
                 for unit, end in zip(("steps", "seconds"), last, strict=True)
@@ -95,10 +96,16 @@ def _times(evidence: Evidence) -> tuple[str, pd.DataFrame, str]:
             )
     note = (
         "Median time until the primary measure first reached the suite's threshold (Kaplan and Meier; 95 % interval "
-        "of Brookmeyer and Crowley), runs that did not come there censored at their end; ∞: in less than half of the "
-        "runs, or no end of the interval."
+        "of Brookmeyer and Crowley), runs that did not come there censored at their end, of diverged ones at the latest "
+        "end of their cell; ∞: in less than half of the runs, or no end of the interval."
     )
     return "Time to the threshold", pd.DataFrame(rows), note
+
+
+def _watched(runs: pd.DataFrame, column: str) -> pd.Series:
+    """How long each run was watched; a diverged one as long as any, for it would never have come there."""
+    ends = runs[column].astype(float)
+    return ends.where(runs["outcome"] != State.DIVERGED, ends.max())
 
 
 def _time(found: Reach, spec: str) -> str:

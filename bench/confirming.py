@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.compare import Comparison, compare, resolve
 from bench.engines import Event
+from bench.environment import versions
 from bench.errors import ResultsError
 from bench.frames import axes_of, place
 from bench.gate import Verdict
-from bench.planning import Run, rebuild
-from bench.records import Metadata, read_metadata, record_paths
+from bench.planning import Run
+from bench.rebuilding import rebuild
+from bench.records import Metadata, paths_by_run, read_metadata, record_paths
 from bench.running import Summary, train_runs
 from bench.suite import Suite, as_seeds
 
@@ -66,7 +68,7 @@ def confirm(
         GanbenchError: nothing to compare, seeds that are not fresh, or records that this code cannot make again.
     """
     first = compare(baseline, candidate, suite=suite, **gate)
-    flagged = {tuple(map(str, cell.axes.values())) for cell in first.cells if cell.verdict == Verdict.REGRESSED}
+    flagged = _flagged(first)
     if not flagged:
         return Confirmation(first, ["no cell is REGRESSED: there is nothing to confirm"])
     folders = [resolve(baseline), resolve(candidate)]
@@ -82,18 +84,35 @@ def confirm(
         "begin": begin,
         "watch": watch,
     }
-    notices = []
-    candidates = _train(folders[1], [cells[1][where] for where in sorted(flagged)], fresh, options)
+    notices: list[str] = []
+    candidates = _train(folders[1], [cells[1][where] for where in flagged], fresh, options, notices)
     baselines = folders[0]
-    if len(again) == len(flagged):
-        baselines = _train(folders[0], [cells[0][where] for where in sorted(flagged)], fresh, options)
+    anew = len(again) == len(flagged)
+    if anew:
+        baselines = _train(folders[0], [cells[0][where] for where in flagged], fresh, options, notices)
     else:
+        which = "its cells are" if not again else f"{len(flagged) - len(again)} of its flagged cells are"
         notices.append(
-            "the baseline's records stand: its cells are specified as the candidate's, and what differs is the code"
+            f"the baseline's records stand: {which} specified as the candidate's, and what differs is the code; these "
+            f"records were in the first look too, so that a baseline that was lucky there still is"
         )
-    decided = compare(baselines, candidates, suite=suite, only=flagged, **gate)
+    seeds_of_sides = (fresh if anew else None, fresh)
+    decided = compare(baselines, candidates, suite=suite, only=flagged.values(), seeds=seeds_of_sides, **gate)
     told = f"{len(flagged)} flagged cells on fresh seeds {fresh[0]} to {fresh[-1]}, recorded in {candidates}"
     return Confirmation(decided, [told, *notices])
+
+
+Place = tuple[str, ...]
+
+
+def _flagged(comparison: Comparison) -> dict[Place, dict[str, str]]:
+    """The cells to look at again: those that are REGRESSED, all that both sides have where they are so together."""
+    regressed = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED]
+    if any(cell.together for cell in regressed):
+        regressed = [cell for cell in comparison.cells if cell.findings and not cell.together]
+    places = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
+    axes = list(comparison.cells[0].axes) if comparison.cells else []
+    return {where: dict(zip(axes, where, strict=True)) for where in places}
 
 
 def _fresh_seeds(given: int | Iterable[int] | None, records: list[list[Metadata]]) -> tuple[int, ...]:
@@ -108,18 +127,37 @@ def _fresh_seeds(given: int | Iterable[int] | None, records: list[list[Metadata]
     return chosen
 
 
-def _cells(records: list[Metadata], axes: list[str], flagged: set[tuple[str, ...]]) -> dict[tuple[str, ...], Metadata]:
+def _cells(records: list[Metadata], axes: list[str], flagged: Collection[Place]) -> dict[Place, Metadata]:
     """One record of each flagged cell, by its place."""
     places = ((tuple(str(place(each, axis)) for axis in axes), each) for each in records)
     return {where: each for where, each in places if where in flagged}
 
 
-def _train(folder: Path, cells: list[Metadata], seeds: tuple[int, ...], options: dict[str, Any]) -> Path:
-    """The folder with the records of the cells on these seeds."""
+def _train(
+    folder: Path, cells: list[Metadata], seeds: tuple[int, ...], options: dict[str, Any], notices: list[str]
+) -> Path:
+    """The folder with the records of the cells on these seeds; that some are of other code is noted."""
     runs: list[Run] = [rebuild(cell, seed, options["inception_weights"]) for cell in cells for seed in seeds]
     beside = folder.with_name(f"{folder.name}-confirmation")
     summary = train_runs(runs, beside, **options)
     if summary.missing:
         reasons = "; ".join(f"{name}: {text.splitlines()[0]}" for name, text in summary.failed.items())
         raise ResultsError(f"{summary.missing} of {len(runs)} runs have no record: {reasons}")
+    notices += _of_other_code(beside, {run.id for run in summary.already})
     return beside
+
+
+def _of_other_code(folder: Path, runs: Collection[str]) -> list[str]:
+    """That records which were there before were made at another commit than the code that runs now."""
+    now = versions()["commit"]
+    made = [
+        read_metadata(path)["environment"].get("commit") for run, path in paths_by_run(folder).items() if run in runs
+    ]
+    others = [commit for commit in made if commit != now]
+    if not others:
+        return []
+    told = " and ".join(sorted({str(commit)[:10] for commit in others}))
+    return [
+        f"{len(others)} runs in {folder} were trained before, by commit {told}, and the code here is {str(now)[:10]}: "
+        f"remove that folder to train them again"
+    ]

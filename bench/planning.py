@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from bench.errors import DataError, MissingDataError, SuiteError
 from bench.extractors import extractor_hash
 from bench.matrix import Cell, Label, cells, only
 from bench.rules import Gate, Reference, Rules
-from bench.specification import Choice, Evaluation, Table, Training, choose, validated
+from bench.specification import Choice, Evaluation, Table, Training
 from bench.suite import Suite, as_seeds
 
 NUMERICS = 1  # raised when a change of the code, or of a default, moves the numbers that a run gives
@@ -140,7 +140,7 @@ def plan_runs(
     loaded: dict[Choice, Data] = {}
     for cell in chosen:
         if cell.training.dataset not in loaded:
-            loaded[cell.training.dataset] = _load(cell.training.dataset, download)
+            loaded[cell.training.dataset] = load_dataset(cell.training.dataset, download)
     for cell in chosen:
         _check_metrics(cell, suite, loaded[cell.training.dataset])
     runs = [
@@ -165,57 +165,6 @@ def plan_runs(
     return runs
 
 
-KINDS = {"critic": "architecture", "critic_optimizer": "optimizer", "metrics": "metric"}  # else as the key
-
-
-def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | None = None) -> Run:
-    """The run of a record, with another seed.
-
-    Args:
-        metadata: Of the record.
-        seed: Of the new run.
-        inception_weights: File of Inception's weights.
-
-    Raises:
-        SuiteError: it was not made by this program, or by code that decides numbers otherwise.
-        DataError: its dataset is not here.
-    """
-    where = f"record of {metadata['suite']}, seed {metadata['seed']}"
-    if metadata.get("origin"):
-        raise SuiteError(f"{where}: made by other code, which ganbench cannot run")
-    training = validated(Training, _restored(metadata["training"]), where)
-    entry = find("dataset", training.dataset.name)
-    run = Run(
-        suite=metadata["suite"],
-        version=metadata["version"],
-        title=metadata["title"],
-        axes=metadata["axes"],
-        training=training,
-        evaluation=validated(Evaluation, _restored(metadata["evaluation"]), where),
-        seed=metadata["seed"],
-        data_fingerprint=_load(training.dataset, download=True).fingerprint,
-        extractor_hash=extractor_hash(entry.extractor, inception_weights),
-    )
-    if run.id != metadata["run"]:
-        raise SuiteError(
-            f"{where}: the code, the data or the extractor that decides numbers has changed since; run the suite again"
-        )
-    return replace(run, seed=seed)
-
-
-def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A section of a record with its choices made again from their names and options."""
-
-    def choice(key: str, value: Any) -> Any:
-        if isinstance(value, list):
-            return [choice(key, each) for each in value]
-        if not isinstance(value, Mapping):
-            return value
-        return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})
-
-    return {key: choice(key, value) for key, value in section.items()}
-
-
 def _check_distinct(runs: list[Run], suite: Suite) -> None:
     seen: dict[str, Run] = {}
     for run in runs:
@@ -224,7 +173,12 @@ def _check_distinct(runs: list[Run], suite: Suite) -> None:
             raise SuiteError(f"{suite.where}: ({twin}) and ({run}) come down to the same run")
 
 
-def _load(dataset: Choice, download: bool) -> Data:
+def load_dataset(dataset: Choice, download: bool) -> Data:
+    """The data of a choice, fetched where it may be.
+
+    Raises:
+        DataError: it is not here, or not of the shape that it should be.
+    """
     entry = find("dataset", dataset.name)
     try:
         data: Data = entry.load(dataset.options)

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 
 from bench.cli import main
 from bench.errors import SuiteError
-from bench.planning import plan_runs, rebuild
+from bench.planning import plan_runs
+from bench.rebuilding import rebuild
 from bench.records import Metadata, publish, read_metadata, record_paths
 from bench.suite import load_suite
 from bench.timings import write_timings

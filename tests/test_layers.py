@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bench"
-PLAN = {"errors", "files", "options", "catalogue", "specification", "suite", "matrix", "planning", "losses", "penalties",
+PLAN = {"errors", "files", "options", "catalogue", "specification", "suite", "matrix", "planning", "rebuilding", "losses", "penalties",
         "optimizers", "rules", "architectures", "datasets", "metrics", "extractors"}  # fmt: skip
 COMPUTE = {
     "random_streams",
@@ -37,6 +37,7 @@ SEAM = {"records", "frames", "timings", "foreign", "snapshots", "logbook", "call
 EVIDENCE = {
     "statistics",
     "trials",
+    "failing",
     "gate",
     "compare",
     "compare_speed",

@@ -31,7 +31,8 @@ class Comparison:
         candidate: Where the candidate's are.
         suite: Name and version of the suite.
         gate: Level and tolerances.
-        cells: The verdict on every cell of the baseline, in the order of the matrix.
+        cells: The verdict on every cell of the baseline, in the order of the matrix; and on failures in all of them
+            together, only where that is REGRESSED.
         axes: The axes that tell the cells apart.
         new: Cells of the candidate that the baseline has not: they are not judged.
         protocol: What was compared and how it was measured, in words.
@@ -56,8 +57,17 @@ class Comparison:
     @property
     def seeds(self) -> int | None:
         """Runs a side that would decide every cell; None where they are decided, or where that cannot be said."""
-        open_ = [cell for cell in self.cells if cell.verdict == Verdict.INCONCLUSIVE]
-        return max((cell.seeds or 0 for cell in open_), default=0) or None
+        return max(self.forecasts, default=None) if len(self.forecasts) == len(self.undecided) else None
+
+    @property
+    def undecided(self) -> list[Cell]:
+        """The cells that are INCONCLUSIVE."""
+        return [cell for cell in self.cells if cell.verdict == Verdict.INCONCLUSIVE]
+
+    @property
+    def forecasts(self) -> list[int]:
+        """Runs a side that would decide each of the undecided cells of which that can be said."""
+        return [cell.seeds for cell in self.undecided if cell.seeds]
 
 
 def resolve(folder: str | Path) -> Path:
@@ -83,7 +93,8 @@ def compare(
     tolerance: float | None = None,
     failure_tolerance: float | None = None,
     suite: Suite | None = None,
-    only: Collection[tuple[str, ...]] | None = None,
+    only: Collection[Mapping[str, str]] | None = None,
+    seeds: tuple[Collection[int] | None, Collection[int] | None] = (None, None),
 ) -> Comparison:
     """Judges the runs of a candidate against those of a baseline.
 
@@ -95,7 +106,8 @@ def compare(
         tolerance: Share of the baseline by which the measure may be worse, else the suite's.
         failure_tolerance: By how much more often runs may fail, else the suite's.
         suite: Whose thresholds hold, else those that ``bench.outcomes.judging`` finds.
-        only: Places of the cells to judge; None: all.
+        only: Places of the cells to judge, axis → label; None: all.
+        seeds: Those of the baseline and of the candidate to judge by; None: all.
 
     Raises:
         ResultsError: nothing to read, or results that must not be compared: the text names the difference.
@@ -115,7 +127,11 @@ def compare(
     axes = axes_of([*one.metadata.values(), *other.metadata.values()])
     frames = [_placed(each, axes) for each in (one, other)]
     if only is not None:
-        frames = [frame[[where in only for where in _places(frame, axes)]] for frame in frames]
+        frames = [frame[[_is_among(where, axes, only) for where in _places(frame, axes)]] for frame in frames]
+    frames = [
+        frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
+        for frame, wanted in zip(frames, seeds, strict=True)
+    ]
     cells = judge_cells(frames[0], frames[1], axes, measures, gate)
     known = {tuple(cell.axes.values()) for cell in cells}
     new = [" · ".join(where) for where in dict.fromkeys(_places(frames[1], axes)) if where not in known]
@@ -126,7 +142,8 @@ def compare(
         suite=f"{one.runs['suite'].iloc[0]} version {one.runs['version'].iloc[0]}",
         gate=gate,
         cells=cells,
-        axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells}) > 1] or axes[:1],
+        axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.together}) > 1]
+        or axes[:1],
         new=new,
         protocol=f"{' and '.join(names) or 'no measure'} after the last step, and failures (any outcome but converged)",
     )
@@ -148,6 +165,11 @@ def _placed(evidence: Evidence, axes: list[str]) -> pd.DataFrame:
 
 def _places(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
     return list(frame[axes].itertuples(index=False, name=None))
+
+
+def _is_among(where: tuple[str, ...], axes: list[str], wanted: Collection[Mapping[str, str]]) -> bool:
+    """Whether a place is one of those wanted; an axis that they do not tell apart is no matter."""
+    return any(all(each.get(axis, word) == word for axis, word in zip(axes, where, strict=True)) for each in wanted)
 
 
 def _measure(one: Evidence, other: Evidence, dataset: str, wanted: str | None) -> tuple[str, Measure] | None:

@@ -1,7 +1,8 @@
 """The gate: are the runs of a candidate worse than those of a baseline, cell by cell and over all?
 
-Two tests a cell, both one-sided: of quality, the values of a measure after the last step, and of the rate of failures.
-Holm's correction holds the chance of a false alarm among all of them at α. ``docs/gate.md`` says it at length.
+Two tests a cell, both one-sided: of quality, the values of a measure after the last step, and of the rate of failures;
+and one of the failures in all cells together. Holm's correction holds the chance of a false alarm among all of them at
+α. ``docs/gate.md`` says it at length.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count as count_from
 from statistics import median
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench.failing import failures, failures_together
 from bench.metrics import Measure
 from bench.rules import Gate
 from bench.statistics import holm, seeds_to_bound, seeds_to_show
-from bench.trials import Trial, failures, identical, quality
+from bench.trials import Trial, identical, quality
 
 LEAST = 3  # runs a side below which nothing is decided
 
@@ -57,10 +60,13 @@ class Cell(NamedTuple):
     axes: Mapping[str, Any]
     findings: tuple[Finding, ...]
     missing: str = ""
+    together: bool = False  # not one cell but all of them
 
     @property
     def name(self) -> str:
         """Its place, as people say it."""
+        if self.together:
+            return "all cells together"
         return " · ".join(str(place) for place in self.axes.values())
 
     @property
@@ -97,7 +103,7 @@ def judge_cells(
     measures: Mapping[str, tuple[str, Measure]],
     gate: Gate,
 ) -> list[Cell]:
-    """The verdict on every cell of the baseline.
+    """The verdict on every cell of the baseline; and, only where they are REGRESSED, on failures in all cells together.
 
     Args:
         baseline: Its runs, one row a run: the axes, ``seed``, ``outcome`` and ``<measure>_final``.
@@ -116,8 +122,16 @@ def judge_cells(
         same = identical(one, other, gate)
         tested = quality(one, other, *measure, gate, same) if measure else None
         trials.append([*([tested] if tested else []), failures(one, other, gate, same)])
-    found = dict(zip(there, decide(trials, gate), strict=True))
-    return [
+    pairs = [(sides[0][place], sides[1][place]) for place in there]
+    all_cells = [[failures_together(pairs, gate)]] if len(pairs) > 1 else []
+    findings = decide([*trials, *all_cells], gate)
+    found = dict(zip(there, findings, strict=False))
+    together = [
+        Cell(dict.fromkeys(axes, "all"), each, together=True)
+        for each in findings[len(there) :]
+        if each[0].verdict == Verdict.REGRESSED
+    ]
+    alone = [
         Cell(
             dict(zip(axes, place, strict=True)),
             found.get(place, ()),
@@ -125,6 +139,7 @@ def judge_cells(
         )
         for place in sides[0]
     ]
+    return alone + together
 
 
 def decide(trials: Sequence[Sequence[Trial]], gate: Gate) -> list[tuple[Finding, ...]]:
@@ -188,12 +203,19 @@ def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
         return LEAST if min(trial.n) < LEAST else None
     if worse > trial.margin:
         needed = seeds_to_show(worse, deviation, gate.alpha / max(1, count))
+        if needed and trial.counts is None:
+            needed = max(needed, _separable(gate.alpha / max(1, count) if deviation == 0 else gate.alpha))
     elif trial.counts is not None:
         rates = [failed / n for failed, n in zip(trial.counts, trial.n, strict=True)]
         needed = seeds_to_bound(rates[1], rates[0], trial.margin, 1 - 2 * gate.alpha)
     else:
         needed = seeds_to_show(trial.margin - worse, deviation, gate.alpha)
     return needed and max(LEAST, min(trial.n) + 1, needed)
+
+
+def _separable(level: float) -> int:
+    """Runs a side from which on a permutation test can have a p of this level: 1 over 2n choose n is the smallest."""
+    return next(n for n in count_from(1) if 1 / math.comb(2 * n, n) <= level)
 
 
 def _forecast(trial: Trial, seeds: int | None) -> str:

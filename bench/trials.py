@@ -13,13 +13,10 @@ import pandas as pd
 from bench.metrics import Measure
 from bench.rules import Gate
 from bench.statistics import (
-    NO_TEST,
     Bounds,
     Significance,
-    boschloo,
     difference,
     known,
-    newcombe_interval,
     permutation,
     student,
     t_interval,
@@ -114,12 +111,14 @@ class Trial:
         if math.isnan(value):
             return f"{self.subject}: nothing to compare it with"
         between = "" if math.isnan(low) else f", from {self.written(low)} to {self.written(high)}"
-        if self.paired is not None and self.paired.high < self.worse.high:
+        if self.paired is not None and (self.paired.high < self.worse.high or self.paired.high > self.margin):
             most = "at least" if self.higher_is_better else "at most"
             between += f", seed by seed {most} {self.written(self._ratio(self.bound))}"
         against = "of the baseline" if self.logarithmic else "of its mean size against the baseline"
         few = "" if self.n[0] == self.n[1] else f"; {self.n[1]} {self.unit} against {self.n[0]}"
-        return f"{self.subject} {self.written(value)} {against}{between} (tolerated {self.written(self.tolerated)}{few})"
+        return (
+            f"{self.subject} {self.written(value)} {against}{between} (tolerated {self.written(self.tolerated)}{few})"
+        )
 
     def written(self, effect: float) -> str:
         """An effect as text: a factor, or in percent where values that are not positive make factors meaningless."""
@@ -239,39 +238,3 @@ def _pooled(first: Array, second: Array) -> float:
     if min(len(first), len(second)) < 2:
         return math.nan
     return math.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-
-
-def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate, same: bool) -> Trial:
-    """How many runs failed: any outcome but converged.
-
-    Where none failed on either side, or all did, there is no test: no table with these counts could be significant.
-
-    Args:
-        baseline: Its runs of the cell, with the column ``outcome``.
-        candidate: The same.
-        gate: Level and tolerance.
-        same: Whether both sides are ``identical``.
-    """
-    n = (len(baseline), len(candidate))
-    a, b = (int((runs["outcome"] != "converged").sum()) for runs in (baseline, candidate))
-    test = NO_TEST if a + b in (0, sum(n)) else boschloo(b, n[1], a, n[0], "greater")
-    rates = [(count + 1) / (size + 2) for count, size in zip((a, b), n, strict=True)]  # never quite 0 or 1
-    return Trial(
-        family="failures",
-        subject="failures",
-        worse=newcombe_interval(b, n[1], a, n[0], 1 - 2 * gate.alpha),
-        margin=gate.failure_tolerance,
-        test=test,
-        robust=lambda: test,
-        deviation=math.sqrt(sum(rate * (1 - rate) for rate in rates) / 2),
-        n=n,
-        identical=same,
-        counts=(a, b),
-        least=_least(a + b, n),
-    )
-
-
-def _least(failed: int, n: tuple[int, int]) -> float:
-    """The smallest p of so many failures in all."""
-    of_candidate = min(failed, n[1])
-    return boschloo(of_candidate, n[1], failed - of_candidate, n[0], "greater").p

@@ -256,3 +256,89 @@ def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
     assert counted == [True, False] * 12
     many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["converged"]).assign(loss=f"loss {n}") for n in range(12)])
     assert all(not math.isnan(finding.p_holm) for cell in judge(baseline, many) for finding in cell.findings)
+
+
+def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.DataFrame:
+    """Cells of which so many runs failed."""
+    outcomes = ["diverged"] * failed + ["converged"] * (seeds - failed)
+    values = [math.nan if each == "diverged" else value for each, value in zip(outcomes, GOOD, strict=False)]
+    frames = [runs(values, outcomes).assign(loss=f"loss {number}") for number in range(cells)]
+    return pd.concat(frames).assign(seed=lambda frame: frame["seed"] + first)
+
+
+def test_a_code_that_breaks_everywhere_is_found_with_three_seeds() -> None:
+    """Three of three against none: p = 1/64 for a cell, too much for six of them, not for all together."""
+    cells = judge(everywhere(3, 0), everywhere(3, 3, first=10))
+    assert [cell.together for cell in cells] == [False] * 6 + [True]
+    assert over_all(cell.verdict for cell in cells[:6]) == Verdict.INCONCLUSIVE
+    assert cells[-1].verdict == Verdict.REGRESSED
+    assert cells[-1].name == "all cells together"
+    assert "18 of 18 runs failed, 0 of 18 of the baseline" in cells[-1].reason
+    few = judge(everywhere(3, 0), everywhere(3, 1, first=10), Gate(failure_tolerance=0.5))
+    assert not any(cell.together for cell in few)  # 33 points, which are tolerated
+    assert len(judge(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
+
+
+def test_cells_that_fail_differently_are_no_regression_together() -> None:
+    """Simpson: the candidate has more runs of the cells that fail, and fails no more often in any of them."""
+    baseline = pd.concat([everywhere(10, 9, 3), everywhere(4, 0, 3).assign(loss="sound")])
+    candidate = pd.concat([everywhere(4, 3, 3, 20), everywhere(10, 0, 3, 20).assign(loss="sound")])
+    assert not any(cell.together for cell in judge(candidate, baseline))
+
+
+@pytest.mark.parametrize(("one", "other"), [(3, 20), (20, 3)])
+def test_three_seeds_against_twenty_raise_no_more_alarms(one: int, other: int) -> None:
+    """Welch's test alone raises one in 10 % of such comparisons, twice what it may."""
+    generator = np.random.default_rng([one, other])
+    found = []
+    for _ in range(60):
+        baseline, candidate = (simulate(generator, "log-normal", seeds) for seeds in (one, other))
+        found.append(over_all(cell.verdict for cell in judge(baseline, candidate.assign(seed=candidate["seed"] + 99))))
+    assert at_most(found, 0.02)  # measured: 1.5 % of 200
+
+
+def test_values_with_a_zero_are_told_in_percent_of_the_baseline() -> None:
+    """Of modes 8 and then 1 a factor would be 1/8; where a value is 0 it is told as −88 % of the baseline's size."""
+    modes = {"made": ("modes", MEASURES["modes"])}
+    frames = [runs(values).rename(columns={"fd_final": "modes_final"}) for values in ([8.0] * 4, [0.0, 0.0, 4.0, 0.0])]
+    (cell,) = judge_cells(*frames, ["dataset", "loss"], modes, Gate())
+    assert cell.findings[0].trial.effect.value == pytest.approx(1 / 8)
+    assert "modes -88 % of its mean size against the baseline" in cell.reason
+    assert "×" not in cell.reason
+
+
+def test_numbers_of_runs_that_differ_are_told() -> None:
+    survivors = one(runs(GOOD), runs([*GOOD[:3], *[math.nan] * 7], ["converged"] * 3 + ["diverged"] * 7))
+    assert "3 seeds against 10" in survivors.findings[0].trial.told()
+
+
+def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
+    """Pairs that go against each other: Welch's bound is within the tolerance, that of the pairs is not."""
+    up = [1.0, 1.1, 1.2, 1.3]
+    quality = one(runs(up), runs(up[::-1])).findings[0]
+    assert quality.verdict == Verdict.INCONCLUSIVE
+    assert quality.trial.worse.high <= quality.trial.margin < quality.trial.bound
+    assert "seed by seed at most ×1.27 (tolerated ×1.25)" in quality.reason
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> None:
+    """Of three against three the smallest p of all splits is 1/20; of seven against seven 1/3432."""
+    gate = Gate(alpha=alpha, failure_tolerance=0.9)
+
+    def sides(n: int) -> list[pd.DataFrame]:
+        return [pd.concat([runs([x] * n).assign(loss=f"loss {cell}") for cell in range(12)]) for x in (1.0, 2.0)]
+
+    few = judge(*sides(3), gate)[0].findings[0]
+    assert few.verdict == Verdict.INCONCLUSIVE
+    assert few.seeds is not None
+    assert judge(*sides(few.seeds), gate)[0].findings[0].verdict == Verdict.REGRESSED
+    assert judge(*sides(few.seeds - 1), gate)[0].findings[0].verdict == Verdict.INCONCLUSIVE
+
+
+def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
+    """At 1 % not before five a side, 1/252, however far apart the values are."""
+    gate = Gate(alpha=0.01)
+    few = one(runs(GOOD[:3]), runs([9.0, 9.1, 8.9]), gate).findings[0]
+    assert few.verdict == Verdict.INCONCLUSIVE
+    assert few.seeds == 5

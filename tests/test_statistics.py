@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from bench.statistics import (
@@ -18,6 +19,7 @@ from bench.statistics import (
     expected_best,
     geometric_mean,
     holm,
+    mantel_haenszel,
     newcombe_interval,
     performance_profile,
     permutation,
@@ -26,6 +28,7 @@ from bench.statistics import (
     ratio_of_geometric_means,
     seeds_to_bound,
     seeds_to_show,
+    student,
     t_interval,
     tell_noise_apart,
     time_to_threshold,
@@ -199,6 +202,7 @@ def test_time_to_threshold_by_hand() -> None:
     never = time_to_threshold([5, 5], [False, False])
     assert (never.median, never.high, never.reached) == (math.inf, math.inf, 0)
     assert time_to_threshold([1, 9, 9, 9], [True, False, False, False]).median == math.inf
+    assert time_to_threshold([1, 2, 9, 9], [True, True, False, False]).median == 2  # just half of them
 
 
 def test_a_profile_is_the_share_within_each_factor() -> None:
@@ -246,3 +250,28 @@ def test_seeds_to_bound_are_the_fewest() -> None:
     assert n is not None
     assert newcombe_interval(0, n, 0, n, 0.9).high <= 0.25 < newcombe_interval(0, n - 1, 0, n - 1, 0.9).high
     assert seeds_to_bound(0.5, 0.2, 0.25, 0.9) is None
+
+
+def test_students_test_is_scipys_and_welchs_with_equal_numbers_and_spreads() -> None:
+    a, b = [1.0, 2.0, 4.0], [2.0, 3.0, 5.0, 9.0]
+    assert student(a, b, "less").p == pytest.approx(stats.ttest_ind(a, b, alternative="less").pvalue)
+    assert student([1, 2, 3], [2, 3, 4]).p == pytest.approx(welch([1, 2, 3], [2, 3, 4]).p)
+    assert math.isnan(student([1.0], b).p)
+
+
+def test_mantel_haenszel_by_hand_and_where_there_is_nothing_to_test() -> None:
+    """Two strata of 3 of 3 against 0 of 3: excess 2 · 1.5, variance 2 · 3 · 3 · 3 · 3 / (36 · 5) = 0.9."""
+    found = mantel_haenszel([(3, 3, 0, 3)] * 2)
+    assert found.p == found.smallest == pytest.approx(stats.norm.sf((3 - 0.5) / math.sqrt(0.9)))
+    assert mantel_haenszel([(0, 3, 3, 3)] * 2).p == 1
+    assert mantel_haenszel([(1, 3, 2, 3)] * 2).smallest == found.p
+    assert mantel_haenszel([(3, 3, 0, 3), (0, 5, 0, 5), (5, 5, 5, 5)]).p == mantel_haenszel([(3, 3, 0, 3)]).p
+    assert math.isnan(mantel_haenszel([(0, 3, 0, 3), (3, 3, 3, 3)]).p)
+
+
+def test_mantel_haenszel_keeps_its_level_where_failures_are_few() -> None:
+    """Of 12 cells with 3 runs a side, which fail with 5 to 50 %: p ≤ 5 % in 5 % of comparisons at the most."""
+    rates = np.linspace(0.05, 0.5, 12)
+    counts = np.random.default_rng(0).binomial(3, rates, (300, 2, 12))
+    ps = [mantel_haenszel([(int(a), 3, int(b), 3) for a, b in zip(*each, strict=True)]).p for each in counts]
+    assert np.mean([p <= 0.05 for p in ps]) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 300)

@@ -17,10 +17,19 @@ SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "�
 
 def headline(comparison: Comparison) -> str:
     """The verdict in one sentence."""
-    counts = {verdict: sum(cell.verdict == verdict for cell in comparison.cells) for verdict in Verdict}
+    cells = [cell for cell in comparison.cells if not cell.together]
+    counts = {verdict: sum(cell.verdict == verdict for cell in cells) for verdict in Verdict}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    more = f" About {comparison.seeds} {comparison.unit} a side would decide." if comparison.seeds else ""
-    return f"{comparison.verdict}: {told} of {len(comparison.cells)} cells.{more}"
+    everywhere = "; all together fail more often" if len(cells) < len(comparison.cells) else ""
+    return f"{comparison.verdict}: {told} of {len(cells)} cells{everywhere}.{_forecast(comparison)}"
+
+
+def _forecast(comparison: Comparison) -> str:
+    known, undecided = comparison.forecasts, comparison.undecided
+    if not known:
+        return ""
+    which = "" if len(known) == len(undecided) else f" {len(known)} of the {len(undecided)} that are INCONCLUSIVE"
+    return f" About {max(known)} {comparison.unit} a side would decide{which}."
 
 
 def conditions(comparison: Comparison) -> str:
@@ -28,10 +37,11 @@ def conditions(comparison: Comparison) -> str:
     gate, percent = comparison.gate, 100
     new = f" Not judged, for the baseline has no such cells: {', '.join(comparison.new)}." if comparison.new else ""
     timed = comparison.unit == "rounds"
+    tests = "" if timed else "; Boschloo for failures, and Mantel and Haenszel for those of all cells together"
     failures = "" if timed else f" and to fail at most {percent * gate.failure_tolerance:g} points more often"
     return (
         f"{comparison.suite}, {comparison.candidate} against {comparison.baseline}: {comparison.protocol}. One-sided "
-        f"tests (Welch on the log scale, held against a permutation test{'' if timed else '; Boschloo for failures'}), "
+        f"tests (Welch on the log scale, held against a permutation test{tests}), "
         f"Holm's correction over all cells: on results that do not differ, the chance of a false REGRESSED is at most "
         f"{percent * gate.alpha:g} %. OK: shown to be at most {percent * gate.tolerance:g} % worse{failures}; "
         f"intervals are of {percent * (1 - 2 * gate.alpha):g} %.{new}"
@@ -91,7 +101,7 @@ def to_markdown(comparison: Comparison) -> str:
         why += f"- and {len(notable) - 20} more, below\n"
     return (
         f"### ganbench: {SIGNS[comparison.verdict]} {headline(comparison)}\n\n{why}\n"
-        f"<details><summary>All {len(comparison.cells)} cells</summary>\n\n{table}\n\n</details>\n\n"
+        f"<details><summary>All cells</summary>\n\n{table}\n\n</details>\n\n"
         f"{conditions(comparison)}\n"
     )
 

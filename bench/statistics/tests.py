@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -122,6 +122,33 @@ def _boschloo(a: int, b: int, n_a: int, n_b: int, alternative: Alternative) -> f
     if a == b == 0 or (a == n_a and b == n_b):  # nothing differs; the general way divides by zero
         return 1.0
     return float(stats.boschloo_exact([[a, b], [n_a - a, n_b - b]], alternative=alternative).pvalue)
+
+
+def mantel_haenszel(strata: Sequence[tuple[int, int, int, int]]) -> Significance:
+    """The one-sided test, over strata, that rates a of n_a are above rates b of n_b (Cochran 1954).
+
+    The statistic of Mantel & Haenszel (1959), with the correction for continuity. A stratum without a failure, or with
+    nothing else, says nothing; where all are such there is no test. The smallest p is that of as many failures, all of
+    them a's.
+
+    Args:
+        strata: (a, n_a, b, n_b) of each.
+    """
+    telling = [each for each in strata if each[1] and each[3] and 0 < each[0] + each[2] < each[1] + each[3]]
+    if not telling:
+        return NO_TEST
+    extreme = [(min(a + b, n_a), n_a, a + b - min(a + b, n_a), n_b) for a, n_a, b, n_b in telling]
+    return Significance(_mantel_haenszel(telling), _mantel_haenszel(extreme))
+
+
+def _mantel_haenszel(strata: Sequence[tuple[int, int, int, int]]) -> float:
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+    excess = sum(a - (a + b) * n_a / (n_a + n_b) for a, n_a, b, n_b in strata)
+    if excess <= 0.5:
+        return 1.0
+    tables = [np.array([[a, n_a - a], [b, n_b - b]]) for a, n_a, b, n_b in strata]
+    return float(StratifiedTable(tables).test_null_odds(correction=True).pvalue) / 2
 
 
 def holm(ps: ArrayLike) -> Array:

@@ -96,8 +96,8 @@ def _times(evidence: Evidence) -> tuple[str, pd.DataFrame, str]:
             )
     note = (
         "Median time until the primary measure first reached the suite's threshold (Kaplan and Meier; 95 % interval "
-        "of Brookmeyer and Crowley), runs that did not come there censored at their end, of diverged ones at the latest "
-        "end of their cell; ∞: in less than half of the runs, or no end of the interval."
+        "of Brookmeyer and Crowley); runs that did not come there are censored at their end, diverged ones at the "
+        "latest of their cell; ∞: in less than half of the runs, or no end of the interval."
     )
     return "Time to the threshold", pd.DataFrame(rows), note
 

@@ -318,7 +318,7 @@ def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
     quality = one(runs(up), runs(up[::-1])).findings[0]
     assert quality.verdict == Verdict.INCONCLUSIVE
     assert quality.trial.worse.high <= quality.trial.margin < quality.trial.bound
-    assert "seed by seed at most ×1.27 (tolerated ×1.25)" in quality.reason
+    assert "seed by seed at most ×1.3 (tolerated ×1.25)" in quality.reason
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.01])

@@ -95,6 +95,7 @@ def compare(
     suite: Suite | None = None,
     only: Collection[Mapping[str, str]] | None = None,
     seeds: tuple[Collection[int] | None, Collection[int] | None] = (None, None),
+    beside: int = 0,
 ) -> Comparison:
     """Judges the runs of a candidate against those of a baseline.
 
@@ -108,6 +109,7 @@ def compare(
         suite: Whose thresholds hold, else those that ``bench.outcomes.judging`` finds.
         only: Places of the cells to judge, axis → label; None: all.
         seeds: Those of the baseline and of the candidate to judge by; None: all.
+        beside: Tests that the correction counts too, as of ``bench.gate.decide``.
 
     Raises:
         ResultsError: nothing to read, or results that must not be compared: the text names the difference.
@@ -132,7 +134,7 @@ def compare(
         frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
         for frame, wanted in zip(frames, seeds, strict=True)
     ]
-    cells = judge_cells(frames[0], frames[1], axes, measures, gate)
+    cells = judge_cells(frames[0], frames[1], axes, measures, gate, beside)
     known = {tuple(cell.axes.values()) for cell in cells}
     new = [" · ".join(where) for where in dict.fromkeys(_places(frames[1], axes)) if where not in known]
     names = sorted({about.label for _, about in measures.values()})

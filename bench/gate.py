@@ -102,6 +102,7 @@ def judge_cells(
     axes: Sequence[str],
     measures: Mapping[str, tuple[str, Measure]],
     gate: Gate,
+    beside: int = 0,
 ) -> list[Cell]:
     """The verdict on every cell of the baseline; and, only where they are REGRESSED, on failures in all cells together.
 
@@ -111,6 +112,7 @@ def judge_cells(
         axes: What a cell is told by, dataset among them.
         measures: Dataset → the measure that its cells are compared by.
         gate: Level and tolerances.
+        beside: As of ``decide``.
     """
     sides = [dict(list(runs.groupby(list(axes), sort=False, dropna=False))) for runs in (baseline, candidate)]
     there = [place for place in sides[0] if place in sides[1]]
@@ -124,7 +126,7 @@ def judge_cells(
         trials.append([*([tested] if tested else []), failures(one, other, gate, same)])
     pairs = [(sides[0][place], sides[1][place]) for place in there]
     all_cells = [[failures_together(pairs, gate)]] if len(pairs) > 1 else []
-    findings = decide([*trials, *all_cells], gate)
+    findings = decide([*trials, *all_cells], gate, beside)
     found = dict(zip(there, findings, strict=False))
     together = [
         Cell(dict.fromkeys(axes, "all"), each, together=True)
@@ -142,7 +144,7 @@ def judge_cells(
     return alone + together
 
 
-def decide(trials: Sequence[Sequence[Trial]], gate: Gate) -> list[tuple[Finding, ...]]:
+def decide(trials: Sequence[Sequence[Trial]], gate: Gate, beside: int = 0) -> list[tuple[Finding, ...]]:
     """The findings of each cell, all trials corrected together by Holm.
 
     Tests of so few failures that none of them could be significant are not counted (Tarone 1990): which these are is
@@ -151,11 +153,13 @@ def decide(trials: Sequence[Sequence[Trial]], gate: Gate) -> list[tuple[Finding,
     Args:
         trials: Of each cell.
         gate: Level and tolerances.
+        beside: Tests elsewhere that the correction counts too: those among which these were chosen by their results.
     """
     flat = [trial for cell in trials for trial in cell]
     counted = _that_can_be_significant(flat, gate.alpha)
-    count = sum(counted)
-    corrected = iter(holm([trial.test.p if there else math.nan for trial, there in zip(flat, counted, strict=True)]))
+    count = sum(counted) + beside
+    ps = [trial.test.p if there else math.nan for trial, there in zip(flat, counted, strict=True)]
+    corrected = iter(holm([*ps, *[1.0] * beside]))
     usual = {
         family: median([t.deviation for t in flat if t.family == family and not math.isnan(t.deviation)] or [math.nan])
         for family in {trial.family for trial in flat}

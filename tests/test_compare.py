@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench.cli import main
+from bench.compare import compare as bench_compare
 from bench.errors import SuiteError
 from bench.planning import plan_runs
 from bench.rebuilding import rebuild
@@ -183,19 +184,20 @@ def test_json_has_every_number_and_nothing_that_json_has_not(regressed: Path) ->
 
 
 def hostile(record: Metadata) -> None:
-    record["axes"]["loss"] = f'{record["axes"]["loss"]} | <b>"&</b>'
+    record["axes"]["loss"] = f'{record["axes"]["loss"]} | <b>"&</b>\n\b.'
 
 
 def test_markdown_and_junit_stand_any_label(tmp_path: Path) -> None:
     odd = changed(RESULTS / "quick", tmp_path / "quick", hostile)
     markdown = compare(odd, odd, "--format", "markdown").stdout
+    assert '\\| &lt;b&gt;"&amp;&lt;/b&gt;' in markdown
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {rows[0].count("|")}
     assert markdown.startswith("### ganbench: 🟢 OK: 12 OK of 12 cells")
     root = ElementTree.fromstring(compare(odd, odd, "--format", "junit").stdout.encode())
     cases = root.findall(".//testcase")
     assert int(root.attrib["tests"]) == len(cases) == 24
-    assert any('| <b>"&</b>' in case.attrib["classname"] for case in cases)
+    assert any('| <b>"&</b>\n\ufffd.' in case.attrib["classname"] for case in cases)
 
 
 def test_junit_counts_what_it_says(regressed: Path) -> None:
@@ -226,22 +228,26 @@ metrics = ["frechet"]
 """
 
 
-@pytest.fixture
-def many(write_suite: Callable[[str], str], tmp_path: Path) -> Path:
-    """Records of eight short runs."""
+def train(suite: str, results: Path) -> Path:
     from bench.engines.in_process import in_process
     from bench.execution import Settings
 
-    folder = tmp_path / "results" / "many"
-    list(in_process(plan_runs(load_suite(write_suite(MANY))), [Settings(folder=folder)]))
+    folder = results / "many"
+    list(in_process(plan_runs(load_suite(suite)), [Settings(folder=folder)]))
     return folder
+
+
+@pytest.fixture
+def many(write_suite: Callable[[str], str], tmp_path: Path) -> Path:
+    """Records of eight short runs."""
+    return train(write_suite(MANY), tmp_path / "results")
 
 
 def confirm(*words: object) -> Result:
     return CliRunner().invoke(main, ["confirm", *map(str, words), "--workers", "1", "--seeds", "8"])
 
 
-def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path) -> None:
+def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records that say ten times what the code gives: fresh ones say that nothing is worse."""
     wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
     assert compare(many, wrong).exit_code == 1
@@ -253,23 +259,61 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path) -> 
     assert sorted(read_metadata(path)["seed"] for path in records) == list(range(8, 16))
     assert not (many.parent / "many-confirmation").exists()
     before = {path: path.stat().st_mtime_ns for path in records}
+    monkeypatch.setattr("bench.confirming.versions", lambda: {"commit": "of another day"})
     again = confirm(many, wrong)
     assert again.stdout == first.stdout
+    assert "8 runs in" in again.stderr
+    assert "the code here is of another" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in record_paths(records[0].parent.parent)} == before
 
 
-def test_a_true_regression_is_confirmed_and_both_sides_are_trained(many: Path, tmp_path: Path) -> None:
+def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
+    many: Path, write_suite: Callable[[str], str], tmp_path: Path
+) -> None:
     """A tenth of the learning rate, in records that keep the place: the specifications differ."""
-    import bench
-
-    suite = tmp_path / "slow.toml"
-    suite.write_text(MANY.replace("steps = 20", 'steps = 20\noptimizer = { name = "adam", lr = 1e-9 }'))
-    bench.run(str(suite), results=tmp_path / "slow", workers=0)
+    train(
+        write_suite(MANY.replace("steps = 20", 'steps = 20\noptimizer = { name = "adam", lr = 1e-9 }')),
+        tmp_path / "slow",
+    )
     slow = changed(tmp_path / "slow" / "many", tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
     assert compare(many, slow).exit_code == 1
     confirm(many, slow)
     assert len(record_paths(many.parent / "many-confirmation")) == 8
     assert len(record_paths(tmp_path / "candidate" / "many-confirmation")) == 8
+
+
+def test_of_other_seeds_and_cells_only_those_asked_for_are_judged() -> None:
+    one = {"dataset": "ring", "loss": "hinge", "another axis": "anything"}
+    (cell,) = bench_compare("ring", "ring", only=[one], seeds=(None, {0, 1, 2, 3})).cells
+    assert cell.axes["loss"] == "hinge"
+    assert {finding.trial.n for finding in cell.findings} == {(10, 4)}
+
+
+def test_what_made_the_first_look_is_corrected_as_there(regressed: Path) -> None:
+    """Holm's p of the smallest of n tests is n times its own, and of k more beside n + k times."""
+    plain, beside = (bench_compare("digits", regressed, beside=count) for count in (0, 10**6))
+    found = [min((f for c in each.cells for f in c.findings), key=lambda f: f.p_holm) for each in (plain, beside)]
+    p, (one, other) = found[0].trial.test.p, (each.p_holm for each in found)
+    assert other == pytest.approx(min(1, one + 10**6 * p))
+    assert (plain.verdict, beside.verdict) == ("REGRESSED", "INCONCLUSIVE")
+
+
+def test_a_candidate_that_breaks_everywhere_is_regressed_with_three_seeds(tmp_path: Path) -> None:
+    """No cell of three seeds can show it by itself, for Boschloo's p of three of three against none is 1/64."""
+
+    def diverged(record: Metadata) -> None:
+        record["ending"].update(status="diverged", reason="a loss of NaN", step=10)
+        record["seed"] += 100
+
+    broken = changed(RESULTS / "quick", tmp_path / "quick", diverged)
+    result = compare("quick", broken, "--format", "markdown")
+    assert result.exit_code == 1
+    assert "of 12 cells; all together fail more often" in result.stdout
+    assert "- **all cells together**: 36 of 36 runs failed" in result.stdout
+    told = json.loads(compare("quick", broken, "--format", "json").stdout)
+    assert told["cells"][-1]["axes"] == {"dataset": "all", "architecture": "all", "loss": "all"}
+    text = " ".join(compare("quick", broken).stdout.split())
+    assert "REGRESSED all cells together: 36 of 36 runs failed" in text
 
 
 def test_nothing_flagged_is_nothing_trained(many: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,6 +14,7 @@ import pandas as pd
 from bench.compare import Comparison
 from bench.gate import Cell, Finding, Verdict
 
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no XML file may hold
 SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "⚪"}
 
 
@@ -91,19 +94,24 @@ def to_markdown(comparison: Comparison) -> str:
     rows = comparison_rows(comparison)
     sign = [SIGNS[cell.verdict] for cell in comparison.cells]
     shown = rows.assign(verdict=[f"{mark} {verdict}" for mark, verdict in zip(sign, rows["verdict"], strict=True)])
-    escaped = shown.map(lambda text: str(text).replace("|", "\\|"))
+    escaped = shown.map(_for_markdown).rename(columns=_for_markdown)
     table = escaped.drop(columns="why").to_markdown(index=False, disable_numparse=True)
     notable = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED] or [
         cell for cell in comparison.cells if cell.verdict == Verdict.INCONCLUSIVE
     ]
-    why = "".join(f"- **{cell.name}**: {cell.reason}\n" for cell in notable[:20])
+    why = "".join(f"- **{_for_markdown(cell.name)}**: {_for_markdown(cell.reason)}\n" for cell in notable[:20])
     if len(notable) > 20:
         why += f"- and {len(notable) - 20} more, below\n"
     return (
         f"### ganbench: {SIGNS[comparison.verdict]} {headline(comparison)}\n\n{why}\n"
         f"<details><summary>All cells</summary>\n\n{table}\n\n</details>\n\n"
-        f"{conditions(comparison)}\n"
+        f"{_for_markdown(conditions(comparison))}\n"
     )
+
+
+def _for_markdown(text: Any) -> str:
+    """Text that neither ends a cell or a line of a table nor is taken for HTML."""
+    return escape(" ".join(str(text).split()), quote=False).replace("|", "\\|")
 
 
 def to_json(comparison: Comparison) -> str:
@@ -174,5 +182,8 @@ def to_junit(comparison: Comparison) -> str:
     for cell in lost:
         case = ElementTree.SubElement(suite, "testcase", classname=cell.name, name="runs")
         ElementTree.SubElement(case, "skipped", message=cell.missing)
+    for element in root.iter():
+        element.attrib.update({key: NO_XML.sub("\ufffd", value) for key, value in element.attrib.items()})
+        element.text = element.text and NO_XML.sub("\ufffd", element.text)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

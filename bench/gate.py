@@ -193,7 +193,7 @@ def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> 
     return Finding(
         trial=trial,
         verdict=Verdict.INCONCLUSIVE,
-        reason=f"{trial.told()}; {_forecast(trial, seeds)}",
+        reason=trial.told() if math.isnan(trial.worse.value) else f"{trial.told()}; {_forecast(trial, seeds)}",
         p_holm=p_holm,
         seeds=seeds,
     )
@@ -203,7 +203,9 @@ def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
     """Runs a side that would show what it looks like: worse at the corrected level, or within the tolerance."""
     deviation = usual if math.isnan(trial.deviation) else trial.deviation
     worse = trial.worse.value
-    if math.isnan(worse) or math.isnan(deviation):
+    if math.isnan(worse):
+        return None
+    if math.isnan(deviation):
         return LEAST if min(trial.n) < LEAST else None
     if worse > trial.margin:
         needed = seeds_to_show(worse, deviation, gate.alpha / max(1, count))

@@ -109,7 +109,7 @@ class Trial:
             change = f"{100 * value:+.0f} points, from {100 * low:+.0f} to {100 * high:+.0f}"
             return f"{now} runs failed, {base} of the baseline ({change}; tolerated {100 * self.margin:+.0f})"
         if math.isnan(value):
-            return f"{self.subject}: nothing to compare it with"
+            return f"{self.subject}: no run of the candidate has a value after the last step"
         between = "" if math.isnan(low) else f", from {self.written(low)} to {self.written(high)}"
         if self.paired is not None and (self.paired.high < self.worse.high or self.paired.high > self.margin):
             most = "at least" if self.higher_is_better else "at most"
@@ -142,7 +142,7 @@ def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bo
 def quality(
     baseline: pd.DataFrame, candidate: pd.DataFrame, measure: str, about: Measure, gate: Gate, same: bool
 ) -> Trial | None:
-    """The values of a measure after the last step; None where neither side has one, so that failures tell it all.
+    """The values of a measure after the last step; None where the baseline has none: nothing is worse than that.
 
     Args:
         baseline: Its runs of the cell, with the column ``<measure>_final``.
@@ -156,7 +156,7 @@ def quality(
     one, other = (
         runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in (baseline, candidate)
     )
-    if not known(one).size and not known(other).size:
+    if not known(one).size:
         return None
     return compare_means(
         "quality",

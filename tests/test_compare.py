@@ -183,6 +183,18 @@ def test_json_has_every_number_and_nothing_that_json_has_not(regressed: Path) ->
     assert (quality["n_baseline"], quality["n_candidate"]) == (5, 5)
 
 
+def test_few_seeds_and_lacking_ones_are_told(tmp_path: Path) -> None:
+    fewer = tmp_path / "ring"
+    shutil.copytree(RESULTS / "ring" / "records", fewer / "records")
+    for path in record_paths(fewer):
+        if read_metadata(path)["seed"] > 3:
+            path.unlink()
+    told = " ".join(compare("ring", fewer).stdout.split())
+    assert "The candidate has fewer seeds than the baseline in 4 of the cells." in told
+    assert "below 5 seeds a side, two groups can alarm" in told
+    assert "fewer seeds" not in compare("ring", "ring").stdout
+
+
 def hostile(record: Metadata) -> None:
     record["axes"]["loss"] = f'{record["axes"]["loss"]} | <b>"&</b>\n\b.'
 

@@ -342,3 +342,14 @@ def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
     few = one(runs(GOOD[:3]), runs([9.0, 9.1, 8.9]), gate).findings[0]
     assert few.verdict == Verdict.INCONCLUSIVE
     assert few.seeds == 5
+
+
+def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
+    gone = runs([math.nan] * 10, ["diverged"] * 10)
+    (quality, failures) = one(runs(GOOD), gone).findings
+    assert quality.reason == "FD: no run of the candidate has a value after the last step"
+    assert (quality.verdict, quality.seeds) == (Verdict.INCONCLUSIVE, None)
+    assert failures.verdict == Verdict.REGRESSED
+    better = one(gone, runs(GOOD))
+    assert [finding.trial.family for finding in better.findings] == ["failures"]
+    assert better.verdict == Verdict.OK

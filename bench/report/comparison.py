@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from bench.compare import Comparison
-from bench.gate import Cell, Finding, Verdict
+from bench.gate import LEAST, Cell, Finding, Verdict
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no XML file may hold
+FEW = 5  # runs a side from which on even values in two groups raise few false alarms: docs/gate.md
 SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "⚪"}
 
 
@@ -38,17 +39,32 @@ def _forecast(comparison: Comparison) -> str:
 def conditions(comparison: Comparison) -> str:
     """What was compared, how, and what the verdicts mean."""
     gate, percent = comparison.gate, 100
-    new = f" Not judged, for the baseline has no such cells: {', '.join(comparison.new)}." if comparison.new else ""
     timed = comparison.unit == "rounds"
     tests = "" if timed else "; Boschloo for failures, and Mantel and Haenszel for those of all cells together"
     failures = "" if timed else f" and to fail at most {percent * gate.failure_tolerance:g} points more often"
     return (
         f"{comparison.suite}, {comparison.candidate} against {comparison.baseline}: {comparison.protocol}. One-sided "
-        f"tests (Welch on the log scale, held against a permutation test{tests}), "
+        f"tests (Welch on the log scale, and Student where numbers differ, held against a permutation test{tests}), "
         f"Holm's correction over all cells: on results that do not differ, the chance of a false REGRESSED is at most "
         f"{percent * gate.alpha:g} %. OK: shown to be at most {percent * gate.tolerance:g} % worse{failures}; "
-        f"intervals are of {percent * (1 - 2 * gate.alpha):g} %.{new}"
+        f"intervals are of {percent * (1 - 2 * gate.alpha):g} %.{_notes(comparison)}"
     )
+
+
+def _notes(comparison: Comparison) -> str:
+    """What of these runs, or of their cells, must be known to read the verdict right."""
+    unit, notes = comparison.unit, ""
+    runs = [cell.findings[-1].trial.n for cell in comparison.cells if cell.findings and not cell.together]
+    if any(LEAST <= min(n) < FEW for n in runs):
+        notes += (
+            f" That is so of values whose logarithms form one group; below {FEW} {unit} a side, two groups can alarm."
+        )
+    fewer = sum(candidate < baseline for baseline, candidate in runs)
+    if fewer:
+        notes += f" The candidate has fewer {unit} than the baseline in {fewer} of the cells."
+    if comparison.new:
+        notes += f" Not judged, for the baseline has no such cells: {', '.join(comparison.new)}."
+    return notes
 
 
 def comparison_rows(comparison: Comparison) -> pd.DataFrame:

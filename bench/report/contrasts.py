@@ -96,6 +96,8 @@ def _row(one: Side, other: Side, column: str, higher: bool, on_logs: bool) -> di
         "failed_a": failed[0],
         "failed_b": failed[1],
         "p_failure": boschloo(failed[0], len(one[1]), failed[1], len(other[1])).p,
+        "values_a": len(values[0]),
+        "values_b": len(values[1]),
         "first_is_better": (gap.value > 0) == higher,
     }
 
@@ -111,5 +113,5 @@ def _verdict(row: dict[str, Any], label: str) -> str:
     if said:
         return "; ".join(f"{name} {' and '.join(parts)}" for name, parts in said.items())
     if not row["smallest"] <= ALPHA:
-        return f"cannot detect a difference with {row['n_a']} and {row['n_b']} runs"
+        return f"cannot detect a difference with {row['values_a']} and {row['values_b']} values"
     return "not told apart"

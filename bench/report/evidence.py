@@ -69,11 +69,16 @@ class Evidence:
 
     def measures(self, dataset: str) -> list[str]:
         """The measures that a dataset was evaluated by, as tables order them, averages after the raw ones."""
-        there = {
-            name for each in self.metadata.values() if each["axes"]["dataset"] == dataset for name in each["final"]
-        }
+        return self._measures[dataset]
+
+    @cached_property
+    def _measures(self) -> dict[str, list[str]]:
+        there: dict[str, set[str]] = {}
+        for each in self.metadata.values():
+            there.setdefault(each["axes"]["dataset"], set()).update(each["final"])
         known = [*MEASURES, *(name for name in self.ways if name not in MEASURES)]
-        return [name for plain in known for name in (plain, f"{plain}_ema") if name in there]
+        order = [name for plain in known for name in (plain, f"{plain}_ema")]
+        return {dataset: [name for name in order if name in names] for dataset, names in there.items()}
 
     def about(self, name: str) -> Measure:
         """What there is to say of a measure."""

@@ -148,7 +148,8 @@ def decide(trials: Sequence[Sequence[Trial]], gate: Gate, beside: int = 0) -> li
     """The findings of each cell, all trials corrected together by Holm.
 
     Tests of so few failures that none of them could be significant are not counted (Tarone 1990): which these are is
-    known from the number of failures in all, without a look at whose they are.
+    known from the number of failures in all, without a look at whose they are. Nor are cells counted whose numbers are
+    the same, seed by seed: there is nothing to test, and a change of one loss does not pay for the cells of all others.
 
     Args:
         trials: Of each cell.
@@ -172,9 +173,9 @@ def decide(trials: Sequence[Sequence[Trial]], gate: Gate, beside: int = 0) -> li
 
 def _that_can_be_significant(trials: Sequence[Trial], alpha: float) -> list[bool]:
     """Tarone's choice: with the smallest K of which no more than K trials can reach α / K, those that can."""
-    tested = [trial for trial in trials if not math.isnan(trial.test.p)]
+    tested = [trial for trial in trials if trial.tested]
     number = next((k for k in range(1, len(tested)) if sum(t.least <= alpha / k for t in tested) <= k), len(tested))
-    return [not math.isnan(trial.test.p) and trial.least <= alpha / max(1, number) for trial in trials]
+    return [trial.tested and trial.least <= alpha / max(1, number) for trial in trials]
 
 
 def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> Finding:

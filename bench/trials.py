@@ -69,6 +69,11 @@ class Trial:
     paired: Bounds | None = None
 
     @property
+    def tested(self) -> bool:
+        """Whether there is a test, and something to test."""
+        return not self.identical and not math.isnan(self.test.p)
+
+    @property
     def bound(self) -> float:
         """How much worse it is at the most, by the interval of ``paired`` where there is one, else of ``worse``."""
         return self.worse.high if self.paired is None else self.paired.high

@@ -353,3 +353,16 @@ def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
     better = one(gone, runs(GOOD))
     assert [finding.trial.family for finding in better.findings] == ["failures"]
     assert better.verdict == Verdict.OK
+
+
+def test_cells_that_did_not_change_cost_the_others_nothing() -> None:
+    """Eleven cells with the same numbers and one that is worse: Holm counts its one test alone."""
+    baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
+    candidate = pd.concat(
+        [baseline[baseline["loss"] != "loss 3"], runs([1.5 * v for v in GOOD[::-1]]).assign(loss="loss 3")]
+    )
+    found = {cell.axes["loss"]: cell for cell in judge(baseline, candidate)}
+    (quality, _) = found["loss 3"].findings
+    assert quality.p_holm == quality.trial.test.p
+    assert "for 1 test" in quality.reason
+    assert all(math.isnan(each.p_holm) for name, cell in found.items() if name != "loss 3" for each in cell.findings)

@@ -349,7 +349,7 @@ def test_seeds_must_be_fresh_and_records_ganbenchs_own(many: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", ["quick", "ring", "grid", "digits", "dirac", "techniques", "stacked-digits"])
 def test_a_run_is_rebuilt_from_its_record(name: str) -> None:
     cells = {read_metadata(path)["cell"]: path for path in record_paths(RESULTS / name)}
-    for path in list(cells.values())[::7]:
+    for path in cells.values():
         record = read_metadata(path)
         again = rebuild(record, record["seed"])
         assert again.id == record["run"]

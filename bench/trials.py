@@ -114,7 +114,7 @@ class Trial:
             change = f"{100 * value:+.0f} points, from {100 * low:+.0f} to {100 * high:+.0f}"
             return f"{now} runs failed, {base} of the baseline ({change}; tolerated {100 * self.margin:+.0f})"
         if math.isnan(value):
-            return f"{self.subject}: no run of the candidate has a value after the last step"
+            return f"{self.subject}: no run of the candidate has a value to compare"
         between = "" if math.isnan(low) else f", from {self.written(low)} to {self.written(high)}"
         if self.paired is not None and (self.paired.high < self.worse.high or self.paired.high > self.margin):
             most = "at least" if self.higher_is_better else "at most"
@@ -149,8 +149,11 @@ def quality(
 ) -> Trial | None:
     """The values of a measure after the last step; None where the baseline has none: nothing is worse than that.
 
+    Of the runs that converged, for how many do is the other question: values of which some fell apart come in clumps,
+    and no t-test of three to five of them keeps its level. Where none of the baseline's did, of all.
+
     Args:
-        baseline: Its runs of the cell, with the column ``<measure>_final``.
+        baseline: Its runs of the cell, with the columns ``outcome`` and ``<measure>_final``.
         candidate: The same.
         measure: Name of the measure.
         about: Its description; more or less of it must be better.
@@ -158,9 +161,10 @@ def quality(
         same: Whether both sides are ``identical``.
     """
     column = f"{measure}_final"
-    one, other = (
-        runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in (baseline, candidate)
-    )
+    judged = [runs[runs["outcome"] == "converged"] for runs in (baseline, candidate)]
+    if judged[0].empty:
+        judged = [baseline, candidate]
+    one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in judged)
     if not known(one).size:
         return None
     return compare_means(

@@ -22,7 +22,10 @@ KINDS: dict[str, tuple[Noise, float]] = {  # noise with a deviation of 1, and ho
     "log-normal": (lambda generator: generator.normal(), 0.0),
     "heavy-tailed": (lambda generator: generator.standard_t(3) / math.sqrt(3), 0.0),
     "with failures": (lambda generator: generator.normal(), 0.1),
+    "with relapses": (lambda generator: generator.normal(), 0.0),
 }
+RELAPSING = {"with relapses": 0.5}  # how often a run ends ten times worse, and is said to
+PLAIN = [kind for kind in KINDS if kind not in RELAPSING]
 
 
 def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: float = 1.0) -> pd.DataFrame:
@@ -33,13 +36,14 @@ def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: floa
         for seed in range(seeds):
             failed = generator.random() < failing
             value = math.exp(0.2 * cell + DEVIATION * noise(generator)) * (factor if cell == 0 else 1.0)
+            relapsed = generator.random() < RELAPSING[kind] if kind in RELAPSING else False
             rows.append(
                 {
                     "dataset": "made",
                     "loss": f"loss {cell}",
                     "seed": seed,
-                    "outcome": "diverged" if failed else "converged",
-                    "fd_final": math.nan if failed else value,
+                    "outcome": "diverged" if failed else "relapsed" if relapsed else "converged",
+                    "fd_final": math.nan if failed else 10 * value if relapsed else value,
                 }
             )
     return pd.DataFrame(rows)
@@ -85,9 +89,9 @@ def test_a_doubling_is_found_with_ten_seeds() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_a_doubling_is_found_with_ten_seeds_in_nine_of_ten(kind: str) -> None:
-    found = verdicts(kind, 10, 150, factor=2.0)
+    found = verdicts(kind, 10, 60, factor=2.0)
     print(f"{kind}, 10 seeds: {found.count(Verdict.REGRESSED)} of {len(found)} doublings found")
     assert found.count(Verdict.REGRESSED) >= 0.9 * len(found)
 
@@ -255,7 +259,7 @@ def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
     counted = [not math.isnan(finding.p_holm) for cell in cells for finding in cell.findings]
     assert counted == [True, False] * 12
     many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["converged"]).assign(loss=f"loss {n}") for n in range(12)])
-    assert all(not math.isnan(finding.p_holm) for cell in judge(baseline, many) for finding in cell.findings)
+    assert all(not math.isnan(cell.findings[1].p_holm) for cell in judge(baseline, many) if not cell.together)
 
 
 def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.DataFrame:
@@ -347,7 +351,7 @@ def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
 def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
     gone = runs([math.nan] * 10, ["diverged"] * 10)
     (quality, failures) = one(runs(GOOD), gone).findings
-    assert quality.reason == "FD: no run of the candidate has a value after the last step"
+    assert quality.reason == "FD: no run of the candidate has a value to compare"
     assert (quality.verdict, quality.seeds) == (Verdict.INCONCLUSIVE, None)
     assert failures.verdict == Verdict.REGRESSED
     better = one(gone, runs(GOOD))

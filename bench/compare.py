@@ -134,6 +134,10 @@ def compare(
         frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
         for frame, wanted in zip(frames, seeds, strict=True)
     ]
+    places = [set(_places(frame, axes)) for frame in frames]
+    if not places[0] & places[1]:
+        one_of = [" · ".join(next(iter(sorted(each)), ("none",))) for each in places]
+        raise ResultsError(f"not comparable: no cell is on both sides (baseline: {one_of[0]}; candidate: {one_of[1]})")
     cells = judge_cells(frames[0], frames[1], axes, measures, gate, beside)
     known = {tuple(cell.axes.values()) for cell in cells}
     new = [" · ".join(where) for where in dict.fromkeys(_places(frames[1], axes)) if where not in known]

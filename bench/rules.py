@@ -96,13 +96,6 @@ class Gate(Options):
     failure_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
     metric: str | None = None
 
-    @field_validator("metric")
-    @classmethod
-    def _a_measure(cls, metric: str | None) -> str | None:
-        if metric is not None:
-            check_measure(metric, "metric")
-        return metric
-
 
 class Reference(Options):
     """Published numbers: ``when`` gives their place (axis → label, or labels), ``source`` where they are printed.

@@ -14,7 +14,7 @@ from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.files import told
 from bench.options import Options
-from bench.rules import Gate, Reference, Rules
+from bench.rules import Gate, Reference, Rules, check_measure
 from bench.specification import (
     TRAINING_KEYS,
     Evaluation,
@@ -117,6 +117,8 @@ def parse_suite(content: Table, where: str) -> Suite:
     matrix = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
     outcome = validated(Rules, _section(content, "outcome", where), f"{where}: [outcome]")
     gate = validated(Gate, _section(content, "compare", where), f"{where}: [compare]")
+    if gate.metric is not None:
+        check_measure(gate.metric, f"{where}: [compare]: metric")
     given = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "compare": gate}
     given["reference"] = _references(content, where)
     suite = validated(Suite, {**content, **given}, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -29,6 +30,9 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         except GanbenchError as error:
             click.echo(f"ganbench: {error}", err=True)
             sys.exit(2)
+        except BrokenPipeError:  # whoever read has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception:

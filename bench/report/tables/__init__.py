@@ -89,7 +89,7 @@ def format_table(evidence: Evidence, table: Table) -> pd.DataFrame:
 def _markdown(evidence: Evidence, tables: list[Table], formatted: dict[str, pd.DataFrame]) -> str:
     parts = [f"# {evidence.title}\n"]
     for table in tables:
-        frame = _with_bold(evidence, table, formatted[table.title])
+        frame = _with_bold(evidence, table, formatted[table.title]).map(lambda text: text.replace("|", "\\|"))
         align = ["left" if column in table.axes or column.endswith(FAILURES) else "right" for column in frame]
         text = frame.to_markdown(index=False, colalign=align, disable_numparse=True)
         told = " ".join(caption(evidence, dataset) for dataset in table.datasets)

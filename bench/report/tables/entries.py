@@ -70,10 +70,10 @@ def wilson_text(text: str) -> str:
 
 def _estimate(runs: pd.DataFrame, name: str, about: Measure, on_logs: bool) -> Entry:
     values = runs[name]
-    count, finished = int(values.notna().sum()), int((runs["ending"] == "finished").sum())
+    count = int(values.notna().sum())
     if not count:
         return Entry("–")
-    lacking = f" ({count} of {len(runs)})" if count < finished else ""  # finished, with a value that is not finite
+    lacking = f" ({count} of {len(runs)})" if count < len(runs) else ""  # the others diverged before they had one
     if on_logs:
         found = geometric_mean(values)
         between = [number(each, about.scale, about.spec) for each in (found.low, found.high)]

@@ -12,7 +12,10 @@ from bench.report.tables.model import Entry, Table
 
 PACKAGES = "% needs \\usepackage{booktabs,graphicx,siunitx}\n"
 NO_WIDER = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}"
-SMALL = r"\scriptsize\setlength{\tabcolsep}{3pt}\sisetup{detect-weight=true,mode=text,group-minimum-digits=9}"
+SMALL = (
+    r"\setlength{\belowcaptionskip}{4pt}\scriptsize\setlength{\tabcolsep}{3pt}"
+    r"\sisetup{detect-weight=true,mode=text,group-minimum-digits=9}"
+)
 NARROW = 48  # characters that a column of a two-column page has room for, in small print
 NUMBER = re.compile(r"^(-?)(\d+)(?:\.(\d+))?(?:e[+-]?(\d+))?$")
 _ESCAPED = {
@@ -91,12 +94,17 @@ def _frame(evidence: Evidence, table: Table) -> tuple[pd.DataFrame, str]:
             continue
         label = escape(evidence.about(column.measure).label)
         labels += [(place, label, column.which, part) for part in ("number", "interval")]
-        texts += [[_number(entry) for entry in entries], [escape(entry.interval) if entry else "" for entry in entries]]
+        texts += [[_number(entry) for entry in entries], [_interval(entry) for entry in entries]]
         form.append(f"S[{_format(entries)}]@{{\\,}}l")
     names = labels if table.column_axes else [label[1:] for label in labels]
     frame = pd.DataFrame(dict(enumerate(texts)))
     frame.columns = pd.MultiIndex.from_tuples(names)
     return frame, "".join(form)
+
+
+def _interval(entry: Entry | None) -> str:
+    text = escape(entry.interval) if entry else ""
+    return re.sub(r"e([+-])0*(\d+)", lambda m: f"\\ensuremath{{\\times10^{{{m[1].strip('+')}{m[2]}}}}}", text)
 
 
 def _number(entry: Entry | None) -> str:

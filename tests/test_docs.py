@@ -146,7 +146,8 @@ def test_recorded_results_are_those_of_the_suites_as_they_are(name: str) -> None
 def test_all_suites_but_those_for_gpus_are_recorded_and_small_enough_for_git() -> None:
     assert set(RECORDED) == suite_files().keys() - FOR_GPUS
     for path in (ROOT / "results").rglob("*"):
-        assert path.stat().st_size < 2_000_000, path
+        if path.name != "report.html":  # which is not committed, as it can be made again
+            assert path.stat().st_size < 2_000_000, path
 
 
 def test_the_readmes_numbers_are_the_recorded_ones() -> None:

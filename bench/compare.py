@@ -151,7 +151,7 @@ def compare(
         axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.together}) > 1]
         or axes[:1],
         new=new,
-        protocol=f"{' and '.join(names) or 'no measure'} after the last step, and failures (any outcome but converged)",
+        protocol=f"{' and '.join(names) or 'no measure'} after the last step of runs that converged, and failures",
     )
 
 

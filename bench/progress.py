@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bench.costs import units_per_step
-from bench.engines import Event
 from bench.planning import Run
 from bench.running import Summary
 from bench.terminal import duration
+
+if TYPE_CHECKING:
+    from bench.engines import Event
 
 
 class Display:

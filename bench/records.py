@@ -16,10 +16,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -28,10 +27,13 @@ from pydantic_core import from_json
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import told, written_whole
 
+if TYPE_CHECKING:  # a plan needs no frame
+    import pandas as pd
+
 SCHEMA = 1
 KEY = b"ganbench"
 Metadata = dict[str, Any]
-Trace = Mapping[str, NDArray[Any]] | pd.DataFrame  # columns by name, one value per evaluation
+Trace: TypeAlias = "Mapping[str, NDArray[Any]] | pd.DataFrame"  # columns by name, one value per evaluation
 
 
 class Record(NamedTuple):
@@ -139,6 +141,15 @@ def read_record(path: Path) -> Record:
     file, metadata = _open(path)
     metadata.pop("judged", None)
     return Record(path, metadata, _columns(path, file, lambda name: name != "samples"))
+
+
+def check_record(path: Path) -> None:
+    """Reads all of a record, its samples too, so that no damage goes unseen.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    _columns(path, _open(path)[0], lambda name: True)
 
 
 @contextmanager

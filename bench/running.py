@@ -7,20 +7,22 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.engines import Engine, Event
-from bench.engines.in_process import in_process
-from bench.engines.local import local
-from bench.environment import devices
 from bench.errors import DamagedRecordError, DeviceError, ResultsError
-from bench.execution import Settings
 from bench.files import sweep, told
 from bench.interruption import listening
 from bench.planning import Run, plan_runs
-from bench.records import paths_by_run, read_metadata, read_trace
+from bench.records import check_record, paths_by_run
 from bench.report import Report, write_report
 from bench.specification import Table
 from bench.suite import load_suite
+
+if TYPE_CHECKING:  # torch is imported where there is something to train
+    from bench.engines import Engine, Event
+    from bench.execution import Settings
+
+EVERYWHERE = ("auto", "cpu")  # these devices every machine has
 
 
 @dataclass
@@ -91,7 +93,8 @@ def run_suite(
         KeyboardInterrupt: after all runs in flight left a checkpoint.
     """
     specification = load_suite(suite)
-    devices(device)  # a device that is not here is said before a dataset is downloaded
+    if device not in EVERYWHERE:  # one that is not here is said before a dataset is downloaded
+        _places(device)
     runs = plan_runs(
         specification,
         settings=settings,
@@ -134,30 +137,51 @@ def train_runs(
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
     """Trains what of these runs has no record in a results folder yet; arguments and errors as of ``run_suite``."""
-    places = devices(device)
-    if places == ["mps"] and any(run.training.precision == "float64" for run in runs):
-        raise DeviceError('--device mps has no precision "float64"; use cpu')
+    named = paths_by_run(folder)
+    if device not in EVERYWHERE or any(run.id not in named for run in runs):
+        _places(device, runs)
     _check_writable(folder)
+    summary = Summary(folder, runs)
+    there = {run for run, path in named.items() if _readable(path, summary)}
+    waiting = [run for run in runs if run.id not in there]
+    summary.already = [run for run in runs if run.id in there]
+    begin(summary)
+    if not waiting:
+        return summary
+
+    from bench.engines.in_process import in_process
+    from bench.engines.local import local
+    from bench.execution import Settings
+
     base = Settings(
         folder=folder,
         threads=threads,
         checkpoint_every=checkpoint_every,
         inception_weights=inception_weights.resolve() if inception_weights else None,
     )
-    summary = Summary(folder, runs)
-    there = {run: path for run, path in paths_by_run(folder).items() if _readable(path, summary)}
-    waiting = [run for run in runs if run.id not in there]
-    summary.already = [run for run in runs if run.id in there]
-    begin(summary)
     engine: Engine = in_process if workers == 0 else local
-    crew = _crew(base, places, workers, len(waiting))
+    crew = _crew(base, _places(device, runs), workers, len(waiting))
     with listening() as interruption:
-        for event in engine(waiting, crew, interruption) if waiting else ():
+        for event in engine(waiting, crew, interruption):
             _note(event, summary)
             watch(event)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
     return summary
+
+
+def _places(device: str, runs: Iterable[Run] = ()) -> list[str]:
+    """The devices of this machine to train on.
+
+    Raises:
+        DeviceError: not here, or not for these runs.
+    """
+    from bench.environment import devices
+
+    places = devices(device)
+    if places == ["mps"] and any(run.training.precision == "float64" for run in runs):
+        raise DeviceError('--device mps has no precision "float64"; use cpu')
+    return places
 
 
 def _note(event: Event, summary: Summary) -> None:
@@ -180,8 +204,7 @@ def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> 
 def _readable(path: Path, summary: Summary) -> bool:
     """Whether a record is whole; one that was cut short or damaged is taken away, and that is told."""
     try:
-        read_metadata(path)
-        read_trace(path)
+        check_record(path)
     except DamagedRecordError:
         path.unlink()
         summary.notices.append(f"{path} was cut short or damaged; the run is done again")

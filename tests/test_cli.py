@@ -106,7 +106,7 @@ def test_failed_runs_are_told_and_tried_again(
         return real(run, *rest)
 
     monkeypatch.setattr(in_process, "execute", broken)
-    monkeypatch.setattr("bench.running.local", in_process.in_process)
+    monkeypatch.setattr("bench.engines.local.local", in_process.in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 1
     assert "2 of 4 runs have no record; the same command tries them again" in result.stderr
@@ -192,7 +192,7 @@ def test_a_full_disk_is_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bench.records.pq.write_table", full)
-    monkeypatch.setattr("bench.running.local", in_process)
+    monkeypatch.setattr("bench.engines.local.local", in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 2
     last = result.stderr.splitlines()[-1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,6 @@ import torch
 from bench.errors import ResultsError
 from bench.files import told, written_whole
 from bench.planning import Run
-from bench.players import Players
-from bench.random_streams import Streams
 
 DIGEST = hashlib.sha256().digest_size  # bytes before the content
 
@@ -33,20 +33,20 @@ class History:
     diverged: str | None = None
 
 
-def save(path: Path, run: Run, players: Players, streams: Streams, history: History) -> None:
+def save(path: Path, run: Run, state: dict[str, Any], history: History) -> None:
     """Writes a checkpoint beside its place and moves it there.
+
+    Args:
+        path: Its place.
+        run: Whose it is.
+        state: Everything of the run, as ``Pack.state_dict`` gives it.
+        history: What it has measured.
 
     Raises:
         ResultsError: it cannot be written; nothing half-written stays.
     """
-    state = {
-        "run": run.id,
-        "players": players.state_dict(),
-        "streams": streams.state_dict(),
-        "history": vars(history),
-    }
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save({"run": run.id, "state": state, "history": vars(history)}, buffer)
     content = buffer.getbuffer()
     try:
         with written_whole(path) as partial, partial.open("wb") as file:
@@ -56,8 +56,17 @@ def save(path: Path, run: Run, players: Players, streams: Streams, history: Hist
         raise ResultsError(f"checkpoint {path} cannot be written: {told(error)}") from None
 
 
-def restore(path: Path, run: Run, players: Players, streams: Streams) -> tuple[History, str]:
-    """The history up to a checkpoint, whose state the players and streams then have, and what there is to say.
+@dataclass(frozen=True)
+class Restored:
+    """A run where it left off: its history, its state (None: at its first step), and what there is to say."""
+
+    history: History
+    state: dict[str, Any] | None = None
+    notice: str = ""
+
+
+def restore(path: Path, run: Run) -> Restored:
+    """What a checkpoint holds of a run.
 
     A checkpoint that is cut short, damaged or of another run is removed, and the run begins anew.
 
@@ -67,22 +76,31 @@ def restore(path: Path, run: Run, players: Players, streams: Streams) -> tuple[H
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return History(step=0, trace=[]), ""
+        return Restored(History(step=0, trace=[]))
     except OSError as error:
         raise ResultsError(f"checkpoint {path} cannot be read: {told(error)}") from None
     digest, content = content[:DIGEST], content[DIGEST:]
     problem = "" if hashlib.sha256(content).digest() == digest else "it is cut short or damaged"
     if not problem:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        problem = "" if state["run"] == run.id else "it belongs to another run"
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        problem = "" if found["run"] == run.id else "it belongs to another run"
+        if not problem and "state" not in found:
+            problem = "it was made by another version"
     if problem:
         path.unlink()
-        return History(step=0, trace=[]), f"checkpoint {path} is of no use: {problem}; the run begins anew"
+        notice = f"checkpoint {path} is of no use: {problem}; the run begins anew"
+        return Restored(History(step=0, trace=[]), notice=notice)
+    history = History(**found["history"])
+    notice = f"goes on from step {history.step:,}"
+    return Restored(replace(history, resumed=history.resumed + 1), found["state"], notice)
+
+
+@contextmanager
+def loading(paths: Iterable[Path]) -> Iterator[None]:
+    """Removes checkpoints whose state does not fit the code that loads it, so that the next attempt begins anew."""
     try:
-        players.load_state_dict(state["players"])
-        streams.load_state_dict(state["streams"])
-        history = History(**state["history"])
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        path.unlink()
-        raise RuntimeError(f"checkpoint {path} was made by other code; the next attempt begins anew") from error
-    return replace(history, resumed=history.resumed + 1), f"goes on from step {history.step:,}"
+        yield
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise RuntimeError("a checkpoint was made by other code; the next attempt begins anew") from error

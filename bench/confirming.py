@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.compare import Comparison, compare, resolve
-from bench.engines import Event
 from bench.environment import versions
 from bench.errors import ResultsError
+from bench.events import Event
 from bench.frames import axes_of, place
 from bench.gate import Verdict
 from bench.planning import Run

@@ -1,11 +1,13 @@
-"""One run from its first step, or its checkpoint, to its published record."""
+"""The runs of a pack from their first step, or their checkpoints, to their published records."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,24 @@ from torch import Tensor
 from bench import environment
 from bench.batches import Batches
 from bench.catalogue import find
-from bench.checkpoints import History, restore, save
+from bench.checkpoints import History, Restored, loading, restore, save
 from bench.datasets import Data
+from bench.errors import GanbenchError
 from bench.evaluation import Evaluator, evaluator, quantised
+from bench.events import Event, Progress
 from bench.metadata import metadata_of
 from bench.metrics import PROBES
+from bench.packing import halves
+from bench.packs import assemble
 from bench.planning import Run
-from bench.players import Players, build_players, generate, settled
+from bench.players import Players, generate, settled
 from bench.position import Position
 from bench.probes import Probe
-from bench.random_streams import Streams, stream
+from bench.random_streams import stream
 from bench.reals import load_data, reals_on
 from bench.records import publish
 from bench.snapshots import KEPT_IMAGES, KEPT_POINTS
+from bench.specification import Training
 from bench.training import Measurement, train
 
 
@@ -60,111 +67,210 @@ class Settings:
         return self.folder / "checkpoints" / f"{run.id}.pt"
 
 
+@dataclass
+class Flight:
+    """A run between its first step, or its checkpoint, and its record.
+
+    Attributes:
+        run: Which one.
+        players: Its networks.
+        history: What it has measured.
+        pack: How many runs share its tensor program, itself among them.
+    """
+
+    run: Run
+    players: Players
+    history: History
+    pack: int
+
+    def progress(self, notice: str = "") -> Event:
+        """Where it is."""
+        rate = self.history.rates[-1] if self.history.rates else 0.0
+        return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack))
+
+
 @dataclass(frozen=True)
-class Progress:
-    """Where a run in flight is: generator steps done, and steps per second of the last chunk."""
+class Common:
+    """What the runs of a pack share, but for the pack itself."""
 
-    step: int
-    steps_per_second: float
-    notice: str = ""
+    settings: Settings
+    device: torch.device
+    data: Data
+    judge: Evaluator
+    reals: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def of(cls, run: Run, settings: Settings) -> Common:
+        """That of a run and all its kind."""
+        device, dataset = torch.device(settings.device), run.training.dataset
+        data = load_data(dataset)
+        judge = evaluator(dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device)
+        return cls(settings, device, data, judge, reals_on(data.train, device))
+
+    def probe(self, training: Training) -> Probe:
+        """Looks at the same samples each time, of both splits."""
+        splits = ((self.reals, len(self.data.train)), (reals_on(self.data.test, self.device), len(self.data.test)))
+
+        def probed(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+            seen, unseen = (Batches(training, seeds, *split, self.device, "probe ").reals() for split in splits)
+            return seen, unseen
+
+        return Probe(probed)
 
 
-def execute(run: Run, settings: Settings, report: Callable[[Progress], None], stopping: Callable[[], bool]) -> bool:
-    """Trains, measures and publishes one run.
-
-    Args:
-        run: What to do.
-        settings: Where and how.
-        report: Called after every chunk of steps.
-        stopping: Asked after every chunk; when true, the run is checkpointed and left.
-
-    Returns:
-        Whether the record is published; False where the run was stopped.
+def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
+    """Executes a pack; where its code fails, or memory runs out, its halves, down to runs alone: these may fail.
 
     Raises:
-        GanbenchError: the record or a checkpoint cannot be written, or the extractor is not here.
+        GanbenchError: as ``execute``.
     """
-    device = torch.device(settings.device)
-    environment.begin(device)
-    began = time.perf_counter()
+    left = {run.id: run for run in runs}
+    try:
+        for event in execute(runs, settings, stopping):
+            if event.state != "progress":
+                del left[event.run.id]
+            yield event
+        return
+    except GanbenchError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        place = traceback.format_exc()
+    if len(runs) == 1:
+        yield Event(runs[0], "failed", text=f"{reason}\n{place}")
+        return
+    environment.release_memory(torch.device(settings.device))
+    for half in halves(list(left.values())):
+        for run in half:
+            told = f"not in a pack of {len(runs)} ({reason.splitlines()[0]}), so in one of {len(half)}"
+            yield Event(run, "progress", Progress(0, 0.0, told, len(half)))
+        yield from attempt(half, settings, stopping)
 
-    data = load_data(run.training.dataset)
-    judge = evaluator(run.training.dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device)
-    shape = find("dataset", run.training.dataset.name).shape(run.training.dataset.options)
-    players = build_players(run.training, shape, run.seed, device)
-    streams = Streams(run.seed)
-    history, notice = restore(settings.checkpoint(run), run, players, streams)
-    earlier = history.wall_seconds
-    report(Progress(history.step, 0.0, notice))
 
-    saved = time.monotonic()
-    for measurement in _measurements(run, players, streams, data, judge, history, device):
-        report(Progress(measurement.step, history.rates[-1] if history.rates else 0.0))
-        history.wall_seconds = earlier + time.perf_counter() - began
-        stop = stopping() and not history.diverged and history.step < run.training.steps
+def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
+    """Trains, measures and publishes the runs of one pack.
+
+    Args:
+        runs: Of one kind (``bench.packing.kind``). Those that were left at different steps go after each other.
+        settings: Where and how.
+        stopping: Asked after every chunk of steps; when true, all are checkpointed and left.
+
+    Yields:
+        The progress of every run after every chunk, and its end: "recorded", or "stopped".
+
+    Raises:
+        GanbenchError: a record or a checkpoint cannot be written, or the extractor is not here.
+    """
+    environment.begin(torch.device(settings.device))
+    restored = [(run, restore(settings.checkpoint(run), run)) for run in runs]
+    restored.sort(key=lambda each: each[1].history.step)
+    for _, group in groupby(restored, key=lambda each: each[1].history.step):
+        yield from _execute(list(group), Common.of(runs[0], settings), stopping)
+
+
+def _execute(restored: Sequence[tuple[Run, Restored]], common: Common, stopping: Callable[[], bool]) -> Iterator[Event]:
+    """The same for runs that were left at the same step."""
+    settings, device, data = common.settings, common.device, common.data
+    training, every = restored[0][0].training, restored[0][0].evaluation.every
+    trainings, seeds = [run.training for run, _ in restored], [run.seed for run, _ in restored]
+    pack = assemble(trainings, seeds, data.train.shape[1:], common.reals, len(data.train), device)
+    if restored[0][1].state is not None:
+        with loading([settings.checkpoint(run) for run, _ in restored]):
+            pack.load_state_dicts([each.state for _, each in restored if each.state is not None])
+    flights = []
+    for (run, each), players in zip(restored, pack.players, strict=True):
+        flights.append(Flight(run, players, each.history, len(pack)))
+        yield flights[-1].progress(each.notice)
+        if not each.history.trace:
+            _look(flights[-1], None, common)
+
+    saved, mark = time.monotonic(), time.perf_counter()
+    environment.set_tf32(training.tf32, device)
+    for measured in train(pack, flights[0].history.step, every, common.probe(training)):
+        environment.set_tf32(False, device)
+        for flight, measurement in zip(flights, measured, strict=True):
+            _note(flight, measurement, common)
+        environment.set_tf32(training.tf32, device)
+        mark, elapsed = time.perf_counter(), time.perf_counter() - mark
+        for flight in flights:
+            flight.history.wall_seconds += elapsed / len(flights)
+            yield flight.progress()
+        gone = [flight for flight in flights if flight.history.diverged]
+        flights = [flight for flight in flights if not flight.history.diverged]
+        pack.drop(flight.players for flight in gone)
+        yield from (_publish(flight, common) for flight in gone)
+        stop = stopping() and bool(flights) and flights[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
-            save(settings.checkpoint(run), run, players, streams, history)
+            for index, flight in enumerate(flights):
+                save(settings.checkpoint(flight.run), flight.run, pack.state_dict(index), flight.history)
             saved = time.monotonic()
         if stop:
-            return False
-    again = {} if history.diverged else _measure_again(run, players, data, judge, device)
-    history.wall_seconds = earlier + time.perf_counter() - began
+            yield from (Event(flight.run, "stopped") for flight in flights)
+            return
+    yield from (_publish(flight, common) for flight in flights)
+
+
+def _note(flight: Flight, measurement: Measurement, common: Common) -> None:
+    """Adds a chunk of steps to the history of a run, and an evaluation where one is due."""
+    history, run = flight.history, flight.run
+    if not measurement.diverged:  # else the seconds are those of more steps
+        history.rates += ((measurement.step - history.step) / max(measurement.seconds, 1e-9),)
+    history.step = measurement.step
+    history.training_seconds += measurement.seconds
+    history.diverged = measurement.diverged
+    due = measurement.step % run.evaluation.every == 0 or measurement.step == run.training.steps
+    if due and not history.diverged:
+        _look(flight, measurement, common)
+
+
+def _look(flight: Flight, measurement: Measurement | None, common: Common) -> None:
+    run, data = flight.run, common.data
+    latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation"))
+    here = Position(
+        run.training,
+        flight.players,
+        run.seed,
+        flight.history.step,
+        data.train.shape[1:],
+        common.reals,
+        len(data.train),
+        common.device,
+    )
+    evaluate(here, latents, data, common.judge, flight.history, measurement)
+
+
+def _publish(flight: Flight, common: Common) -> Event:
+    began = time.perf_counter()
+    run, history, settings = flight.run, flight.history, common.settings
+    again = {} if history.diverged else _measure_again(flight, common)
+    history.wall_seconds += time.perf_counter() - began
     metadata = metadata_of(
         run,
-        players,
-        data,
-        judge,
+        flight.players,
+        common.data,
+        common.judge,
         history,
         again,
-        device=device,
+        device=common.device,
         threads=settings.threads,
         workers=settings.workers,
+        pack=flight.pack,
     )
     publish(settings.record(run), metadata, history.trace)
     settings.checkpoint(run).unlink(missing_ok=True)
-    return True
+    return Event(run, "recorded")
 
 
-def _measurements(
-    run: Run,
-    players: Players,
-    streams: Streams,
-    data: Data,
-    judge: Evaluator,
-    history: History,
-    device: torch.device,
-) -> Iterator[Measurement]:
-    """Trains and evaluates on from the end of ``history``, and adds to it."""
-    training, every = run.training, run.evaluation.every
-    latents = torch.randn(run.evaluation.samples, training.latent, generator=stream(run.seed, "evaluation"))
-    reals, held_out = reals_on(data.train, device), reals_on(data.test, device)
-    shape = data.train.shape[1:]
-    start = Position(training, players, run.seed, 0, shape, reals, len(data.train), device)
-    if not history.trace:
-        evaluate(start, latents, data, judge, history, None)
-    if history.diverged:  # before the checkpoint that it comes from
-        return
-
-    def probed() -> tuple[Tensor, Tensor]:
-        splits = ((reals, len(data.train)), (held_out, len(data.test)))
-        seen, unseen = (Batches(training, Streams(run.seed, "probe "), *split, device).reals() for split in splits)
-        return seen, unseen
-
-    batches = Batches(training, streams, reals, len(data.train), device)
-    environment.set_tf32(training.tf32, device)
-    for measurement in train(training, players, batches, history.step, every, Probe(probed)):
-        if not measurement.diverged:  # else the seconds are those of more steps
-            history.rates += ((measurement.step - history.step) / max(measurement.seconds, 1e-9),)
-        history.step = measurement.step
-        history.training_seconds += measurement.seconds
-        history.diverged = measurement.diverged
-        if not history.diverged and (measurement.step % every == 0 or measurement.step == training.steps):
-            environment.set_tf32(False, device)
-            evaluate(replace(start, step=history.step), latents, data, judge, history, measurement)
-            environment.set_tf32(training.tf32, device)
-        yield measurement
-        if history.diverged:
-            return
+def _measure_again(flight: Flight, common: Common) -> dict[str, float | None]:
+    """The last generator's measures on other samples: what differs is the noise of the metric, not of the seed."""
+    environment.set_tf32(False, common.device)
+    run, players, judge, like = flight.run, flight.players, common.judge, common.data.train
+    latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation again"))
+    measured = judge.measure(quantised(generate(players.generator, latents), like))
+    if players.average is not None:
+        of_average = judge.measure(quantised(generate(settled(players.average), latents), like))
+        measured |= {f"{name}_ema": value for name, value in of_average.items()}
+    return {name: value if math.isfinite(value) else None for name, value in measured.items()}
 
 
 def evaluate(
@@ -206,19 +312,6 @@ def evaluate(
     row["samples"] = samples[: _kept(samples)].numpy().tobytes()
     history.trace.append(row)
     history.evaluation_seconds += time.perf_counter() - began
-
-
-def _measure_again(
-    run: Run, players: Players, data: Data, judge: Evaluator, device: torch.device
-) -> dict[str, float | None]:
-    """The last generator's measures on other samples: what differs is the noise of the metric, not of the seed."""
-    environment.set_tf32(False, device)
-    latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation again"))
-    measured = judge.measure(quantised(generate(players.generator, latents), data.train))
-    if players.average is not None:
-        of_average = judge.measure(quantised(generate(settled(players.average), latents), data.train))
-        measured |= {f"{name}_ema": value for name, value in of_average.items()}
-    return {name: value if math.isfinite(value) else None for name, value in measured.items()}
 
 
 def _kept(samples: Tensor) -> int:

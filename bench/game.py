@@ -1,34 +1,42 @@
-"""The game of a run: what each player minimises on a batch, regularisers and all, and the gradients of both."""
+"""The games of a pack: what each player minimises on a batch, regularisers and all, and the gradients of both.
+
+Samples are [s, n, ...] and losses [s], for the s runs of the pack.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.func import vmap
 
 from bench.batches import Batches
 from bench.catalogue import find
+from bench.losses import GanLoss
 from bench.penalties import Penalty
 from bench.players import mixes_samples
 from bench.specification import Choice, Training
+from bench.stacks import VECTOR, Stack
 
 Gradients = tuple[Tensor, ...]
+LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 class CriticTerms(NamedTuple):
-    """The critic's loss on one batch.
+    """The critics' losses on one batch.
 
     Attributes:
-        total: All of it.
-        penalties: The weighted penalties in it, one scalar each; NaN where it is not due in this update.
-        real: What the critic was shown of real samples, [n, *shape].
-        fake: What it was shown of generated ones.
-        real_logits: Its output on the first, [n].
-        fake_logits: Its output on the second, [n].
+        total: All of it, [s].
+        penalties: The weighted penalties in it, [s] each; NaN where it is not due in this update.
+        real: What the critics were shown of real samples, [s, n, *shape].
+        fake: What they were shown of generated ones.
+        real_logits: Their output on the first, [s, n].
+        fake_logits: Their output on the second, [s, n].
     """
 
     total: Tensor
@@ -40,98 +48,106 @@ class CriticTerms(NamedTuple):
 
 
 class Game:
-    """The losses of two networks under one specification.
+    """The losses of the networks of s runs.
 
     Args:
-        training: What is specified.
-        generator: [n, latent] → [n, *shape].
-        critic: [n, *shape] → logits [n].
+        trainings: What is specified for each; they differ in loss and in weights of penalties at the most.
+        generator: [s, n, latent] → [s, n, *shape].
+        critic: [s, n, *shape] → logits [s, n].
         device: Where they are.
     """
 
-    def __init__(self, training: Training, generator: nn.Module, critic: nn.Module, device: torch.device):
-        self.training, self.generator, self.critic = training, generator, critic
-        self._loss = find("loss", training.loss.name)
-        entries: list[tuple[Choice, Penalty]] = [(each, find("penalty", each.name)) for each in training.penalty]
-        self._terms = [(each, entry) for each, entry in entries if entry.term]
-        self._perturb = [partial(entry.perturb, each.options) for each, entry in entries if entry.perturb]
-        self._project = [partial(entry.project, each.options) for each, entry in entries if entry.project]
-        self._joint = [(each, entry.joint) for each, entry in entries if entry.joint]
-        self.penalty_names = [each.name for each, _ in self._terms]
-        self.parameters_of_generator = list(generator.parameters())
-        self.parameters_of_critic = list(critic.parameters())
-        self._separate = mixes_samples(critic)  # batch normalisation must not see real and generated samples together
-        bf16 = training.precision == "bf16"
+    def __init__(self, trainings: Sequence[Training], generator: Stack, critic: Stack, device: torch.device):
+        self.training, self.generator, self.critic = trainings[0], generator, critic
+        losses = [find("loss", training.loss.name) for training in trainings]
+        self._losses: list[tuple[GanLoss, int]] = [(loss, len(list(group))) for loss, group in groupby(losses)]
+        self._needs_real = losses[0].generator_needs_real
+        entries: list[tuple[int, Choice, Penalty]] = [
+            (number, each, find("penalty", each.name)) for number, each in enumerate(self.training.penalty)
+        ]
+
+        def weights(number: int) -> Tensor:
+            values = [training.penalty[number].options.weight for training in trainings]  # type: ignore[attr-defined]
+            return torch.tensor(values, dtype=generator.parameters[0].dtype, device=device)
+
+        self._terms = [(each.options, entry, weights(number)) for number, each, entry in entries if entry.term]
+        self._joint = [(entry.joint, weights(number)) for number, _, entry in entries if entry.joint]
+        self._perturb = [partial(entry.perturb, each.options) for _, each, entry in entries if entry.perturb]
+        self._project = [partial(entry.project, each.options) for _, each, entry in entries if entry.project]
+        self.penalty_names = [each.name for _, each, entry in entries if entry.term]
+        # batch normalisation must not see real and generated samples together
+        self._separate = mixes_samples(critic.networks[0])
+        bf16 = self.training.precision == "bf16"
         self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16)
 
     def critic_gradients(self, batches: Batches, update: int) -> tuple[CriticTerms, Gradients]:
-        """The critic's loss on a fresh batch, and its gradient; the generator's graph is not built."""
+        """The critics' losses on a fresh batch, and their gradients; the generators' graph is not built."""
         if self._joint:
             terms, _, gradients = self.field(batches, update)
-            return terms, gradients[: len(self.parameters_of_critic)]
+            return terms, gradients[: len(self.critic.parameters)]
         real = batches.reals()
         with torch.no_grad():
             fake = self.generate(batches).detach()  # a view of a parameter keeps its graph all the same
         terms = self.critic_terms(real, fake, batches, update)
-        return terms, torch.autograd.grad(terms.total, self.parameters_of_critic)
+        return terms, torch.autograd.grad(terms.total.sum(), self.critic.parameters)
 
     def generator_gradients(self, batches: Batches, update: int) -> tuple[Tensor, Gradients]:
-        """The generator's loss on fresh latents, and its gradient."""
+        """The generators' losses on fresh latents, and their gradients; none is computed for the critics."""
         if self._joint:
             _, loss, gradients = self.field(batches, update)
-            return loss.detach(), gradients[len(self.parameters_of_critic) :]
+            return loss.detach(), gradients[len(self.critic.parameters) :]
         loss = self.generator_loss(self.generate(batches), None, batches, update)
-        return loss.detach(), torch.autograd.grad(loss, self.parameters_of_generator)
+        return loss.detach(), torch.autograd.grad(loss.sum(), self.generator.parameters)
 
     def generate(self, batches: Batches) -> Tensor:
-        """Generated samples of fresh latents, [n, *shape]."""
+        """Generated samples of fresh latents, [s, n, *shape]."""
         with self._autocast():
-            samples: Tensor = self.generator(batches.latents())
+            samples = self.generator(batches.latents())
         return samples.to(batches.dtype)
 
     def critic_terms(self, real: Tensor, fake: Tensor, batches: Batches, update: int) -> CriticTerms:
-        """The critic's loss on real and generated samples [n, *shape] in its ``update``-th update, counted from 0."""
+        """The critics' losses on samples [s, n, *shape] in their ``update``-th update, counted from 0."""
         real, fake = self._shown(real, batches, update), self._shown(fake, batches, update)
         with self._autocast():
             if self._separate:
                 real_logits, fake_logits = self.critic(real), self.critic(fake)
             else:
-                real_logits, fake_logits = self.critic(torch.cat([real, fake])).chunk(2)
+                real_logits, fake_logits = self.critic(torch.cat([real, fake], dim=1)).chunk(2, dim=1)
         real_logits, fake_logits = real_logits.to(batches.dtype), fake_logits.to(batches.dtype)
-        total = self._loss.critic(real_logits, fake_logits).mean()
+        total = self._each([loss.critic for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
         penalties = []
-        for choice, entry in self._terms:
-            options = choice.options
+        for options, entry, weight in self._terms:
             if update % options.every:  # type: ignore[attr-defined]
-                penalties.append(total.new_full((), math.nan))
+                penalties.append(torch.full_like(total, math.nan))
                 continue
-            uniform = batches.uniform(entry.uniforms(real[0].numel()))
+            uniform = batches.uniform(entry.uniforms(real[0, 0].numel()))
             with self._autocast():
-                term = entry.term(self.critic, real, fake, uniform).to(batches.dtype).mean()  # type: ignore[misc]
-            weighted = options.weight * term  # type: ignore[attr-defined]
+                term = entry.term(self.critic, real, fake, uniform).to(batches.dtype)  # type: ignore[misc]
+            weighted = weight * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
         return CriticTerms(total, tuple(penalties), real, fake.detach(), real_logits.detach(), fake_logits.detach())
 
     def generator_loss(self, fake: Tensor, real: Tensor | None, batches: Batches, update: int) -> Tensor:
-        """The generator's loss on generated samples, with a graph.
+        """The generators' losses on generated samples, with a graph, [s].
 
         ``real`` are the samples of a loss that compares with their logits; None draws them, and gives these logits no
         graph: they do not depend on the generator.
         """
         with self._autocast():
             fake_logits = self.critic(self._shown(fake, batches, update))
-            if not self._loss.generator_needs_real:
-                real_logits = fake_logits.new_empty(0)
+            if not self._needs_real:
+                real_logits = fake_logits.new_empty(len(fake), 0)
             elif real is not None:
                 real_logits = self.critic(self._shown(real, batches, update))
             else:
                 with torch.no_grad():
                     real_logits = self.critic(self._shown(batches.reals("generator data"), batches, update))
-        return self._loss.generator(real_logits.to(batches.dtype), fake_logits.to(batches.dtype)).mean()
+        real_logits, fake_logits = real_logits.to(batches.dtype), fake_logits.to(batches.dtype)
+        return self._each([loss.generator for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
 
     def field(self, batches: Batches, update: int, *, graph: bool = False) -> tuple[CriticTerms, Tensor, Gradients]:
-        """Both losses on one batch, and the gradient of each player's own, the critic's parameters first.
+        """Both losses on one batch, and the gradient of each player's own, the critics' parameters first.
 
         Terms that both players descend are in the gradients. With ``graph`` these can be differentiated again, by both
         players' parameters.
@@ -140,23 +156,39 @@ class Game:
         terms = self.critic_terms(real, fake, batches, update)
         loss = self.generator_loss(fake, real, batches, update)
         create = graph or bool(self._joint)
-        critic = torch.autograd.grad(terms.total, self.parameters_of_critic, create_graph=create, retain_graph=True)
-        generator = torch.autograd.grad(loss, self.parameters_of_generator, create_graph=create)
-        for choice, joint in self._joint:
-            everything = [*self.parameters_of_critic, *self.parameters_of_generator]
-            value = choice.options.weight * joint(critic, generator)  # type: ignore[attr-defined]
+        of_critic, of_generator = self.critic.parameters, self.generator.parameters
+        critic = torch.autograd.grad(terms.total.sum(), of_critic, create_graph=create, retain_graph=True)
+        generator = torch.autograd.grad(loss.sum(), of_generator, create_graph=create)
+        for joint, weight in self._joint:
+            value = weight * joint(critic, generator)
             extra = torch.autograd.grad(
-                value, everything, create_graph=graph, allow_unused=True, materialize_grads=True
+                value.sum(),
+                [*of_critic, *of_generator],
+                create_graph=graph,
+                allow_unused=True,
+                materialize_grads=True,
             )
             critic = _sum(critic, extra[: len(critic)])
             generator = _sum(generator, extra[-len(generator) :])
         return terms, loss, (*critic, *generator)
 
     def project(self) -> None:
-        """What changes the critic's parameters after each of its updates."""
+        """What changes the critics' parameters after each of their updates."""
         with torch.no_grad():
             for project in self._project:
-                project(self.parameters_of_critic)
+                project(self.critic.parameters)
+
+    def _each(self, functions: Sequence[LossFunction], real: Tensor, fake: Tensor) -> Tensor:
+        """Each run's own function of its logits [n], for all [s, n]; runs beside each other share one evaluation."""
+        counts = [count for _, count in self._losses]
+        whole = fake.device.type != "cpu" or fake.shape[1] % VECTOR == 0
+        losses = []
+        for function, reals, fakes in zip(functions, real.split(counts), fake.split(counts), strict=True):
+            if whole and len(fakes) > 1:
+                losses.append(vmap(function)(reals, fakes))
+            else:
+                losses += [function(*logits).unsqueeze(0) for logits in zip(reals, fakes, strict=True)]
+        return losses[0] if len(losses) == 1 else torch.cat(losses)
 
     def _shown(self, samples: Tensor, batches: Batches, update: int) -> Tensor:
         done = update / (self.training.steps * self.training.critic_steps)

@@ -30,6 +30,7 @@ def metadata_of(
     device: torch.device,
     threads: int,
     workers: int,
+    pack: int,
 ) -> Metadata:
     """Specification, data, protocol, ending, timing and environment of a run that has ended.
 
@@ -43,6 +44,7 @@ def metadata_of(
         device: Where.
         threads: Of torch.
         workers: How many worked beside each other.
+        pack: How many runs trained as one program.
     """
     training = run.training
     steady = history.rates[1:] or history.rates  # the first chunk warms up
@@ -101,7 +103,7 @@ def metadata_of(
             "device_name": environment.device_name(device),
             "threads": threads,
             "workers": workers,
-            "pack": 1,
+            "pack": pack,
             "resumed": history.resumed,
             "date": datetime.now(UTC).date().isoformat(),
             "tf32": training.tf32,

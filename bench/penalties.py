@@ -2,6 +2,9 @@
 
 To add a term of the critic's loss: write the function, add one line to ``PENALTIES``. The tests pick it up. A
 regulariser that is no such term says by another field of its entry where it acts.
+
+The first dimension of all samples is that of the s runs of a pack, 1 for a run alone: a regulariser computes for each
+run what it would compute for it alone, and never mixes them.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from pydantic import PositiveFloat, PositiveInt
 from bench.options import Options
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    Critic = Callable[[Tensor], Tensor]  # [s, n, ...] → logits [s, n]
 
 
 class Weighted(Options):
@@ -53,65 +58,69 @@ class Penalty(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set.
-        term: (critic, real [n, ...], fake [n, ...], uniform [n, k]) → per sample [n], before the weight, with a graph
-            through the critic's parameters (and through ``fake`` where that has one).
+        term: (critic, real [s, n, ...], fake [s, n, ...], uniform [s, n, k]) → per sample [s, n], before the weight,
+            with a graph through the critic's parameters (and through ``fake`` where that has one).
         uniforms: Size of one sample → how many fresh numbers k of U(0, 1) the term wants for each.
-        perturb: (options, samples [n, ...], normal like samples, share of training done) → what the critic is shown.
-        project: (options, critic's parameters): changes them in place after every update of the critic.
-        joint: (gradients of the critic's loss, gradients of the generator's) → a scalar that both players descend too.
+        perturb: (options, samples [s, n, ...], normal like samples, share of training done) → what the critic is shown.
+        project: (options, critic's parameters [s, ...]): changes them in place after every update of the critic.
+        joint: (gradients of the critics' losses, gradients of the generators', each [s, ...]) → [s], what both players
+            of a run descend too.
     """
 
     summary: str
     options: type[Options]
-    term: Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor] | None = None
+    term: Callable[[Critic, Tensor, Tensor, Tensor], Tensor] | None = None
     uniforms: Callable[[int], int] = lambda size: 0
     perturb: Callable[[Any, Tensor, Tensor, float], Tensor] | None = None
     project: Callable[[Any, Iterable[Tensor]], None] | None = None
     joint: Callable[[Iterable[Tensor], Iterable[Tensor]], Tensor] | None = None
 
 
-def slopes(critic: nn.Module, points: Tensor) -> Tensor:
-    """∇ₓD at points [n, ...] → [n, d], with a graph; each sample's own, where the critic does not mix samples."""
+def slopes(critic: Critic, points: Tensor) -> Tensor:
+    """∇ₓD at points [s, n, ...] → [s, n, d], with a graph; each sample's own, where the critic does not mix samples."""
     import torch
 
     points = points if points.requires_grad else points.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-    return gradient.flatten(1)
+    return gradient.flatten(2)
 
 
 def between(real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """x̂ = ε·real + (1 − ε)·fake, ε ~ U(0, 1)."""
-    mix = uniform.view(-1, *[1] * (real.dim() - 1))
+    mix = uniform.view(*uniform.shape[:2], *[1] * (real.dim() - 2))
     return mix * real + (1 - mix) * fake
 
 
-def wgan_gp(critic: nn.Module, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """(‖∇D(x̂)‖₂ − 1)², x̂ between a real and a generated sample (Gulrajani et al. 2017, eq. 3)."""
-    return (slopes(critic, between(real, fake, uniform)).norm(dim=1) - 1).square()
+    return (slopes(critic, between(real, fake, uniform)).norm(dim=2) - 1).square()
 
 
-def zero_centred(critic: nn.Module, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+def zero_centred(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """‖∇D(x̂)‖², x̂ between a real and a generated sample, without a ½ (Thanh-Tung et al. 2019, section 5)."""
-    return slopes(critic, between(real, fake, uniform)).square().sum(dim=1)
+    return slopes(critic, between(real, fake, uniform)).square().sum(dim=2)
 
 
-def r1(critic: nn.Module, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+def r1(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """½‖∇D(real)‖²; with its weight γ the (γ/2)‖∇D‖² of Mescheder et al. 2018, eq. 9. Some code leaves the ½ out."""
-    return 0.5 * slopes(critic, real).square().sum(dim=1)
+    return 0.5 * slopes(critic, real).square().sum(dim=2)
 
 
-def r2(critic: nn.Module, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+def r2(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """½‖∇D(fake)‖² (Mescheder et al. 2018, eq. 10)."""
-    return 0.5 * slopes(critic, fake).square().sum(dim=1)
+    return 0.5 * slopes(critic, fake).square().sum(dim=2)
 
 
-def dragan(critic: nn.Module, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+def dragan(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """(‖∇D(x̂)‖ − 1)² around the data (Kodali et al. 2017), as in the authors' code.
 
     x̂ = x + α·½·std(batch)·u with α and all entries of u from U(0, 1).
     """
-    reach = 0.5 * real.std() * uniform[:, :1] * uniform[:, 1:]
-    return (slopes(critic, real + reach.view_as(real)).norm(dim=1) - 1).square()
+    import torch
+
+    deviation = torch.stack([batch.std() for batch in real]).view(-1, 1, 1)
+    reach = 0.5 * deviation * uniform[..., :1] * uniform[..., 1:]
+    return (slopes(critic, real + reach.view_as(real)).norm(dim=2) - 1).square()
 
 
 def weight_clip(options: WeightClip, parameters: Iterable[Tensor]) -> None:
@@ -129,7 +138,8 @@ def consensus(critic: Iterable[Tensor], generator: Iterable[Tensor]) -> Tensor:
     """½‖v‖², v the gradients of both players on one batch (Mescheder et al. 2017, eq. 11)."""
     import torch
 
-    return 0.5 * torch.stack([gradient.square().sum() for gradient in (*critic, *generator)]).sum()
+    squares = [gradient.square().flatten(1).sum(dim=1) for gradient in (*critic, *generator)]
+    return 0.5 * torch.stack(squares, dim=1).sum(dim=1)
 
 
 PENALTIES = {

@@ -1,4 +1,4 @@
-"""The players of one run: generator and critic, their optimisers, and the generator's average."""
+"""The players of one run: generator and critic, and the generator's average."""
 
 from __future__ import annotations
 
@@ -9,57 +9,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.architectures import Shape
+from bench.batches import DTYPES
 from bench.catalogue import find, resolve
 from bench.random_streams import initialising
 from bench.specification import Choice, Training
 
-DTYPES = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bf16": torch.float32,
-}  # bf16 is autocast, not storage
 LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Players:
-    """All that training changes, apart from its random streams.
+    """The networks of one run.
 
     Attributes:
         generator: [n, latent] → [n, *shape].
         critic: [n, *shape] → logits [n].
-        generator_optimizer: Over the generator's parameters.
-        critic_optimizer: Over the critic's parameters.
         average: The exponential moving average of the generator, or None.
     """
 
     generator: nn.Module
     critic: nn.Module
-    generator_optimizer: Optimizer
-    critic_optimizer: Optimizer
-    average: AveragedModel | None
-
-    def set_rates(self, share: float) -> None:
-        """Sets the learning rates of both players to a share of what the specification says."""
-        for optimizer in (self.generator_optimizer, self.critic_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = share * optimizer.defaults["lr"]
+    average: nn.Module | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """State of both networks, both optimisers and the average."""
-        return {name: part.state_dict() for name, part in self._parts()}
+        """State of all networks."""
+        return {name: network.state_dict() for name, network in self._networks()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from a state."""
-        for name, part in self._parts():
-            part.load_state_dict(state[name])
+        for name, network in self._networks():
+            network.load_state_dict(state[name])
 
-    def _parts(self) -> list[tuple[str, Any]]:
-        return [(name, part) for name, part in vars(self).items() if part is not None]
+    def _networks(self) -> list[tuple[str, nn.Module]]:
+        return [(name, network) for name, network in vars(self).items() if network is not None]
 
 
 def build_players(training: Training, shape: Shape, seed: int, device: torch.device) -> Players:
@@ -79,16 +63,7 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
     with initialising(seed, "critic weights"):
         critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(training.critic.options, shape)
         critic = normalised(critic, training.critic).to(**place)
-    average = None
-    if training.ema:  # buffers (running statistics) are copied, parameters averaged
-        average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(training.ema))
-    return Players(
-        generator=generator,
-        critic=critic,
-        generator_optimizer=_optimizer(training.optimizer, generator),
-        critic_optimizer=_optimizer(training.critic_optimizer, critic),
-        average=average,
-    )
+    return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
 
 
 def normalised(network: nn.Module, architecture: Choice) -> nn.Module:
@@ -117,11 +92,6 @@ def settled(network: nn.Module, iterations: int = 20) -> nn.Module:
             for module in normed:
                 _ = module.weight  # in training, each look is an iteration
     return copied.train(was_training)
-
-
-def _optimizer(choice: Choice, network: nn.Module) -> Optimizer:
-    optimizer: Optimizer = find("optimizer", choice.name).build(network.parameters(), choice.options)
-    return optimizer
 
 
 def mixes_samples(network: nn.Module) -> bool:

@@ -14,8 +14,8 @@ from bench.batches import Batches
 from bench.game import Game
 from bench.penalties import Weighted
 from bench.players import Players, build_players
-from bench.random_streams import Streams
 from bench.specification import Choice, Training
+from bench.stacks import Stack
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,12 @@ class Position:
             copy.deepcopy(network).to(batches.device).double()
             for network in (self.players.generator, self.players.critic)
         )
-        return Game(training, generator, critic, batches.device), batches
+        return Game([training], Stack([generator]), Stack([critic]), batches.device), batches
 
     def batches(self, samples: int) -> Batches:
         """The same numbers each time, whatever the step."""
-        streams = Streams(self.seed, "metric ")
         device = torch.device("cpu") if self.device.type == "mps" else self.device  # which has no double precision
-        return Batches(self._exact(samples), streams, self.reals, self.count, device)
+        return Batches(self._exact(samples), [self.seed], self.reals, self.count, device, "metric ")
 
     def _exact(self, samples: int) -> Training:
         return self.training.model_copy(

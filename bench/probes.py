@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
 from bench.game import CriticTerms, Game, Gradients
 from bench.metrics import PROBES
@@ -19,71 +18,79 @@ class Probe:
     """Looks at one step: ``begin`` before the critic's last update in it, ``end`` after the generator's.
 
     Args:
-        reals: Gives real samples of the training split and as many that are never trained on, each [n, *shape].
+        reals: The seeds of s runs → real samples of the training split and as many that are never trained on, each
+            [s, n, *shape].
     """
 
-    def __init__(self, reals: Callable[[], tuple[Tensor, Tensor]]):
+    def __init__(self, reals: Callable[[Sequence[int]], tuple[Tensor, Tensor]]):
         self._reals = reals
 
     def begin(self, game: Game) -> None:
         """Keeps the weights of both players as they are."""
-        self._critic = [parameter.detach().clone() for parameter in game.parameters_of_critic]
-        self._generator = [parameter.detach().clone() for parameter in game.parameters_of_generator]
+        self._critic = [parameter.detach().clone() for parameter in game.critic.parameters]
+        self._generator = [parameter.detach().clone() for parameter in game.generator.parameters]
 
     def end(
-        self, game: Game, terms: CriticTerms, critic_gradient: Gradients, generator_gradient: Gradients
-    ) -> dict[str, float]:
-        """The probes of ``bench.metrics.PROBES``, in this order.
+        self,
+        seeds: Sequence[int],
+        game: Game,
+        terms: CriticTerms,
+        critic_gradient: Gradients,
+        generator_gradient: Gradients,
+    ) -> list[dict[str, float]]:
+        """The probes of ``bench.metrics.PROBES`` of every run, in this order.
 
         Args:
+            seeds: Of the runs.
             game: What is trained.
-            terms: Of the critic's last loss.
-            critic_gradient: Of the critic's last update.
-            generator_gradient: Of the generator's.
+            terms: Of the critics' last losses.
+            critic_gradient: Of the critics' last update.
+            generator_gradient: Of the generators'.
         """
         real, fake = terms.real_logits, terms.fake_logits
-        critic = _without_traces(game.critic)
         with torch.no_grad():
-            seen, unseen = map(critic, self._reals())
-        critic_weights, critic_ratio = _update(game.parameters_of_critic, self._critic)
-        generator_weights, generator_ratio = _update(game.parameters_of_generator, self._generator)
+            seen, unseen = map(game.critic.observe, self._reals(seeds))
+        critic_weights, critic_ratio = _update(game.critic.parameters, self._critic)
+        generator_weights, generator_ratio = _update(game.generator.parameters, self._generator)
+        real_mean, fake_mean = real.mean(dim=1), fake.mean(dim=1)
+        pairs, others = real.unsqueeze(2), fake.unsqueeze(1)
         values = [
-            real.mean(),
-            fake.mean(),
-            real.mean() - fake.mean(),
-            (real[:, None] > fake).to(real).mean() + 0.5 * (real[:, None] == fake).to(real).mean(),
-            seen.mean() - unseen.mean(),
+            real_mean,
+            fake_mean,
+            real_mean - fake_mean,
+            _share(pairs > others) + 0.5 * _share(pairs == others),
+            seen.mean(dim=1) - unseen.mean(dim=1),
             _norm(critic_gradient),
             _norm(generator_gradient),
-            _slope(critic, terms.real),
-            _slope(critic, terms.fake),
+            _slope(game.critic.observe, terms.real),
+            _slope(game.critic.observe, terms.fake),
             critic_weights,
             generator_weights,
             critic_ratio,
             generator_ratio,
         ]
-        return dict(zip(PROBES, torch.stack(values).tolist(), strict=True))
+        rows = torch.stack([value.to(real.dtype) for value in values], dim=1).tolist()
+        return [dict(zip(PROBES, row, strict=True)) for row in rows]
 
 
-def _without_traces(network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The network on a copy of its buffers: what a forward pass changes in them stays in the copy."""
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    return lambda samples: functional_call(network, buffers, (samples,))
+def _share(true: Tensor) -> Tensor:
+    return true.flatten(1).sum(dim=1) / true[0].numel()
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack([tensor.norm() for tensor in tensors]).norm()
+    """Of all tensors of a run together, [s]."""
+    return torch.stack([tensor.flatten(1).norm(dim=1) for tensor in tensors], dim=1).norm(dim=1)
 
 
 def _update(after: Sequence[Tensor], before: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """‖w‖ and ‖Δw‖ / ‖w‖ of all weights of a player together."""
+    """‖w‖ and ‖Δw‖ / ‖w‖ of all weights of a player together, [s] each."""
     with torch.no_grad():
         weights = _norm(before)
         return weights, _norm([new - old for new, old in zip(after, before, strict=True)]) / weights
 
 
 def _slope(critic: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
-    """Mean over samples of ‖∇ₓD‖."""
+    """Mean over samples of ‖∇ₓD‖, [s]."""
     points = samples.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(points).sum(), points)
-    return gradient.flatten(1).norm(dim=1).mean()
+    return gradient.flatten(2).norm(dim=2).mean(dim=1)

@@ -15,7 +15,7 @@ from bench.running import Summary
 from bench.terminal import duration
 
 if TYPE_CHECKING:
-    from bench.engines import Event
+    from bench.events import Event
 
 
 class Display:

@@ -7,19 +7,22 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.errors import DamagedRecordError, DeviceError, ResultsError
 from bench.files import sweep, told
 from bench.interruption import listening
+from bench.packing import divide
 from bench.planning import Run, plan_runs
 from bench.records import check_record, paths_by_run
-from bench.report import Report, write_report
+from bench.report import Report
+from bench.report.stamp import standing_report
 from bench.specification import Table
 from bench.suite import load_suite
 
 if TYPE_CHECKING:  # torch is imported where there is something to train
-    from bench.engines import Engine, Event
+    from bench.engines import Engine
+    from bench.events import Event
     from bench.execution import Settings
 
 EVERYWHERE = ("auto", "cpu")  # these devices every machine has
@@ -36,7 +39,7 @@ class Summary:
         recorded: Those whose record was published now.
         failed: Those whose code failed, with the reason.
         notices: What else is to be told: records and checkpoints that were cut short.
-        report: The tables and figures that were written, or None.
+        report: The tables and figures that were written, or stand as they were; or None.
         report_problem: Why they could not be written.
     """
 
@@ -66,11 +69,13 @@ def run_suite(
     settings: Table | None = None,
     filters: Mapping[str, set[str]] | None = None,
     checkpoint_every: float = 60.0,
+    pack: int | Literal["auto", "off"] = "auto",
+    memory: float | None = None,
     inception_weights: Path | None = None,
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
-    """Trains what of a suite has no record yet, then writes its tables and figures.
+    """Trains what of a suite has no record yet, then writes its tables and figures where they changed.
 
     In a script, call it below ``if __name__ == "__main__":``, for the workers import the script.
 
@@ -84,6 +89,9 @@ def run_suite(
         settings: Training keys set above all that the suite says.
         filters: Axis → values: only these cells.
         checkpoint_every: Seconds between checkpoints of a run.
+        pack: How many runs train as one tensor program at the most: a number, "auto" (what is measured to be fastest,
+            within memory), or "off" (each alone).
+        memory: Gigabytes that each worker's packs may take; None: what the machine, or the device, has left.
         inception_weights: File of Inception's weights.
         begin: Called with the plan before anything is trained.
         watch: Called with every event.
@@ -110,15 +118,16 @@ def run_suite(
         workers=workers,
         threads=threads,
         checkpoint_every=checkpoint_every,
+        pack=pack,
+        memory=memory,
         inception_weights=inception_weights,
         begin=begin,
         watch=watch,
     )
     if summary.recorded or summary.already:
         try:
-            summary.report = write_report(
-                summary.folder, {run.cell for run in runs}, specification, formats=("png", "pdf")
-            )
+            cells = {run.cell for run in runs}
+            summary.report = standing_report(summary.folder, cells, specification, formats=("png", "pdf"))
         except ResultsError as error:  # what was trained is recorded all the same
             summary.report_problem = str(error)
     return summary
@@ -132,6 +141,8 @@ def train_runs(
     workers: int | None = None,
     threads: int = 1,
     checkpoint_every: float = 60.0,
+    pack: int | Literal["auto", "off"] = "auto",
+    memory: float | None = None,
     inception_weights: Path | None = None,
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -152,6 +163,7 @@ def train_runs(
     from bench.engines.in_process import in_process
     from bench.engines.local import local
     from bench.execution import Settings
+    from bench.pack_sizes import sizes
 
     base = Settings(
         folder=folder,
@@ -161,8 +173,9 @@ def train_runs(
     )
     engine: Engine = in_process if workers == 0 else local
     crew = _crew(base, _places(device, runs), workers, len(waiting))
+    packs = divide(waiting, sizes(pack, crew, memory, summary.notices.append), len(crew))
     with listening() as interruption:
-        for event in engine(waiting, crew, interruption):
+        for event in engine(packs, crew, interruption):
             _note(event, summary)
             watch(event)
     if interruption() and summary.missing:
@@ -189,7 +202,7 @@ def _note(event: Event, summary: Summary) -> None:
         summary.recorded.append(event.run)
     elif event.state == "failed":
         summary.failed[str(event.run)] = event.text
-    elif event.progress is not None and "begins anew" in event.progress.notice:
+    elif event.progress is not None and event.progress.notice.startswith(("checkpoint", "not in a pack")):
         summary.notices.append(f"{event.run}: {event.progress.notice}")
 
 

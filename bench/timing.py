@@ -11,16 +11,14 @@ from typing import Any
 import torch
 
 from bench import environment
-from bench.batches import Batches
-from bench.catalogue import find
 from bench.checkpoints import History
 from bench.errors import DeviceError, ResultsError
 from bench.evaluation import evaluator
 from bench.execution import evaluate
+from bench.packs import Pack, assemble
 from bench.planning import Run, plan_runs
-from bench.players import Players, build_players
 from bench.position import Position
-from bench.random_streams import Streams, stream
+from bench.random_streams import stream
 from bench.reals import load_data, reals_on
 from bench.specification import Table
 from bench.suite import Suite, load_suite
@@ -109,17 +107,16 @@ def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | 
     training = run.training
     data = load_data(training.dataset)
     judge = evaluator(training.dataset, run.evaluation, run.extractor_hash, inception_weights, device)
-    shape = find("dataset", training.dataset.name).shape(training.dataset.options)
-    players = build_players(training, shape, run.seed, device)
     reals = reals_on(data.train, device)
-    batches = Batches(training, Streams(run.seed), reals, len(data.train), device)
+    shape = data.train.shape[1:]
+    pack = assemble([training], [run.seed], shape, reals, len(data.train), device)
     environment.set_tf32(training.tf32, device)
-    _train(run, players, batches, 0, WARM_UP)
-    measured = _train(run, players, batches, WARM_UP, WARM_UP + steps)
+    _train(run, pack, 0, WARM_UP)
+    measured = _train(run, pack, WARM_UP, WARM_UP + steps)
     seconds = sum(each.seconds for each in measured) / steps
     environment.set_tf32(False, device)
     history = History(step=WARM_UP + steps, trace=[])
-    position = Position(training, players, run.seed, history.step, data.train.shape[1:], reals, len(data.train), device)
+    position = Position(training, pack.players[0], run.seed, history.step, shape, reals, len(data.train), device)
     latents = torch.randn(run.evaluation.samples, training.latent, generator=stream(run.seed, "evaluation"))
     while history.evaluation_seconds < EVALUATING:
         evaluate(position, latents, data, judge, history, measured[-1])
@@ -133,8 +130,8 @@ def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | 
     }
 
 
-def _train(run: Run, players: Players, batches: Batches, first: int, last: int) -> list[Measurement]:
-    measured = list(train(run.training.model_copy(update={"steps": last}), players, batches, first))
+def _train(run: Run, pack: Pack, first: int, last: int) -> list[Measurement]:
+    measured = [each for (each,) in train(pack, first, steps=last)]
     _check_finite(run, measured[-1].diverged, measured[-1].step)
     return measured
 

@@ -1,4 +1,7 @@
-"""The training loop: critic steps, generator step, measure. It writes no file and draws only from the run's streams."""
+"""The training loop: critic steps, generator step, measure. It writes no file and draws only from the runs' streams.
+
+It trains the s runs of a pack at once; a run alone is a pack of one.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from bench.batches import Batches
 from bench.game import Game
 from bench.optimizers import SCHEDULES
-from bench.players import Players
+from bench.packs import Pack
 from bench.probes import Probe
-from bench.specification import Training
 
 CHUNK = 50  # steps between two looks at the losses: each look waits for the device
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the loop says after a chunk of steps.
+    """What the loop says of a run after a chunk of steps.
 
     Attributes:
         step: Generator steps done so far.
-        seconds: What the chunk took, without evaluation.
+        seconds: What the chunk took, without evaluation; in a pack, the run's share of it.
         critic_loss: Mean over the chunk, penalties and all.
         generator_loss: Mean over the chunk.
         penalties: Weighted, in the critic's loss: mean over those updates of the chunk that had them; NaN: none had.
         probes: Of the last step, where an evaluation follows.
-        diverged: Where the first non-finite value stood ("critic loss", "generator loss"), at ``step``; the loop ends.
+        diverged: Where the first non-finite value stood ("critic loss", "generator loss"), at ``step``; the run ends.
     """
 
     step: int
@@ -44,93 +44,85 @@ class Measurement:
 
 
 def train(
-    training: Training,
-    players: Players,
-    batches: Batches,
-    first: int = 0,
-    pause: int | None = None,
-    probe: Probe | None = None,
-) -> Iterator[Measurement]:
-    """Trains the players from step ``first`` on; between two measurements their state is consistent.
+    pack: Pack, first: int = 0, pause: int | None = None, probe: Probe | None = None, steps: int | None = None
+) -> Iterator[list[Measurement]]:
+    """Trains a pack from step ``first`` on; between two measurements its state is consistent.
 
     Args:
-        training: What to do.
-        players: Changed in place.
-        batches: Drawn from.
+        pack: Changed in place. Runs that diverged leave it, and so may others between two measurements.
         first: Steps that were done before.
         pause: A measurement is given at least at every multiple of this many steps, for evaluation.
         probe: Looks at the last step before each of these, and at the last of all.
+        steps: Where to stop, if not at the training's end.
 
     Yields:
-        A measurement per chunk; after one with ``diverged`` none follows.
+        A measurement of every run in the pack, per chunk; after one with ``diverged`` none of that run follows.
     """
-    device = batches.device
-    game = Game(training, players.generator, players.critic, device)
+    training, device, dtype = pack.training, pack.batches.device, pack.batches.dtype
     rate, simultaneous = SCHEDULES[training.schedule], training.updates == "simultaneous"
-    step = first
-    while step < training.steps:
+    step, end = first, training.steps if steps is None else steps
+    while step < end and len(pack):
+        game, batches = Game(pack.trainings, pack.generator, pack.critic, device), pack.batches
         stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
-        chunk = min(*stops, training.steps) - step
-        evaluated = step + chunk == training.steps or (pause is not None and (step + chunk) % pause == 0)
-        losses = torch.empty(chunk, 2 + len(game.penalty_names), dtype=batches.dtype, device=device)
-        probes: dict[str, float] = {}
+        chunk = min(*stops, end) - step
+        evaluated = step + chunk == end or (pause is not None and (step + chunk) % pause == 0)
+        losses = torch.empty(chunk, 2 + len(game.penalty_names), len(pack), dtype=dtype, device=device)
+        probes: list[dict[str, float]] = [{} for _ in pack.players]
         clock = Stopwatch(device)
         for i in range(chunk):
             watched = probe is not None and evaluated and i == chunk - 1
             if training.schedule != "constant":
-                players.set_rates(rate((step + i) / training.steps))
+                pack.set_rates(rate((step + i) / training.steps))
 
-            # Critic: its own loss and penalties, on fresh samples each time
+            # Critics: their own losses and penalties, on fresh samples each time
             penalties: list[tuple[Tensor, ...]] = []
             for update in range((step + i) * training.critic_steps, (step + i + 1) * training.critic_steps):
                 terms, critic_gradient = game.critic_gradients(batches, update)
                 penalties.append(terms.penalties)
                 last = (update + 1) % training.critic_steps == 0
-                if simultaneous and last:  # the generator answers the critic as it was before its last update
+                if simultaneous and last:  # the generators answer the critics as they were before their last update
                     generator_loss, generator_gradient = game.generator_gradients(batches, update)
                 if watched and last:
                     probe.begin(game)  # type: ignore[union-attr]
-                descend(players.critic_optimizer, game.parameters_of_critic, critic_gradient)
+                pack.critic.descend(pack.critic_optimizer, critic_gradient)
                 game.project()
 
-            # Generator: gradients for its own parameters only
+            # Generators: gradients for their own parameters only
             if not simultaneous:
                 generator_loss, generator_gradient = game.generator_gradients(batches, update)
-            descend(players.generator_optimizer, game.parameters_of_generator, generator_gradient)
-            if players.average is not None:
-                players.average.update_parameters(players.generator)
+            pack.generator.descend(pack.generator_optimizer, generator_gradient)
+            pack.follow(first=step + i == 0)
 
-            due = [torch.stack(values).nanmean() for values in zip(*penalties, strict=True)]
+            due = [torch.stack(values).nanmean(dim=0) for values in zip(*penalties, strict=True)]
             losses[i] = torch.stack([terms.total.detach(), generator_loss, *due])
             if watched:
                 seconds = clock.seconds()
-                probes = probe.end(game, terms, critic_gradient, generator_gradient)  # type: ignore[union-attr]
+                probes = probe.end(pack.seeds, game, terms, critic_gradient, generator_gradient)  # type: ignore
 
-        # Measure, and end at the first value that is not finite
-        seconds = seconds if probes else clock.seconds()
-        critic_mean, generator_mean = losses[:, :2].mean(dim=0).tolist()
-        finite = losses[:, :2].isfinite().cpu()
-        if not finite.all():
-            at, player = (~finite).nonzero()[0].tolist()
-            place = ("critic loss", "generator loss")[player]
-            yield Measurement(step + at + 1, seconds, critic_mean, generator_mean, diverged=place)
-            return
-        weighted = dict(zip(game.penalty_names, losses[:, 2:].nanmean(dim=0).tolist(), strict=True))
+        # Measure, and end each run at its first value that is not finite
+        share = (seconds if probes[0] else clock.seconds()) / len(pack)
+        measured = [
+            _measure(own, step, share, game.penalty_names, of_probe)
+            for own, of_probe in zip(losses.cpu().unbind(2), probes, strict=True)
+        ]
+        diverged = [players for players, each in zip(pack.players, measured, strict=True) if each.diverged]
         step += chunk
-        yield Measurement(step, seconds, critic_mean, generator_mean, weighted, probes)
+        yield measured
+        pack.drop(diverged)
 
 
-def descend(optimizer: Optimizer, parameters: list[nn.Parameter], gradients: tuple[Tensor, ...]) -> None:
-    """One step of an optimiser along given gradients; they are never clipped or masked.
-
-    Fused optimisers walk through memory: a gradient must lie there as its parameter does, which ``autograd.grad`` does
-    not see to (``backward`` does). A gradient penalty's, for one, comes with other strides.
-    """
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        if gradient.stride() != parameter.stride():
-            gradient = torch.empty_like(parameter).copy_(gradient)
-        parameter.grad = gradient
-    optimizer.step()
+def _measure(
+    losses: Tensor, before: int, seconds: float, penalty_names: list[str], probes: dict[str, float]
+) -> Measurement:
+    """What a chunk's losses [steps, 2 + penalties] of one run come to."""
+    critic_mean, generator_mean = losses[:, :2].mean(dim=0).tolist()
+    finite = losses[:, :2].isfinite()
+    if not finite.all():
+        at, player = (~finite).nonzero()[0].tolist()
+        place = ("critic loss", "generator loss")[player]
+        return Measurement(before + at + 1, seconds, critic_mean, generator_mean, diverged=place)
+    weighted = dict(zip(penalty_names, losses[:, 2:].nanmean(dim=0).tolist(), strict=True))
+    return Measurement(before + len(losses), seconds, critic_mean, generator_mean, weighted, probes)
 
 
 class Stopwatch:

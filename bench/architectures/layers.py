@@ -46,7 +46,7 @@ class Maxout(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Largest over the pieces."""
-        return features.unflatten(1, (-1, self.pieces)).amax(dim=2)
+        return features.unflatten(-1, (-1, self.pieces)).amax(dim=-1)
 
 
 def initialise_normal(network: nn.Module, deviation: float = 0.02) -> nn.Module:

@@ -1,23 +1,23 @@
-"""Worker processes on this machine: each takes one run after the other, and may die without harm to the rest."""
+"""Worker processes on this machine: each takes one pack after the other, and may die without harm to the rest."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from bench.engines import Event
 from bench.environment import threads
 from bench.errors import GanbenchError
-from bench.execution import Progress, Settings, execute
+from bench.events import Event, Progress
+from bench.execution import Settings, attempt
 from bench.interruption import SIGNALS, held_back
+from bench.packing import halves
 from bench.planning import Run
 
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
@@ -31,22 +31,27 @@ class _ParentGoneError(Exception):
 
 @dataclass
 class Worker:
-    """A process, our end of its pipe, the run that it is busy with, and whether it ever said anything."""
+    """A process, our end of its pipe, the runs that it is busy with, and whether it ever said anything."""
 
     process: BaseProcess
     pipe: Connection
     settings: Settings
-    run: Run | None = None
+    size: int = 0  # of its pack, when that was begun
+    runs: dict[str, Run] = field(default_factory=dict)  # of its pack, those without an end
     began: bool = False
 
 
 def local(
-    runs: Sequence[Run], workers: Sequence[Settings], stopping: Callable[[], bool] = lambda: False
+    packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """Executes runs on as many worker processes as there are settings."""
-    waiting = deque(runs)
+    """Executes packs on as many worker processes as there are settings.
+
+    The runs of a worker that died are tried again in halves, for it may have died of too little memory; a run alone
+    has failed.
+    """
+    waiting = deque(packs)
     stop = CONTEXT.RawValue("b", 0)  # without a lock: a worker may be killed while it reads
-    crew = [_hire(settings, stop) for settings in workers[: len(runs)]]
+    crew = [_hire(settings, stop) for settings in workers[: len(packs)]]
     ending: GanbenchError | None = None
     try:
         while True:
@@ -54,14 +59,19 @@ def local(
                 stop.value = 1
             for worker in crew if not stop.value else ():
                 _assign(worker, waiting, stop)
-            busy = [worker for worker in crew if worker.run is not None]
+            busy = [worker for worker in crew if worker.runs]
             if not busy:
                 break
             heard = wait([worker.pipe for worker in busy], PATIENCE)
             for worker in [worker for worker in busy if worker.pipe in heard]:
-                event, error = _hear(worker)
-                ending = ending or error
-                yield event
+                heard_of = _hear(worker)
+                if isinstance(heard_of, Death):
+                    waiting.extendleft(heard_of.again)
+                    yield from heard_of.events
+                elif isinstance(heard_of, GanbenchError):
+                    ending = ending or heard_of
+                else:
+                    yield heard_of
     finally:
         for worker in crew:
             worker.process.kill()
@@ -81,41 +91,57 @@ def _hire(settings: Settings, stop: Any) -> Worker:
     return Worker(process, ours, settings)
 
 
-def _assign(worker: Worker, waiting: deque[Run], stop: Any) -> None:
-    """Gives an idle worker the next run; one that died is replaced first."""
-    if worker.run is not None or not waiting:
+def _assign(worker: Worker, waiting: deque[Sequence[Run]], stop: Any) -> None:
+    """Gives an idle worker the next pack; one that died is replaced first."""
+    if worker.runs or not waiting:
         return
     try:
-        worker.pipe.send(waiting[0])
+        worker.pipe.send(list(waiting[0]))
     except OSError:
         fresh = _hire(worker.settings, stop)
         worker.process, worker.pipe, worker.began = fresh.process, fresh.pipe, False
-        worker.pipe.send(waiting[0])
-    worker.run = waiting.popleft()
+        worker.pipe.send(list(waiting[0]))
+    pack = waiting.popleft()
+    worker.runs, worker.size = {run.id: run for run in pack}, len(pack)
 
 
-def _hear(worker: Worker) -> tuple[Event, GanbenchError | None]:
-    """The next message of a busy worker as an event, and an error if it is one that ends everything."""
-    run = worker.run
-    assert run is not None
+@dataclass(frozen=True)
+class Death:
+    """What a worker's end means for its runs: what is told of them, and the packs in which they are tried again."""
+
+    events: list[Event]
+    again: Sequence[Sequence[Run]]
+
+
+def _hear(worker: Worker) -> Event | GanbenchError | Death:
+    """The next message of a busy worker: an event, an error that ends everything, or that there is none any more."""
     try:
-        state, content = worker.pipe.recv()
+        message = worker.pipe.recv()
     except (EOFError, OSError):
-        worker.run = None
-        _dismiss(worker)
-        code = worker.process.exitcode
-        how = _death(code) + (GUARD if code == 1 and not worker.began else "")
-        return Event(run, "failed", text=f"its worker died ({how})"), None
+        return _bury(worker)
     worker.began = True
-    if state == "progress":
-        return Event(run, "progress", progress=content), None
-    worker.run = None
-    if state == "error":
-        return Event(run, "stopped"), content
-    if state == "failed" and worker.settings.device != "cpu":
+    if isinstance(message, GanbenchError):
+        worker.runs = {}
+        return message
+    name, *rest = message
+    event = Event(worker.runs[name], *rest)
+    if event.state != "progress":
+        del worker.runs[name]
+    if event.state == "failed" and worker.settings.device != "cpu" and not worker.runs:
         worker.process.kill()  # an error of a device can stay in its context, and fail all that comes after
         _dismiss(worker)
-    return Event(run, state, text=content), None
+    return event
+
+
+def _bury(worker: Worker) -> Death:
+    runs, worker.runs = list(worker.runs.values()), {}
+    _dismiss(worker)
+    code = worker.process.exitcode
+    reason = f"its worker died ({_death(code) + (GUARD if code == 1 and not worker.began else '')})"
+    if worker.size == 1:
+        return Death([Event(run, "failed", text=reason) for run in runs], [])
+    told = f"not in a pack of {worker.size} ({reason}), so in a smaller one"
+    return Death([Event(run, "progress", Progress(0, 0.0, told)) for run in runs], halves(runs))
 
 
 def _dismiss(worker: Worker) -> None:
@@ -128,30 +154,26 @@ def _death(code: int | None) -> str:
 
 
 def _work(pipe: Connection, stop: Any, settings: Settings) -> None:
-    """What a worker does: runs, one after the other, until its pipe closes."""
+    """What a worker does: packs, one after the other, until its pipe closes."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     try:
         with threads(settings.threads):
             while True:
-                pipe.send(_outcome(pipe.recv(), pipe, stop, settings))
+                _do(pipe.recv(), pipe, stop, settings)
     except (EOFError, OSError, _ParentGoneError):
-        return  # the last checkpoint stays
+        return  # the last checkpoints stay
 
 
-def _outcome(run: Run, pipe: Connection, stop: Any, settings: Settings) -> tuple[str, Any]:
-    def report(progress: Progress) -> None:
+def _do(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Settings) -> None:
+    def tell(message: object) -> None:
         try:
-            pipe.send(("progress", progress))
+            pipe.send(message)
         except OSError:
             raise _ParentGoneError from None
 
     try:
-        done = execute(run, settings, report, lambda: bool(stop.value))
+        for event in attempt(pack, settings, lambda: bool(stop.value)):
+            tell((event.run.id, event.state, event.progress, event.text))
     except GanbenchError as error:
-        return "error", error
-    except _ParentGoneError:
-        raise
-    except Exception as error:
-        return "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-    return ("recorded" if done else "stopped"), ""
+        tell(error)

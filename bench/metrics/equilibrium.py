@@ -45,8 +45,7 @@ def prepare(options: Options) -> Callable[[Position], dict[str, float]]:
 def _at_equilibrium(position: Position) -> tuple[float, float]:
     if any(choice.name in ("wgan-gp", "dragan") for choice in position.training.penalty):
         return float("nan"), float("nan")  # |ψ| has no derivative at 0
-    players = copy.copy(position.players)
-    players.generator, players.critic = copy.deepcopy(players.generator), copy.deepcopy(players.critic)
+    players = copy.deepcopy(position.players)
     with torch.no_grad():
         for network in (players.generator, players.critic):
             for parameter in network.parameters():

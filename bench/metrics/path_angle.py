@@ -11,6 +11,7 @@ from bench.game import Game
 from bench.metrics import PathAngleOptions
 from bench.players import settled
 from bench.position import Position
+from bench.stacks import Stack
 
 
 def prepare(options: PathAngleOptions) -> Callable[[Position], dict[str, float]]:
@@ -41,13 +42,15 @@ def path_cosines(position: Position, alphas: np.ndarray, samples: int) -> np.nda
     """c(α) at every α, [len(alphas)], on one fixed batch and in double precision."""
     game, batches = position.copy(samples)
     first, _ = position.first().copy(samples)
-    parameters = [*game.parameters_of_critic, *game.parameters_of_generator]
-    start = torch.cat([p.detach().flatten() for p in [*first.parameters_of_critic, *first.parameters_of_generator]])
+    networks = game.critic.networks[0], game.generator.networks[0]
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    start = torch.cat([p.detach().flatten() for p in [*first.critic.parameters, *first.generator.parameters]])
     way = torch.cat([p.detach().flatten() for p in parameters]) - start
     cosines = []
     for alpha in alphas:
         torch.nn.utils.vector_to_parameters(start + float(alpha) * way, parameters)
-        here = Game(game.training, settled(game.generator), settled(game.critic), batches.device)
+        critic, generator = (Stack([settled(network)]) for network in networks)
+        here = Game([game.training], generator, critic, batches.device)
         _, _, gradients = here.field(position.batches(samples), position.update)
         descent = -torch.cat([gradient.flatten() for gradient in gradients])
         cosines.append(torch.nn.functional.cosine_similarity(descent, way, dim=0).item())

@@ -96,7 +96,7 @@ def transposed_product(position: Position, samples: int) -> tuple[Product, NDArr
     One product costs one backward pass through the graph of the gradients, which is built once.
     """
     game, batches = position.copy(samples)
-    parameters = [*game.parameters_of_critic, *game.parameters_of_generator]
+    parameters = [*game.critic.parameters, *game.generator.parameters]
     _, _, gradients = game.field(batches, position.update, graph=True)
 
     def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,8 +111,8 @@ def transposed_product(position: Position, samples: int) -> tuple[Product, NDArr
     rates = [
         torch.full((parameter.numel(),), share * float(choice.options.lr))  # type: ignore[attr-defined]
         for choice, own in (
-            (position.training.critic_optimizer, game.parameters_of_critic),
-            (position.training.optimizer, game.parameters_of_generator),
+            (position.training.critic_optimizer, game.critic.parameters),
+            (position.training.optimizer, game.generator.parameters),
         )
         for parameter in own
     ]

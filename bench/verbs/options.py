@@ -111,3 +111,39 @@ def selection_of_cells(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return function
+
+
+class PackSize(click.ParamType):
+    """A number of runs, "auto" or "off"."""
+
+    name = "N|auto|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or the word."""
+        if value in ("auto", "off") or isinstance(value, int):
+            return value
+        if not value.isdigit() or int(value) == 0:
+            self.fail(f"expected a number of runs (8), auto or off, not {value!r}", param, ctx)
+        return int(value)
+
+
+def pack_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how many runs train as one tensor program."""
+    for option in (
+        click.option(
+            "--memory",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="GB",
+            help="That the packs of a worker may take. [default: what is left]",
+        ),
+        click.option(
+            "--pack",
+            type=PackSize(),
+            default="auto",
+            show_default=True,
+            metavar="N|auto|off",
+            help="Runs that train as one program, at the most; auto: what is measured to be fastest.",
+        ),
+    ):
+        function = option(function)
+    return function

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.verbs.options import parse_filters, parse_seeds, parse_setting, selection, verb
+from bench.verbs.options import pack_options, parse_filters, parse_seeds, parse_setting, selection, verb
 
 if TYPE_CHECKING:
     from bench.running import Summary
@@ -66,6 +66,7 @@ def plan(
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Where to train.")
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: one a core, or one a GPU]")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each worker, on the CPU.")
+@pack_options
 @click.option(
     "--checkpoint-every",
     type=click.FloatRange(min=0),

@@ -1,0 +1,117 @@
+"""How many runs of a kind train as one pack: what a few steps show to be fastest, within memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+
+from bench import environment
+from bench.execution import Settings
+from bench.pack_rates import GAIN, Rates, read_rates, write_rates
+from bench.packing import program
+from bench.packs import Pack, assemble
+from bench.planning import Run
+from bench.reals import load_data, reals_on
+from bench.training import train
+
+TRIED = (1, 2, 4, 8, 16, 32, 64)
+SLOW = 0.05  # seconds: a step on the CPU that takes longer is arithmetic, and no pack makes that less
+CLOCK = 0.05  # seconds that are timed at the least
+SHARE = 0.8  # of the memory that is left
+
+
+def sizes(
+    pack: int | Literal["auto", "off"], crew: Sequence[Settings], memory: float | None, tell: Callable[[str], None]
+) -> Callable[[Sequence[Run]], int]:
+    """The function that says how many of some runs of one kind may share a pack.
+
+    Args:
+        pack: A number, "off", or "auto": what is measured.
+        crew: The workers.
+        memory: Gigabytes that each of them may take; None: its part of what is left.
+        tell: Called with what there is to say.
+    """
+    if pack != "auto":
+        fixed = 1 if pack == "off" else pack
+        return lambda runs: fixed
+    first = crew[0]
+    device = torch.device(first.device)
+    limit = _limit(device, sum(each.device == first.device for each in crew), memory)
+    name = f"{environment.device_name(device)}, {first.threads} threads, torch {torch.__version__}"
+
+    def size(runs: Sequence[Run]) -> int:
+        if len(runs) == 1:
+            return 1
+        one, known = program(runs[0]), read_rates(program(runs[0]), name)
+        if known is None or not known.suffice(len(runs)):
+            try:
+                with environment.threads(first.threads):
+                    known = measure(runs[0], device, len(runs))
+            except Exception:  # a run that cannot even be tried alone will say so itself
+                return 1
+            write_rates(one, name, known)
+        if known.alone:
+            tell(f"architecture {runs[0].training.architecture} trains alone: {known.alone}")
+        return known.best(limit)
+
+    return size
+
+
+def _limit(device: torch.device, workers: int, memory: float | None) -> float | None:
+    left = environment.available_memory(device) if memory is None else None
+    return memory and memory * 1e9 if left is None else SHARE * left / workers
+
+
+def measure(run: Run, device: torch.device, count: int) -> Rates:
+    """Times a step of packs of growing size, until that pays no more.
+
+    Args:
+        run: All runs of the packs are like this one.
+        device: Where.
+        count: How many there are: no pack much larger is tried.
+    """
+    seconds: dict[int, float] = {}
+    taken: dict[int, int] = {}
+    for size in TRIED:
+        try:
+            step, taken[size] = _time(run, size, device)
+        except Exception as error:
+            if size == 1:
+                raise
+            if not _out_of_memory(error):
+                return Rates(seconds, taken, ended=True, alone=f"{type(error).__name__}: {error}".splitlines()[0])
+            return Rates(seconds, taken, ended=True)
+        best = min(seconds.values(), default=float("inf"))
+        seconds[size] = step / size
+        if seconds[size] > (1 - GAIN) * best or (device.type == "cpu" and size == 1 and step > SLOW):
+            return Rates(seconds, taken, ended=True)
+        if size >= count:
+            break
+    return Rates(seconds, taken, ended=size == TRIED[-1])
+
+
+def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
+    """Seconds of a step of a pack, and the bytes that it takes at its peak."""
+    environment.begin(device)
+    data, before = load_data(run.training.dataset), environment.peak_memory_bytes(device) or 0
+    reals, shape = reals_on(data.train, device), data.train.shape[1:]
+    pack = assemble([run.training] * size, range(size), shape, reals, len(data.train), device)
+    _steps(pack, 0, 1)
+    first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
+    more = max(1, round(CLOCK / first))
+    best = min(first, *(_steps(pack, begin, begin + more) / more for begin in (2, 2 + more)))
+    return best, (environment.peak_memory_bytes(device) or 0) - before
+
+
+def _steps(pack: Pack, first: int, last: int) -> float:
+    """Seconds of some steps."""
+    began = time.perf_counter()
+    shares = [sum(each.seconds for each in measured) for measured in train(pack, first, steps=last)]
+    return sum(shares) or time.perf_counter() - began
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)

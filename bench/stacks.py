@@ -1,0 +1,104 @@
+"""One player of every run of a pack, as one tensor program; each run's own network shows its slice of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.optim import Optimizer
+
+from bench.stacked_layers import program
+
+VECTOR = 32  # numbers that the CPU's kernels take at once; what is left of a tensor is rounded otherwise
+
+
+class Stack:
+    """The networks of s runs with one architecture.
+
+    Their parameters and buffers become slices of the stack's: what training changes there is seen in each network,
+    and what is loaded into a network is trained on from there.
+
+    Args:
+        networks: One a run.
+
+    Attributes:
+        flat: The parameters of each network beside each other, [s, numbers]: what an optimiser changes. The row is
+            filled up to a multiple of ``VECTOR``, so that a number is rounded alike wherever it stands.
+        parameters: All parameters, each [s, ...], in the order of the network's: slices of ``flat``.
+        buffers: All buffers by name, each [s, ...].
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]):
+        self.networks = list(networks)
+        named = [dict(network.named_parameters()) for network in self.networks]
+        self._names, first = list(named[0]), list(named[0].values())
+        ends = list(accumulate((each.numel() for each in first), initial=0))
+        self.flat = first[0].new_zeros(len(self.networks), -(-ends[-1] // VECTOR) * VECTOR)
+        self.flat.grad = torch.zeros_like(self.flat)
+        self.parameters = [_slices(self.flat, begin, each) for begin, each in zip(ends, first, strict=False)]
+        self._gradients = [_slices(self.flat.grad, begin, each) for begin, each in zip(ends, first, strict=False)]
+        for name, whole in zip(self._names, self.parameters, strict=True):
+            _share(whole, [each[name] for each in named])
+            whole.requires_grad_()
+        self.buffers = {name: _stacked(networks, name) for name, _ in self.networks[0].named_buffers()}
+        self._program = program(self.networks[0])
+        # convolutions of several runs at once are no faster on the CPU, and not the same bits
+        self._apart = len(self.networks) == 1 or (self.flat.device.type == "cpu" and _convolves(self.networks[0]))
+
+    def descend(self, optimizer: Optimizer, gradients: Sequence[Tensor]) -> None:
+        """One step of an optimiser of ``flat`` along gradients [s, ...]; they are never clipped or masked."""
+        torch._foreach_copy_(self._gradients, list(gradients))
+        optimizer.step()
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """[s, n, ...] → what the networks make of it, [s, n, ...]."""
+        return self._run(self.buffers, samples)
+
+    def observe(self, samples: Tensor) -> Tensor:
+        """The same on a copy of the buffers: what a pass in training changes in them stays in the copy."""
+        return self._run({name: buffer.clone() for name, buffer in self.buffers.items()}, samples)
+
+    def _run(self, buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
+        tensors = {**dict(zip(self._names, self.parameters, strict=True)), **buffers}
+        if self._program is not None:
+            return self._program(tensors, samples)
+        if self._apart:
+            runs = zip(self.networks, samples.unbind(), *map(torch.unbind, tensors.values()), strict=True)
+            return torch.stack(
+                [
+                    functional_call(network, dict(zip(tensors, own, strict=True)), (some,))
+                    for network, some, *own in runs
+                ]
+            )
+        return vmap(self._one, randomness="different")(tensors, samples)
+
+    def _one(self, tensors: Mapping[str, Tensor], samples: Tensor) -> Tensor:
+        out: Tensor = functional_call(self.networks[0], dict(tensors), (samples,))
+        return out
+
+
+def _convolves(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
+
+
+def _slices(flat: Tensor, begin: int, like: Tensor) -> Tensor:
+    """A parameter of every network as a part of all, [s, *shape]; each lies in memory as it did in its network."""
+    return flat.as_strided((len(flat), *like.shape), (flat.shape[1], *like.stride()), begin)
+
+
+def _stacked(networks: Sequence[nn.Module], name: str) -> Tensor:
+    """A buffer of every network, [s, *shape]."""
+    buffers = [dict(network.named_buffers())[name] for network in networks]
+    whole = torch.stack(buffers)
+    _share(whole, buffers)
+    return whole
+
+
+def _share(whole: Tensor, parts: Sequence[Tensor]) -> None:
+    """Copies parts into a whole and makes them slices of it."""
+    for part, slot in zip(parts, whole, strict=True):
+        slot.copy_(part.detach())
+        part.data = slot

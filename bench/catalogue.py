@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from bench.errors import SuiteError
@@ -31,8 +31,17 @@ def entries(kind: str) -> Mapping[str, Any]:
     """All entries of one kind by name: this package's first, then those of other packages."""
     module, table = TABLES[kind]
     own: Mapping[str, Any] = getattr(import_module(module), table)
-    group = f"ganbench.{_PLURALS.get(kind, kind + 's')}"
-    return {**{point.name: point.load() for point in entry_points(group=group)}, **own}
+    return {**{point.name: point.load() for point in _points(kind)}, **own}
+
+
+def additions() -> list[str]:
+    """What other packages add, each with the version of its package; nothing of it is imported."""
+    versions = ((point, point.dist.version if point.dist else "") for kind in TABLES for point in _points(kind))
+    return sorted(f"{point.group} {point.name} = {point.value} {version}" for point, version in versions)
+
+
+def _points(kind: str) -> EntryPoints:
+    return entry_points(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}")
 
 
 def find(kind: str, name: str) -> Any:

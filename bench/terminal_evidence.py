@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.report.comparison import comparison_rows, conditions, headline
-from bench.report.tables import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
+from bench.report.words import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
     from bench.compare import Comparison
@@ -53,8 +52,11 @@ def show_report(report: Report) -> None:
         *(f"{n} figures in {folder}" for folder, n in folders.items()),
         str(report.page),
     ]
-    for path in written:
-        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    told = [f"wrote {path}" for path in written]
+    if not report.anew:
+        told = [f"nothing has changed since these were written: {', '.join(written)}"]
+    for line in told:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _is_measure(column: str) -> bool:
@@ -86,6 +88,8 @@ def _importance(column: str) -> tuple[bool, bool, bool]:
 
 def show_comparison(comparison: Comparison) -> None:
     """The verdict, a line a cell, and why each that is not OK is not."""
+    from bench.report.comparison import comparison_rows, conditions, headline
+
     console = Console()
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
     rows = comparison_rows(comparison)

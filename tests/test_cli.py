@@ -77,6 +77,9 @@ def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path
     second = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert second.returncode == 0
     assert "4 of them recorded already" in second.stderr
+    assert "nothing has changed since these were written: results/tiny/table.md, " in second.stdout
+    assert "wrote" not in second.stdout
+    assert second.stdout.partition("\nmean ± ")[0] == first.stdout.partition("\nmean ± ")[0]
     assert {path: path.stat().st_mtime_ns for path in record_paths(folder)} == before
 
 
@@ -215,12 +218,24 @@ def test_help_needs_neither_torch_nor_pandas() -> None:
     assert "Usage: ganbench" in done.stdout
 
 
-def test_plan_needs_no_torch(tiny: str) -> None:
+def imported(modules: set[str], *arguments: str) -> bool:
+    """Whether the command, in a process of its own, imports any of these."""
     code = (
-        f"import sys; sys.argv = ['ganbench', 'plan', {tiny!r}]\n"
+        f"import sys; sys.argv = ['ganbench', *{arguments!r}]\n"
         "from bench.cli import main\n"
         "try: main()\n"
-        "except SystemExit: pass\n"
-        "sys.exit('torch' in sys.modules)"
+        "except SystemExit as end: assert not end.code\n"
+        f"print(sorted({modules!r} & set(sys.modules)), file=sys.stderr)"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stderr.splitlines()[-1] != "[]"
+
+
+def test_plan_needs_neither_torch_nor_pandas(tiny: str, tiny_results: Path) -> None:
+    for suite in (tiny, "digits"):
+        assert not imported({"torch", "pandas", "scipy", "sklearn"}, "plan", suite, "--results", str(tiny_results.parent))
+
+
+def test_a_complete_suite_needs_no_torch(tiny: str, tiny_results: Path) -> None:
+    bench.run(tiny, results=tiny_results.parent, workers=0)
+    assert not imported({"torch", "scipy", "matplotlib"}, "run", tiny, "--results", str(tiny_results.parent))

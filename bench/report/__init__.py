@@ -21,12 +21,16 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Report:
-    """The paths of what was written, and the formatted tables by their titles."""
+    """The paths of what was written, and the formatted tables by their titles.
+
+    Not ``anew``: nothing was written, for all of it stands as it was.
+    """
 
     tables: list[Path]
     figures: list[Path]
     page: Path
     formatted: dict[str, pd.DataFrame]
+    anew: bool = True
 
 
 def write_report(

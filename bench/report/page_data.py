@@ -20,8 +20,9 @@ from bench.report.page_runs import DIGITS, FEW, Pool, number, run_entry, thinned
 from bench.report.page_samples import Window, shown_samples, window
 from bench.report.tables.entries import wilson_text
 from bench.report.tables.layout import lay_out
-from bench.report.tables.model import FAILED, SPEED, Layout, Table
+from bench.report.tables.model import Layout, Table
 from bench.report.timeline import COLOURS as STAGES
+from bench.report.words import FAILED, SPEED
 from bench.verdicts import State
 
 OUTCOMES = {  # colours of the timeline's stages; a glyph too, for print in grey

@@ -15,15 +15,11 @@ from bench.report.tables.entries import wilson_text
 from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
 from bench.report.tables.legend import heading
-from bench.report.tables.model import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED, Layout, Table
+from bench.report.tables.model import Layout, Table
 from bench.report.tables.numbers import summarise_cells
+from bench.report.words import FAILED, FAILURES
 
 __all__ = [
-    "FAILED",
-    "FAILURES",
-    "PUBLISHED",
-    "REAL",
-    "UNTRAINED",
     "Layout",
     "format_table",
     "summarise_cells",

@@ -10,8 +10,9 @@ import pandas as pd
 
 from bench.metrics import Measure
 from bench.report.evidence import Evidence, count_outcomes
-from bench.report.tables.model import FAILED, FAILURES, Column, Entry
+from bench.report.tables.model import Column, Entry
 from bench.report.tables.numbers import count_failed
+from bench.report.words import FAILED, FAILURES
 from bench.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
 from bench.verdicts import State
 

@@ -12,7 +12,8 @@ from bench.errors import ResultsError
 from bench.report.evidence import Evidence
 from bench.report.tables.entries import entries_of, is_geometric
 from bench.report.tables.levels import levels
-from bench.report.tables.model import FAILED, FAILURES, SPEED, Column, Entry, Layout, Line, Table
+from bench.report.tables.model import Column, Entry, Layout, Line, Table
+from bench.report.words import FAILED, FAILURES, SPEED
 
 
 def lay_out(evidence: Evidence, layout: Layout, *, for_paper: bool = False) -> list[Table]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from bench.report.captions import caption
 from bench.report.evidence import Evidence
 from bench.report.tables.entries import ALPHA
-from bench.report.tables.model import PUBLISHED, Column, Table
+from bench.report.tables.model import Column, Table
+from bench.report.words import PUBLISHED
 
 
 def legend(evidence: Evidence, table: Table) -> str:

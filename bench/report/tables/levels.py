@@ -8,7 +8,8 @@ import pandas as pd
 
 from bench.report.evidence import Evidence, real
 from bench.report.tables.entries import number
-from bench.report.tables.model import PUBLISHED, REAL, UNTRAINED, Column, Entry, Kind, Line
+from bench.report.tables.model import Column, Entry, Kind, Line
+from bench.report.words import PUBLISHED, REAL, UNTRAINED
 from bench.rules import Reference
 
 WORDS: tuple[tuple[Kind, str], ...] = (("untrained", UNTRAINED), ("real", REAL))

@@ -6,12 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-REAL = "real data"
-UNTRAINED = "untrained"
-PUBLISHED = "published: "
-FAILED = "failed"
-FAILURES = "failures"
-SPEED = "steps/s"
 Values = Literal["final", "best", "both"]
 Kind = Literal["cell", "untrained", "real", "published"]
 

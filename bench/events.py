@@ -10,15 +10,21 @@ from bench.planning import Run
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run in flight is: generator steps done, and its steps per second in the last chunk.
+    """Where a run in flight is.
 
-    In a pack the rate is that of the run's share of the time, and ``pack`` how many train together.
+    Attributes:
+        step: Generator steps done.
+        steps_per_second: Of the last chunk; in a pack, of the run's share of the time.
+        notice: What is to be told.
+        pack: How many runs train together.
+        first: The identity of the first of them.
     """
 
     step: int
     steps_per_second: float
     notice: str = ""
     pack: int = 1
+    first: str = ""
 
 
 @dataclass(frozen=True)

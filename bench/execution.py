@@ -76,17 +76,19 @@ class Flight:
         players: Its networks.
         history: What it has measured.
         pack: How many runs share its tensor program, itself among them.
+        first: The identity of the first of these.
     """
 
     run: Run
     players: Players
     history: History
     pack: int
+    first: str
 
     def progress(self, notice: str = "") -> Event:
         """Where it is."""
         rate = self.history.rates[-1] if self.history.rates else 0.0
-        return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack))
+        return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack, self.first))
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def _execute(restored: Sequence[tuple[Run, Restored]], common: Common, stopping:
             pack.load_state_dicts([each.state for _, each in restored if each.state is not None])
     flights = []
     for (run, each), players in zip(restored, pack.players, strict=True):
-        flights.append(Flight(run, players, each.history, len(pack)))
+        flights.append(Flight(run, players, each.history, len(pack), restored[0][0].id))
         yield flights[-1].progress(each.notice)
         if not each.history.trace:
             _look(flights[-1], None, common)

@@ -75,6 +75,8 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
     """
     seconds: dict[int, float] = {}
     taken: dict[int, int] = {}
+    if device.type == "cpu":
+        _time(run, 1, device)  # what the libraries allocate once is not memory of a pack
     for size in TRIED:
         try:
             step, taken[size] = _time(run, size, device)
@@ -107,10 +109,11 @@ def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
 
 
 def _steps(pack: Pack, first: int, last: int) -> float:
-    """Seconds of some steps."""
-    began = time.perf_counter()
+    """Seconds of some steps: on the CPU those that this process was given, for others may work beside it."""
+    began = time.process_time()
     shares = [sum(each.seconds for each in measured) for measured in train(pack, first, steps=last)]
-    return sum(shares) or time.perf_counter() - began
+    on_cpu = pack.batches.device.type == "cpu"
+    return (time.process_time() - began) / torch.get_num_threads() if on_cpu else sum(shares)
 
 
 def _out_of_memory(error: Exception) -> bool:

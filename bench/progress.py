@@ -16,6 +16,7 @@ from bench.terminal import duration
 
 if TYPE_CHECKING:
     from bench.events import Event
+from bench.events import Progress as Steps
 
 
 class Display:
@@ -23,7 +24,7 @@ class Display:
 
     def __init__(self, console: Console):
         self._console = console
-        self._tasks: dict[str, TaskID] = {}
+        self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._ended = 0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -60,26 +61,13 @@ class Display:
 
     def watch(self, event: Event) -> None:
         """One event of a run."""
-        name = event.run.id
         if event.state == "progress" and event.progress is not None:
-            if name not in self._tasks:
-                self._tasks[name] = self._progress.add_task(
-                    escape(f"  {event.run}"), total=event.run.training.steps, rate="", left=""
-                )
-                self._all_work -= _work(event.run, event.progress.step)  # done before, if it goes on from a checkpoint
-            rate = event.progress.steps_per_second
-            left = event.run.training.steps - event.progress.step
-            self._work_left[name] = _work(event.run, left)
-            self._progress.update(
-                self._tasks[name],
-                completed=event.progress.step,
-                rate=f"{rate:,.0f} steps/s" if rate else "",
-                left=f"{duration(left / rate)} left" if rate else "",
-            )
-            self._tell_time_left()
+            self._go_on(event.run, event.progress)
             return
-        if name in self._tasks:
-            self._progress.remove_task(self._tasks.pop(name))
+        name = event.run.id
+        bar = self._bar_of.pop(name, None)
+        if bar is not None and bar not in self._bar_of.values():
+            self._progress.remove_task(bar)
         if event.state == "recorded":
             self._work_left[name] = 0
             self._ended += 1
@@ -90,6 +78,24 @@ class Display:
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
+
+    def _go_on(self, run: Run, progress: Steps) -> None:
+        """Moves the bar of a run, which is that of its pack."""
+        if run.id not in self._bar_of:
+            self._all_work -= _work(run, progress.step)  # done before, if it goes on from a checkpoint
+            more = f" and {progress.pack - 1} more as one program" if progress.pack > 1 else ""
+            self._bar_of[run.id] = self._bar_of.get(progress.first) or self._progress.add_task(
+                escape(f"  {run}{more}"), total=run.training.steps, rate="", left=""
+            )
+        rate, left = progress.steps_per_second, run.training.steps - progress.step
+        self._work_left[run.id] = _work(run, left)
+        self._progress.update(
+            self._bar_of[run.id],
+            completed=progress.step,
+            rate=f"{rate:,.0f} steps/s" + (" each" if progress.pack > 1 else "") if rate else "",
+            left=f"{duration(progress.pack * left / rate)} left" if rate else "",
+        )
+        self._tell_time_left()
 
     def _tell_time_left(self) -> None:
         """From the share of all work that is done since the start."""

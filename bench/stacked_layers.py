@@ -87,7 +87,9 @@ def batch_norm(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
 def layer_norm(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
     """Over the features of each sample: [s, n, features]."""
     assert isinstance(module, nn.LayerNorm)
-    return _affine(F.layer_norm(samples, module.normalized_shape, eps=module.eps), own)
+    dims = tuple(range(-len(module.normalized_shape), 0))
+    variance, mean = torch.var_mean(samples, dim=dims, keepdim=True, correction=0)
+    return _affine((samples - mean) * (variance + module.eps).rsqrt(), own)
 
 
 def flatten(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ class Stack:
 
     Args:
         networks: One a run.
+        rules: Whether layers may run by their rules; else ``torch.func.vmap`` runs all, as it does other layers.
 
     Attributes:
         flat: The parameters of each network beside each other, [s, numbers]: what an optimiser changes. The row is
@@ -31,7 +32,7 @@ class Stack:
         buffers: All buffers by name, each [s, ...].
     """
 
-    def __init__(self, networks: Sequence[nn.Module]):
+    def __init__(self, networks: Sequence[nn.Module], rules: bool = True):
         self.networks = list(networks)
         named = [dict(network.named_parameters()) for network in self.networks]
         self._names, first = list(named[0]), list(named[0].values())
@@ -43,10 +44,14 @@ class Stack:
         for name, whole in zip(self._names, self.parameters, strict=True):
             _share(whole, [each[name] for each in named])
             whole.requires_grad_()
-        self.buffers = {name: _stacked(networks, name) for name, _ in self.networks[0].named_buffers()}
-        self._program = program(self.networks[0])
+        self._program = program(self.networks[0]) if rules else None
         # convolutions of several runs at once are no faster on the CPU, and not the same bits
-        self._apart = len(self.networks) == 1 or (self.flat.device.type == "cpu" and _convolves(self.networks[0]))
+        on_cpu = self.flat.device.type == "cpu"
+        self._apart = rules and (len(self.networks) == 1 or (on_cpu and _convolves(self.networks[0])))
+        by_vmap = self._program is None and not self._apart  # which leaves running statistics alone that lie apart
+        self.buffers = {
+            name: _stacked(networks, name, 1 if by_vmap else VECTOR) for name, _ in self.networks[0].named_buffers()
+        }
 
     def descend(self, optimizer: Optimizer, gradients: Sequence[Tensor]) -> None:
         """One step of an optimiser of ``flat`` along gradients [s, ...]; they are never clipped or masked."""
@@ -89,10 +94,11 @@ def _slices(flat: Tensor, begin: int, like: Tensor) -> Tensor:
     return flat.as_strided((len(flat), *like.shape), (flat.shape[1], *like.stride()), begin)
 
 
-def _stacked(networks: Sequence[nn.Module], name: str) -> Tensor:
-    """A buffer of every network, [s, *shape]."""
+def _stacked(networks: Sequence[nn.Module], name: str, multiple: int) -> Tensor:
+    """A buffer of every network, [s, *shape]; each begins at a multiple of so many numbers, as it would alone."""
     buffers = [dict(network.named_buffers())[name] for network in networks]
-    whole = torch.stack(buffers)
+    row = -(-buffers[0].numel() // multiple) * multiple
+    whole = _slices(buffers[0].new_zeros(len(buffers), row), 0, buffers[0])
     _share(whole, buffers)
     return whole
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
+from bench.pack_rates import devices_known
+from bench.packing import kind, program
 from bench.planning import Run
 from bench.records import paths_by_run
 from bench.suite import Suite
@@ -52,10 +55,31 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     console.print(
         f"\n{len(cells)} cells, {len(runs)} runs, {len(runs) - len(missing)} recorded in {folder}. "
         f"To train: {len(missing)} runs, {steps:,} generator steps, {images:,} images for the critic, "
-        f"{_cost(missing, speeds)} on one worker.",
+        f"{_cost(missing, speeds)} on one worker, each alone.",
         highlight=False,
         markup=False,
     )
+    for line in _packs(missing):
+        console.print(line, highlight=False, markup=False)
+
+
+def _packs(missing: list[Run]) -> Iterator[str]:
+    """How many runs will train as one program, as far as this machine has measured it."""
+    kinds: dict[str, list[Run]] = {}
+    for run in missing:
+        kinds.setdefault(kind(run), []).append(run)
+    for alike in kinds.values():
+        if len(alike) == 1:
+            continue
+        training = alike[0].training
+        what = f"{len(alike)} runs of {training.dataset} · {training.architecture}"
+        known = devices_known(program(alike[0]))
+        if not known:
+            yield f"{what} can train as packs; how many at once pays is measured when they run (--pack)."
+        for device, rates in known.items():
+            size = min(len(alike), rates.best())
+            how = f"in packs of up to {size}" if size > 1 else f"alone{f' ({rates.alone})' if rates.alone else ''}"
+            yield f"{what} train {how}, as measured on {device}."
 
 
 def _cost(runs: list[Run], speeds: object) -> str:

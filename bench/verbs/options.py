@@ -113,7 +113,7 @@ def selection_of_cells(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-class PackSize(click.ParamType):
+class PackSize(click.ParamType[Any]):
     """A number of runs, "auto" or "off"."""
 
     name = "N|auto|off"

@@ -1,0 +1,400 @@
+"""Packs: a run among others is the run alone, bit by bit on the CPU, and its end is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+import bench
+from bench import pack_sizes
+from bench.architectures import ARCHITECTURES
+from bench.catalogue import entries
+from bench.engines.in_process import in_process
+from bench.execution import Settings, attempt
+from bench.losses import LOSSES
+from bench.pack_rates import Rates, read_rates
+from bench.packing import divide, halves, kind, program
+from bench.packs import Pack, assemble
+from bench.penalties import PENALTIES
+from bench.planning import Run, plan_runs
+from bench.players import build_players
+from bench.records import read_metadata, record_paths
+from bench.specification import Training, complete_training
+from bench.stacks import Stack
+from bench.suite import load_suite
+from bench.training import Measurement, train
+
+CPU = torch.device("cpu")
+SMALL: dict[str, dict[str, Any]] = {
+    "dirac": {},
+    "mlp": {"width": 8, "depth": 2},
+    "dcgan": {"width": 2},
+    "dcgan-upsample": {"width": 8},
+    "resnet": {"width": 2},
+}
+
+
+def specify(name: str = "mlp", **keys: object) -> Training:
+    table = {
+        "dataset": "point" if name == "dirac" else "digits",
+        "architecture": {"name": name, **SMALL[name]},
+        "loss": "non-saturating",
+        "batch_size": 6,
+        "latent": 2,
+        "steps": 3,
+    }
+    return complete_training({**table, **keys}, "test")
+
+
+def shape_of(training: Training) -> tuple[int, ...]:
+    return (1,) if training.architecture.name == "dirac" else (1, 8, 8)
+
+
+def trained(trainings: Sequence[Training], seeds: Sequence[int]) -> tuple[Pack, list[list[Measurement]]]:
+    shape = shape_of(trainings[0])
+    reals = torch.rand(20, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pack = assemble(trainings, seeds, shape, lambda indices: reals[indices], len(reals), CPU)
+    return pack, list(train(pack))
+
+
+def check_alike(trainings: Sequence[Training], seeds: Sequence[int] = (0, 1, 1)) -> None:
+    """The runs as one pack, and each alone: the same bits in all networks, and the same losses."""
+    pack, together = trained(trainings, seeds)
+    for index, (training, seed) in enumerate(zip(trainings, seeds, strict=True)):
+        alone, measured = trained([training], [seed])
+        for one, other in zip(measured, together, strict=True):
+            assert (one[0].critic_loss, one[0].generator_loss) == (
+                other[index].critic_loss,
+                other[index].generator_loss,
+            )
+        ours, theirs = pack.players[index].state_dict(), alone.players[0].state_dict()
+        for network in ours:
+            for name, value in ours[network].items():
+                assert torch.equal(value, theirs[network][name]), (training, network, name)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_run_in_a_pack_has_the_bits_of_the_run_alone(name: str, loss: str) -> None:
+    check_alike([specify(name, loss=loss)] * 3)
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "layer", "spectral"])
+@pytest.mark.parametrize("penalty", [None, "wgan-gp"])
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "dirac"])
+def test_so_it_does_with_every_normalisation(name: str, normalisation: str, penalty: str | None) -> None:
+    architecture = {"name": name, **SMALL[name], "normalisation": normalisation}
+    check_alike([specify(name, architecture=architecture, penalty=penalty or "none")] * 3)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_so_it_does_with_every_regulariser(penalty: str) -> None:
+    check_alike([specify(penalty=penalty)] * 3)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"updates": "simultaneous", "critic_steps": 2},
+        {"ema": 0.9},
+        {"precision": "float64"},
+        {"precision": "bf16"},
+        {"schedule": "cosine"},
+        {"batch_size": 33, "latent": 5},
+        {"architecture": {"name": "mlp", "width": 8, "depth": 1, "maxout": 3}},
+        *({"optimizer": {"name": name, "lr": 0.01}} for name in ("sgd", "rmsprop", "optimistic-adam")),
+    ],
+    ids=str,
+)
+def test_so_it_does_however_it_is_trained(keys: dict[str, object]) -> None:
+    check_alike([specify(**keys)] * 3)
+
+
+def test_losses_and_weights_of_penalties_differ_by_run() -> None:
+    losses = ["minimax", "minimax", "hinge", "least-squares", "wasserstein"]
+    trainings = [
+        specify(loss=loss, penalty={"name": "r1", "weight": weight})
+        for loss, weight in zip(losses, (0.1, 1.0, 1.0, 3.0, 10.0), strict=True)
+    ]
+    check_alike(trainings, [0, 0, 0, 1, 2])
+    check_alike([specify(loss=loss, batch_size=32) for loss in losses], [3, 4, 3, 4, 5])
+
+
+class Odd(nn.Module):
+    """A layer without a rule: x ↦ x + tanh(x W) W'."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.inner = nn.Parameter(torch.randn(width, 3) / 3)
+        self.outer = nn.Parameter(torch.randn(3, width) / 3)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return samples + (samples @ self.inner).tanh() @ self.outer
+
+
+@pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
+def test_rules_give_what_vmap_gives(normalisation: str) -> None:
+    """A naive twin of ``bench.stacked_layers``: values, gradients, those of a gradient's norm, running statistics."""
+    training = specify(architecture={"name": "mlp", "width": 8, "normalisation": normalisation}, precision="float64")
+    points = torch.randn(3, 6, 1, 8, 8, dtype=torch.float64)
+
+    def everything(by_rules: bool) -> list[Tensor]:
+        networks = [build_players(training, (1, 8, 8), seed, CPU).critic for seed in range(3)]
+        stack = Stack(networks, rules=by_rules)
+        assert (stack._program is not None) == by_rules
+        there = points.clone().requires_grad_()
+        logits = stack(there)
+        (slopes,) = torch.autograd.grad(logits.sum(), there, create_graph=True)
+        wanted = (logits.square().mean() + slopes.flatten(2).norm(dim=2).mean(), stack.parameters)
+        gradients = torch.autograd.grad(*wanted, allow_unused=True, materialize_grads=True)
+        return [logits, slopes, *gradients, *(buffer.double() for buffer in stack.buffers.values())]
+
+    for ours, theirs in zip(everything(True), everything(False), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_a_network_without_rules_trains_by_vmap() -> None:
+    """Its bits are not those of the run alone, its numbers are."""
+    networks = [nn.Sequential(nn.Linear(2, 5), Odd(5), nn.Linear(5, 1), nn.Flatten(0)).double() for _ in range(3)]
+    samples = torch.randn(3, 4, 2, dtype=torch.float64)
+    expected = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
+    stack = Stack(networks)
+    assert stack._program is None
+    torch.testing.assert_close(stack(samples), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_networks_are_slices_of_the_stack() -> None:
+    networks = [build_players(specify(), (1, 8, 8), seed, CPU).critic for seed in range(2)]
+    before = [parameter.clone() for parameter in networks[1].parameters()]
+    stack = Stack(networks)
+    assert all(torch.equal(a, b) for a, b in zip(before, networks[1].parameters(), strict=True))
+    with torch.no_grad():
+        stack.flat.add_(1)
+    assert all(torch.equal(a + 1, b) for a, b in zip(before, networks[1].parameters(), strict=True))
+
+
+# Records: each run its own end, whoever shares its pack
+
+SUITE = """
+name = "together"
+seeds = 2
+[matrix]
+loss = ["non-saturating", "hinge"]
+dataset = [{ name = "ring", points = 1000 }]
+architecture = [{ name = "mlp", width = 16, depth = 1 }]
+penalty = [{ name = "r1", weight = 0.1, label = "light" }, { name = "r1", weight = 1.0, label = "heavy" }]
+[training]
+steps = 120
+batch_size = 16
+latent = 4
+ema = 0.9
+[evaluation]
+every = 40
+samples = 200
+metrics = ["modes", "frechet"]
+"""
+
+
+@pytest.fixture
+def runs(write_suite: Callable[[str], str]) -> list[Run]:
+    return plan_runs(load_suite(write_suite(SUITE)))
+
+
+def measured(folder: Path) -> pd.DataFrame:
+    frame = bench.traces(folder).drop(columns="seconds")
+    return frame.sort_values(["run", "measure", "step"], ignore_index=True)
+
+
+def execute(packs: Sequence[Sequence[Run]], folder: Path) -> pd.DataFrame:
+    ends = [event for event in in_process(packs, [Settings(folder=folder)]) if event.state != "progress"]
+    assert {event.state for event in ends} == {"recorded"}
+    return measured(folder)
+
+
+@pytest.fixture
+def alone(runs: list[Run], tmp_path: Path) -> pd.DataFrame:
+    return execute([[run] for run in runs], tmp_path / "alone")
+
+
+def test_records_do_not_depend_on_packs_and_say_their_size(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path
+) -> None:
+    together = execute(divide(runs, lambda alike: 8, 1), tmp_path / "together")
+    pd.testing.assert_frame_equal(alone, together, check_exact=True)
+    for name, size in (("alone", 1), ("together", 8)):
+        assert {read_metadata(path)["environment"]["pack"] for path in record_paths(tmp_path / name)} == {size}
+
+
+def test_a_run_that_diverges_leaves_the_others_as_they_are(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A weight of 1e300, infinite in float32, does so to one critic's loss at the first step; it ends, and the seven others do not notice."""
+    bad = runs[3].training.penalty[0]
+    bad = bad.model_copy(update={"options": bad.options.model_copy(update={"weight": 1e300})})
+    training = runs[3].training.model_copy(update={"penalty": (bad,)})
+    diverging = replace(runs[3], training=training)
+    pack = [*runs[:3], diverging, *runs[4:]]
+    assert len({kind(run) for run in pack}) == 1
+    together = execute([pack], tmp_path / "together")
+    ending = next(
+        read_metadata(path)["ending"]
+        for path in record_paths(tmp_path / "together")
+        if read_metadata(path)["run"] == diverging.id
+    )
+    assert (ending["status"], ending["place"]) == ("diverged", "critic loss")
+    others = {run.id for run in pack} - {diverging.id}
+    pd.testing.assert_frame_equal(
+        *(frame[frame["run"].isin(others)].reset_index(drop=True) for frame in (alone, together)), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_a_stopped_pack_goes_on_bit_by_bit_in_other_packs(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path, stop_after: int
+) -> None:
+    settings, asked = Settings(folder=tmp_path / "stopped"), iter(range(100))
+    events = list(attempt(runs, settings, lambda: next(asked) >= stop_after))
+    assert [event.state for event in events if event.state != "progress"] == ["stopped"] * 8
+    assert len(list(tmp_path.rglob("*.pt"))) == 8
+    half = [*runs[:3], runs[7]]
+    asked = iter(range(100))
+    list(attempt(half, settings, lambda: next(asked) >= 1))  # now some are further than others
+    resumed = execute([runs[::-1]], tmp_path / "stopped")
+    pd.testing.assert_frame_equal(alone, resumed, check_exact=True)
+
+
+def test_a_pack_too_large_for_memory_is_halved_and_finishes(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import execution
+
+    def limited(trainings: Sequence[Training], *rest: object) -> Pack:
+        if len(trainings) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return assemble(trainings, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(execution, "assemble", limited)
+    notices = {
+        event.progress.notice
+        for event in in_process([runs], [Settings(folder=tmp_path / "limited")])
+        if event.progress and event.progress.notice
+    }
+    assert notices == {
+        "not in a pack of 8 (OutOfMemoryError: CUDA out of memory), so in one of 4",
+        "not in a pack of 4 (OutOfMemoryError: CUDA out of memory), so in one of 2",
+    }
+    pd.testing.assert_frame_equal(alone, measured(tmp_path / "limited"), check_exact=True)
+
+
+def test_a_fault_of_one_run_is_that_of_no_other(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(real: Tensor, fake: Tensor) -> Tensor:
+        raise ValueError("no such loss")
+
+    entry = LOSSES["hinge"]._replace(generator=faulty)
+    monkeypatch.setitem(entries("loss"), "hinge", entry)  # type: ignore[arg-type]
+    events = [event for event in in_process([runs], [Settings(folder=tmp_path)]) if event.state != "progress"]
+    assert {event.run.id for event in events if event.state == "failed"} == {
+        run.id for run in runs if run.training.loss.name == "hinge"
+    }
+    assert sum(event.state == "recorded" for event in events) == 4
+
+
+# Which runs share a pack, and how many
+
+
+def test_kinds(runs: list[Run], write_suite: Callable[[str], str]) -> None:
+    assert len({kind(run) for run in runs}) == 1
+    for line, changed in (
+        ("steps = 120", "steps = 100"),
+        ("latent = 4", "latent = 5"),
+        ("ema = 0.9", "ema = 0.8"),
+        ("width = 16", "width = 17"),
+        ("points = 1000", "points = 999"),
+        ("every = 40", "every = 30"),
+        ("batch_size = 16", 'batch_size = 16\noptimizer = { name = "adam", lr = 1e-5 }'),
+        ('"hinge"]', '"relativistic"]'),
+        ('{ name = "r1", weight = 1.0,', '{ name = "r1", weight = 1.0, every = 2,'),
+    ):
+        assert line in SUITE
+        others = plan_runs(load_suite(write_suite(SUITE.replace(line, changed))))
+        assert {kind(run) for run in others} != {kind(run) for run in runs}, line
+
+
+def test_every_run_is_in_one_pack_that_is_not_too_large(runs: list[Run]) -> None:
+    for count, size, workers in product(range(1, 9), (1, 2, 3, 8), (1, 2, 3)):
+        packs = divide(runs[:count], lambda alike, size=size: size, workers)  # type: ignore[misc]
+        assert sorted(run.id for pack in packs for run in pack) == sorted(run.id for run in runs[:count])
+        lengths = [len(pack) for pack in packs]
+        assert max(lengths) <= size
+        assert max(lengths) - min(lengths) <= 1
+        assert len(packs) >= min(workers, count)
+        assert [run for half in halves(runs[:count]) for run in half] == runs[:count]
+
+
+def test_the_longest_packs_are_first(write_suite: Callable[[str], str]) -> None:
+    text = SUITE + '[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 200 }\n'
+    packs = divide(plan_runs(load_suite(write_suite(text))), lambda alike: 2, 1)
+    assert [pack[0].training.steps for pack in packs] == [200, 200, 120, 120]
+
+
+def test_the_smallest_pack_that_is_about_as_fast_as_any_within_memory() -> None:
+    rates = Rates({1: 4.0, 2: 3.0, 4: 2.0, 8: 1.0, 16: 0.99}, {1: 10, 8: 96}, ended=True)
+    assert rates.best() == 8
+    assert rates.best(limit=95) == 4
+    assert rates.best(limit=5) == 1
+    assert Rates({1: 1.0}, {}, ended=True).best() == 1
+    assert not Rates({1: 2.0, 2: 1.0}).suffice(3)
+    assert Rates({1: 2.0, 2: 1.0}).suffice(2)
+
+
+def test_sizes_are_measured_once_and_kept(runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "cache"))
+    crew, told = [Settings(folder=tmp_path)], []
+    size = pack_sizes.sizes("auto", crew, None, told.append)(runs)
+    assert 1 <= size <= len(runs)
+    monkeypatch.setattr(pack_sizes, "measure", lambda *_: pytest.fail("measured again"))
+    assert pack_sizes.sizes("auto", crew, None, told.append)(runs) == size
+    assert pack_sizes.sizes("auto", crew, 1e-6, told.append)(runs) == 1  # a kilobyte holds no pack
+    assert pack_sizes.sizes("off", crew, None, told.append)(runs) == 1
+    assert pack_sizes.sizes(5, crew, None, told.append)(runs) == 5
+    assert told == []
+
+
+def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "cache"))
+    from bench.architectures import mlp
+
+    class Peeks(nn.Module):
+        def forward(self, samples: Tensor) -> Tensor:
+            return samples * (1.0 if samples.sum().item() > 0 else 1.5)
+
+    plain = mlp.critic
+    monkeypatch.setattr(mlp, "critic", lambda options, shape: nn.Sequential(Peeks(), plain(options, shape)))
+    told: list[str] = []
+    size = pack_sizes.sizes("auto", [Settings(folder=tmp_path)], None, told.append)
+    assert size(runs) == 1
+    assert len(told) == 1
+    assert told[0].startswith("architecture mlp (width=16, depth=1) trains alone: RuntimeError: ")
+    known = read_rates(program(runs[0]), next(iter(_devices(tmp_path))))
+    assert known is not None
+    assert known.alone
+    events = [event.state for event in in_process([runs[:2]], [Settings(folder=tmp_path / "forced")])]
+    assert events.count("recorded") == 2
+
+
+def _devices(tmp_path: Path) -> list[str]:
+    import json
+
+    return list(json.loads((tmp_path / "cache" / "packs.json").read_text()))

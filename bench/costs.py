@@ -7,12 +7,12 @@ prints that file.
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from statistics import median
+from typing import Any, NamedTuple
 
 from bench.errors import ResultsError
 from bench.planning import Run
@@ -20,6 +20,16 @@ from bench.records import read_metadata, record_paths
 from bench.suite import suite_folder
 
 Speeds = Mapping[tuple[str, str], tuple[float, float]]
+
+
+class Speed(NamedTuple):
+    """Seconds per unit and per evaluation, medians over the runs of a dataset and an architecture on one device."""
+
+    dataset: str
+    architecture: str
+    device: str
+    unit: float
+    evaluation: float
 
 
 def units_per_step(training: Mapping[str, Any]) -> float:
@@ -34,28 +44,22 @@ def measured_speeds(results: Path) -> Speeds:
         table = speed_table(results)
     except ResultsError:  # nothing there, or nothing readable
         return {}
-    return {(row.dataset, row.architecture): (row.unit, row.evaluation) for row in table.itertuples()}
+    return {(each.dataset, each.architecture): (each.unit, each.evaluation) for each in table}
 
 
-def speed_table(results: Path) -> pd.DataFrame:
-    """Columns dataset, architecture (names), unit, evaluation (seconds, medians over runs), device."""
-    rows: list[dict[str, Any]] = []
+def speed_table(results: Path) -> list[Speed]:
+    """What the records below a folder were measured to cost, by the alphabet."""
+    seconds: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for record in map(read_metadata, record_paths(results)):
         training, timing = record["training"], record["timing"]
         if timing["steps_per_second"] is None or record.get("origin"):  # other code's runs cost what they cost there
             continue
         evaluations = 1 + training["steps"] // record["evaluation"]["every"]
-        rows.append(
-            {
-                "dataset": training["dataset"]["name"],
-                "architecture": training["architecture"]["name"],
-                "unit": 1 / timing["steps_per_second"] / units_per_step(training),
-                "evaluation": timing["evaluation_seconds"] / evaluations,
-                "device": f"{record['environment']['device_name']}, {record['environment']['threads']} thread",
-            }
-        )
-    columns = ["dataset", "architecture", "unit", "evaluation", "device"]
-    return pd.DataFrame(rows, columns=columns).groupby(["dataset", "architecture", "device"], as_index=False).median()
+        device = f"{record['environment']['device_name']}, {record['environment']['threads']} thread"
+        kind = training["dataset"]["name"], training["architecture"]["name"], device
+        unit = 1 / timing["steps_per_second"] / units_per_step(training)
+        seconds.setdefault(kind, []).append((unit, timing["evaluation_seconds"] / evaluations))
+    return [Speed(*kind, *map(median, zip(*runs, strict=True))) for kind, runs in sorted(seconds.items())]
 
 
 def shipped_speeds() -> Speeds:
@@ -63,8 +67,9 @@ def shipped_speeds() -> Speeds:
     path = suite_folder() / "costs.csv"
     if not path.is_file():
         return {}
-    table = pd.read_csv(path)
-    return {(row.dataset, row.architecture): (row.unit, row.evaluation) for row in table.itertuples()}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {(row["dataset"], row["architecture"]): (float(row["unit"]), float(row["evaluation"])) for row in rows}
 
 
 def estimate_seconds(runs: Iterable[Run], speeds: Speeds) -> float | None:
@@ -81,4 +86,7 @@ def estimate_seconds(runs: Iterable[Run], speeds: Speeds) -> float | None:
 
 
 if __name__ == "__main__":
-    speed_table(Path(sys.argv[1])).to_csv(sys.stdout, index=False, float_format="%.4g")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(Speed._fields)
+    for *kind, unit, evaluation in speed_table(Path(sys.argv[1])):
+        writer.writerow([*kind, f"{unit:.4g}", f"{evaluation:.4g}"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from bench.datasets import DATASETS, images, stacked, synthetic
 from bench.datasets.data import fingerprint
@@ -84,6 +86,18 @@ def test_digits() -> None:
     assert len(data.train) + len(data.test) == 1797
     assert data.train.dtype == np.uint8
     assert data.train.max() == 255
+
+
+@pytest.mark.parametrize("packaged", [True, False])
+def test_digits_are_those_of_scikit_learn_wherever_it_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packaged: bool
+) -> None:
+    if not packaged:
+        monkeypatch.setattr(images, "distribution", lambda name: PathDistribution(tmp_path / "not here"))
+    levels, labels = load_digits(return_X_y=True)
+    found, classes = images.digits_with_labels()
+    assert np.array_equal(found.reshape(1797, 64), np.rint(levels / 16 * 255))
+    assert np.array_equal(classes, labels)
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -7,6 +7,7 @@ import os
 import pickle
 import zlib
 from contextlib import redirect_stdout
+from importlib.metadata import distribution
 from pathlib import Path
 from sys import stderr
 from typing import IO, Any, Literal
@@ -61,10 +62,15 @@ def digits(options: Options) -> Data:
 
 def digits_with_labels() -> tuple[Images, NDArray[np.int64]]:
     """Images [1797, 1, 8, 8] with the grey levels 0 to 16 spread over 0 to 255, and labels [1797]."""
-    from sklearn.datasets import load_digits
+    packaged = Path(str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")))
+    if packaged.is_file():  # to import scikit-learn takes a second
+        table = np.loadtxt(packaged, delimiter=",", dtype=np.int64)
+        levels, labels = table[:, :-1], table[:, -1]
+    else:
+        from sklearn.datasets import load_digits
 
-    images, labels = load_digits(return_X_y=True)
-    return np.rint(images * 255 / 16).astype(np.uint8).reshape(-1, 1, 8, 8), labels.astype(np.int64)
+        levels, labels = load_digits(return_X_y=True)
+    return np.rint(levels * 255 / 16).astype(np.uint8).reshape(-1, 1, 8, 8), labels.astype(np.int64)
 
 
 def digits_test_mask(labels: NDArray[np.int64]) -> NDArray[np.bool_]:

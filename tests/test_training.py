@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.batches import Batches
+from bench.packs import Pack, assemble
 from bench.players import Players, build_players
 from bench.random_streams import Streams
 from bench.specification import Training, complete_training
+from bench.stacks import Stack
 from bench.training import CHUNK, Measurement, train
 
 CPU = torch.device("cpu")
@@ -34,21 +36,30 @@ def specify(**keys: object) -> Training:
     return complete_training({**base, **keys}, "test")
 
 
+def alone(training: Training, seed: int = 0, reals: Tensor = REALS, device: torch.device = CPU) -> Pack:
+    """A pack of one run."""
+    return assemble([training], [seed], reals.shape[1:], lambda i: reals[i.to(device)], len(reals), device)
+
+
+def measured(pack: Pack, **keys: int) -> list[Measurement]:
+    return [each for (each,) in train(pack, **keys)]
+
+
 def run(training: Training, seed: int = 0, reals: Tensor = REALS) -> tuple[Players, list[Measurement]]:
-    players = build_players(training, (2,), seed, CPU)
-    measurements = list(train(training, players, Batches(training, Streams(seed), lambda i: reals[i], len(reals), CPU)))
-    return players, measurements
+    pack = alone(training, seed, reals)
+    (players,) = pack.players
+    return players, measured(pack)
 
 
 def naive(training: Training, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     """A plain loop: backward through everything, plain gradient descent by hand, both losses written out."""
     players = build_players(training, (2,), seed, CPU)
     generator, critic = players.generator, players.critic
-    streams = Streams(seed)
+    streams = Streams([seed], dtype=torch.float64)
     n, lr = training.batch_size, training.optimizer.options.lr  # type: ignore[attr-defined]
 
     def latents() -> Tensor:
-        return torch.randn(n, training.latent, generator=streams["latents"]).double()
+        return streams.normal("latents", n * training.latent).view(n, training.latent)
 
     def descend(network: nn.Module, gradients: list[Tensor]) -> None:
         with torch.no_grad():
@@ -66,11 +77,11 @@ def naive(training: Training, seed: int = 0) -> tuple[nn.Module, nn.Module]:
 
     for _ in range(training.steps):
         for update in range(training.critic_steps):
-            real = REALS[torch.randint(len(REALS), (n,), generator=streams["data"])]
+            real = REALS[streams.integers("data", n, len(REALS)).flatten()]
             fake = generator(latents()).detach()
             loss = F.softplus(-critic(real)).mean() + F.softplus(critic(fake)).mean()
             if training.penalty:
-                mix = torch.rand(n, generator=streams["penalty"]).double()[:, None]
+                mix = streams.uniform("penalty", n).view(n, 1)
                 points = (mix * real + (1 - mix) * fake).requires_grad_()
                 slope = torch.autograd.grad(critic(points).sum(), points, create_graph=True)[0]
                 loss = loss + 10 * ((slope.norm(dim=1) - 1) ** 2).mean()
@@ -111,18 +122,32 @@ def test_fused_steps_of_convolutions_are_those_of_the_plain_optimizer(
     )
     shape = (1, 16, 16)
     reals = torch.randn(20, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    build: Callable[..., torch.optim.Optimizer] = (
+        partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999))
+        if optimizer == "adam"
+        else partial(torch.optim.SGD, lr=1e-2)
+    )
 
     def train_with(fused: bool) -> Players:
-        players = build_players(training, shape, 0, CPU)
-        for part in (players.generator_optimizer, players.critic_optimizer):
-            for group in part.param_groups:
-                group["fused"], group["foreach"] = fused, False
-        list(train(training, players, Batches(training, Streams(0), lambda i: reals[i], len(reals), CPU)))
-        return players
+        pack = alone(training, reals=reals)
+        optimizers = {stack: build(stack.parameters, foreach=False) for stack in (pack.generator, pack.critic)}
+
+        def descend(stack: Stack, _: torch.optim.Optimizer, gradients: tuple[Tensor, ...]) -> None:
+            """Every parameter by itself, with its gradient as it lies in memory."""
+            for parameter, gradient in zip(stack.parameters, gradients, strict=True):
+                parameter.grad = gradient
+            optimizers[stack].step()
+
+        with pytest.MonkeyPatch.context() as patch:
+            if not fused:
+                patch.setattr(Stack, "descend", descend)
+            measured(pack)
+        return pack.players[0]
 
     fused, plain = train_with(True), train_with(False)
-    for one, other in zip(fused.critic.parameters(), plain.critic.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+    for ours, theirs in ((fused.critic, plain.critic), (fused.generator, plain.generator)):
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_simultaneous_differs_from_alternating() -> None:
@@ -135,57 +160,43 @@ def test_simultaneous_differs_from_alternating() -> None:
 def test_batch_normalisation_sees_real_and_generated_apart() -> None:
     """With both in one batch, the running mean would lie between the two; apart, their momentum average differs."""
     training = specify(steps=1, critic={"normalisation": "batch"}, optimizer={"name": "sgd", "lr": 1e-12})
-    players = build_players(training, (2,), 0, CPU)
-    twin, streams = copy.deepcopy(players), Streams(0)
-    list(train(training, players, Batches(training, Streams(0), lambda i: REALS[i] + 100, len(REALS), CPU)))
-    real = REALS[torch.randint(len(REALS), (5,), generator=streams["data"])] + 100
-    for batch in (
-        real,
-        *(twin.generator(torch.randn(5, 3, generator=streams["latents"]).double()) for _ in "12"),
-    ):
+    pack, twin = alone(training, reals=REALS + 100), build_players(training, (2,), 0, CPU)
+    streams = Streams([0], dtype=torch.float64)
+    measured(pack)
+    real = REALS[streams.integers("data", 5, len(REALS)).flatten()] + 100
+    for batch in (real, *(twin.generator(streams.normal("latents", 5 * 3).view(5, 3)) for _ in "12")):
         twin.critic(batch)
     norm, expected = (
-        next(m for m in c.modules() if isinstance(m, nn.BatchNorm1d)) for c in (players.critic, twin.critic)
+        next(m for m in c.modules() if isinstance(m, nn.BatchNorm1d)) for c in (pack.players[0].critic, twin.critic)
     )
     torch.testing.assert_close(norm.running_mean, expected.running_mean, rtol=1e-9, atol=1e-9)
 
 
 def test_average_of_the_generator_is_the_geometric_sum() -> None:
-    training = specify(ema=0.5, steps=3)
-    players = build_players(training, (2,), 0, CPU)
-    first = [p.detach().clone() for p in players.generator.parameters()]
+    pack = alone(specify(ema=0.5, steps=3))
+    (players,) = pack.players
     assert players.average is not None
+    first = [p.detach().clone() for p in players.generator.parameters()]
     seen = []
-    streams = Streams(0)
     for step in range(3):
-        list(
-            train(
-                specify(ema=0.5, steps=step + 1),
-                players,
-                Batches(specify(ema=0.5, steps=step + 1), streams, lambda i: REALS[i], len(REALS), CPU),
-                first=step,
-            )
-        )
+        measured(pack, first=step, steps=step + 1)
         seen.append([p.detach().clone() for p in players.generator.parameters()])
-    for index, averaged in enumerate(players.average.module.parameters()):
-        # AveragedModel copies the first update, then a ← ½ a + ½ θ
+    for index, averaged in enumerate(players.average.parameters()):
+        # the first update is copied, then a ← ½ a + ½ θ
         expected = 0.25 * seen[0][index] + 0.25 * seen[1][index] + 0.5 * seen[2][index]
         torch.testing.assert_close(averaged, expected, rtol=1e-12, atol=1e-14)
     assert len(first) == len(seen[0])
 
 
 def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
-    reals = REALS.clone()
     calls = 0
 
     def poisoned(indices: Tensor) -> Tensor:
         nonlocal calls
         calls += 1
-        return reals[indices] * (math.nan if calls == 5 else 1)
+        return REALS[indices] * (math.nan if calls == 5 else 1)
 
-    training = specify(steps=200)
-    players = build_players(training, (2,), 0, CPU)
-    (last,) = train(training, players, Batches(training, Streams(0), poisoned, len(reals), CPU))
+    (last,) = measured(assemble([specify(steps=200)], [0], (2,), poisoned, len(REALS), CPU))
     assert (last.step, last.diverged) == (5, "critic loss")
 
 
@@ -212,11 +223,7 @@ def test_an_exploding_step_size_diverges_and_is_not_masked() -> None:
 
 
 def test_measurements_come_at_chunks_and_pauses() -> None:
-    training = specify(steps=130)
-    players = build_players(training, (2,), 0, CPU)
-    steps = [
-        m.step for m in train(training, players, Batches(training, Streams(0), lambda i: REALS[i], 50, CPU), pause=40)
-    ]
+    steps = [each.step for each in measured(alone(specify(steps=130)), pause=40)]
     assert CHUNK == 50
     assert steps == [40, 50, 80, 100, 120, 130]
 
@@ -236,9 +243,9 @@ def test_a_loss_that_reads_real_logits_gets_them(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
 def test_every_optimizer_and_its_own_settings_for_the_critic(name: str) -> None:
     training = specify(optimizer={"name": name, "lr": 1e-3}, critic_optimizer={"lr": 5e-3})
-    players, _ = run(training)
-    assert players.generator_optimizer.param_groups[0]["lr"] == 1e-3
-    assert players.critic_optimizer.param_groups[0]["lr"] == 5e-3
+    measured(pack := alone(training))
+    assert pack.generator_optimizer.param_groups[0]["lr"] == 1e-3
+    assert pack.critic_optimizer.param_groups[0]["lr"] == 5e-3
     assert training.critic_optimizer.name == name
 
 
@@ -257,10 +264,7 @@ def test_bfloat16_autocast_trains_float32_weights() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_cuda_follows_the_cpu(precision: str) -> None:
     device = torch.device("cuda")
-    training = specify(precision=precision, steps=3)
-    on_cpu, _ = run(specify(steps=3), reals=REALS)
-    players = build_players(training, (2,), 0, device)
-    reals = REALS.float().to(device)
-    list(train(training, players, Batches(training, Streams(0), lambda i: reals[i.to(device)], len(reals), device)))
-    for one, other in zip(players.generator.parameters(), on_cpu.generator.parameters(), strict=True):
+    on_cpu, _ = run(specify(steps=3))
+    measured(pack := alone(specify(precision=precision, steps=3), reals=REALS.float().to(device), device=device))
+    for one, other in zip(pack.players[0].generator.parameters(), on_cpu.generator.parameters(), strict=True):
         torch.testing.assert_close(one.cpu().double(), other, rtol=0.05, atol=0.02)

@@ -21,11 +21,12 @@ from bench.metrics.path_angle import prepare as prepare_path_angle
 from bench.metrics.spectrum import dense_jacobian, eigenvalues, transposed_product
 from bench.metrics.spectrum import prepare as prepare_spectrum
 from bench.optimizers import SCHEDULES
+from bench.packs import Pack, assemble
 from bench.players import Players, build_players
 from bench.position import Position
 from bench.probes import Probe
-from bench.random_streams import Streams
 from bench.specification import Training, complete_training
+from bench.stacks import Stack
 from bench.training import Measurement, train
 
 CPU = torch.device("cpu")
@@ -46,13 +47,19 @@ def specify(**keys: object) -> Training:
     return complete_training({**base, **keys}, "test")
 
 
-def batches(training: Training, seed: int = 0) -> Batches:
-    return Batches(training, Streams(seed), lambda i: REALS[i], len(REALS), CPU)
+def batches(training: Training, seed: int = 0, prefix: str = "") -> Batches:
+    return Batches(training, [seed], lambda i: REALS[i], len(REALS), CPU, prefix)
+
+
+def alone(training: Training) -> Pack:
+    """A pack of one run."""
+    return assemble([training], [0], (2,), lambda i: REALS[i], len(REALS), CPU)
 
 
 def run(training: Training, probe: Probe | None = None) -> tuple[Players, list[Measurement]]:
-    players = build_players(training, (2,), 0, CPU)
-    return players, list(train(training, players, batches(training), probe=probe))
+    pack = alone(training)
+    (players,) = pack.players
+    return players, [each for (each,) in train(pack, probe=probe)]
 
 
 def position(training: Training, players: Players | None = None, step: int = 0) -> Position:
@@ -62,8 +69,8 @@ def position(training: Training, players: Players | None = None, step: int = 0) 
 
 def test_a_lazy_penalty_is_added_every_so_often_with_so_many_times_the_weight() -> None:
     lazy = specify(penalty={"name": "r1", "weight": 2.0, "every": 3})
-    game = Game(lazy, *networks(lazy), CPU)
-    plain = Game(specify(penalty="none"), game.generator, game.critic, CPU)
+    game = game_of(lazy)
+    plain = Game([specify(penalty="none")], game.generator, game.critic, CPU)
     source = batches(lazy)
     real, fake = source.reals(), source.reals() + 1
     for update in range(7):
@@ -90,6 +97,11 @@ def networks(training: Training) -> tuple[torch.nn.Module, torch.nn.Module]:
     return players.generator, players.critic
 
 
+def game_of(training: Training) -> Game:
+    """The game of fresh players."""
+    return Game([training], *(Stack([network]) for network in networks(training)), CPU)
+
+
 def test_several_penalties_are_logged_each_by_itself() -> None:
     _, (last,) = run(specify(penalty=[{"name": "r1", "weight": 1.0}, {"name": "wgan-gp", "weight": 3.0}]))
     assert set(last.penalties) == {"r1", "wgan-gp"}
@@ -101,14 +113,14 @@ def test_several_penalties_are_logged_each_by_itself() -> None:
 
 def flat_losses(training: Training) -> tuple[Game, Batches, Tensor]:
     """The game of fresh players, and all their parameters as one vector, the critic's first."""
-    game = Game(training, *networks(training), CPU)
-    return game, batches(training), parameters_to_vector([*game.parameters_of_critic, *game.parameters_of_generator])
+    game = game_of(training)
+    return game, batches(training), parameters_to_vector([*game.critic.parameters, *game.generator.parameters])
 
 
 def naive_field(training: Training, source: Batches) -> Callable[[Tensor], Tensor]:
     """All parameters → the gradients of both players of a plain non-saturating game, by torch's derivatives."""
     generator, critic = networks(training)
-    real, latents = source.reals(), source.latents()
+    (real,), (latents,) = source.reals(), source.latents()
     size = sum(p.numel() for p in critic.parameters())
 
     def states(vector: Tensor) -> list[dict[str, Tensor]]:
@@ -152,7 +164,7 @@ def test_consensus_moves_both_players_of_the_loop() -> None:
 def test_instance_noise_is_on_all_that_the_critic_sees_and_falls_to_nothing() -> None:
     training = specify(penalty={"name": "instance-noise", "sigma": 0.5, "anneal": "linear"}, batch_size=4000, steps=10)
     game, source, _ = flat_losses(training)
-    zeros = torch.zeros(4000, 2, dtype=torch.float64)
+    zeros = torch.zeros(1, 4000, 2, dtype=torch.float64)
     for update, sigma in ((0, 0.5), (5, 0.25), (10, 0.0)):
         terms = game.critic_terms(zeros, zeros, source, update)
         assert terms.real.std().item() == pytest.approx(sigma, rel=0.05)
@@ -183,14 +195,15 @@ def test_schedules_are_those_of_torch(name: str, twin: object) -> None:
 
 
 def test_both_players_follow_the_schedule() -> None:
-    players, _ = run(specify(schedule="linear", critic_optimizer={"lr": 0.1}))
-    assert players.generator_optimizer.param_groups[0]["lr"] == pytest.approx(0.02 / 7)
-    assert players.critic_optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 7)
+    pack = alone(specify(schedule="linear", critic_optimizer={"lr": 0.1}))
+    list(train(pack))
+    assert pack.generator_optimizer.param_groups[0]["lr"] == pytest.approx(0.02 / 7)
+    assert pack.critic_optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 7)
 
 
 def observed(training: Training) -> Probe:
-    source = Batches(training, Streams(0, "probe "), lambda i: REALS[i], len(REALS), CPU)
-    return Probe(lambda: (source.reals(), source.reals()))
+    source = batches(training, prefix="probe ")
+    return Probe(lambda seeds: (source.reals(), source.reals()))
 
 
 @pytest.mark.parametrize("normalisation", ["none", "batch", "spectral"])
@@ -212,12 +225,13 @@ def test_probes_by_hand() -> None:
     (weight,) = critic.parameters()
     with torch.no_grad():
         weight.copy_(torch.tensor([[3.0, 4.0]]))
-    optimizers = (torch.optim.SGD(network.parameters(), lr=0.1) for network in (generator, critic))
-    players = Players(generator, critic, *optimizers, average=None)
+    players = Players(generator, critic)
     before, twin = copy.deepcopy(players), batches(training)
-    seen, unseen = torch.full((6, 2), 1.0).double(), torch.full((6, 2), -1.0).double()
-    (last,) = train(training, players, batches(training), probe=Probe(lambda: (seen, unseen)))
-    real, fake = twin.reals(), before.generator(twin.latents()).detach()
+    seen, unseen = torch.full((1, 6, 2), 1.0).double(), torch.full((1, 6, 2), -1.0).double()
+    pack = Pack([training], [0], [players], batches(training))
+    ((last,),) = train(pack, probe=Probe(lambda seeds: (seen, unseen)))
+    (real,), (latents,) = twin.reals(), twin.latents()
+    fake = before.generator(latents).detach()
     found, logits = last.probes, torch.tensor([3.0, 4.0]).double()
     assert found["real_logit"] == pytest.approx((real @ logits).mean().item())
     assert found["fake_logit"] == pytest.approx((fake @ logits).mean().item())
@@ -253,7 +267,7 @@ def test_the_spectrum_is_that_of_the_dense_jacobian() -> None:
     measured = prepare_spectrum(SpectrumOptions(samples=40))(here)
     assert measured["spectrum_real"] == pytest.approx(true.real.max(), abs=1e-6)
     assert measured["spectrum_rotation"] == pytest.approx((abs(largest.imag) / abs(largest.real)).max(), rel=1e-6)
-    critic_size = len(parameters_to_vector(game.parameters_of_critic))
+    critic_size = len(parameters_to_vector(game.critic.parameters))
     scale = torch.cat([torch.full((critic_size,), 0.3), torch.full((len(where) - critic_size,), 0.02)]).double()
     update = torch.eye(len(where), dtype=torch.float64) + scale[:, None] * dense
     assert measured["spectrum_radius"] == pytest.approx(torch.linalg.eigvals(update).abs().max().item(), abs=1e-6)
@@ -282,7 +296,7 @@ def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) 
     players = build_players(training, (1,), 0, CPU)
     for network, value in zip((players.generator, players.critic), now, strict=True):
         vector_to_parameters(torch.tensor([value], dtype=torch.float64), network.parameters())
-    return Position(training, players, 0, 1, (1,), lambda i: torch.zeros(len(i), 1), 16, CPU)
+    return Position(training, players, 0, 1, (1,), lambda i: torch.zeros(*i.shape, 1), 16, CPU)
 
 
 def test_path_angle_of_an_attracting_point_and_of_a_rotation() -> None:

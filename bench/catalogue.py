@@ -41,7 +41,14 @@ def additions() -> list[str]:
 
 
 def _points(kind: str) -> EntryPoints:
-    return entry_points(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}")
+    points: EntryPoints = _installed().select(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}")
+    return points
+
+
+@cache
+def _installed() -> Any:
+    """Entry points of all packages, which takes as long to look for as those of one group."""
+    return entry_points()
 
 
 def find(kind: str, name: str) -> Any:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     """Cells, runs, what of them is recorded, and what the rest will cost."""
     console = Console()
-    speeds = {**shipped_speeds(), **measured_speeds(folder)}
     recorded = paths_by_run(folder)
     missing = [run for run in runs if run.id not in recorded]
+    speeds = {**shipped_speeds(), **measured_speeds(folder)} if missing else {}
     table = Table(title=escape(f"{suite.name} version {suite.version}: {suite.title}"), title_justify="left", box=None)
     axes = list(runs[0].axes)
     for axis in axes:

@@ -9,12 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bench.batches import Batches
 from bench.metrics import METRICS
 from bench.metrics.equilibrium import prepare
+from bench.packs import assemble
 from bench.players import build_players
 from bench.position import Position
-from bench.random_streams import Streams
 from bench.specification import Training, complete_training
 from bench.training import train
 
@@ -40,13 +39,13 @@ def specify(start: float = 1.0, **keys: object) -> Training:
 
 def path(training: Training) -> NDArray[np.float64]:
     """(θ, ψ) before the first step and after each, [steps + 1, 2]."""
-    players = build_players(training, (1,), 0, CPU)
-    batches = Batches(training, Streams(0), lambda i: ORIGIN[i], len(ORIGIN), CPU)
+    pack = assemble([training], [0], (1,), lambda i: ORIGIN[i], len(ORIGIN), CPU)
+    (players,) = pack.players
 
     def where() -> list[float]:
         return [next(network.parameters()).item() for network in (players.generator, players.critic)]
 
-    return np.array([where(), *(where() for _ in train(training, players, batches, pause=1))])
+    return np.array([where(), *(where() for _ in train(pack, pause=1))])
 
 
 def distances(training: Training) -> NDArray[np.float64]:

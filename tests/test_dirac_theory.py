@@ -11,10 +11,10 @@ from bench.game import Game
 from bench.losses import LOSSES
 from bench.penalties import PENALTIES
 from bench.players import build_players
-from bench.random_streams import Streams
 from bench.report.dirac_theory import PENALTIES as KNOWN
 from bench.report.dirac_theory import SLOPES, field, leading_eigenvalue
 from bench.specification import Training, complete_training
+from bench.stacks import Stack
 
 CPU = torch.device("cpu")
 POINTS = [(0.7, -0.4), (-1.3, 0.9), (0.2, 1.7), (1.5, 1.2)]
@@ -28,8 +28,8 @@ def specify(theta: float, psi: float, loss: str, penalty: object, samples: int) 
 
 def measured(training: Training) -> tuple[float, float]:
     players = build_players(training, (1,), 0, CPU)
-    game = Game(training, players.generator, players.critic, CPU)
-    batches = Batches(training, Streams(0), lambda i: torch.zeros(len(i), 1), 16, CPU)
+    game = Game([training], Stack([players.generator]), Stack([players.critic]), CPU)
+    batches = Batches(training, [0], lambda i: torch.zeros(*i.shape, 1), 16, CPU)
     _, _, (psi, theta) = game.field(batches, 0)
     return -theta.item(), -psi.item()
 

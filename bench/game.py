@@ -58,7 +58,7 @@ class Game:
     """
 
     def __init__(self, trainings: Sequence[Training], generator: Stack, critic: Stack, device: torch.device):
-        self.training, self.generator, self.critic = trainings[0], generator, critic
+        self.trainings, self.training, self.generator, self.critic = list(trainings), trainings[0], generator, critic
         losses = [find("loss", training.loss.name) for training in trainings]
         self._losses: list[tuple[GanLoss, int]] = [(loss, len(list(group))) for loss, group in groupby(losses)]
         self._needs_real = losses[0].generator_needs_real

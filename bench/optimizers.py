@@ -63,7 +63,8 @@ class OptimizerEntry(NamedTuple):
 def _adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from torch.optim import Adam
 
-    return Adam(parameters, **options.model_dump(), fused=True)
+    parameters = list(parameters)
+    return Adam(parameters, **options.model_dump(), fused=True, capturable=parameters[0].is_cuda)
 
 
 def _sgd(parameters: Iterable[Tensor], options: Options) -> Optimizer:
@@ -75,7 +76,8 @@ def _sgd(parameters: Iterable[Tensor], options: Options) -> Optimizer:
 def _rmsprop(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from torch.optim import RMSprop
 
-    return RMSprop(parameters, **options.model_dump())
+    parameters = list(parameters)
+    return RMSprop(parameters, **options.model_dump(), capturable=parameters[0].is_cuda)
 
 
 def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:

@@ -15,7 +15,7 @@ from bench.metrics import PROBES
 
 
 class Probe:
-    """Looks at one step: ``begin`` before the critic's last update in it, ``end`` after the generator's.
+    """Looks at one step: ``begin`` before the critic's last update in it, ``end`` after the generator's, and ``values``.
 
     Args:
         reals: The seeds of s runs → real samples of the training split and as many that are never trained on, each
@@ -27,26 +27,17 @@ class Probe:
 
     def begin(self, game: Game) -> None:
         """Keeps the weights of both players as they are."""
+        self._game = game
         self._critic = [parameter.detach().clone() for parameter in game.critic.parameters]
         self._generator = [parameter.detach().clone() for parameter in game.generator.parameters]
 
-    def end(
-        self,
-        seeds: Sequence[int],
-        game: Game,
-        terms: CriticTerms,
-        critic_gradient: Gradients,
-        generator_gradient: Gradients,
-    ) -> list[dict[str, float]]:
-        """The probes of ``bench.metrics.PROBES`` of every run, in this order.
+    def end(self, terms: CriticTerms, critic_gradient: Gradients, generator_gradient: Gradients) -> None:
+        """Keeps the critics' last losses, and the gradients of the last updates of both players."""
+        self._terms, self._critic_gradient, self._generator_gradient = terms, critic_gradient, generator_gradient
 
-        Args:
-            seeds: Of the runs.
-            game: What is trained.
-            terms: Of the critics' last losses.
-            critic_gradient: Of the critics' last update.
-            generator_gradient: Of the generators'.
-        """
+    def values(self, seeds: Sequence[int]) -> list[dict[str, float]]:
+        """The probes of ``bench.metrics.PROBES`` of every run, whose seeds these are, in this order."""
+        game, terms = self._game, self._terms
         real, fake = terms.real_logits, terms.fake_logits
         with torch.no_grad():
             seen, unseen = map(game.critic.observe, self._reals(seeds))
@@ -60,8 +51,8 @@ class Probe:
             real_mean - fake_mean,
             _share(pairs > others) + 0.5 * _share(pairs == others),
             seen.mean(dim=1) - unseen.mean(dim=1),
-            _norm(critic_gradient),
-            _norm(generator_gradient),
+            _norm(self._critic_gradient),
+            _norm(self._generator_gradient),
             _slope(game.critic.observe, terms.real),
             _slope(game.critic.observe, terms.fake),
             critic_weights,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from bench.batches import Batches
+from bench.captured import captured
 from bench.game import Game
 from bench.optimizers import SCHEDULES
 from bench.packs import Pack
@@ -58,49 +60,29 @@ def train(
     Yields:
         A measurement of every run in the pack, per chunk; after one with ``diverged`` none of that run follows.
     """
-    training, device, dtype = pack.training, pack.batches.device, pack.batches.dtype
-    rate, simultaneous = SCHEDULES[training.schedule], training.updates == "simultaneous"
+    training, device = pack.training, pack.batches.device
+    rate = SCHEDULES[training.schedule]
     step, end = first, training.steps if steps is None else steps
+    game: Game | None = None
     while step < end and len(pack):
-        game, batches = Game(pack.trainings, pack.generator, pack.critic, device), pack.batches
+        if game is None or len(game.trainings) != len(pack):
+            game = Game(pack.trainings, pack.generator, pack.critic, device)
+            take_step = captured(_take_step, pack) if device.type == "cuda" else _take_step
         stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
         chunk = min(*stops, end) - step
         evaluated = step + chunk == end or (pause is not None and (step + chunk) % pause == 0)
-        losses = torch.empty(chunk, 2 + len(game.penalty_names), len(pack), dtype=dtype, device=device)
-        probes: list[dict[str, float]] = [{} for _ in pack.players]
+        shape = chunk, 2 + len(game.penalty_names), len(pack)
+        losses = torch.empty(shape, dtype=pack.batches.dtype, device=device)
         clock = Stopwatch(device)
         for i in range(chunk):
-            watched = probe is not None and evaluated and i == chunk - 1
             if training.schedule != "constant":
                 pack.set_rates(rate((step + i) / training.steps))
-
-            # Critics: their own losses and penalties, on fresh samples each time
-            penalties: list[tuple[Tensor, ...]] = []
-            for update in range((step + i) * training.critic_steps, (step + i + 1) * training.critic_steps):
-                terms, critic_gradient = game.critic_gradients(batches, update)
-                penalties.append(terms.penalties)
-                last = (update + 1) % training.critic_steps == 0
-                if simultaneous and last:  # the generators answer the critics as they were before their last update
-                    generator_loss, generator_gradient = game.generator_gradients(batches, update)
-                if watched and last:
-                    probe.begin(game)  # type: ignore[union-attr]
-                pack.critic.descend(pack.critic_optimizer, critic_gradient)
-                game.project()
-
-            # Generators: gradients for their own parameters only
-            if not simultaneous:
-                generator_loss, generator_gradient = game.generator_gradients(batches, update)
-            pack.generator.descend(pack.generator_optimizer, generator_gradient)
-            pack.follow(first=step + i == 0)
-
-            due = [torch.stack(values).nanmean(dim=0) for values in zip(*penalties, strict=True)]
-            losses[i] = torch.stack([terms.total.detach(), generator_loss, *due])
-            if watched:
-                seconds = clock.seconds()
-                probes = probe.end(pack.seeds, game, terms, critic_gradient, generator_gradient)  # type: ignore
+            watching = probe if evaluated and i == chunk - 1 else None
+            losses[i] = take_step(pack, game, pack.batches, step + i, watching)
 
         # Measure, and end each run at its first value that is not finite
-        share = (seconds if probes[0] else clock.seconds()) / len(pack)
+        share = clock.seconds() / len(pack)
+        probes = probe.values(pack.seeds) if probe is not None and evaluated else [{} for _ in pack.players]
         measured = [
             _measure(own, step, share, game.penalty_names, of_probe)
             for own, of_probe in zip(losses.cpu().unbind(2), probes, strict=True)
@@ -109,6 +91,36 @@ def train(
         step += chunk
         yield measured
         pack.drop(diverged)
+
+
+def _take_step(pack: Pack, game: Game, batches: Batches, step: int, probe: Probe | None = None) -> Tensor:
+    """One generator step and its critic steps: the losses of both, and each penalty, [2 + penalties, s]."""
+    training = pack.training
+    simultaneous = training.updates == "simultaneous"
+
+    # Critics: their own losses and penalties, on fresh samples each time
+    penalties: list[tuple[Tensor, ...]] = []
+    for update in range(step * training.critic_steps, (step + 1) * training.critic_steps):
+        terms, critic_gradient = game.critic_gradients(batches, update)
+        penalties.append(terms.penalties)
+        last = (update + 1) % training.critic_steps == 0
+        if simultaneous and last:  # the generators answer the critics as they were before their last update
+            generator_loss, generator_gradient = game.generator_gradients(batches, update)
+        if probe is not None and last:
+            probe.begin(game)
+        pack.critic.descend(pack.critic_optimizer, critic_gradient)
+        game.project()
+
+    # Generators: gradients for their own parameters only
+    if not simultaneous:
+        generator_loss, generator_gradient = game.generator_gradients(batches, update)
+    pack.generator.descend(pack.generator_optimizer, generator_gradient)
+    pack.follow(first=step == 0)
+
+    if probe is not None:
+        probe.end(terms, critic_gradient, generator_gradient)
+    due = [torch.stack(values).nanmean(dim=0) for values in zip(*penalties, strict=True)]
+    return torch.stack([terms.total.detach(), generator_loss, *due])
 
 
 def _measure(

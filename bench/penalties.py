@@ -138,7 +138,7 @@ def consensus(critic: Iterable[Tensor], generator: Iterable[Tensor]) -> Tensor:
     """½‖v‖², v the gradients of both players on one batch (Mescheder et al. 2017, eq. 11)."""
     import torch
 
-    squares = [gradient.square().flatten(1).sum(dim=1) for gradient in (*critic, *generator)]
+    squares = [gradient.square().reshape(len(gradient), -1).sum(dim=1) for gradient in (*critic, *generator)]
     return 0.5 * torch.stack(squares, dim=1).sum(dim=1)
 
 

@@ -15,7 +15,7 @@ from bench.metrics import PROBES
 
 
 class Probe:
-    """Looks at one step: ``begin`` before the critic's last update in it, ``end`` after the generator's, and ``values``.
+    """Looks at one step: ``begin`` before the critic's last update in it, ``end`` after it, and then ``values``.
 
     Args:
         reals: The seeds of s runs → real samples of the training split and as many that are never trained on, each
@@ -70,7 +70,7 @@ def _share(true: Tensor) -> Tensor:
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
     """Of all tensors of a run together, [s]."""
-    return torch.stack([tensor.flatten(1).norm(dim=1) for tensor in tensors], dim=1).norm(dim=1)
+    return torch.stack([tensor.reshape(len(tensor), -1).norm(dim=1) for tensor in tensors], dim=1).norm(dim=1)
 
 
 def _update(after: Sequence[Tensor], before: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

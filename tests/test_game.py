@@ -252,6 +252,31 @@ def test_probes_by_hand() -> None:
     assert found["generator_gradient_norm"] == pytest.approx((new - old).norm().item() / 0.1)
 
 
+class Square(torch.nn.Module):
+    """D(x) = w‖x‖², whose one parameter is a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(1.5, dtype=torch.float64))
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.weight * samples.square().sum(dim=-1)
+
+
+@pytest.mark.parametrize("penalty", ["none", "consensus"])
+def test_slopes_are_those_at_what_the_critic_was_shown_of_each_side(penalty: str) -> None:
+    """∇D(x) = 2wx, with the weight after the step; ‖w‖ is that before it."""
+    training = specify(loss="wasserstein", optimizer={"name": "sgd", "lr": 0.1}, steps=1, penalty=penalty)
+    players = Players(build_players(training, (2,), 0, CPU).generator, Square())
+    generator, twin = copy.deepcopy(players.generator), batches(training)
+    ((last,),) = train(Pack([training], [0], [players], batches(training)), probe=observed(training))
+    (real,), (latents,) = twin.reals(), twin.latents()
+    for side, samples in (("real", real), ("fake", generator(latents))):
+        expected = 2 * players.critic.weight.abs() * samples.norm(dim=1).mean()
+        assert last.probes[f"slope_{side}"] == pytest.approx(expected.item())
+    assert last.probes["critic_weight_norm"] == 1.5
+
+
 def test_the_spectrum_is_that_of_the_dense_jacobian() -> None:
     """49 parameters: ARPACK on products alone, against the eigenvalues of the matrix built by torch.func."""
     training = specify(batch_size=40, critic_optimizer={"lr": 0.3})

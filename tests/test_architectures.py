@@ -5,9 +5,8 @@ import torch
 
 from bench.architectures import ARCHITECTURES, Dcgan, DcganUpsample, Mlp, Resnet, dcgan, dcgan_upsample, mlp, resnet
 from bench.architectures.layers import Maxout
-from bench.batches import Batches
+from bench.packs import assemble
 from bench.players import build_players, mixes_samples, settled
-from bench.random_streams import Streams
 from bench.specification import Training, complete_training
 from bench.training import train
 
@@ -202,9 +201,10 @@ def test_spectral_normalisation_divides_by_the_largest_singular_value(name: str)
 
 def test_an_average_is_normalised_by_its_own_singular_values() -> None:
     plan = training(architecture={"name": "mlp", "width": 16, "normalisation": "spectral"}, ema=0.9, steps=60)
-    players = build_players(plan, (2,), 0, CPU)
     reals = torch.randn(50, 2)
-    list(train(plan, players, Batches(plan, Streams(0), lambda indices: reals[indices], 50, CPU)))
+    pack = assemble([plan], [0], (2,), lambda indices: reals[indices], 50, CPU)
+    (players,) = pack.players
+    list(train(pack))
     assert players.average is not None
     maps = [module for module in settled(players.average).eval().modules() if hasattr(module, "parametrizations")]
     assert len(maps) == 4

@@ -11,11 +11,9 @@ import pytest
 import torch
 
 from bench.architectures import ARCHITECTURES, Normalisation
-from bench.batches import Batches
 from bench.losses import LOSSES
+from bench.packs import Pack, assemble
 from bench.penalties import PENALTIES
-from bench.players import Players, build_players
-from bench.random_streams import Streams
 from bench.specification import Training, complete_training
 from bench.training import train
 
@@ -49,24 +47,26 @@ def check(training: Training, shape: tuple[int, ...], device: torch.device = CPU
     """One step, a checkpoint, another step by players that were built anew: as two steps at once."""
     reals = (torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(device)
 
-    def go(players: Players, streams: Streams, first: int, steps: int) -> None:
-        some = training.model_copy(update={"steps": steps})
-        (last,) = train(some, players, Batches(some, streams, lambda i: reals[i.to(device)], len(reals), device), first)
+    def begin(seed: int) -> Pack:
+        return assemble([training], [seed], shape, lambda i: reals[i.to(device)], len(reals), device)
+
+    def go(pack: Pack, first: int, steps: int) -> None:
+        ((last,),) = train(pack, first, steps=steps)
         assert last.diverged is None, training
         assert last.step == steps
 
-    at_once, streams = build_players(training, shape, 0, device), Streams(0)
+    pack = begin(0)
+    (at_once,) = pack.players
     before = [p.detach().clone() for p in (*at_once.generator.parameters(), *at_once.critic.parameters())]
-    go(at_once, streams, 0, 2)
-    interrupted, streams = build_players(training, shape, 0, device), Streams(0)
-    go(interrupted, streams, 0, 1)
+    go(pack, 0, 2)
+    interrupted = begin(0)
+    go(interrupted, 0, 1)
     buffer = io.BytesIO()
-    torch.save({"players": interrupted.state_dict(), "streams": streams.state_dict()}, buffer)
-    state = torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
-    resumed, streams = build_players(training, shape, 7, device), Streams(7)
-    resumed.load_state_dict(state["players"])
-    streams.load_state_dict(state["streams"])
-    go(resumed, streams, 1, 2)
+    torch.save(interrupted.state_dict(0), buffer)
+    again = begin(7)
+    again.load_state_dicts([torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)])
+    go(again, 1, 2)
+    (resumed,) = again.players
     for one, other in ((at_once.generator, resumed.generator), (at_once.critic, resumed.critic)):
         for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
             if device.type == "cpu":

@@ -1,8 +1,8 @@
 """Layers of several runs at once: each rule is what its module does, with one more dimension in front for the runs.
 
-Samples are [s, n, ...], parameters [s, ...]. Fully connected layers keep their features beside each other in memory
-([s, features, n] there), so that no product and no gradient has to be copied into shape, and a critic's single output
-is a product with one row: one with one column has other bits alone than among others.
+Between the layers, the features of all samples lie beside each other, [s, features, n]: no product, and no gradient of
+a weight, has to be copied into shape. A critic's single output is a product with one row: one with one column has other
+bits alone than among others.
 
 A network of other layers trains by ``torch.func.vmap`` (``bench.stacks``).
 """
@@ -24,15 +24,14 @@ Tensors = Mapping[str, Tensor]
 Rule = Callable[[nn.Module, Tensors, Tensor], Tensor]
 
 
-def linear(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
-    """W x + b: [s, n, inputs] → [s, n, outputs]."""
+def linear(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """W x + b: [s, inputs, n] → [s, outputs, n]."""
     weight = own["weight"] if "weight" in own else _spectral(module, own)
-    columns, bias = samples.transpose(1, 2), own.get("bias")
+    bias = own.get("bias")
     if weight.shape[1] == 1:
         row: Tensor = _Row.apply(weight, columns)
-        return (row if bias is None else row + bias.unsqueeze(2)).squeeze(1).unsqueeze(2)
-    out = weight @ columns if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, columns)
-    return out.transpose(1, 2)
+        return row if bias is None else row + bias.unsqueeze(2)
+    return weight @ columns if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, columns)
 
 
 class _Row(torch.autograd.Function):
@@ -68,101 +67,120 @@ def _spectral(module: nn.Module, own: Tensors) -> Tensor:
     return weight / sigma
 
 
-def batch_norm(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
-    """Over the samples of each run: [s, n, features]; its running statistics follow in training."""
+def batch_norm(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """Over the samples of each run, [s, features, n]; its running statistics follow in training."""
     assert isinstance(module, nn.BatchNorm1d)
     assert module.momentum is not None
     if not module.training:
-        mean, variance = own["running_mean"].unsqueeze(1), own["running_var"].unsqueeze(1)
+        mean, variance = own["running_mean"].unsqueeze(2), own["running_var"].unsqueeze(2)
     else:
-        variance, mean = torch.var_mean(samples, dim=1, keepdim=True, correction=0)
-        count = samples.shape[1]
+        variance, mean = torch.var_mean(columns, dim=2, keepdim=True, correction=0)
+        count = columns.shape[2]
         with torch.no_grad():
             own["num_batches_tracked"].add_(1)
-            own["running_mean"].lerp_(mean.squeeze(1), module.momentum)
-            own["running_var"].lerp_(variance.squeeze(1) * (count / (count - 1)), module.momentum)
-    return _affine((samples - mean) * (variance + module.eps).rsqrt(), own)
+            own["running_mean"].lerp_(mean.squeeze(2), module.momentum)
+            own["running_var"].lerp_(variance.squeeze(2) * (count / (count - 1)), module.momentum)
+    return _affine((columns - mean) * (variance + module.eps).rsqrt(), own)
 
 
-def layer_norm(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
-    """Over the features of each sample: [s, n, features]."""
+def layer_norm(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """Over the features of each sample, [s, features, n]."""
     assert isinstance(module, nn.LayerNorm)
-    dims = tuple(range(-len(module.normalized_shape), 0))
-    variance, mean = torch.var_mean(samples, dim=dims, keepdim=True, correction=0)
-    return _affine((samples - mean) * (variance + module.eps).rsqrt(), own)
+    variance, mean = torch.var_mean(columns, dim=1, keepdim=True, correction=0)
+    return _affine((columns - mean) * (variance + module.eps).rsqrt(), own)
 
 
-def flatten(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
-    """As without runs, whose dimension stays."""
-    assert isinstance(module, nn.Flatten)
-    first, last = (end + 1 if end >= 0 else end for end in (module.start_dim, module.end_dim))
-    return samples.flatten(first, last)
+def _affine(normalised: Tensor, own: Tensors) -> Tensor:
+    if "weight" not in own:
+        return normalised
+    return torch.addcmul(own["bias"].unsqueeze(2), normalised, own["weight"].unsqueeze(2))
 
 
-def unflatten(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
-    """As without runs, whose dimension stays."""
-    assert isinstance(module, nn.Unflatten)
-    where = int(module.dim)
-    return samples.unflatten(where + 1 if where >= 0 else where, module.unflattened_size)
+def maxout(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """The largest of the pieces, [s, width · pieces, n] → [s, width, n]."""
+    assert isinstance(module, Maxout)
+    return columns.unflatten(1, (-1, module.pieces)).amax(dim=2)
 
 
-def elementwise(module: nn.Module, own: Tensors, samples: Tensor) -> Tensor:
-    """The same function of every number, or of the last dimension."""
-    out: Tensor = module(samples)
+def rectify(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """ReLU and LeakyReLU in place: what comes before needs no number that this changes."""
+    if isinstance(module, nn.LeakyReLU):
+        return F.leaky_relu_(columns, module.negative_slope)
+    return F.relu_(columns)
+
+
+def elementwise(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """The same function of every number."""
+    out: Tensor = module(columns)
     return out
 
 
+AFFINE: dict[type[nn.Module], Rule] = {nn.Linear: linear, nn.BatchNorm1d: batch_norm, nn.LayerNorm: layer_norm}
 RULES: dict[type[nn.Module], Rule] = {
-    nn.Linear: linear,
-    nn.BatchNorm1d: batch_norm,
-    nn.LayerNorm: layer_norm,
-    nn.Flatten: flatten,
-    nn.Unflatten: unflatten,
-    **dict.fromkeys(
-        (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity, Maxout),
-        elementwise,
-    ),
+    **AFFINE,
+    Maxout: maxout,
+    **dict.fromkeys((nn.ReLU, nn.LeakyReLU), rectify),
+    **dict.fromkeys((nn.Tanh, nn.Sigmoid, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity), elementwise),
 }
 
 
 def program(network: nn.Module) -> Callable[[Tensors, Tensor], Tensor] | None:
     """The network as a function of all its tensors and of samples [s, n, ...], by the rules; None: it has others.
 
-    The tensors are parameters and buffers by their full names, [s, ...].
+    The tensors are parameters and buffers by their full names, [s, ...]. A network has rules when it is a sequence of
+    layers that have, after one that flattens samples and before one that gives them their shape.
     """
-    layers = list(_layers(network, ""))
-    if not all(rule for rule, _, _ in layers):
+    modules = list(_leaves(network, ""))
+    flat = bool(modules) and _is(modules[0][1], nn.Flatten, start_dim=1)
+    *_, (_, last) = modules or [("", network)]
+    scalar, shaped = _is(last, nn.Flatten, start_dim=0), _is(last, nn.Unflatten, dim=1)
+    inner = modules[flat : len(modules) - (scalar or shaped)]
+    rules = [_rule(module, before) for (_, module), before in zip(inner, [None, *(m for _, m in inner)], strict=False)]
+    if not inner or not all(rules):
         return None
+    names = [
+        {name: prefix + name for name, _ in (*module.named_parameters(), *module.named_buffers())}
+        for prefix, module in inner
+    ]
 
     def run(tensors: Tensors, samples: Tensor) -> Tensor:
-        for rule, module, names in layers:
-            own = {name: tensors[full] for name, full in names}
-            samples = rule(module, own, samples)  # type: ignore[misc]
-        return samples
+        columns = samples.flatten(2).transpose(1, 2)
+        for rule, (_, module), own in zip(rules, inner, names, strict=True):
+            columns = rule(module, {name: tensors[full] for name, full in own.items()}, columns)  # type: ignore[misc]
+        if scalar:
+            return columns.squeeze(1)
+        rows = columns.transpose(1, 2)
+        return rows.unflatten(2, last.unflattened_size) if isinstance(last, nn.Unflatten) else rows
 
     return run
 
 
-def _layers(network: nn.Module, prefix: str) -> list[tuple[Rule | None, nn.Module, list[tuple[str, str]]]]:
+def _leaves(network: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:
+    """The layers of nested sequences, each with what its tensors' names begin with."""
     if type(network) is nn.Sequential:
-        return [layer for name, child in network.named_children() for layer in _layers(child, f"{prefix}{name}.")]
-    names = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
-    return [(_rule(network), network, [(name, prefix + name) for name in names])]
+        return [leaf for name, child in network.named_children() for leaf in _leaves(child, f"{prefix}{name}.")]
+    return [(prefix, network)]
 
 
-def _rule(module: nn.Module) -> Rule | None:
+def _is(module: nn.Module, kind: type[nn.Module], **attributes: object) -> bool:
+    return type(module) is kind and all(getattr(module, name) == value for name, value in attributes.items())
+
+
+def _rule(module: nn.Module, before: nn.Module | None) -> Rule | None:
+    """The rule of a layer that comes after another, or None."""
     if is_parametrized(module):
         (first, *others) = module.parametrizations.values()  # type: ignore[operator]
         spectral = isinstance(module, nn.Linear) and not others and len(first) == 1
         return linear if spectral and isinstance(first[0], _SpectralNorm) else None
-    plain = not module._forward_hooks and not module._forward_pre_hooks
-    rule = RULES.get(type(module)) if plain else None
-    usual = not isinstance(module, nn.BatchNorm1d) or (module.momentum is not None and module.track_running_stats)
-    return rule if usual else None
-
-
-def _affine(normalised: Tensor, own: Tensors) -> Tensor:
-    if "weight" not in own:
-        return normalised
-    scaled = normalised * own["weight"].unsqueeze(1)
-    return scaled + own["bias"].unsqueeze(1) if "bias" in own else scaled
+    if module._forward_hooks or module._forward_pre_hooks:
+        return None
+    if isinstance(module, nn.BatchNorm1d) and not (module.momentum is not None and module.track_running_stats):
+        return None
+    if isinstance(module, nn.LayerNorm) and (
+        len(module.normalized_shape) > 1 or (module.bias is None) != (module.weight is None)
+    ):
+        return None
+    rule = RULES.get(type(module))
+    fresh = before is not None and (type(before) in AFFINE or is_parametrized(before))
+    positive = not isinstance(module, nn.LeakyReLU) or module.negative_slope > 0
+    return elementwise if rule is rectify and not (fresh and positive) else rule

@@ -1,0 +1,95 @@
+"""A step of convolutional players at 32×32 against the plain loop, and against what the machine's convolutions reach."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from counterparts.training import our_loop, plain_loop, seconds, threads
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.players import build_players
+from bench.specification import Training, complete_training
+
+SHAPE = (3, 32, 32)
+CASES = (("dcgan", 64), ("resnet", 64), ("resnet", 128))
+ROUNDS = 3
+
+
+class Step(NamedTuple):
+    """Seconds of one critic and one generator step, and how far from the machine's limit ours is."""
+
+    architecture: str
+    width: int
+    threads: int
+    plain: float
+    ours: float
+    flops: float
+    rate: float  # of the best convolution of these networks, FLOP/s
+
+    @property
+    def share(self) -> float:
+        """Of that rate."""
+        return self.flops / self.ours / self.rate
+
+
+def specify(architecture: str, width: int) -> Training:
+    """Batches of 64, non-saturating, Adam."""
+    table = {"dataset": "cifar10", "architecture": {"name": architecture, "width": width}, "loss": "non-saturating"}
+    return complete_training({**table, "steps": 1000, "batch_size": 64, "latent": 64}, "ledger")
+
+
+def measure(architecture: str, width: int, count: int, rounds: int = ROUNDS, shape: tuple[int, ...] = SHAPE) -> Step:
+    """Both in turn, and the convolutions beside them; medians."""
+    training = specify(architecture, width)
+    reals = torch.rand(500, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    times: dict[str, list[float]] = {"plain": [], "ours": [], "rate": []}
+    with threads(count):
+        plain, ours = plain_loop(training, shape, reals), our_loop([training], [0], shape, reals)
+        with FlopCounterMode(display=False) as counter:
+            ours(1)
+        ours(1)
+        plain(1)
+        for _ in range(rounds):
+            times["plain"].append(seconds(plain, 1))
+            times["ours"].append(seconds(ours, 1))
+            times["rate"].append(best_rate(training, shape))
+    middle = {name: median(values) for name, values in times.items()}
+    return Step(architecture, width, count, flops=float(counter.get_total_flops()), **middle)
+
+
+def best_rate(training: Training, shape: tuple[int, ...]) -> float:
+    """FLOP/s of the fastest of the networks' own convolutions, forward, on channels-last images."""
+    players = build_players(training, shape, 0, torch.device("cpu"))
+    return max(
+        _rates(players.generator, torch.randn(training.batch_size, training.latent))
+        + _rates(players.critic, torch.randn(training.batch_size, *shape).to(memory_format=torch.channels_last))
+    )
+
+
+def _rates(network: nn.Module, given: Tensor) -> list[float]:
+    seen: dict[tuple[object, ...], tuple[nn.Module, Tensor]] = {}
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.setdefault((*inputs[0].shape, *module.weight.shape), (module, inputs[0].detach()))  # type: ignore[union-attr]
+
+    hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    with torch.no_grad():
+        network(given)
+        for hook in hooks:
+            hook.remove()
+        return [_rate(module, samples) for module, samples in seen.values()]
+
+
+def _rate(module: nn.Module, samples: Tensor) -> float:
+    with FlopCounterMode(display=False) as counter:
+        module(samples)
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        module(samples)
+        best = min(best, time.perf_counter() - began)
+    return counter.get_total_flops() / best

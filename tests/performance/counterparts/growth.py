@@ -1,0 +1,178 @@
+"""How cost grows: wall time against seeds, losses, steps and records, memory against pack size, and the harness itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from counterparts.many_runs import SHAPE, reals_of, ring_runs
+from counterparts.training import CPU, our_loop
+from test_loading import write_copies
+
+import bench
+from bench.batches import Batches
+from bench.execution import Settings, attempt
+from bench.game import Game
+from bench.packing import divide
+from bench.packs import assemble
+from bench.planning import Run
+from bench.training import train
+
+Row = tuple[Any, ...]
+
+
+def of_seeds(counts: Sequence[int] = (1, 2, 4, 8, 16, 32, 64), steps: int = 50) -> list[Row]:
+    """Seeds, seconds of all, seconds of each: one loss, packs of eight at the most, one worker."""
+    return [(count, *_trained(ring_runs(count, ["non-saturating"]), steps)) for count in counts]
+
+
+def of_losses(steps: int = 50) -> list[Row]:
+    """Losses, seconds of all, seconds of each: four seeds of each loss with one critic step."""
+    names = ("minimax", "non-saturating", "hinge")
+    return [(count, *_trained(ring_runs(4, names[:count]), steps)) for count in (1, 2, 3)]
+
+
+def of_steps(counts: Sequence[int] = (50, 100, 200, 400)) -> list[Row]:
+    """Steps, seconds of all, seconds of each step: eight seeds."""
+    runs = ring_runs(8, ["non-saturating"])
+    return [(count, whole := _trained(runs, count)[0], whole / count) for count in counts]
+
+
+def _trained(runs: list[Run], steps: int) -> tuple[float, float]:
+    reals, whole = reals_of(runs[0]), 0.0
+    for pack in divide(runs, lambda alike: 8, 1):
+        loop = our_loop([run.training for run in pack], [run.seed for run in pack], SHAPE, reals)
+        loop(3)
+        began = time.perf_counter()
+        loop(steps)
+        whole += time.perf_counter() - began
+    return whole, whole / len(runs)
+
+
+def of_records(counts: Sequence[int] = (1, 10, 100, 1000, 10_000)) -> list[Row]:
+    """Records, seconds of ``bench.load``, milliseconds of each."""
+    rows = []
+    for count in counts:
+        with tempfile.TemporaryDirectory() as place:
+            folder = write_copies(Path(place) / "ring", count)
+            bench.load(folder)
+            began = time.perf_counter()
+            bench.load(folder)
+            taken = time.perf_counter() - began
+        rows.append((count, taken, 1000 * taken / count))
+    return rows
+
+
+MEMORY = """
+import resource, sys, torch
+sys.path[:0] = {path!r}
+from counterparts.training import our_loop
+from counterparts.many_runs import SHAPE, reals_of, ring_runs
+torch.set_num_threads(1)
+runs = ring_runs({size}, ["non-saturating"])
+reals = reals_of(runs[0])
+our_loop([runs[0].training], [0], SHAPE, reals)(3)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+our_loop([run.training for run in runs], [run.seed for run in runs], SHAPE, reals)(10)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def of_memory(sizes: Sequence[int] = (1, 4, 16, 64)) -> list[Row]:
+    """Pack size, peak MiB beyond a run alone, MiB of each run: each size in a process of its own."""
+    rows = []
+    for size in sizes:
+        code = MEMORY.format(path=sys.path, size=size)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        rows.append((size, float(done.stdout), float(done.stdout) / size))
+    return rows
+
+
+def of_harness(size: int, steps: int = 200, rounds: int = 5) -> tuple[float, float, float]:
+    """Milliseconds of a step of a pack: bare, as the loop takes it, and as a run is executed, evaluation aside.
+
+    Bare is the same arithmetic on one batch that is there already: no streams, no measurements. As executed are
+    streams, losses, probes, progress, checkpoints and the record.
+    """
+    runs = [run_of(run, steps) for run in ring_runs(size, ["non-saturating"])]
+    bare, loop, executed = [], [], []
+    for _ in range(rounds):
+        bare.append(_bare(runs, steps))
+        loop.append(_loop(runs, steps))
+        executed.append(_executed(runs, steps))
+    return median(bare), median(loop), median(executed)
+
+
+def run_of(run: Run, steps: int) -> Run:
+    """With so many steps, evaluated at both ends."""
+    from dataclasses import replace
+
+    training = run.training.model_copy(update={"steps": steps})
+    return replace(
+        run, training=training, evaluation=run.evaluation.model_copy(update={"every": steps, "samples": 100})
+    )
+
+
+class Same(Batches):
+    """The same batch each time."""
+
+    def reals(self, stream: str = "data") -> torch.Tensor:
+        return self._same("reals", lambda: super(Same, self).reals(stream))
+
+    def latents(self) -> torch.Tensor:
+        return self._same("latents", super().latents)
+
+    def _same(self, name: str, draw: Callable[[], torch.Tensor]) -> torch.Tensor:
+        kept = self.__dict__.setdefault("_kept", {})
+        if name not in kept:
+            kept[name] = draw().clone()
+        return kept[name]
+
+
+def _pack(runs: Sequence[Run]) -> Any:
+    reals = reals_of(runs[0])
+    trainings, seeds = [run.training for run in runs], [run.seed for run in runs]
+    return assemble(trainings, seeds, SHAPE, lambda indices: reals[indices], len(reals), CPU), reals
+
+
+def _bare(runs: Sequence[Run], steps: int) -> float:
+    pack, reals = _pack(runs)
+    game = Game(pack.trainings, pack.generator, pack.critic, CPU)
+    batches = Same(pack.training, pack.seeds, lambda indices: reals[indices], len(reals), CPU)
+
+    def step() -> None:
+        _, gradients = game.critic_gradients(batches, 0)
+        pack.critic.descend(pack.critic_optimizer, gradients)
+        _, gradients = game.generator_gradients(batches, 0)
+        pack.generator.descend(pack.generator_optimizer, gradients)
+
+    step()
+    began = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return 1000 * (time.perf_counter() - began) / steps
+
+
+def _loop(runs: Sequence[Run], steps: int) -> float:
+    pack, _ = _pack(runs)
+    list(train(pack, steps=1))
+    began = time.perf_counter()
+    list(train(pack, 1, steps=1 + steps))
+    return 1000 * (time.perf_counter() - began) / steps
+
+
+def _executed(runs: Sequence[Run], steps: int) -> float:
+    with tempfile.TemporaryDirectory() as place:
+        began = time.perf_counter()
+        for _ in attempt(runs, Settings(folder=Path(place)), lambda: False):
+            pass
+        whole = time.perf_counter() - began
+        frame = bench.load(place)
+    return 1000 * (whole - frame["evaluation_seconds"].sum()) / steps

@@ -1,0 +1,86 @@
+"""Many runs of points: the ring's four losses on sixteen seeds, and WGAN-GP alone; packs on workers against a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from counterparts.training import WARM, Workers, plain_loop, seconds, threads
+
+from bench.execution import Settings
+from bench.pack_sizes import sizes
+from bench.packing import divide
+from bench.planning import Run, plan_runs
+from bench.reals import load_data
+from bench.suite import load_suite
+
+CORES = 2
+STEPS, ROUNDS = 20, 5
+SHAPE = (2,)
+
+
+class Throughput(NamedTuple):
+    """Seconds of a step of all runs, in one round."""
+
+    what: str
+    runs: int
+    packs: list[int]
+    plain: dict[int, float]  # threads → seconds
+    ours: float
+
+
+def ring_runs(seeds: int = 16, losses: Sequence[str] | None = None) -> list[Run]:
+    """The suite's runs."""
+    filters = {"loss": set(losses)} if losses else {}
+    return plan_runs(load_suite("ring"), seeds=seeds, filters=filters)
+
+
+def reals_of(run: Run) -> torch.Tensor:
+    """What it is trained on."""
+    return torch.from_numpy(load_data(run.training.dataset).train.copy())
+
+
+def plain_seconds(runs: Sequence[Run], steps: int, count: int) -> float:
+    """Seconds of a step of all runs one after another: one seed a loss is timed, for all seeds cost the same."""
+    total, reals = 0.0, reals_of(runs[0])
+    with threads(count):
+        for loss in dict.fromkeys(run.training.loss.name for run in runs):
+            alike = [run for run in runs if run.training.loss.name == loss]
+            loop = plain_loop(alike[0].training, SHAPE, reals)
+            loop(WARM)
+            total += len(alike) * seconds(loop, steps)
+    return total
+
+
+def measure(what: str, runs: list[Run], steps: int = STEPS, rounds: int = ROUNDS, workers: int = CORES) -> Throughput:
+    """Both in turn, so that a machine that grows slow meets both; medians."""
+    size = sizes("auto", [Settings(folder=None)] * workers, None, lambda notice: None)  # type: ignore[arg-type]
+    packs = divide(runs, size, workers)
+    crew = Workers(
+        [[[(r.training, r.seed) for r in pack] for pack in own] for own in deal(packs, workers)],
+        SHAPE,
+        reals_of(runs[0]),
+    )
+    ours: list[float] = []
+    plain: dict[int, list[float]] = {1: [], CORES: []}
+    try:
+        for _ in range(rounds):
+            for count, times in plain.items():
+                times.append(plain_seconds(runs, steps, count))
+            ours.append(crew.train(steps) / steps)
+    finally:
+        crew.end()
+    return Throughput(what, len(runs), [len(p) for p in packs], {k: median(v) for k, v in plain.items()}, median(ours))
+
+
+def deal(packs: Sequence[list[Run]], workers: int) -> list[list[list[Run]]]:
+    """Packs to workers as the engine does: each takes the next when it is free."""
+    hands: list[list[list[Run]]] = [[] for _ in range(workers)]
+    busy = [0.0] * workers
+    for pack in packs:
+        free = busy.index(min(busy))
+        hands[free].append(pack)
+        busy[free] += sum(run.training.critic_steps * (1 + len(run.training.penalty)) + 1 for run in pack)
+    return hands

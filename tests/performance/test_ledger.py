@@ -1,0 +1,29 @@
+"""What the ledger measures, once and in small: that it measures at all. Figures: ``python tests/performance/ledger.py``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from counterparts import convolutions, growth, many_runs
+
+
+def test_many_runs_against_the_plain_loop() -> None:
+    found = many_runs.measure("two", many_runs.ring_runs(2, ["hinge"]), steps=2, rounds=1)
+    assert sum(found.packs) == found.runs == 2
+    assert min(*found.plain.values(), found.ours) > 0
+
+
+def test_a_step_of_convolutions_against_the_plain_loop() -> None:
+    found = convolutions.measure("dcgan", 4, 1, rounds=1, shape=(3, 16, 16))
+    assert min(found.plain, found.ours, found.flops, found.rate) > 0
+
+
+def test_growth_and_harness() -> None:
+    assert [row[0] for row in growth.of_seeds((1, 2), steps=2)] == [1, 2]
+    assert [row[0] for row in growth.of_losses(steps=2)] == [1, 2, 3]
+    assert [row[0] for row in growth.of_steps((2, 4))] == [2, 4]
+    assert [row[0] for row in growth.of_records((1, 3))] == [1, 3]
+    assert min(growth.of_harness(2, steps=4, rounds=1)) > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,16 +28,20 @@ class Sampled(NamedTuple):
     logits: Tensor | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
-    """What a metric may prepare itself with."""
+    """What a metric may prepare itself with: one a dataset and extractor, so that caches can be keyed by it."""
 
     data: Data
     extractor: str
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
     def train_features(self) -> Tensor:
-        """Features of the whole training split."""
+        """Features of the whole training split, extracted once: 60,000 × 64 of them are 15 MB."""
+        return self._train_features
+
+    @cached_property
+    def _train_features(self) -> Tensor:
         return _in_pieces(self.data.train, lambda piece: self.extract(piece)[0])
 
 
@@ -77,19 +81,25 @@ def _measure(
 
 
 @cache
+def _context(dataset: Choice, extractor_hash: str, weights: Path | None, device: torch.device) -> Context:
+    """What all evaluations of a dataset share; the hash tells weights apart that were trained anew meanwhile."""
+    data = load_data(dataset)
+    name = find("dataset", dataset.name).extractor
+    if name == "coordinates":
+        return Context(data, name, lambda points: (points, None))
+    from bench.extractors.networks import extract, load_extractor
+
+    extractor = load_extractor(name, weights, device)
+    return Context(data, name, lambda images: extract(extractor, images))
+
+
+@cache
 def evaluator(
     dataset: Choice, evaluation: Evaluation, extractor_hash: str, weights: Path | None, device: torch.device
 ) -> Evaluator:
     """The evaluator of a dataset, made once a process: features of real data are costly."""
-    data = load_data(dataset)
-    name = find("dataset", dataset.name).extractor
-    if name == "coordinates":
-        context = Context(data, name, lambda points: (points, None))
-    else:
-        from bench.extractors.networks import extract, load_extractor
-
-        extractor = load_extractor(name, weights, device)
-        context = Context(data, name, lambda images: extract(extractor, images))
+    context = _context(dataset, extractor_hash, weights, device)
+    data = context.data
     found = [(find("metric", each.name), each.options) for each in evaluation.metrics]
     metrics = tuple(resolve(entry.prepare)(context, options) for entry, options in found if entry.of == "samples")
     test = np.asarray(data.test[: evaluation.samples])
@@ -99,7 +109,7 @@ def evaluator(
         game_metrics=tuple(resolve(entry.prepare)(options) for entry, options in found if entry.of == "game"),
         real=_measure(torch.from_numpy(test.copy()), context.extract, metrics),
         protocol={
-            "extractor": name,
+            "extractor": context.extractor,
             "extractor_sha256": extractor_hash,
             "samples": evaluation.samples,
             "reference_split": "train",
@@ -107,7 +117,7 @@ def evaluator(
             "real_split": "test",
             "real_samples": len(test),
             "quantised": data.train.dtype == np.uint8,
-            "resize": "bilinear to 299×299, as TensorFlow 1" if name == "inception" else "none",
+            "resize": "bilinear to 299×299, as TensorFlow 1" if context.extractor == "inception" else "none",
             "generator_mode": "eval",
         },
     )

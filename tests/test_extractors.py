@@ -60,6 +60,21 @@ def test_batches_do_not_change_features() -> None:
     )
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_layers_are_fused_into_the_same_function(name: str) -> None:
+    """All but the last digits are those of the layers that were trained; normalisation and its statistics are gone."""
+    size = networks.SIZES[name]
+    sample = torch.randint(0, 256, (50, 1, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    plain = networks.load_network(name).eval()
+    fused = networks.fused(networks.load_network(name))
+    assert len(fused) == len(plain) - 4
+    with torch.no_grad():
+        expected = networks.classify(plain, networks.scaled(sample))
+        measured = networks.classify(fused, networks.scaled(sample))
+    for one, other in zip(measured, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5 * other.abs().max().item())
+
+
 def test_other_weights_are_refused(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     for suffix in (".npz", ".json"):
         (tmp_path / f"digits{suffix}").write_bytes((WEIGHTS / f"digits{suffix}").read_bytes())

@@ -76,7 +76,11 @@ def test_it_is_torch_fidelitys_and_draws_from_no_global_generator() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     assert (np.random.get_state()[1] == numpys).all()  # type: ignore[index]
     theirs = metric_kid.kid_features_to_metric(one, other, kid_subsets=10, kid_subset_size=100, verbose=False)
-    assert first == theirs[torch_fidelity.KEY_METRIC_KID_MEAN]  # with the seed that it takes when none is given
+    double = metric_kid.kid_features_to_metric(
+        one.double(), other.double(), kid_subsets=10, kid_subset_size=100, verbose=False
+    )
+    assert first == pytest.approx(double[torch_fidelity.KEY_METRIC_KID_MEAN], rel=1e-9)  # with its own seed
+    assert first == pytest.approx(theirs[torch_fidelity.KEY_METRIC_KID_MEAN], abs=1e-6)  # kernels of float32, about 1
 
 
 @pytest.mark.parametrize(("extractor", "name"), [("coordinates", "kd"), ("digits", "kd"), ("inception", "kid")])

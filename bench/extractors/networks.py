@@ -9,6 +9,7 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -17,6 +18,7 @@ from bench.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest, weig
 
 SIZES = {"digits": 8, "fashion-mnist": 28, "mnist": 28}
 FEATURES = 64
+BATCH = {"cpu": 64}  # images at a time: on a CPU what a layer of 28×28×32 leaves stays in the cache
 PREFIX = "ganbench-"  # torch_fidelity.calculate_metrics(feature_extractor="ganbench-digits", ...) knows them too
 
 
@@ -87,7 +89,7 @@ def classify_channels(network: nn.Sequential, images: Tensor) -> tuple[Tensor, T
 
 def scaled(images: Tensor) -> Tensor:
     """Uint8 images to floats in [−1, 1]."""
-    return images.float() / 127.5 - 1
+    return (images / 127.5).sub_(1)
 
 
 def build_network(size: int, classes: int = 10) -> nn.Sequential:
@@ -108,6 +110,22 @@ def build_network(size: int, classes: int = 10) -> nn.Sequential:
         nn.Sequential(nn.Linear(96 * (size // 8) ** 2, FEATURES), nn.ReLU()),
         nn.Linear(FEATURES, classes),
     )
+
+
+def fused(network: nn.Sequential) -> nn.Sequential:
+    """The same function of evaluation in fewer passes over memory: normalisation within convolutions, channels last.
+
+    ReLU comes after pooling, where there is a quarter of the numbers: max(0, max x) = max max(0, x).
+    """
+    layers: list[nn.Module] = []
+    for layer in network.eval():
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.Conv2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        elif isinstance(layer, nn.MaxPool2d):
+            layers.insert(-1, layer)
+        else:
+            layers.append(nn.ReLU(inplace=True) if isinstance(layer, nn.ReLU) else layer)
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
 def load_network(name: str) -> nn.Sequential:
@@ -139,7 +157,8 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
         DataError: its weights are not here, and cannot be fetched.
     """
     if name != "inception":
-        return SmallClassifier(PREFIX + name, ["features", "logits"]).to(device)
+        network = fused(load_network(EXTRACTORS[name].channels_of or name))
+        return SmallClassifier(PREFIX + name, ["features", "logits"], network).to(device)
     path = None if inception_weights is None else str(inception_weights)
     try:
         inception = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=path)
@@ -152,7 +171,7 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
     return inception.to(device)
 
 
-def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int = 256) -> tuple[Tensor, Tensor | None]:
+def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int | None = None) -> tuple[Tensor, Tensor | None]:
     """Features [n, d] and logits [n, classes], or None, of uint8 images, on the CPU.
 
     Grey images are repeated over three channels for Inception.
@@ -160,12 +179,11 @@ def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int = 256) -
     grey_to_colour = extractor.name == "inception-v3-compat" and images.shape[1] == 1
     device = next(extractor.parameters()).device
     pieces = []
-    with torch.no_grad():
-        for start in range(0, len(images), batch):
-            piece = images[start : start + batch].to(device)
-            outputs = extractor(piece.expand(-1, 3, -1, -1) if grey_to_colour else piece)
-            pieces.append([output.cpu() for output in outputs])
-    features, *logits = (torch.cat(column) for column in zip(*pieces, strict=True))
+    with torch.inference_mode():
+        for piece in images.split(batch or BATCH.get(device.type, 256)):
+            there = piece.to(device)
+            pieces.append(extractor(there.expand(-1, 3, -1, -1) if grey_to_colour else there))
+        features, *logits = (torch.cat(column).cpu() for column in zip(*pieces, strict=True))
     return features, logits[0] if logits else None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,8 +19,9 @@ def comparable(context: Context, samples: int) -> int:
     return min(samples, len(context.data.train), len(context.data.test))
 
 
+@cache
 def reference_features(context: Context, count: int) -> Tensor:
-    """Features [count, d] of samples of the training split, always the same.
+    """Features [count, d] of samples of the training split, always the same, extracted once for all metrics.
 
     Points were drawn in random order, and the first are taken; images can be sorted (scikit-learn's digits are, by
     their writers), and are picked at random.

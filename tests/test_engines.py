@@ -7,21 +7,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import psutil
 import pytest
-import torch
 
 import bench
 from bench import execution
-from bench.checkpoints import restore, save
+from bench.checkpoints import History, restore, save
 from bench.engines.in_process import in_process
 from bench.engines.local import local
 from bench.errors import ResultsError
-from bench.execution import Progress, Settings, execute
+from bench.events import Event
+from bench.execution import Settings, execute
 from bench.interruption import listening
 from bench.planning import Run, plan_runs
 from bench.records import read_metadata, read_samples, record_paths
@@ -55,13 +56,33 @@ def same(one: Path, other: Path) -> None:
         assert (read_samples(left) == read_samples(right)).all()
 
 
+def alone(runs: list[Run]) -> list[list[Run]]:
+    """Packs of one run each."""
+    return [[run] for run in runs]
+
+
+def go(run: Run, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> list[Event]:
+    """Executes a pack of one run: its events."""
+    return list(execute([run], settings, stopping))
+
+
+def ends(events: Iterable[Event]) -> list[str]:
+    return [event.state for event in events if event.state != "progress"]
+
+
+def notice(events: list[Event]) -> str:
+    """What the first event tells."""
+    assert events[0].progress is not None
+    return events[0].progress.notice
+
+
 def test_one_worker_two_workers_and_none_give_the_same_records(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
     for count in (1, 2):
         folder = tmp_path / f"with {count}"
-        events = list(local(tiny_runs, [Settings(folder=folder, workers=count)] * count))
-        assert [event.state for event in events if event.state != "progress"] == ["recorded"] * 4
+        events = list(local(alone(tiny_runs), [Settings(folder=folder, workers=count)] * count))
+        assert ends(events) == ["recorded"] * 4
         assert any(event.progress and event.progress.steps_per_second > 0 for event in events)
         same(folder, tiny_results)
 
@@ -69,7 +90,7 @@ def test_one_worker_two_workers_and_none_give_the_same_records(
 def test_a_run_alone_is_the_run_among_others_and_seeds_differ(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
-    list(in_process(tiny_runs[2:3], [Settings(folder=tmp_path / "alone")]))
+    list(in_process([tiny_runs[2:3]], [Settings(folder=tmp_path / "alone")]))
     everything, alone = traces(tiny_results), traces(tmp_path / "alone")
     among = everything[everything["run"] == tiny_runs[2].id].reset_index(drop=True)
     pd.testing.assert_frame_equal(among, alone, check_exact=True)
@@ -91,13 +112,13 @@ def test_a_stopped_run_goes_on_bit_by_bit(
             asked += 1
             return asked >= stop_after
 
-        done = execute(run, settings, lambda progress: None, stopping)
+        done = ends(go(run, settings, stopping)) == ["recorded"]
         assert done == settings.record(run).exists() == (stop_after == 5)
         if not done:
             assert settings.checkpoint(run).exists()
-            notices: list[Progress] = []
-            assert execute(run, settings, notices.append, lambda: False)
-            assert "goes on from step" in notices[0].notice
+            events = go(run, settings)
+            assert ends(events) == ["recorded"]
+            assert "goes on from step" in notice(events)
             assert read_metadata(settings.record(run))["environment"]["resumed"] == 1
         assert not settings.checkpoint(run).exists()
     same(tmp_path / "stopped", tiny_results)
@@ -108,10 +129,10 @@ def test_checkpoints_are_written_as_often_as_asked(
 ) -> None:
     saved = []
     monkeypatch.setattr(execution, "save", lambda *args: saved.append(args))
-    execute(tiny_runs[0], Settings(folder=tmp_path, checkpoint_every=0), lambda progress: None, lambda: False)
+    go(tiny_runs[0], Settings(folder=tmp_path, checkpoint_every=0))
     assert len(saved) == 5
     saved.clear()
-    execute(tiny_runs[1], Settings(folder=tmp_path), lambda progress: None, lambda: False)
+    go(tiny_runs[1], Settings(folder=tmp_path))
     assert saved == []
 
 
@@ -121,14 +142,14 @@ def test_a_checkpoint_cut_short_or_changed_begins_the_run_anew_and_says_so(
 ) -> None:
     settings = Settings(folder=tmp_path / "cut")
     run = tiny_runs[0]
-    assert not execute(run, settings, lambda progress: None, lambda: True)
+    assert ends(go(run, settings, lambda: True)) == ["stopped"]
     path = settings.checkpoint(run)
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1  # one bit
     path.write_bytes(raw[: int(share * len(raw))])
-    notices: list[Progress] = []
-    assert execute(run, settings, notices.append, lambda: False)
-    assert "cut short or damaged; the run begins anew" in notices[0].notice
+    events = go(run, settings)
+    assert ends(events) == ["recorded"]
+    assert "cut short or damaged; the run begins anew" in notice(events)
     among = traces(tiny_results)
     pd.testing.assert_frame_equal(
         traces(tmp_path / "cut"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
@@ -144,43 +165,69 @@ def test_a_full_disk_while_a_checkpoint_is_written(
     monkeypatch.setattr("bench.files.os.fsync", full)
     settings = Settings(folder=tmp_path)
     with pytest.raises(ResultsError, match=r"checkpoint .* cannot be written: No space left on device"):
-        execute(tiny_runs[0], settings, lambda progress: None, lambda: True)
+        go(tiny_runs[0], settings, lambda: True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "suite.toml"]
 
 
 def test_a_run_whose_code_fails_does_not_stop_the_others(
     tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(run: Run, *rest: object) -> bool:
-        if run is tiny_runs[1]:
+    def broken(runs: list[Run], *rest: Any) -> Iterator[Event]:
+        if tiny_runs[1] in runs:
             raise RuntimeError("shapes do not fit")
-        return execute(run, *rest)  # type: ignore[arg-type]
+        return execute(runs, *rest)
 
-    monkeypatch.setattr("bench.engines.in_process.execute", broken)
-    events = list(in_process(tiny_runs, [Settings(folder=tmp_path)]))
-    assert [event.state for event in events] == ["recorded", "failed", "recorded", "recorded"]
-    assert events[1].text.startswith("RuntimeError: shapes do not fit\nTraceback")
+    monkeypatch.setattr(execution, "execute", broken)
+    events = list(in_process(alone(tiny_runs), [Settings(folder=tmp_path)]))
+    assert ends(events) == ["recorded", "failed", "recorded", "recorded"]
+    (failed,) = [event for event in events if event.state == "failed"]
+    assert failed.run == tiny_runs[1]
+    assert failed.text.startswith("RuntimeError: shapes do not fit\nTraceback")
+
+
+def kill_the_worker() -> None:
+    workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    workers[0].send_signal(signal.SIGKILL)
 
 
 def test_a_worker_that_dies_is_replaced_and_its_run_told(tiny_runs: list[Run], tmp_path: Path) -> None:
-    me = psutil.Process()
     killed: list[Run] = []
     states = {}
-    for event in local(tiny_runs, [Settings(folder=tmp_path)]):
+    for event in local(alone(tiny_runs), [Settings(folder=tmp_path)]):
         if event.state == "progress" and not killed:
             killed.append(event.run)
-            workers = [child for child in me.children() if "spawn_main" in " ".join(child.cmdline())]
-            workers[0].send_signal(signal.SIGKILL)
+            kill_the_worker()
         elif event.state != "progress":
             states[event.run.id] = (event.state, event.text)
     assert states.pop(killed[0].id) == ("failed", "its worker died (signal SIGKILL)")
     assert [state for state, _ in states.values()] == ["recorded"] * 3
 
 
+def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to_blame(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
+) -> None:
+    """Whatever worker begins with the first run dies of it."""
+    states, told = {}, []
+    for event in local([tiny_runs[:2], tiny_runs[2:]], [Settings(folder=tmp_path / "killed")]):
+        if event.progress is not None and event.progress.notice:
+            told.append((event.run, event.progress.notice))
+        elif event.state == "progress" and event.run == tiny_runs[0]:
+            kill_the_worker()
+        elif event.state != "progress":
+            states[event.run.id] = (event.state, event.text)
+    died = "its worker died (signal SIGKILL)"
+    assert told == [(run, f"not in a pack of 2 ({died}), so in a smaller one") for run in tiny_runs[:2]]
+    assert states.pop(tiny_runs[0].id) == ("failed", died)
+    assert [state for state, _ in states.values()] == ["recorded"] * 3
+    everything = traces(tiny_results)
+    others = everything[everything["run"] != tiny_runs[0].id].reset_index(drop=True)
+    pd.testing.assert_frame_equal(traces(tmp_path / "killed"), others, check_exact=True)
+
+
 def test_an_error_that_concerns_all_stops_all(tiny_runs: list[Run], tmp_path: Path) -> None:
     (tmp_path / "records").write_text("a file where a folder should be")
     with pytest.raises(ResultsError, match="cannot be written"):
-        list(local(tiny_runs, [Settings(folder=tmp_path)] * 2))
+        list(local(alone(tiny_runs), [Settings(folder=tmp_path)] * 2))
 
 
 SLOW = """
@@ -191,45 +238,63 @@ loss = ["wgan-gp", "hinge"]
 dataset = [{ name = "ring", points = 1000 }]
 architecture = ["mlp"]
 [training]
-steps = 1000
+steps = 600
 batch_size = 32
 ema = 0.99
 [evaluation]
-every = 250
+every = 200
 samples = 200
 metrics = ["modes", "frechet"]
 """
 
 
-def start(suite: str, folder: Path) -> subprocess.Popen[str]:
+def start(suite: str, folder: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "bench", "run", suite, "--results", str(folder), "--checkpoint-every", "0.2"]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
 
 
-def wait_for_a_checkpoint_and_a_record(folder: Path) -> None:
-    limit = time.monotonic() + 90
-    while time.monotonic() < limit:
-        if list(folder.rglob("checkpoints/*.pt")) and list(folder.rglob("records/*.parquet")):
+def wait_for_a_checkpoint_and_records(
+    process: subprocess.Popen[str], folder: Path, runs: list[Run], count: int
+) -> None:
+    """Until so many runs are recorded and another has left a checkpoint."""
+    settings, limit = Settings(folder=folder), time.monotonic() + 180
+    while process.poll() is None and time.monotonic() < limit:
+        recorded = [run for run in runs if settings.record(run).exists()]
+        if len(recorded) >= count and any(
+            settings.checkpoint(run).exists() for run in runs if not settings.record(run).exists()
+        ):
             return
         time.sleep(0.05)
-    raise AssertionError("no record and checkpoint within 90 s")
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    output, _ = process.communicate()
+    raise AssertionError(f"no record and checkpoint within 180 s, or before its end: {output}")
 
 
-SLOWER = [pytest.param(kind, marks=pytest.mark.slow) for kind in (signal.SIGINT, signal.SIGTERM)]
+PACKED = ("--pack", "2", "--workers", "1")
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, *SLOWER])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (signal.SIGKILL, ()),
+        pytest.param(signal.SIGINT, (), marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, (), marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, PACKED, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, PACKED, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
-    write_suite: Callable[[str], str], tmp_path: Path, kind: signal.Signals
+    write_suite: Callable[[str], str], tmp_path: Path, kind: signal.Signals, words: tuple[str, ...]
 ) -> None:
     suite = write_suite(SLOW)
     runs = plan_runs(load_suite(suite))
-    list(in_process(runs, [Settings(folder=tmp_path / "whole" / "slow")]))
+    list(in_process(alone(runs), [Settings(folder=tmp_path / "whole" / "slow")]))
 
-    first = start(suite, tmp_path / "broken")
-    wait_for_a_checkpoint_and_a_record(tmp_path / "broken")
+    first = start(suite, tmp_path / "broken", *words)
+    wait_for_a_checkpoint_and_records(first, tmp_path / "broken" / "slow", runs, 2 if words else 1)
     os.killpg(first.pid, kind)
     output, _ = first.communicate(timeout=60)
     assert first.returncode == (-signal.SIGKILL if kind is signal.SIGKILL else 130), output
@@ -239,7 +304,7 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
         assert f"stopped with {len(before)} of 4 runs recorded; the same command goes on from there" in output
         assert "Traceback" not in output
 
-    second = start(suite, tmp_path / "broken")
+    second = start(suite, tmp_path / "broken", *words)
     output, _ = second.communicate(timeout=200)
     assert second.returncode == 0, output
     assert f"{len(before)} of them recorded already" in output
@@ -257,7 +322,7 @@ def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
         "ema = 0.99", 'optimizer = { name = "sgd", lr = 1e30 }'
     )
     run = plan_runs(load_suite(write_suite(text)))[0]
-    assert execute(run, Settings(folder=tmp_path / "whole"), lambda progress: None, lambda: False)
+    assert ends(go(run, Settings(folder=tmp_path / "whole"))) == ["recorded"]
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -265,8 +330,8 @@ def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execution, "publish", die)
         with pytest.raises(KeyboardInterrupt):
-            execute(run, Settings(folder=tmp_path / "killed", checkpoint_every=0), lambda progress: None, lambda: False)
-    assert execute(run, Settings(folder=tmp_path / "killed"), lambda progress: None, lambda: False)
+            go(run, Settings(folder=tmp_path / "killed", checkpoint_every=0))
+    assert ends(go(run, Settings(folder=tmp_path / "killed"))) == ["recorded"]
     same(tmp_path / "killed", tmp_path / "whole")
     record = read_metadata(record_paths(tmp_path / "killed")[0])
     assert record["ending"]["status"] == "diverged"
@@ -277,8 +342,8 @@ def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
 
 def test_an_interruption_in_this_process_leaves_a_checkpoint(tiny_runs: list[Run], tmp_path: Path) -> None:
     asked = iter([False, False, True, True, True])
-    events = list(in_process(tiny_runs, [Settings(folder=tmp_path)], lambda: next(asked)))
-    assert [event.state for event in events] == ["stopped"]
+    events = list(in_process(alone(tiny_runs), [Settings(folder=tmp_path)], lambda: next(asked)))
+    assert ends(events) == ["stopped"]
     assert len(list(tmp_path.rglob("*.pt"))) == 1
 
 
@@ -294,21 +359,35 @@ def test_the_second_signal_ends_at_once() -> None:
 @pytest.mark.gpu
 def test_a_run_on_cuda_is_stopped_and_goes_on(tiny_runs: list[Run], tmp_path: Path) -> None:
     settings = Settings(folder=tmp_path, device="cuda:0")
-    assert not execute(tiny_runs[0], settings, lambda progress: None, lambda: True)
-    assert execute(tiny_runs[0], settings, lambda progress: None, lambda: False)
+    assert ends(go(tiny_runs[0], settings, lambda: True)) == ["stopped"]
+    assert ends(go(tiny_runs[0], settings)) == ["recorded"]
     record = read_metadata(settings.record(tiny_runs[0]))
     assert record["environment"]["device"] == "cuda:0"
     assert record["timing"]["peak_memory_bytes"] > 0
 
 
 def test_restore_refuses_the_checkpoint_of_another_run(tiny_runs: list[Run], tmp_path: Path) -> None:
-    from bench.checkpoints import History
-    from bench.players import build_players
-    from bench.random_streams import Streams
-
-    cpu = torch.device("cpu")
-    players = [build_players(run.training, (2,), run.seed, cpu) for run in tiny_runs[:2]]
     path = tmp_path / "x.pt"
-    save(path, tiny_runs[0], players[0], Streams(0), History(step=7, trace=[]))
-    history, notice = restore(path, tiny_runs[1], players[1], Streams(1))
-    assert (history.step, "another run" in notice) == (0, True)
+    save(path, tiny_runs[0], {}, History(step=7, trace=[]))
+    restored = restore(path, tiny_runs[1])
+    assert (restored.history.step, restored.state, "another run" in restored.notice) == (0, None, True)
+    assert not path.exists()
+
+
+def test_a_checkpoint_of_other_code_is_of_no_use_and_says_so(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
+) -> None:
+    """One that cannot be taken as a state at all fails the run, and the next attempt begins anew."""
+    settings, run = Settings(folder=tmp_path / "other"), tiny_runs[0]
+    assert ends(go(run, settings, lambda: True)) == ["stopped"]
+    found = restore(settings.checkpoint(run), run)
+    assert found.state is not None
+    del found.state["players"]["generator"]
+    save(settings.checkpoint(run), run, found.state, found.history)
+    (failed,) = [each for each in in_process([[run]], [settings]) if each.state == "failed"]
+    assert "made by other code; the next attempt begins anew" in failed.text
+    assert ends(go(run, settings)) == ["recorded"]
+    among = traces(tiny_results)
+    pd.testing.assert_frame_equal(
+        traces(tmp_path / "other"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
+    )

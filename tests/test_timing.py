@@ -79,10 +79,10 @@ def test_every_cell_is_timed_in_every_round_and_nothing_is_recorded(tiny: str, t
 def test_the_clock_runs_in_steady_state_only(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first steps of each round take 100 s here, those after them 0.5 s: what is told is 0.5 s."""
 
-    def train(training: Any, players: Any, batches: Any, first: int) -> Iterator[Measurement]:
-        middle = (first + training.steps) // 2
-        for begin, end in ((first, middle), (middle, training.steps)):
-            yield Measurement(end, (end - begin) * (100.0 if first < WARM_UP else 0.5), 0.0, 0.0)
+    def train(pack: Any, first: int, steps: int) -> Iterator[list[Measurement]]:
+        middle = (first + steps) // 2
+        for begin, end in ((first, middle), (middle, steps)):
+            yield [Measurement(end, (end - begin) * (100.0 if first < WARM_UP else 0.5), 0.0, 0.0)]
 
     monkeypatch.setattr(timing, "train", train)
     path = time_suite(tiny, results=tmp_path, rounds=1, steps=30, device="cpu", filters={"loss": {"non-saturating"}})

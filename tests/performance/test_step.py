@@ -10,16 +10,15 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.architectures import ARCHITECTURES
-from bench.batches import Batches
 from bench.game import Game
 from bench.losses import LOSSES
 from bench.metrics import METRICS
 from bench.metrics.path_angle import prepare as prepare_path_angle
 from bench.metrics.spectrum import prepare as prepare_spectrum
+from bench.packs import Pack, assemble
 from bench.players import build_players
 from bench.position import Position
 from bench.probes import Probe
-from bench.random_streams import Streams
 from bench.specification import Training, complete_training
 from bench.training import train
 
@@ -34,31 +33,31 @@ def specify(architecture: str, loss: str) -> Training:
     return complete_training({**keys, "steps": 1, "batch_size": 64, "latent": 64}, "benchmark")
 
 
-def batches(training: Training) -> Batches:
-    return Batches(training, Streams(0), lambda indices: REALS[indices], len(REALS), CPU)
+def alone(training: Training) -> Pack:
+    """A pack of one run."""
+    return assemble([training], [0], SHAPE, lambda indices: REALS[indices], len(REALS), CPU)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("architecture", OF_IMAGES)
 def test_step(benchmark: BenchmarkFixture, architecture: str, loss: str) -> None:
-    training = specify(architecture, loss)
-    players, source = build_players(training, SHAPE, 0, CPU), batches(training)
-    benchmark(lambda: list(train(training, players, source)))
+    pack = alone(specify(architecture, loss))
+    benchmark(lambda: list(train(pack)))
 
 
 @pytest.mark.parametrize("architecture", OF_IMAGES)
 def test_probe(benchmark: BenchmarkFixture, architecture: str) -> None:
     """One stands before an evaluation, after hundreds of steps; it costs less than one of them."""
-    training = specify(architecture, "non-saturating")
-    players, source = build_players(training, SHAPE, 0, CPU), batches(training)
-    game = Game(training, players.generator, players.critic, CPU)
+    pack = alone(specify(architecture, "non-saturating"))
+    game, source = Game(pack.trainings, pack.generator, pack.critic, CPU), pack.batches
     terms, critic_gradient = game.critic_gradients(source, 0)
     _, generator_gradient = game.generator_gradients(source, 0)
-    probe = Probe(lambda: (source.reals(), source.reals()))
+    probe = Probe(lambda seeds: (source.reals(), source.reals()))
 
     def observe() -> None:
         probe.begin(game)
-        probe.end(game, terms, critic_gradient, generator_gradient)
+        probe.end(terms, critic_gradient, generator_gradient)
+        probe.values(pack.seeds)
 
     benchmark(observe)
 

@@ -49,7 +49,7 @@ EVIDENCE = {
 }
 SURFACE = {"cli", "confirming", "verbs", "running", "progress", "terminal", "terminal_evidence", "__main__", "__init__"}
 HEAVY = {
-    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
+    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac", "fused"},
     "metrics": {
         "modes",
         "frechet",

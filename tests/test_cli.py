@@ -66,7 +66,11 @@ def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path
     first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert first.returncode == 0, first.stderr
     assert "4 runs, 0 of them recorded already in results/tiny" in first.stderr
-    assert "recorded: wgan-gp · ring (points=1000) · mlp · seed 1 (4 of 4)" in first.stderr
+    runs = [
+        f"{loss} · ring (points=1000) · mlp · seed {seed}" for loss in ("wgan-gp", "non-saturating") for seed in (0, 1)
+    ]
+    for number, run in enumerate(runs, 1):  # the most work first
+        assert f"recorded: {run} ({number} of 4)" in first.stderr
     folder = tmp_path / "results" / "tiny"
     for name in ("table.md", "table.csv", "table.tex", "figures/modes.png", "figures/modes.pdf"):
         assert (folder / name).stat().st_size > 100
@@ -103,19 +107,19 @@ def test_failed_runs_are_told_and_tried_again(
 
     real = execution.execute
 
-    def broken(run, *rest):  # type: ignore[no-untyped-def]
-        if run.seed == 1:
+    def broken(runs, *rest):  # type: ignore[no-untyped-def]
+        if any(run.seed == 1 for run in runs):
             raise RuntimeError("a fault in the code")
-        return real(run, *rest)
+        return real(runs, *rest)
 
-    monkeypatch.setattr(in_process, "execute", broken)
+    monkeypatch.setattr(execution, "execute", broken)
     monkeypatch.setattr("bench.engines.local.local", in_process.in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 1
     assert "2 of 4 runs have no record; the same command tries them again" in result.stderr
     assert result.stderr.count("RuntimeError: a fault in the code") >= 2
     assert "non-saturating" in result.stdout  # the others are in the table
-    monkeypatch.setattr(in_process, "execute", real)
+    monkeypatch.setattr(execution, "execute", real)
     assert invoke("run", tiny).exit_code == 0
 
 
@@ -233,7 +237,9 @@ def imported(modules: set[str], *arguments: str) -> bool:
 
 def test_plan_needs_neither_torch_nor_pandas(tiny: str, tiny_results: Path) -> None:
     for suite in (tiny, "digits"):
-        assert not imported({"torch", "pandas", "scipy", "sklearn"}, "plan", suite, "--results", str(tiny_results.parent))
+        assert not imported(
+            {"torch", "pandas", "scipy", "sklearn"}, "plan", suite, "--results", str(tiny_results.parent)
+        )
 
 
 def test_a_complete_suite_needs_no_torch(tiny: str, tiny_results: Path) -> None:

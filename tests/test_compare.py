@@ -245,7 +245,7 @@ def train(suite: str, results: Path) -> Path:
     from bench.execution import Settings
 
     folder = results / "many"
-    list(in_process(plan_runs(load_suite(suite)), [Settings(folder=folder)]))
+    list(in_process([[run] for run in plan_runs(load_suite(suite))], [Settings(folder=folder)]))
     return folder
 
 

@@ -160,6 +160,41 @@ def test_a_mistake_is_one_line_and_nothing_is_written(invoke: Callable[..., Resu
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--pack", "0", "expected a number of runs (8), auto or off, not '0'"),
+        ("--pack", "many", "expected a number of runs (8), auto or off, not 'many'"),
+        ("--memory", "0", "0.0 is not in the range x>0"),
+    ],
+)
+def test_packs_of_none_are_refused(
+    invoke: Callable[..., Result], tmp_path: Path, option: str, value: str, told: str
+) -> None:
+    result = invoke("run", "quick", option, value)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{option}': {told}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("pack", "size"), [("off", 1), ("3", 2)])
+def test_the_size_of_packs_is_recorded_and_changes_no_number(
+    invoke: Callable[..., Result], tiny: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch, pack: str, size: int
+) -> None:
+    """Two kinds of two runs, on one worker."""
+    from bench.engines.in_process import in_process
+
+    monkeypatch.setattr("bench.engines.local.local", in_process)
+    result = invoke("run", tiny, "--results", "others", "--workers", "1", "--pack", pack)
+    assert result.exit_code == 0, result.output
+    alone, found = (bench.load(folder).set_index("run").sort_index() for folder in (tiny_results, "others/tiny"))
+    assert found["pack"].tolist() == [size] * 4
+    about_the_machine = ("second", "memory", "pack", "record")
+    stable = [name for name in alone if not any(word in name for word in about_the_machine)]
+    assert len(stable) > 20
+    assert found[stable].equals(alone[stable])
+
+
 def test_no_cuda(invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for device in ("cuda", "cuda:3"):

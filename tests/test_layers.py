@@ -11,10 +11,16 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bench"
 PLAN = {"errors", "files", "options", "catalogue", "specification", "suite", "matrix", "planning", "rebuilding", "losses", "penalties",
-        "optimizers", "rules", "architectures", "datasets", "metrics", "extractors"}  # fmt: skip
+        "optimizers", "rules", "architectures", "datasets", "metrics", "extractors", "packing", "pack_rates", "events",
+        "work"}  # fmt: skip
 COMPUTE = {
     "random_streams",
     "reals",
+    "stacked_layers",
+    "stacks",
+    "packs",
+    "pack_sizes",
+    "captured",
     "players",
     "batches",
     "game",
@@ -120,6 +126,8 @@ def test_no_layer_imports_one_after_it(path: Path) -> None:
     [
         "import bench.cli, bench.suite; [bench.suite.load_suite(name) for name in bench.suite.suite_files()]",
         "from bench.suite import load_suite; from bench.planning import plan_runs; plan_runs(load_suite('quick'))",
+        "from bench.suite import load_suite; from bench.planning import plan_runs; from bench.packing import divide; "
+        "import bench.pack_rates; divide(plan_runs(load_suite('quick')), lambda alike: 8, 2)",
         "from bench.report import evidence, figures, tables; import bench.records, bench.statistics, bench.costs",
     ],
 )

@@ -57,7 +57,7 @@ def test_by_hand_on_a_line() -> None:
     assert measured == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
-@pytest.mark.parametrize("dimension", [2, 8, 80])  # summed differences, and above 64 products
+@pytest.mark.parametrize("dimension", [2, 8, 80])  # summed differences, and above 16 products
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_against_a_naive_twin(dimension: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.metrics.neighbours.ROWS", 7)  # several pieces, the last one shorter
@@ -94,11 +94,22 @@ def test_one_repeated_sample_has_precision_and_no_recall() -> None:
     assert measured["coverage"] < 0.1
 
 
-def test_copies_of_the_real_samples_have_everything_even_where_they_repeat() -> None:
-    real = normal(40, 2, 0).float().repeat(3, 1)  # radii 0 for k = 2
-    assert neighbours(real.clone(), real, 2) == pytest.approx(
+@pytest.mark.parametrize("dimension", [2, 64])
+def test_copies_of_the_real_samples_have_everything_even_where_they_repeat(dimension: int) -> None:
+    real = normal(40, dimension, 0, shift=5.0).float()
+    repeated = real.repeat(3, 1)
+    assert neighbour_distances(repeated, 2).max() == 0
+    assert neighbours(repeated.clone(), repeated, 2) == pytest.approx(
         {"precision": 1, "recall": 1, "density": 1.5, "coverage": 1}, abs=1e-12
     )
+    for k in (1, 3):  # the sample itself and k others, the last of them on the edge
+        shuffled = real[torch.randperm(40, generator=torch.Generator().manual_seed(1))]
+        assert neighbours(shuffled, real, k)["density"] == pytest.approx((k + 1) / k, abs=1e-12)
+
+
+def test_samples_too_far_away_for_a_number_are_in_nobodys_ball() -> None:
+    real, far = normal(40, 2, 0).float(), normal(40, 2, 1).float() * 1e38
+    assert neighbours(far, real, 3) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
 def context(data: Data, calls: list[int] | None = None) -> Context:

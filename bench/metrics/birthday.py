@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,5 +44,6 @@ def support_size(features: Tensor, epsilon: float) -> float:
     Without such a pair it is N(N − 1)/2, a lower bound. Real data with ε at their quantile p give about (N − 1)/p,
     because a share p of them, in pairs, is as close as that: a larger support cannot be told from theirs.
     """
-    close = sum(int((each <= epsilon).triu(start + 1).sum()) for start, each in distances(features, features))
+    rows = distances(features, features)
+    close = sum(int(np.count_nonzero((each <= epsilon).triu(start + 1).numpy())) for start, each in rows)
     return len(features) * (len(features) - 1) / 2 / max(close, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +14,9 @@ from bench.metrics import NeighboursOptions
 from bench.metrics.reference import comparable, reference_features
 
 ROWS = 1000  # of a matrix of distances at a time: 10,000 columns of them take 80 MB
-EXACT = 64  # features up to which differences are summed; beyond, products in double precision are much faster
+EXACT = 16  # features up to which differences are summed; beyond, products in double precision are much faster
+ROUNDING = 1e-13  # of squared norms: squared distances below are none, so that equal features have distance 0
+TIES = 1e-9  # of a radius: a sample on the edge of a ball is in it, whatever the last digits of two products say
 
 
 def prepare(context: Context, options: NeighboursOptions) -> Callable[[Sampled], dict[str, float]]:
@@ -49,17 +52,16 @@ def neighbours(fake: Tensor, real: Tensor, k: int, real_radii: Tensor | None = N
         k: Neighbours; of smaller sets, all but the sample itself.
         real_radii: ``neighbour_distances(real, k)``, where they are known.
     """
-    radii = neighbour_distances(real, k) if real_radii is None else real_radii
-    fake_radii = neighbour_distances(fake, k)
+    radii = _closed(neighbour_distances(real, k) if real_radii is None else real_radii)
+    fake_radii = _closed(neighbour_distances(fake, k))
     precise = torch.zeros(len(fake), dtype=torch.bool)
     inside = recalled = covered = 0
     for start, distance in distances(real, fake):
-        there = distance.isfinite()  # samples too far away for a number are in nobody's ball
-        hit = there & (distance <= radii[start : start + ROWS, None])
+        hit = distance <= radii[start : start + ROWS, None]
         precise |= hit.any(dim=0)
-        inside += int(hit.sum())
+        inside += int(np.count_nonzero(hit.numpy()))
         covered += int(hit.any(dim=1).sum())
-        recalled += int((there & (distance <= fake_radii)).any(dim=1).sum())
+        recalled += int((distance <= fake_radii).any(dim=1).sum())
     return {
         "precision": precise.double().mean().item(),
         "recall": recalled / len(real),
@@ -68,19 +70,29 @@ def neighbours(fake: Tensor, real: Tensor, k: int, real_radii: Tensor | None = N
     }
 
 
+def _closed(radii: Tensor) -> Tensor:
+    """Radii of balls that hold their edge, and no sample that is too far away for a number."""
+    return (radii * (1 + TIES)).clamp(max=torch.finfo(radii.dtype).max)
+
+
 def neighbour_distances(features: Tensor, k: int) -> Tensor:
     """Distance [n] of each of the features [n, d] to its k-th nearest neighbour among the others."""
     nearest = min(k + 1, len(features))  # the nearest is the sample itself
-    return torch.cat([distance.kthvalue(nearest, dim=1).values for _, distance in distances(features, features)])
+    rows = distances(features, features)
+    return torch.cat([distance.topk(nearest, dim=1, largest=False).values[:, -1] for _, distance in rows])
 
 
 def distances(one: Tensor, other: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Euclidean distances between features [n, d] and [m, d] by rows: the first row's number and [rows, m].
 
-    Few features are subtracted, so that equal ones have distance 0; many are multiplied in double precision.
+    Few features are subtracted, many are multiplied in double precision; equal ones have distance 0 either way.
     """
-    exact = one.shape[1] <= EXACT
-    mode = "donot_use_mm_for_euclid_dist" if exact else "use_mm_for_euclid_dist"
-    one, other = (one, other) if exact else (one.double(), other.double())
+    if one.shape[1] <= EXACT:
+        for start in range(0, len(one), ROWS):
+            yield start, torch.cdist(one[start : start + ROWS], other, compute_mode="donot_use_mm_for_euclid_dist")
+        return
+    one, other = one.double(), other.double()
+    norms, other_norms = ((1 - ROUNDING) * each.square().sum(dim=1) for each in (one, other))
     for start in range(0, len(one), ROWS):
-        yield start, torch.cdist(one[start : start + ROWS], other, compute_mode=mode)
+        squared = torch.addmm(other_norms, one[start : start + ROWS], other.T, alpha=-2)
+        yield start, squared.add_(norms[start : start + ROWS, None]).clamp_(min=0).sqrt_()

@@ -1,0 +1,175 @@
+"""One evaluation against ``torch_fidelity.calculate_metrics`` on the same samples with the same extractor's weights."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch_fidelity
+from counterparts.training import CPU, threads
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from bench.catalogue import find
+from bench.evaluation import evaluator
+from bench.extractors import extractor_hash
+from bench.extractors.networks import PREFIX
+from bench.metrics.frechet import distance_to, reference_of
+from bench.reals import load_data
+from bench.specification import Evaluation, choose
+
+ROUNDS, SAMPLES, CORES = 5, 10_000, 2
+
+
+class Timed(NamedTuple):
+    """Seconds of ours and of theirs, medians, and how far the values are apart, relative to theirs."""
+
+    claim: str
+    ours: float
+    theirs: float
+    agreement: float
+
+
+class Images(Dataset):  # type: ignore[type-arg]
+    """Images that lie in memory, the quickest dataset there is."""
+
+    def __init__(self, images: Tensor):
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index]
+
+
+def samples_of(dataset: str, count: int) -> Tensor:
+    """Images as a generator that is too dark would make them: held out ones, at nine tenths."""
+    test = load_data(choose("dataset", dataset)).test
+    return (torch.from_numpy(test[np.arange(count) % len(test)]).float() * 0.9).to(torch.uint8)
+
+
+def our_evaluation(samples: Tensor, dataset: str) -> Callable[[], float]:
+    """What stands after every so many steps of a run: the reference's statistics are there."""
+    asked = Evaluation(metrics=(choose("metric", "frechet"),), samples=len(samples))
+    weights = extractor_hash(find("dataset", dataset).extractor)
+    judge = evaluator(choose("dataset", dataset), asked, weights, None, CPU)
+    return lambda: judge.measure(samples)["fd"]
+
+
+def torch_fidelity_evaluation(samples: Tensor, dataset: str, cache_root: str | None = None) -> Callable[[], float]:
+    """Torch-fidelity's call with its defaults: batches of 64, four loading processes.
+
+    Args:
+        samples: The generated images.
+        dataset: Name of the real ones.
+        cache_root: Where the reference's statistics are kept, under a name; None: the plain call, which extracts both.
+    """
+    reference = Images(torch.from_numpy(load_data(choose("dataset", dataset)).train.copy()))
+    cached = {"cache_root": cache_root, "input2_cache_name": dataset} if cache_root else {"cache": False}
+
+    def call() -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of four processes on two cores
+            measured = torch_fidelity.calculate_metrics(
+                input1=Images(samples),
+                input2=reference,
+                fid=True,
+                feature_extractor=PREFIX + find("dataset", dataset).extractor,
+                cuda=False,
+                verbose=False,
+                **cached,
+            )
+        return float(measured["frechet_inception_distance"])
+
+    if cache_root:
+        call()
+    return call
+
+
+def features_like_inceptions(count: int, dimension: int, seed: int) -> Tensor:
+    """Features whose variances fall over six decades, as Inception's do, on axes of their own."""
+    generator = np.random.default_rng(seed)
+    axes, _ = np.linalg.qr(generator.standard_normal((dimension, dimension)))
+    deviations = np.logspace(0, -3, dimension)
+    features = (generator.standard_normal((count, dimension)) * deviations) @ axes.T + 0.4
+    return torch.from_numpy(features.astype(np.float32))
+
+
+def our_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
+    """From features to the distance: covariance, and roots of a symmetric matrix's eigenvalues."""
+    known = reference_of(reference)
+    return lambda: distance_to(known, features)
+
+
+def torch_fidelity_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
+    """The same: covariance, and roots of a general matrix's eigenvalues."""
+    known = fid_features_to_statistics(reference)
+
+    def call() -> float:
+        statistics = fid_features_to_statistics(features)
+        return float(fid_statistics_to_metric(statistics, known, verbose=False)["frechet_inception_distance"])
+
+    return call
+
+
+def our_trace(features: Tensor, reference: Tensor) -> Callable[[], float]:
+    """The trace of (Σ₁Σ₂)^½ alone, from Σ₁ and a factor of Σ₂."""
+    covariance, factor = _covariance(features), reference_of(reference).factor
+    return lambda: float(np.sqrt(np.linalg.eigvalsh(factor.T @ covariance @ factor).clip(min=0)).sum())
+
+
+def torch_fidelity_trace(features: Tensor, reference: Tensor) -> Callable[[], float]:
+    """The same by torch-fidelity's line, from Σ₁ and Σ₂."""
+    one, other = _covariance(features), _covariance(reference)
+    return lambda: float(np.sum(np.sqrt(np.linalg.eigvals(one.dot(other)).astype("complex128")).real))
+
+
+def _covariance(features: Tensor) -> NDArray[np.float64]:
+    return np.cov(features.numpy(), rowvar=False)
+
+
+def measure(
+    rounds: int = ROUNDS, dataset: str = "fashion-mnist", samples: int = SAMPLES, dimension: int = 2048
+) -> list[Timed]:
+    """All pairs, on both cores, each in turn with its counterpart; all that can be kept is made before the clock."""
+    made = samples_of(dataset, samples)
+    wide = [features_like_inceptions(samples, dimension, seed) for seed in (0, 1)]
+    images = f"{samples} samples of {dataset}, FD"
+    with threads(CORES), tempfile.TemporaryDirectory() as kept:
+        ours = our_evaluation(made, dataset)
+        pairs = {
+            f"{images}; torch-fidelity's plain call": (ours, torch_fidelity_evaluation(made, dataset)),
+            f"{images}; its reference statistics kept": (ours, torch_fidelity_evaluation(made, dataset, kept)),
+            f"distance of {samples} × {dimension} features": (our_distance(*wide), torch_fidelity_distance(*wide)),
+            f"its trace term, {dimension} × {dimension}": (our_trace(*wide), torch_fidelity_trace(*wide)),
+        }
+        return [_in_turn(claim, *pair, rounds) for claim, pair in pairs.items()]
+
+
+def _in_turn(claim: str, ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> Timed:
+    taken: tuple[list[float], list[float]] = ([], [])
+    values = [0.0, 0.0]
+    for _ in range(rounds):
+        for which, function in enumerate((ours, theirs)):
+            began = time.perf_counter()
+            values[which] = function()
+            taken[which].append(time.perf_counter() - began)
+    return Timed(claim, median(taken[0]), median(taken[1]), abs(values[0] - values[1]) / abs(values[1]))
+
+
+if __name__ == "__main__":
+    print(f"load {os.getloadavg()[0]:.1f} before")
+    for found in measure():
+        print(f"{found.claim}: {found.ours:.2f} s against {found.theirs:.2f} s, {found.theirs / found.ours:.1f} times")
+        print(f"    values differ by {found.agreement:.1e}")
+    print(f"load {os.getloadavg()[0]:.1f} after")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,11 +17,11 @@ from bench.metrics.reference import comparable, reference_features
 
 def prepare(context: Context, options: SlicedWassersteinOptions) -> Callable[[Sampled], dict[str, float]]:
     """The function that measures points against as many of the training split."""
-    reference = cache(lambda count: reference_features(context, count))
+    reference = cache(lambda count: ordered_projections(reference_features(context, count), options.projections))
 
     def measure(sampled: Sampled) -> dict[str, float]:
         count = comparable(context, len(sampled.features))
-        return {"swd": sliced_wasserstein(sampled.features[:count], reference(count), options.projections)}
+        return {"swd": _distance(ordered_projections(sampled.features[:count], options.projections), reference(count))}
 
     return measure
 
@@ -31,9 +32,17 @@ def sliced_wasserstein(points: Tensor, reference: Tensor, projections: int = 64)
     On a line W₁ = 1/n Σ |x₍ᵢ₎ − y₍ᵢ₎| over the order statistics. The directions are equally spaced, not drawn: a shift
     by s gives 2‖s‖/π as their number grows. Points [n, 1] lie on a line already.
     """
+    return _distance(*(ordered_projections(each, projections) for each in (points, reference)))
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return (one - other).abs().mean().item()
+
+
+def ordered_projections(points: Tensor, projections: int) -> Tensor:
+    """Projections of points [n, 2] on each of the directions, in order from the least: [projections, n]."""
     angles = torch.arange(projections, dtype=torch.float64) * (math.pi / projections)
-    directions = torch.stack([angles.cos(), angles.sin()])
+    directions = torch.stack([angles.cos(), angles.sin()], dim=1)
     if points.shape[1] == 1:
         directions = directions.new_ones(1, 1)
-    one, other = ((each.double() @ directions).sort(dim=0).values for each in (points, reference))
-    return (one - other).abs().mean().item()
+    return torch.from_numpy(np.sort((directions @ points.double().T).numpy(), axis=1))  # thrice as fast as torch's

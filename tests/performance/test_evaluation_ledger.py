@@ -16,7 +16,7 @@ DATASET, FEW = "digits", 300
 
 
 def test_all_pairs_give_one_value() -> None:
-    found = evaluation.measure(rounds=1, dataset=DATASET, samples=FEW, dimension=40)
+    found = evaluation.measure(rounds=1, dataset=DATASET, samples=FEW, dimension=40, cores=1)
     assert len(found) == 4
     assert all(min(each.ours, each.theirs) > 0 for each in found)
     assert max(each.agreement for each in found) < 1e-6

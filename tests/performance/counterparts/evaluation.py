@@ -139,13 +139,17 @@ def _covariance(features: Tensor) -> NDArray[np.float64]:
 
 
 def measure(
-    rounds: int = ROUNDS, dataset: str = "fashion-mnist", samples: int = SAMPLES, dimension: int = 2048
+    rounds: int = ROUNDS,
+    dataset: str = "fashion-mnist",
+    samples: int = SAMPLES,
+    dimension: int = 2048,
+    cores: int = CORES,
 ) -> list[Timed]:
-    """All pairs, on both cores, each in turn with its counterpart; all that can be kept is made before the clock."""
+    """All pairs, each in turn with its counterpart; all that can be kept is made before the clock."""
     made = samples_of(dataset, samples)
     wide = [features_like_inceptions(samples, dimension, seed) for seed in (0, 1)]
     images = f"{samples} samples of {dataset}, FD"
-    with threads(CORES), tempfile.TemporaryDirectory() as kept:
+    with threads(cores), tempfile.TemporaryDirectory() as kept:
         ours = our_evaluation(made, dataset)
         pairs = {
             f"{images}; torch-fidelity's plain call": (ours, torch_fidelity_evaluation(made, dataset)),

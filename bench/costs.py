@@ -12,12 +12,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.errors import ResultsError
 from bench.planning import Run
 from bench.records import read_metadata, record_paths
 from bench.suite import suite_folder
+from bench.work import units_per_step
 
 Speeds = Mapping[tuple[str, str], tuple[float, float]]
 
@@ -30,12 +31,6 @@ class Speed(NamedTuple):
     device: str
     unit: float
     evaluation: float
-
-
-def units_per_step(training: Mapping[str, Any]) -> float:
-    """Samples through networks in one generator step: 3 for a pass with gradient, 1 without; a penalty doubles it."""
-    critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate; real and fake; points, twice differentiated
-    return float(training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
 
 
 def measured_speeds(results: Path) -> Speeds:

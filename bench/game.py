@@ -191,7 +191,7 @@ class Game:
         return losses[0] if len(losses) == 1 else torch.cat(losses)
 
     def _shown(self, samples: Tensor, batches: Batches, update: int) -> Tensor:
-        done = update / (self.training.steps * self.training.critic_steps)
+        done = min(1.0, update / (self.training.steps * self.training.critic_steps))
         for perturb in self._perturb:
             samples = perturb(samples, batches.normal(samples), done)
         return samples

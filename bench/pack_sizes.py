@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from bench import environment
+from bench.errors import SuiteError
 from bench.execution import Settings
 from bench.pack_rates import GAIN, Rates, read_rates, write_rates
 from bench.packing import program
@@ -33,7 +34,12 @@ def sizes(
         crew: The workers.
         memory: Gigabytes that each of them may take; None: its part of what is left.
         tell: Called with what there is to say.
+
+    Raises:
+        SuiteError: ``pack`` is nothing of that.
     """
+    if pack not in ("auto", "off") and not (isinstance(pack, int) and pack > 0):
+        raise SuiteError(f"pack {pack!r}: expected a number of runs, 'auto' or 'off'")
     if pack != "auto":
         fixed = 1 if pack == "off" else pack
         return lambda runs: fixed
@@ -83,7 +89,7 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
         except Exception as error:
             if size == 1:
                 raise
-            if not _out_of_memory(error):
+            if not _out_of_memory(error) and not isinstance(error, ArithmeticError):
                 return Rates(seconds, taken, ended=True, alone=f"{type(error).__name__}: {error}".splitlines()[0])
             return Rates(seconds, taken, ended=True)
         best = min(seconds.values(), default=float("inf"))
@@ -104,6 +110,8 @@ def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
     _steps(pack, 0, 1)
     first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
     more = max(1, round(CLOCK / first))
+    if len(pack) < size:
+        raise ArithmeticError("runs diverge in their first steps: there is nothing to time")
     best = min(first, *(_steps(pack, begin, begin + more) / more for begin in (2, 2 + more)))
     return best, (environment.peak_memory_bytes(device) or 0) - before
 

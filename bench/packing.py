@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from bench.catalogue import find
-from bench.costs import units_per_step
 from bench.planning import Run, hashed
+from bench.work import units_per_step
 
 Pack = list[Run]
 
@@ -59,7 +59,7 @@ def divide(runs: Iterable[Run], size: Callable[[Sequence[Run]], int], workers: i
 
 def halves(runs: Sequence[Run]) -> list[Pack]:
     """The first and the second half; a run alone stays one."""
-    return _parts(runs, min(2, len(runs)))
+    return _parts(runs, min(2, len(runs))) if runs else []
 
 
 def _evenly(runs: Pack, size: int, workers: int) -> list[Pack]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.architectures import Shape
+from bench.architectures.fused import fused
 from bench.batches import DTYPES
 from bench.catalogue import find, resolve
 from bench.random_streams import initialising
@@ -54,15 +55,19 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         "dtype": DTYPES[training.precision],
         "memory_format": torch.channels_last,
     }
+
+    def placed(network: nn.Module) -> nn.Module:
+        return (fused(network) if device.type == "cpu" else network).to(**place)
+
     with initialising(seed, "generator weights"):
         architecture = training.architecture
         generator = resolve(f"{find('architecture', architecture.name).module}:generator")(
             architecture.options, training.latent, shape
         )
-        generator = normalised(generator, architecture).to(**place)
+        generator = placed(normalised(generator, architecture))
     with initialising(seed, "critic weights"):
         critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(training.critic.options, shape)
-        critic = normalised(critic, training.critic).to(**place)
+        critic = placed(normalised(critic, training.critic))
     return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
 
 

@@ -28,7 +28,7 @@ class Position:
         seed: Of the run.
         step: Generator steps done.
         shape: Of one sample.
-        reals: Indices [n] into the training split → real samples [n, *shape].
+        reals: Indices [...] into the training split → real samples [..., *shape].
         count: Size of that split.
         device: Where all is.
     """

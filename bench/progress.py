@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bench.costs import units_per_step
 from bench.planning import Run
 from bench.running import Summary
 from bench.terminal import duration
@@ -17,6 +16,7 @@ from bench.terminal import duration
 if TYPE_CHECKING:
     from bench.events import Event
 from bench.events import Progress as Steps
+from bench.work import units_per_step
 
 
 class Display:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data")
-BLOCK = 1 << 14  # numbers; a multiple of 16, for torch draws normal numbers in sixteens
+SIXTEEN = 16  # torch draws so many normal numbers at once, and the last of them together
+BLOCK = SIXTEEN << 10
 State = dict[str, dict[str, Any]]
 Draw = Callable[[torch.Generator], Tensor]
 
@@ -53,7 +54,13 @@ class Streams:
         }
 
     def normal(self, name: str, count: int) -> Tensor:
-        """So many standard normal numbers of each seed, [seeds, count]."""
+        """So many standard normal numbers of each seed, [seeds, count].
+
+        In blocks they are those that one draw after the other gives, where each is of whole sixteens; else they are
+        drawn as they are asked for.
+        """
+        if count % SIXTEEN:
+            return self._streams[name].draw(lambda generator: torch.randn(count, generator=generator))
         return self._streams[name].take(count, lambda generator: torch.randn(BLOCK, generator=generator))
 
     def uniform(self, name: str, count: int) -> Tensor:
@@ -108,13 +115,17 @@ class _Rows:
             self._taken += piece.shape[1]
         return torch.cat(pieces, dim=1)
 
+    def draw(self, draw: Draw) -> Tensor:
+        """Numbers of every seed, [seeds, count], where they are wanted."""
+        drawn = torch.stack([draw(generator) for generator in self._generators])
+        if self._device.type == "cuda":  # the copy does not wait for what the device is busy with
+            drawn = drawn.pin_memory()
+        dtype = self._dtype if drawn.is_floating_point() else drawn.dtype
+        return drawn.to(self._device, non_blocking=True).to(dtype)
+
     def _refill(self, draw: Draw, taken: int) -> None:
         self._before = [generator.get_state() for generator in self._generators]
-        block = torch.stack([draw(generator) for generator in self._generators])
-        if self._device.type == "cuda":  # the copy does not wait for what the device is busy with
-            block = block.pin_memory()
-        dtype = self._dtype if block.is_floating_point() else block.dtype
-        self._block, self._taken = block.to(self._device, non_blocking=True).to(dtype), taken
+        self._block, self._taken = self.draw(draw), taken
 
     def keep(self, rows: list[int]) -> None:
         self._generators = [self._generators[row] for row in rows]

@@ -55,7 +55,7 @@ def train(
         first: Steps that were done before.
         pause: A measurement is given at least at every multiple of this many steps, for evaluation.
         probe: Looks at the last step before each of these, and at the last of all.
-        steps: Where to stop, if not at the training's end.
+        steps: Where to stop, if not at the training's end; it may lie behind it, where schedules stand still.
 
     Yields:
         A measurement of every run in the pack, per chunk; after one with ``diverged`` none of that run follows.
@@ -76,7 +76,7 @@ def train(
         clock = Stopwatch(device)
         for i in range(chunk):
             if training.schedule != "constant":
-                pack.set_rates(rate((step + i) / training.steps))
+                pack.set_rates(rate(min(1.0, (step + i) / training.steps)))
             watching = probe if evaluated and i == chunk - 1 else None
             losses[i] = take_step(pack, game, pack.batches, step + i, watching)
 

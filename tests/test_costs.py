@@ -11,9 +11,10 @@ from statistics import median
 import pytest
 
 import bench
-from bench.costs import estimate_seconds, measured_speeds, shipped_speeds, units_per_step
+from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.planning import Run
 from bench.suite import suite_folder
+from bench.work import units_per_step
 
 RESULTS = Path(__file__).parent.parent / "results"
 

@@ -18,6 +18,7 @@ from bench import pack_sizes
 from bench.architectures import ARCHITECTURES
 from bench.catalogue import entries
 from bench.engines.in_process import in_process
+from bench.errors import SuiteError
 from bench.execution import Settings, attempt
 from bench.losses import LOSSES
 from bench.pack_rates import Rates, read_rates
@@ -331,6 +332,7 @@ def test_kinds(runs: list[Run], write_suite: Callable[[str], str]) -> None:
 
 
 def test_every_run_is_in_one_pack_that_is_not_too_large(runs: list[Run]) -> None:
+    assert halves([]) == []
     for count, size, workers in product(range(1, 9), (1, 2, 3, 8), (1, 2, 3)):
         packs = divide(runs[:count], lambda alike, size=size: size, workers)  # type: ignore[misc]
         assert sorted(run.id for pack in packs for run in pack) == sorted(run.id for run in runs[:count])
@@ -368,6 +370,27 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], tmp_path: Path, monke
     assert pack_sizes.sizes("off", crew, None, told.append)(runs) == 1
     assert pack_sizes.sizes(5, crew, None, told.append)(runs) == 5
     assert told == []
+    for wrong in (0, "many"):
+        with pytest.raises(SuiteError, match=f"pack {wrong!r}: expected a number of runs, 'auto' or 'off'"):
+            pack_sizes.sizes(wrong, crew, None, told.append)  # type: ignore[arg-type]
+
+
+def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run], tmp_path: Path) -> None:
+    wild = runs[0].training.model_copy(
+        update={"penalty": tuple(
+            each.model_copy(update={"options": each.options.model_copy(update={"weight": 1e300})})
+            for each in runs[0].training.penalty
+        )}
+    )  # fmt: skip
+    with pytest.raises(ArithmeticError, match="nothing to time"):
+        pack_sizes.measure(replace(runs[0], training=wild), CPU, 8)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_rates_stand_still_behind_the_end(schedule: str) -> None:
+    pack, _ = trained([specify(schedule=schedule)], [0])
+    list(train(pack, 3, steps=9))
+    assert 0 <= pack.critic_optimizer.param_groups[0]["lr"] < 1e-12
 
 
 def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(

@@ -40,8 +40,18 @@ def test_what_is_drawn_is_what_torch_draws_in_blocks_of_one_size() -> None:
         }[kind]
         expected = torch.cat([draw() for _ in range(4)])
         streams = Streams([5], "probe ")
-        pieces = [taken(streams, kind, count) for count in (3, 1000, BLOCK - 1003, 2, BLOCK, 1, 2 * BLOCK - 7)]
-        assert torch.equal(torch.cat(pieces, dim=1)[0], expected[: 4 * BLOCK - 4])
+        pieces = [taken(streams, kind, count) for count in (16, 1008, BLOCK - 1024, 32, BLOCK, 16, 2 * BLOCK - 64)]
+        assert torch.equal(torch.cat(pieces, dim=1)[0], expected[: 4 * BLOCK - 16])
+
+
+def test_normal_numbers_of_broken_sixteens_are_those_of_one_draw_after_the_other() -> None:
+    """Which torch fills up with numbers of their own: in blocks they would be others."""
+    generator, streams = stream(5, "latents"), Streams([5])
+    for count in (33, 33, 33):
+        assert torch.equal(streams.normal("latents", count)[0], torch.randn(count, generator=generator))
+    resumed = Streams([5])
+    resumed.load_state_dict({5: streams.state_dict(5)})
+    assert torch.equal(streams.normal("latents", 33), resumed.normal("latents", 33))
 
 
 def taken(streams: Streams, kind: str, count: int) -> Tensor:
@@ -50,12 +60,12 @@ def taken(streams: Streams, kind: str, count: int) -> Tensor:
 
 def test_every_seed_has_its_own_row_and_seeds_alike_share_it() -> None:
     together = Streams([3, 8, 3])
-    rows = together.normal("latents", 40)
+    rows = together.normal("latents", 48)
     assert together.seeds == [3, 8]
     for seed, row in zip((3, 8), rows, strict=True):
-        assert torch.equal(Streams([seed]).normal("latents", 40)[0], row)
+        assert torch.equal(Streams([seed]).normal("latents", 48)[0], row)
     together.keep([8])
-    assert torch.equal(together.normal("latents", 9), Streams([8]).normal("latents", 49)[:, 40:])
+    assert torch.equal(together.normal("latents", 16), Streams([8]).normal("latents", 64)[:, 48:])
 
 
 def test_every_precision_sees_the_same_numbers() -> None:
@@ -66,19 +76,19 @@ def test_every_precision_sees_the_same_numbers() -> None:
 
 def test_streams_go_on_from_their_state() -> None:
     """Also where a block ends, and where the others that shared the streams are gone."""
-    for count in (0, 10, BLOCK, BLOCK + 10):
+    for count in (0, 16, BLOCK, BLOCK + 16):
         streams = Streams([3, 4])
         streams.normal("latents", count)
         resumed = Streams([4])
-        resumed.normal("latents", 77)
+        resumed.normal("latents", 80)
         resumed.load_state_dict({4: streams.state_dict(4)})
-        for size in (5, BLOCK):
+        for size in (16, BLOCK):
             assert torch.equal(streams.normal("latents", size)[1:], resumed.normal("latents", size)), count
 
 
 def test_a_state_is_not_changed_by_what_is_drawn_after_it() -> None:
     streams = Streams([3])
-    streams.normal("latents", 10)
+    streams.normal("latents", 16)
     state = streams.state_dict(3)
     expected = streams.normal("latents", 2 * BLOCK)
     resumed = Streams([3])

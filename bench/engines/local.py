@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from bench.environment import threads
+from bench.environment import keep_memory, threads
 from bench.errors import GanbenchError
 from bench.events import Event, Progress
 from bench.execution import Settings, attempt
@@ -157,6 +157,7 @@ def _work(pipe: Connection, stop: Any, settings: Settings) -> None:
     """What a worker does: packs, one after the other, until its pipe closes."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    keep_memory()
     try:
         with threads(settings.threads):
             while True:

@@ -7,11 +7,11 @@ from statistics import median
 from typing import NamedTuple
 
 import torch
-from counterparts.training import our_loop, plain_loop, seconds, threads
+from counterparts.training import Apart, our_loop, plain_loop, threads
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.players import build_players
+from bench.catalogue import find, resolve
 from bench.specification import Training, complete_training
 
 SHAPE = (3, 32, 32)
@@ -47,15 +47,16 @@ def measure(architecture: str, width: int, count: int, rounds: int = ROUNDS, sha
     training = specify(architecture, width)
     reals = torch.rand(500, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     times: dict[str, list[float]] = {"plain": [], "ours": [], "rate": []}
-    with threads(count):
-        plain, ours = plain_loop(training, shape, reals), our_loop([training], [0], shape, reals)
-        with FlopCounterMode(display=False) as counter:
-            ours(1)
-        ours(1)
-        plain(1)
+    with FlopCounterMode(display=False) as counter:
+        our_loop([training], [0], shape, reals)(1)
+    with (
+        threads(count),
+        Apart(plain_loop, (training, shape, reals), count, False) as plain,
+        Apart(our_loop, ([training], [0], shape, reals), count, True) as ours,
+    ):
         for _ in range(rounds):
-            times["plain"].append(seconds(plain, 1))
-            times["ours"].append(seconds(ours, 1))
+            times["plain"].append(plain.seconds(1))
+            times["ours"].append(ours.seconds(1))
             times["rate"].append(best_rate(training, shape))
     middle = {name: median(values) for name, values in times.items()}
     return Step(architecture, width, count, flops=float(counter.get_total_flops()), **middle)
@@ -63,20 +64,23 @@ def measure(architecture: str, width: int, count: int, rounds: int = ROUNDS, sha
 
 def best_rate(training: Training, shape: tuple[int, ...]) -> float:
     """FLOP/s of the fastest of the networks' own convolutions, forward, on channels-last images."""
-    players = build_players(training, shape, 0, torch.device("cpu"))
-    return max(
-        _rates(players.generator, torch.randn(training.batch_size, training.latent))
-        + _rates(players.critic, torch.randn(training.batch_size, *shape).to(memory_format=torch.channels_last))
-    )
+    module = find("architecture", training.architecture.name).module
+    generator = resolve(f"{module}:generator")(training.architecture.options, training.latent, shape)
+    critic = resolve(f"{module}:critic")(training.critic.options, shape)
+    latents, images = torch.randn(training.batch_size, training.latent), torch.randn(training.batch_size, *shape)
+    return max(_rates(generator, latents) + _rates(critic, images))
 
 
 def _rates(network: nn.Module, given: Tensor) -> list[float]:
     seen: dict[tuple[object, ...], tuple[nn.Module, Tensor]] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.setdefault((*inputs[0].shape, *module.weight.shape), (module, inputs[0].detach()))  # type: ignore[union-attr]
+        seen.setdefault(
+            (*inputs[0].shape, *module.weight.shape), (module, inputs[0].to(memory_format=torch.channels_last))
+        )  # type: ignore[union-attr]
 
     hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    network.to(memory_format=torch.channels_last)
     with torch.no_grad():
         network(given)
         for hook in hooks:

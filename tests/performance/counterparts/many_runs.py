@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import torch
-from counterparts.training import WARM, Workers, plain_loop, seconds, threads
+from counterparts.training import Apart, our_loops, plain_loop
 
 from bench.execution import Settings
 from bench.pack_sizes import sizes
@@ -42,36 +44,37 @@ def reals_of(run: Run) -> torch.Tensor:
     return torch.from_numpy(load_data(run.training.dataset).train.copy())
 
 
-def plain_seconds(runs: Sequence[Run], steps: int, count: int) -> float:
-    """Seconds of a step of all runs one after another: one seed a loss is timed, for all seeds cost the same."""
-    total, reals = 0.0, reals_of(runs[0])
-    with threads(count):
-        for loss in dict.fromkeys(run.training.loss.name for run in runs):
-            alike = [run for run in runs if run.training.loss.name == loss]
-            loop = plain_loop(alike[0].training, SHAPE, reals)
-            loop(WARM)
-            total += len(alike) * seconds(loop, steps)
-    return total
-
-
 def measure(what: str, runs: list[Run], steps: int = STEPS, rounds: int = ROUNDS, workers: int = CORES) -> Throughput:
-    """Both in turn, so that a machine that grows slow meets both; medians."""
-    size = sizes("auto", [Settings(folder=None)] * workers, None, lambda notice: None)  # type: ignore[arg-type]
+    """Both in turn, so that a machine that grows slow meets both; medians.
+
+    Of the plain loop one seed a loss is timed, for all seeds cost the same.
+    """
+    reals = reals_of(runs[0])
+    size = sizes("auto", [Settings(folder=Path())] * workers, None, lambda notice: None)
     packs = divide(runs, size, workers)
-    crew = Workers(
-        [[[(r.training, r.seed) for r in pack] for pack in own] for own in deal(packs, workers)],
-        SHAPE,
-        reals_of(runs[0]),
-    )
     ours: list[float] = []
     plain: dict[int, list[float]] = {1: [], CORES: []}
-    try:
+    with ExitStack() as stack:
+        crew = [
+            stack.enter_context(
+                Apart(our_loops, ([[(run.training, run.seed) for run in pack] for pack in own], SHAPE, reals), 1, True)
+            )
+            for own in deal(packs, workers)
+            if own
+        ]
+        losses = {run.training.loss.name: run for run in runs}
+        loops = {
+            (count, loss): stack.enter_context(Apart(plain_loop, (run.training, SHAPE, reals), count, False))
+            for count in plain
+            for loss, run in losses.items()
+        }
         for _ in range(rounds):
             for count, times in plain.items():
-                times.append(plain_seconds(runs, steps, count))
-            ours.append(crew.train(steps) / steps)
-    finally:
-        crew.end()
+                of_each = {loss: loops[count, loss].seconds(steps) for loss in losses}
+                times.append(sum(of_each[run.training.loss.name] for run in runs))
+            for worker in crew:
+                worker.begin(steps)
+            ours.append(max(worker.wait() for worker in crew))
     return Throughput(what, len(runs), [len(p) for p in packs], {k: median(v) for k, v in plain.items()}, median(ours))
 
 

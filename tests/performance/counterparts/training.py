@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench import environment
 from bench.architectures import Shape
 from bench.packs import assemble
 from bench.players import build_players
@@ -87,11 +88,15 @@ def our_loop(trainings: Sequence[Training], seeds: Sequence[int], shape: Shape, 
     return steps
 
 
-def seconds(steps: Callable[[int], None], count: int) -> float:
-    """Wall seconds of one step."""
-    began = time.perf_counter()
-    steps(count)
-    return (time.perf_counter() - began) / count
+def our_loops(packs: Sequence[Sequence[tuple[Training, int]]], shape: Shape, reals: Tensor) -> Callable[[int], None]:
+    """The function that takes so many steps with each pack of runs (training, seed), one pack after the other."""
+    loops = [our_loop([each for each, _ in pack], [seed for _, seed in pack], shape, reals) for pack in packs]
+
+    def steps(count: int) -> None:
+        for loop in loops:
+            loop(count)
+
+    return steps
 
 
 @contextmanager
@@ -105,57 +110,54 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-# A matrix of many runs
-
-
-class Workers:
-    """Processes of one thread each that train packs when they are told to, as the local engine's do.
+class Apart:
+    """A loop in a process of its own: what one contender sets for its process does not help, or harm, the other.
 
     Args:
-        packs: For each worker, the packs that it trains one after the other.
-        shape: Of one sample.
-        reals: What all train on.
+        make: A function of this module; its result takes so many steps.
+        given: What it is called with.
+        count: Threads.
+        worker: Whether the process is set up as a worker of ganbench is.
     """
 
-    def __init__(self, packs: Sequence[Sequence[Sequence[tuple[Training, int]]]], shape: Shape, reals: Tensor):
+    def __init__(self, make: Callable[..., Callable[[int], None]], given: Sequence[Any], count: int, worker: bool):
         context = multiprocessing.get_context("spawn")
-        self._pipes, self._processes = [], []
-        for own in packs:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, own, shape, reals.numpy()), daemon=True)
-            process.start()
-            self._pipes.append(ours)
-            self._processes.append(process)
-        for pipe in self._pipes:
-            pipe.recv()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, make, given, count, worker), daemon=True)
+        self._process.start()
 
-    def train(self, steps: int) -> float:
-        """Wall seconds until all have taken so many steps with all their packs."""
-        began = time.perf_counter()
-        for pipe in self._pipes:
-            pipe.send(steps)
-        for pipe in self._pipes:
-            pipe.recv()
-        return time.perf_counter() - began
+    def begin(self, count: int) -> None:
+        """Asks for so many steps."""
+        self._pipe.send(count)
 
-    def end(self) -> None:
-        """Ends the processes."""
-        for process in self._processes:
-            process.kill()
-            process.join()
+    def wait(self) -> float:
+        """Seconds of one of them."""
+        taken: float = self._pipe.recv()
+        return taken
+
+    def seconds(self, count: int) -> float:
+        """Seconds of one of so many steps, taken now."""
+        self.begin(count)
+        return self.wait()
+
+    def __enter__(self) -> Apart:
+        self.seconds(WARM)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
 
 
-def _work(pipe: Connection, packs: Sequence[Sequence[tuple[Training, int]]], shape: Shape, reals: Any) -> None:
-    torch.set_num_threads(1)
-    loops = [
-        our_loop([training for training, _ in pack], [seed for _, seed in pack], shape, torch.from_numpy(reals))
-        for pack in packs
-    ]
-    for steps in loops:
-        steps(WARM)
-    pipe.send("ready")
+def _work(
+    pipe: Connection, make: Callable[..., Callable[[int], None]], given: Sequence[Any], count: int, worker: bool
+) -> None:
+    torch.set_num_threads(count)
+    if worker:
+        environment.keep_memory()
+    steps = make(*given)
     while True:
         count = pipe.recv()
-        for steps in loops:
-            steps(count)
-        pipe.send("done")
+        began = time.perf_counter()
+        steps(count)
+        pipe.send((time.perf_counter() - began) / count)

@@ -108,10 +108,10 @@ def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
     reals, shape = reals_on(data.train, device), data.train.shape[1:]
     pack = assemble([run.training] * size, range(size), shape, reals, len(data.train), device)
     _steps(pack, 0, 1)
+    if len(pack) < size:
+        raise ArithmeticError("runs diverge at once: there is nothing to time")
     first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
     more = max(1, round(CLOCK / first))
-    if len(pack) < size:
-        raise ArithmeticError("runs diverge in their first steps: there is nothing to time")
     best = min(first, *(_steps(pack, begin, begin + more) / more for begin in (2, 2 + more)))
     return best, (environment.peak_memory_bytes(device) or 0) - before
 

@@ -43,7 +43,8 @@ class Pack:
     def _stack(self) -> None:
         first = self.trainings[0]
         self.generator = Stack([each.generator for each in self.players])
-        self.critic = Stack([each.critic for each in self.players])
+        penalised = any(find("penalty", each.name).term for each in first.penalty)
+        self.critic = Stack([each.critic for each in self.players], twice=penalised)
         averages = [each.average for each in self.players if each.average is not None]
         self.average = Stack(averages) if averages else None
         self.generator_optimizer = _optimizer(first.optimizer, self.generator)

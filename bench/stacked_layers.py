@@ -39,11 +39,14 @@ class _Row(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, columns: Tensor) -> Tensor:
+        ctx.set_materialize_grads(False)  # where there is no gradient, there is none: not one of zeros
         ctx.save_for_backward(weight, columns)
         return weight @ columns
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        if gradient is None:
+            return None, None
         weight, columns = ctx.saved_tensors
         row = gradient.squeeze(1).unsqueeze(1)  # with the strides that a row has, whatever view this is
         of_weight, of_columns = ctx.needs_input_grad
@@ -109,6 +112,52 @@ def rectify(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
     return F.relu_(columns)
 
 
+def rectify_twice(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
+    """The same for a network whose gradient is derived again: dearer once, cheaper twice."""
+    slope = module.negative_slope if isinstance(module, nn.LeakyReLU) else 0.0
+    out: Tensor = _Rectified.apply(columns, slope)
+    return out
+
+
+class _Rectified(torch.autograd.Function):
+    """max(x, slope · x), whose second derivative is none at all.
+
+    Torch's own gives zeros, and a gradient penalty then takes them back through the whole network.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, slope: float) -> Tensor:
+        ctx.mark_dirty(columns)
+        ctx.set_materialize_grads(False)
+        ctx.slope = slope
+        out = F.leaky_relu_(columns, slope) if slope else F.relu_(columns)
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None]:
+        (out,) = ctx.saved_tensors
+        return None if gradient is None else _Masked.apply(gradient, out, ctx.slope), None
+
+
+class _Masked(torch.autograd.Function):
+    """The gradient of ``_Rectified``: it depends on where the output is positive, and so on nothing to derive by."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, out: Tensor, slope: float) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.slope = slope
+        ctx.save_for_backward(out)
+        if slope:
+            return torch.ops.aten.leaky_relu_backward(gradient, out, slope, True)
+        return torch.ops.aten.threshold_backward(gradient, out, 0.0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None, None]:
+        (out,) = ctx.saved_tensors
+        return None if gradient is None else _Masked.apply(gradient, out, ctx.slope), None, None
+
+
 def elementwise(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
     """The same function of every number."""
     out: Tensor = module(columns)
@@ -124,10 +173,11 @@ RULES: dict[type[nn.Module], Rule] = {
 }
 
 
-def program(network: nn.Module) -> Callable[[Tensors, Tensor], Tensor] | None:
+def program(network: nn.Module, twice: bool = False) -> Callable[[Tensors, Tensor], Tensor] | None:
     """The network as a function of all its tensors and of samples [s, n, ...], by the rules; None: it has others.
 
-    The tensors are parameters and buffers by their full names, [s, ...]. A network has rules when it is a sequence of
+    The tensors are parameters and buffers by their full names, [s, ...]; ``twice`` says that its gradient is derived
+    again, as by a gradient penalty. A network has rules when it is a sequence of
     layers that have, after one that flattens samples and before one that gives them their shape.
     """
     modules = list(_leaves(network, ""))
@@ -136,6 +186,8 @@ def program(network: nn.Module) -> Callable[[Tensors, Tensor], Tensor] | None:
     scalar, shaped = _is(last, nn.Flatten, start_dim=0), _is(last, nn.Unflatten, dim=1)
     inner = modules[flat : len(modules) - (scalar or shaped)]
     rules = [_rule(module, before) for (_, module), before in zip(inner, [None, *(m for _, m in inner)], strict=False)]
+    if twice:
+        rules = [rectify_twice if rule is rectify else rule for rule in rules]
     if not inner or not all(rules):
         return None
     names = [

@@ -24,6 +24,7 @@ class Stack:
     Args:
         networks: One a run.
         rules: Whether layers may run by their rules; else ``torch.func.vmap`` runs all, as it does other layers.
+        twice: Whether gradients by the samples are derived again, as by a gradient penalty.
 
     Attributes:
         flat: The parameters of each network beside each other, [s, numbers]: what an optimiser changes. The row is
@@ -32,7 +33,7 @@ class Stack:
         buffers: All buffers by name, each [s, ...].
     """
 
-    def __init__(self, networks: Sequence[nn.Module], rules: bool = True):
+    def __init__(self, networks: Sequence[nn.Module], rules: bool = True, twice: bool = False):
         self.networks = list(networks)
         named = [dict(network.named_parameters()) for network in self.networks]
         self._names, first = list(named[0]), list(named[0].values())
@@ -44,7 +45,7 @@ class Stack:
         for name, whole in zip(self._names, self.parameters, strict=True):
             _share(whole, [each[name] for each in named])
             whole.requires_grad_()
-        self._program = program(self.networks[0]) if rules else None
+        self._program = program(self.networks[0], twice) if rules else None
         # convolutions of several runs at once are no faster on the CPU, and not the same bits
         on_cpu = self.flat.device.type == "cpu"
         self._apart = rules and (len(self.networks) == 1 or (on_cpu and _convolves(self.networks[0])))

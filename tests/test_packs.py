@@ -141,15 +141,16 @@ class Odd(nn.Module):
         return samples + (samples @ self.inner).tanh() @ self.outer
 
 
+@pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
-def test_rules_give_what_vmap_gives(normalisation: str) -> None:
+def test_rules_give_what_vmap_gives(normalisation: str, twice: bool) -> None:
     """A naive twin of ``bench.stacked_layers``: values, gradients, those of a gradient's norm, running statistics."""
     training = specify(architecture={"name": "mlp", "width": 8, "normalisation": normalisation}, precision="float64")
     points = torch.randn(3, 6, 1, 8, 8, dtype=torch.float64)
 
     def everything(by_rules: bool) -> list[Tensor]:
         networks = [build_players(training, (1, 8, 8), seed, CPU).critic for seed in range(3)]
-        stack = Stack(networks, rules=by_rules)
+        stack = Stack(networks, rules=by_rules, twice=twice)
         assert (stack._program is not None) == by_rules
         there = points.clone().requires_grad_()
         logits = stack(there)

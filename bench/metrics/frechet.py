@@ -1,7 +1,7 @@
 """The Fréchet distance, by torch-fidelity's definition: ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½) (Heusel et al. 2017).
 
 Torch-fidelity takes the roots of the eigenvalues of Σ₁Σ₂, a general matrix [d, d]. With Σ₂ = LLᵀ they are those of
-LᵀΣ₁L, a symmetric one, whose eigenvalues cost a twentieth; L belongs to the reference and is kept.
+LᵀΣ₁L, a symmetric one, whose eigenvalues cost less; L belongs to the reference and is kept.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -15,6 +16,7 @@ import torch
 import torch_fidelity
 from counterparts.training import CPU, threads
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import Dataset
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
@@ -145,11 +147,15 @@ def measure(
     dimension: int = 2048,
     cores: int = CORES,
 ) -> list[Timed]:
-    """All pairs, each in turn with its counterpart; all that can be kept is made before the clock."""
+    """All pairs, each in turn with its counterpart; all that can be kept is made before the clock.
+
+    ``cores`` holds for torch and for numpy's BLAS. Where others use the machine it should be 1: threads that wait for
+    each other there take up to fourteen times as long, now ours and now theirs.
+    """
     made = samples_of(dataset, samples)
     wide = [features_like_inceptions(samples, dimension, seed) for seed in (0, 1)]
     images = f"{samples} samples of {dataset}, FD"
-    with threads(cores), tempfile.TemporaryDirectory() as kept:
+    with threads(cores), threadpool_limits(cores), tempfile.TemporaryDirectory() as kept:
         ours = our_evaluation(made, dataset)
         pairs = {
             f"{images}; torch-fidelity's plain call": (ours, torch_fidelity_evaluation(made, dataset)),
@@ -172,8 +178,9 @@ def _in_turn(claim: str, ours: Callable[[], float], theirs: Callable[[], float],
 
 
 if __name__ == "__main__":
-    print(f"load {os.getloadavg()[0]:.1f} before")
-    for found in measure():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else CORES
+    print(f"{count} of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+    for found in measure(cores=count):
         print(f"{found.claim}: {found.ours:.2f} s against {found.theirs:.2f} s, {found.theirs / found.ours:.1f} times")
         print(f"    values differ by {found.agreement:.1e}")
     print(f"load {os.getloadavg()[0]:.1f} after")

@@ -46,7 +46,8 @@ def sizes(
     first = crew[0]
     device = torch.device(first.device)
     limit = _limit(device, sum(each.device == first.device for each in crew), memory)
-    name = f"{environment.device_name(device)}, {first.threads} threads, torch {torch.__version__}"
+    threads = f"{first.threads} thread{'s' * (first.threads > 1)}"
+    name = f"{environment.device_name(device)}, {threads}, torch {torch.__version__}"
 
     def size(runs: Sequence[Run]) -> int:
         if len(runs) == 1:

@@ -1,7 +1,6 @@
-"""Measures every claim of speed beside its counterpart and writes docs/performance.md: half an hour on a quiet machine.
+"""Measures every claim of speed beside its counterpart and writes docs/performance.md: twenty minutes, nothing beside it.
 
-``python tests/performance/ledger.py [PART ...]``: without parts, all are measured and the document is written; with
-some of them, these are printed.
+``python tests/performance/ledger.py [PART ...]``: all parts, or some; the sections of others stay as they are.
 """
 
 from __future__ import annotations
@@ -150,7 +149,7 @@ def of_growth() -> str:
                      f"{executed / bare - 1:+.1%}"])  # fmt: skip
     harness = (
         "The harness: milliseconds of a step of `ring`'s MLP with the arithmetic alone (one batch, again and again), in "
-        "the loop (streams, real samples, losses kept), and as a run of 2,000 steps is executed (probes, progress, "
+        "the loop (streams, real samples, losses kept), and as a run of 200 steps is executed (probes, progress, "
         "record; evaluation aside).\n\n"
         + table(["runs in the pack", "bare", "in the loop", "", "as executed", ""], rows)
     )
@@ -166,6 +165,15 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
+HEADINGS = {
+    "many-runs": "## Many runs of points",
+    "convolutions": "## A step of images",
+    "evaluation": "## An evaluation",
+    "start": "## The command",
+    "growth": "## How cost grows",
+}
+
+
 def hardware() -> str:
     """Where and when."""
     versions = environment.versions()
@@ -177,16 +185,23 @@ def hardware() -> str:
     )
 
 
+def sections() -> dict[str, str]:
+    """Those of the document, by their headings."""
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+    parts = ["## " + part.strip() for part in text.split("\n## ")[1:]]
+    return {part.partition("\n")[0]: part for part in parts}
+
+
 def main(names: Sequence[str]) -> None:
-    """Measures the named parts, or all."""
-    told = hardware()
+    """Measures the named parts, or all, and writes each into the document as soon as it is there."""
+    where = hardware()
     torch.set_num_threads(1)
-    sections = []
     for name in names or PARTS:
-        sections.append(PARTS[name]())
-        print(sections[-1], flush=True)
-    if not names:
-        DOCUMENT.write_text("\n\n".join([INTRODUCTION.rstrip(), told, *sections]) + "\n")
+        heading, _, rest = PARTS[name]().partition("\n")
+        told = sections() | {heading: f"{heading}\n\n{where}\n{rest}"}
+        order = [HEADINGS[each] for each in PARTS if HEADINGS[each] in told]
+        DOCUMENT.write_text("\n\n".join([INTRODUCTION.rstrip(), *(told[each] for each in order)]) + "\n")
+        print(told[heading], flush=True)
 
 
 if __name__ == "__main__":

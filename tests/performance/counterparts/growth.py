@@ -71,17 +71,19 @@ def of_records(counts: Sequence[int] = (1, 10, 100, 1000, 10_000)) -> list[Row]:
 
 
 MEMORY = """
-import resource, sys, torch
+import sys, torch
 sys.path[:0] = {path!r}
 from counterparts.training import our_loop
 from counterparts.many_runs import SHAPE, reals_of, ring_runs
+from bench import environment
 torch.set_num_threads(1)
 runs = ring_runs({size}, ["non-saturating"])
 reals = reals_of(runs[0])
 our_loop([runs[0].training], [0], SHAPE, reals)(3)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+environment.begin(torch.device("cpu"))
+before = environment.peak_memory_bytes(torch.device("cpu"))
 our_loop([run.training for run in runs], [run.seed for run in runs], SHAPE, reals)(10)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((environment.peak_memory_bytes(torch.device("cpu")) - before) / 2**20)
 """
 
 
@@ -102,12 +104,9 @@ def of_harness(size: int, steps: int = 200, rounds: int = 5) -> tuple[float, flo
     streams, losses, probes, progress, checkpoints and the record.
     """
     runs = [run_of(run, steps) for run in ring_runs(size, ["non-saturating"])]
-    bare, loop, executed = [], [], []
-    for _ in range(rounds):
-        bare.append(_bare(runs, steps))
-        loop.append(_loop(runs, steps))
-        executed.append(_executed(runs, steps))
-    return median(bare), median(loop), median(executed)
+    rows = [(_bare(runs, steps), _loop(runs, steps), _executed(runs, steps)) for _ in range(rounds)]
+    bare, loop, executed = (median(column) for column in zip(*rows, strict=True))
+    return bare, loop, executed
 
 
 def run_of(run: Run, steps: int) -> Run:

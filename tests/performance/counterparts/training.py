@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from bench import environment
 from bench.architectures import Shape
+from bench.catalogue import find, resolve
 from bench.packs import assemble
-from bench.players import build_players
 from bench.specification import Training
 from bench.training import train
 
@@ -27,13 +27,13 @@ WARM = 3  # steps before the clock starts
 def plain_loop(training: Training, shape: Shape, reals: Tensor) -> Callable[[int], None]:
     """The function that takes so many steps.
 
-    Networks as torch makes them (channels first), ``backward`` through all there is, torch's Adam as it comes, the
+    Networks as their definitions say (channels first, layer by layer), ``backward`` through all there is, torch's Adam as it comes, the
     critic once on real and once on generated samples, its weights not frozen in the generator's step.
     """
-    players = build_players(training, shape, 0, CPU)
-    generator, critic = (
-        network.to(memory_format=torch.contiguous_format) for network in (players.generator, players.critic)
-    )
+    torch.manual_seed(0)
+    module = find("architecture", training.architecture.name).module
+    generator: nn.Module = resolve(f"{module}:generator")(training.architecture.options, training.latent, shape)
+    critic: nn.Module = resolve(f"{module}:critic")(training.critic.options, shape)
     options = training.optimizer.options.model_dump()
     generator_optimizer = torch.optim.Adam(generator.parameters(), **options)
     critic_optimizer = torch.optim.Adam(critic.parameters(), **options)

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from bench import environment
 from bench.batches import Batches
-from bench.catalogue import find
 from bench.checkpoints import History, Restored, loading, restore, save
 from bench.datasets import Data
 from bench.errors import GanbenchError
-from bench.evaluation import Evaluator, evaluator, quantised
+from bench.evaluation import Evaluator, evaluator
 from bench.events import Event, Progress
+from bench.measuring import evaluate, measure_again
 from bench.metadata import metadata_of
-from bench.metrics import PROBES
 from bench.packing import halves
 from bench.packs import assemble
 from bench.planning import Run
-from bench.players import Players, generate, settled
+from bench.players import Players
 from bench.position import Position
 from bench.probes import Probe
 from bench.random_streams import stream
 from bench.reals import load_data, reals_on
 from bench.records import publish
-from bench.snapshots import KEPT_IMAGES, KEPT_POINTS
 from bench.specification import Training
 from bench.training import Measurement, train
 
@@ -228,23 +224,18 @@ def _note(flight: Flight, measurement: Measurement, common: Common) -> None:
 def _look(flight: Flight, measurement: Measurement | None, common: Common) -> None:
     run, data = flight.run, common.data
     latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation"))
-    here = Position(
-        run.training,
-        flight.players,
-        run.seed,
-        flight.history.step,
-        data.train.shape[1:],
-        common.reals,
-        len(data.train),
-        common.device,
-    )
+    real = data.train.shape[1:], common.reals, len(data.train), common.device
+    here = Position(run.training, flight.players, run.seed, flight.history.step, *real)
     evaluate(here, latents, data, common.judge, flight.history, measurement)
 
 
 def _publish(flight: Flight, common: Common) -> Event:
     began = time.perf_counter()
     run, history, settings = flight.run, flight.history, common.settings
-    again = {} if history.diverged else _measure_again(flight, common)
+    again = {}
+    if not history.diverged:
+        environment.set_tf32(False, common.device)
+        again = measure_again(run, flight.players, common.data, common.judge)
     history.wall_seconds += time.perf_counter() - began
     metadata = metadata_of(
         run,
@@ -261,60 +252,3 @@ def _publish(flight: Flight, common: Common) -> Event:
     publish(settings.record(run), metadata, history.trace)
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")
-
-
-def _measure_again(flight: Flight, common: Common) -> dict[str, float | None]:
-    """The last generator's measures on other samples: what differs is the noise of the metric, not of the seed."""
-    environment.set_tf32(False, common.device)
-    run, players, judge, like = flight.run, flight.players, common.judge, common.data.train
-    latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation again"))
-    measured = judge.measure(quantised(generate(players.generator, latents), like))
-    if players.average is not None:
-        of_average = judge.measure(quantised(generate(settled(players.average), latents), like))
-        measured |= {f"{name}_ema": value for name, value in of_average.items()}
-    return {name: value if math.isfinite(value) else None for name, value in measured.items()}
-
-
-def evaluate(
-    position: Position,
-    latents: Tensor,
-    data: Data,
-    judge: Evaluator,
-    history: History,
-    measurement: Measurement | None,
-) -> None:
-    """Evaluates the players and adds a row to the trace; samples that are not finite end the run instead."""
-    began = time.perf_counter()
-    players = position.players
-    samples = generate(players.generator, latents)
-    if not all(parameter.isfinite().all() for parameter in players.critic.parameters()):
-        history.diverged = "critic's weights"  # the losses are those before the last update
-        return
-    if not samples.isfinite().all():
-        if measurement is None:
-            raise ValueError("the generator's samples are not finite before the first step")
-        history.diverged = "samples"
-        return
-    samples = quantised(samples, data.train)
-    terms = [each.name for each in position.training.penalty if find("penalty", each.name).term]
-    row: dict[str, Any] = {
-        "step": history.step,
-        "seconds": history.training_seconds,
-        "critic_loss": measurement.critic_loss if measurement else math.nan,
-        "generator_loss": measurement.generator_loss if measurement else math.nan,
-        **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
-        **(measurement.probes if measurement else dict.fromkeys(PROBES, math.nan)),
-        **judge.measure(samples),
-        **judge.measure_game(position),
-    }
-    if players.average is not None:
-        average = settled(players.average)
-        averaged = judge.measure(quantised(generate(average, latents), data.train))
-        row |= {f"{name}_ema": value for name, value in averaged.items()}
-    row["samples"] = samples[: _kept(samples)].numpy().tobytes()
-    history.trace.append(row)
-    history.evaluation_seconds += time.perf_counter() - began
-
-
-def _kept(samples: Tensor) -> int:
-    return KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS

@@ -14,7 +14,7 @@ from bench import environment
 from bench.checkpoints import History
 from bench.errors import DeviceError, ResultsError
 from bench.evaluation import evaluator
-from bench.execution import evaluate
+from bench.measuring import evaluate
 from bench.packs import Pack, assemble
 from bench.planning import Run, plan_runs
 from bench.position import Position

@@ -33,6 +33,7 @@ COMPUTE = {
     "checkpoints",
     "environment",
     "execution",
+    "measuring",
     "metadata",
     "timing",
     "engines",

@@ -202,7 +202,7 @@ def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
 
 def test_a_critic_that_is_not_finite_ends_the_run_before_it_is_measured() -> None:
     from bench.checkpoints import History
-    from bench.execution import evaluate
+    from bench.measuring import evaluate
     from bench.position import Position
 
     training = specify()

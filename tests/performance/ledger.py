@@ -24,8 +24,8 @@ from bench import environment
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 INTRODUCTION = """# How fast, and against what
 
-Every figure here is a ratio of two things measured in turn by one process, medians of several rounds. The counterparts
-are the loop that most people write ([training.py](../tests/performance/counterparts/training.py)) and
+Ratios are of two things measured in turn in one run, medians of several rounds; loops of training run in processes of
+their own, so that neither gains from what the other sets. The counterparts are the loop that most people write ([training.py](../tests/performance/counterparts/training.py)) and
 `torch_fidelity.calculate_metrics` ([evaluation.py](../tests/performance/counterparts/evaluation.py)). This document is
 written by one command, on a machine that does nothing else:
 

@@ -252,7 +252,7 @@ def test_help_needs_neither_torch_nor_pandas() -> None:
         "except SystemExit: pass\n"
         "sys.exit(bool({'torch', 'pandas', 'numpy', 'pydantic', 'rich'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "Usage: ganbench" in done.stdout
 
@@ -266,7 +266,7 @@ def imported(modules: set[str], *arguments: str) -> bool:
         "except SystemExit as end: assert not end.code\n"
         f"print(sorted({modules!r} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     return done.stderr.splitlines()[-1] != "[]"
 
 

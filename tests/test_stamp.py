@@ -153,3 +153,16 @@ def test_other_code_makes_it_again(folder: Path, tmp_path: Path, monkeypatch: py
     script.write_text(f"{script.read_text()}\n")
     with pytest.raises(WrittenError):
         report(folder)
+
+
+@pytest.mark.usefixtures("no_writing")
+def test_an_installed_package_and_a_checkout_agree(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = Path(shutil.copytree(Path(bench.__file__).parent, tmp_path / "bench"))
+    shutil.rmtree(package / "suites", ignore_errors=True)
+    monkeypatch.setattr(bench.report.stamp, "__file__", str(package / "report" / "stamp.py"))
+    assert not report(folder).anew  # a checkout has its suites beside the package
+    (package / "suites").mkdir()
+    (package / "suites" / "ring.toml").write_text('name = "ring"\n')
+    assert not report(folder).anew  # a wheel has them inside it

@@ -49,7 +49,8 @@ def standing_report(folder: Path, preferred: Collection[str], suite: Suite, form
 def _made_of(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> str:
     """SHA-256 of all that decides the bytes of a report."""
     package = Path(__file__).parent.parent
-    code = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    apart = {"__pycache__", "suites"}  # a wheel carries the suites, a checkout does not; the one in question is hashed
+    code = (path for path in package.rglob("*") if path.is_file() and not apart & {*path.relative_to(package).parts})
     timings = timings_path(folder)
     content = {
         "records": _hashes(folder, [*record_paths(folder), *([timings] if timings.is_file() else [])]),

@@ -34,6 +34,12 @@ def entries(kind: str) -> Mapping[str, Any]:
     return {**{point.name: point.load() for point in _points(kind)}, **own}
 
 
+def is_added(kind: str, name: str) -> bool:
+    """Whether an entry is not this package's own."""
+    module, table = TABLES[kind]
+    return name not in getattr(import_module(module), table)
+
+
 def additions() -> list[str]:
     """What other packages add, each with the version of its package; nothing of it is imported."""
     versions = ((point, point.dist.version if point.dist else "") for kind in TABLES for point in _points(kind))

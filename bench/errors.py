@@ -14,6 +14,12 @@ it is never counted as an outcome.
 """
 
 
+def in_short(error: BaseException) -> str:
+    """The kind of an error and the first sentence of what it says, on one line."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said.partition('. ')[0]}" if said else type(error).__name__
+
+
 class GanbenchError(Exception):
     """A mistake that its reader can mend; the text names what was wrong, where, and the nearest valid thing."""
 

@@ -16,7 +16,7 @@ from bench import environment
 from bench.batches import Batches
 from bench.checkpoints import History, Restored, loading, restore, save
 from bench.datasets import Data
-from bench.errors import GanbenchError
+from bench.errors import GanbenchError, in_short
 from bench.evaluation import Evaluator, evaluator
 from bench.events import Event, Progress
 from bench.measuring import evaluate, measure_again
@@ -132,17 +132,20 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     except GanbenchError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        place = traceback.format_exc()
+        reason, text = in_short(error), f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
     if len(runs) == 1:
-        yield Event(runs[0], "failed", text=f"{reason}\n{place}")
+        yield Event(runs[0], "failed", text=text)
         return
     environment.release_memory(torch.device(settings.device))
     for half in halves(list(left.values())):
-        for run in half:
-            told = f"not in a pack of {len(runs)} ({reason.splitlines()[0]}), so in one of {len(half)}"
-            yield Event(run, "progress", Progress(0, 0.0, told, len(half)))
+        yield smaller(half, len(runs), reason)
         yield from attempt(half, settings, stopping)
+
+
+def smaller(runs: Sequence[Run], before: int, reason: str) -> Event:
+    """Says that runs are tried again as a smaller pack than ``before``, and why."""
+    told = f"not in a pack of {before} ({reason}), so in one of {len(runs)}"
+    return Event(runs[0], "progress", Progress(0, 0.0, told, len(runs), runs[0].id))
 
 
 def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
@@ -162,8 +165,11 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     environment.begin(torch.device(settings.device))
     restored = [(run, restore(settings.checkpoint(run), run)) for run in runs]
     restored.sort(key=lambda each: each[1].history.step)
-    for _, group in groupby(restored, key=lambda each: each[1].history.step):
-        yield from _execute(list(group), Common.of(runs[0], settings), stopping)
+    for number, (_, group) in enumerate(groupby(restored, key=lambda each: each[1].history.step)):
+        if number and stopping():  # their checkpoints stay as they were
+            yield from (Event(run, "stopped") for run, _ in group)
+        else:
+            yield from _execute(list(group), Common.of(runs[0], settings), stopping)
 
 
 def _execute(restored: Sequence[tuple[Run, Restored]], common: Common, stopping: Callable[[], bool]) -> Iterator[Event]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HEARD = b"\nganbench: stopping; every run in flight leaves a checkpoint first (once more to end at once)\n"
 
 
 class Interruption:
@@ -21,7 +23,7 @@ class Interruption:
         return self._asked
 
     def ask(self, *_: object) -> None:
-        """Asks for an end; the second time it is one.
+        """Asks for an end, and says so; the second time it is one.
 
         Raises:
             KeyboardInterrupt: it was asked before.
@@ -29,6 +31,7 @@ class Interruption:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
+        os.write(2, HEARD)  # a handler may run in the middle of any other writing
 
 
 @contextmanager

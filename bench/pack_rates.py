@@ -5,12 +5,12 @@ It is knowledge that can be had again: a file that cannot be read is written ane
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from bench.datasets.images import data_folder
 from bench.files import written_whole
@@ -26,7 +26,7 @@ class Rates:
         seconds: Size → seconds of a run's share of a step.
         bytes: Size → peak memory, as far as it was told.
         ended: Whether larger packs were seen, or known, not to pay.
-        alone: Why runs cannot share a pack, or nothing.
+        alone: Why runs could not share a pack when it was last tried, or nothing.
     """
 
     seconds: Mapping[int, float] = field(default_factory=dict)
@@ -35,8 +35,8 @@ class Rates:
     alone: str = ""
 
     def suffice(self, count: int) -> bool:
-        """Whether this tells how to pack so many runs."""
-        return self.ended or bool(self.alone) or max(self.seconds, default=0) >= count
+        """Whether this tells how to pack so many runs; code that no pack could run may have been mended since."""
+        return not self.alone and (self.ended or max(self.seconds, default=0) >= count)
 
     def best(self, limit: float | None = None) -> int:
         """The smallest size that is about as fast as any, within so many bytes; a run alone is always tried.
@@ -54,40 +54,34 @@ class Rates:
         return min(size for size, seconds in within.items() if seconds <= fastest * (1 + GAIN))
 
 
+_FORM = TypeAdapter(dict[str, dict[str, Rates]])
+
+
 def read_rates(program: str, device: str) -> Rates | None:
     """What is known of a program (``bench.packing.program``) on a device, described in words."""
-    known = _read().get(device, {}).get(program)
-    if known is None:
-        return None
-    return Rates(
-        seconds={int(size): value for size, value in known["seconds"].items()},
-        bytes={int(size): value for size, value in known["bytes"].items()},
-        ended=known["ended"],
-        alone=known["alone"],
-    )
+    return _read().get(device, {}).get(program)
 
 
 def write_rates(program: str, device: str, rates: Rates) -> None:
     """Keeps what was measured."""
     everything = _read()
-    everything.setdefault(device, {})[program] = asdict(rates)
+    everything.setdefault(device, {})[program] = rates
     with suppress(OSError), written_whole(_file()) as partial:
-        partial.write_text(json.dumps(everything, indent=1))
+        partial.write_bytes(_FORM.dump_json(everything, indent=1))
 
 
 def devices_known(program: str) -> dict[str, Rates]:
     """What is known of a program, by device."""
-    found = {device: read_rates(program, device) for device in _read()}
-    return {device: rates for device, rates in found.items() if rates is not None}
+    return {device: programs[program] for device, programs in _read().items() if program in programs}
 
 
 def _file() -> Path:
     return data_folder() / "packs.json"
 
 
-def _read() -> dict[str, Any]:
+def _read() -> dict[str, dict[str, Rates]]:
+    """Device → program → what is known."""
     try:
-        known: dict[str, Any] = json.loads(_file().read_text())
+        return _FORM.validate_json(_file().read_bytes())
     except (OSError, ValueError):
         return {}
-    return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -9,10 +10,10 @@ from typing import Literal
 import torch
 
 from bench import environment
-from bench.errors import SuiteError
+from bench.errors import SuiteError, in_short
 from bench.execution import Settings
 from bench.pack_rates import GAIN, Rates, read_rates, write_rates
-from bench.packing import program
+from bench.packing import parts, program
 from bench.packs import Pack, assemble
 from bench.planning import Run
 from bench.reals import load_data, reals_on
@@ -36,11 +37,15 @@ def sizes(
         tell: Called with what there is to say.
 
     Raises:
-        SuiteError: ``pack`` is nothing of that.
+        SuiteError: ``pack`` is nothing of that; ``memory`` is no number of gigabytes, or nothing is measured.
     """
     if pack not in ("auto", "off") and not (isinstance(pack, int) and pack > 0):
         raise SuiteError(f"pack {pack!r}: expected a number of runs, 'auto' or 'off'")
+    if memory is not None and not 0 < memory < math.inf:
+        raise SuiteError(f"memory {memory}: expected a number of gigabytes above 0")
     if pack != "auto":
+        if memory is not None:
+            raise SuiteError(f"memory {memory:g}: it limits packs whose size is measured (pack 'auto'), not {pack!r}")
         fixed = 1 if pack == "off" else pack
         return lambda runs: fixed
     first = crew[0]
@@ -54,17 +59,28 @@ def sizes(
             return 1
         one, known = program(runs[0]), read_rates(program(runs[0]), name)
         if known is None or not known.suffice(len(runs)):
-            try:
-                with environment.threads(first.threads):
-                    known = measure(runs[0], device, len(runs))
-            except Exception:  # a run that cannot even be tried alone will say so itself
+            with environment.threads(first.threads):
+                known = _measured(runs, device)
+            if known is None:
                 return 1
             write_rates(one, name, known)
         if known.alone:
-            tell(f"architecture {runs[0].training.architecture} trains alone: {known.alone}")
+            tell(f"{parts(runs[0])}: no pack can run this, each run trains alone ({known.alone})")
         return known.best(limit)
 
     return size
+
+
+def _measured(runs: Sequence[Run], device: torch.device) -> Rates | None:
+    """What the first cell shows that does not diverge at once; None: there is none, or a run alone fails."""
+    for run in {run.cell: run for run in runs}.values():
+        try:
+            return measure(run, device, len(runs))
+        except ArithmeticError:
+            continue
+        except Exception:  # the run will say so itself
+            return None
+    return None
 
 
 def _limit(device: torch.device, workers: int, memory: float | None) -> float | None:
@@ -79,6 +95,9 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
         run: All runs of the packs are like this one.
         device: Where.
         count: How many there are: no pack much larger is tried.
+
+    Raises:
+        ArithmeticError: the run diverges at once.
     """
     seconds: dict[int, float] = {}
     taken: dict[int, int] = {}
@@ -91,7 +110,7 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
             if size == 1:
                 raise
             if not _out_of_memory(error) and not isinstance(error, ArithmeticError):
-                return Rates(seconds, taken, ended=True, alone=f"{type(error).__name__}: {error}".splitlines()[0])
+                return Rates(seconds, taken, ended=True, alone=in_short(error))
             return Rates(seconds, taken, ended=True)
         best = min(seconds.values(), default=float("inf"))
         seconds[size] = step / size
@@ -114,7 +133,7 @@ def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
     first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
     more = max(1, round(CLOCK / first))
     best = min(first, *(_steps(pack, begin, begin + more) / more for begin in (2, 2 + more)))
-    return best, (environment.peak_memory_bytes(device) or 0) - before
+    return best, max(0, (environment.peak_memory_bytes(device) or 0) - before)
 
 
 def _steps(pack: Pack, first: int, last: int) -> float:

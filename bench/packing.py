@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from bench.catalogue import find
+from bench.catalogue import find, is_added
 from bench.planning import Run, hashed
 from bench.work import units_per_step
 
@@ -14,7 +14,10 @@ Pack = list[Run]
 
 
 def kind(run: Run) -> str:
-    """What runs must share to train as one pack: all but the seed, the loss, and the weights of penalties."""
+    """What runs must share to train as one pack: all but the seed, the loss, and the weights of penalties.
+
+    A loss of another package keeps to itself, for its code may be one that no pack can run.
+    """
     return hashed(
         {
             "program": program(run),
@@ -29,17 +32,27 @@ def kind(run: Run) -> str:
 def program(run: Run) -> str:
     """What decides how long a step takes: the same, whatever the data, the number of steps, and how it is measured."""
     training = run.training.model_dump(mode="json", exclude={"loss", "penalty", "steps", "dataset"})
+    loss = run.training.loss
+    added = {"loss": loss.model_dump(mode="json")} if is_added("loss", loss.name) else {}
     return hashed(
         {
+            **added,
             "training": {key: _without_label(value) for key, value in training.items()},
             "shape": find("dataset", run.training.dataset.name).shape(run.training.dataset.options),
             "penalty": [
                 {"name": each.name, **each.options.model_dump(mode="json", exclude={"weight"})}
                 for each in run.training.penalty
             ],
-            "generator_needs_real": find("loss", run.training.loss.name).generator_needs_real,
+            "generator_needs_real": find("loss", loss.name).generator_needs_real,
         }
     )
+
+
+def parts(run: Run) -> str:
+    """The parts whose code decides whether runs can share a pack, for a reader."""
+    training = run.training
+    loss = [training.loss.name] if is_added("loss", training.loss.name) else []
+    return " · ".join([str(training.architecture), *loss, *(each.name for each in training.penalty)])
 
 
 def divide(runs: Iterable[Run], size: Callable[[Sequence[Run]], int], workers: int) -> list[Pack]:

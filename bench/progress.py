@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from bench.events import Event
+from bench.events import Progress as Steps
 from bench.planning import Run
 from bench.running import Summary
 from bench.terminal import duration
-
-if TYPE_CHECKING:
-    from bench.events import Event
-from bench.events import Progress as Steps
 from bench.work import units_per_step
 
 
@@ -25,6 +21,8 @@ class Display:
     def __init__(self, console: Console):
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
+        self._notices: list[str] = []  # of the summary, which grows
+        self._told = 0
         self._ended = 0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -43,12 +41,16 @@ class Display:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._tell_notices()
         self._progress.stop()
 
     def begin(self, summary: Summary) -> None:
         """The whole matrix: how much of it is there already."""
+        self._tell_notices()  # of the suite before, where there was one
+        self._notices, self._told = summary.notices, 0
         already = f"{len(summary.already)} of them recorded already in {summary.folder}"
         self._console.print(f"{len(summary.runs)} runs, {already}", highlight=False, markup=False, soft_wrap=True)
+        self._tell_notices()
         already_there = {run.id for run in summary.already}
         self._work_left = {
             run.id: _work(run, run.training.steps) for run in summary.runs if run.id not in already_there
@@ -60,7 +62,8 @@ class Display:
         )
 
     def watch(self, event: Event) -> None:
-        """One event of a run."""
+        """One event of a run, after what has come to be told meanwhile."""
+        self._tell_notices()
         if event.state == "progress" and event.progress is not None:
             self._go_on(event.run, event.progress)
             return
@@ -78,6 +81,11 @@ class Display:
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
+
+    def _tell_notices(self) -> None:
+        for notice in self._notices[self._told :]:
+            self._console.print(notice, highlight=False, markup=False, soft_wrap=True)
+        self._told = len(self._notices)
 
     def _go_on(self, run: Run, progress: Steps) -> None:
         """Moves the bar of a run, which is that of its pack."""

@@ -203,7 +203,9 @@ def _note(event: Event, summary: Summary) -> None:
     elif event.state == "failed":
         summary.failed[str(event.run)] = event.text
     elif event.progress is not None and event.progress.notice.startswith(("checkpoint", "not in a pack")):
-        summary.notices.append(f"{event.run}: {event.progress.notice}")
+        others = event.progress.pack - 1 if event.progress.notice.startswith("not in") else 0
+        who = f"{event.run}{f' and {others} more' if others else ''}"
+        summary.notices.append(f"{who}: {event.progress.notice}")
 
 
 def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> list[Settings]:
@@ -215,12 +217,13 @@ def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> 
 
 
 def _readable(path: Path, summary: Summary) -> bool:
-    """Whether a record is whole; one that was cut short or damaged is taken away, and that is told."""
+    """Whether a record is whole; one that was cut short or damaged is put aside, and that is told."""
     try:
         check_record(path)
     except DamagedRecordError:
-        path.unlink()
-        summary.notices.append(f"{path} was cut short or damaged; the run is done again")
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        summary.notices.append(f"{path} was cut short or damaged, and is now {aside.name}; the run is done again")
         return False
     return True
 

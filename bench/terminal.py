@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.pack_rates import devices_known
-from bench.packing import kind, program
+from bench.packing import kind, parts, program
 from bench.planning import Run
 from bench.records import paths_by_run
 from bench.suite import Suite
@@ -50,17 +50,23 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
             _cost(left, speeds),
         )
     console.print(table)
-    steps = sum(run.training.steps for run in missing)
-    images = sum(run.training.steps * run.training.critic_steps * run.training.batch_size for run in missing)
     console.print(
         f"\n{len(cells)} cells, {len(runs)} runs, {len(runs) - len(missing)} recorded in {folder}. "
-        f"To train: {len(missing)} runs, {steps:,} generator steps, {images:,} images for the critic, "
-        f"{_cost(missing, speeds)} on one worker, each alone.",
+        + (_work(missing, speeds) if missing else "Nothing is left to train."),
         highlight=False,
         markup=False,
     )
     for line in _packs(missing):
         console.print(line, highlight=False, markup=False)
+
+
+def _work(missing: list[Run], speeds: object) -> str:
+    steps = sum(run.training.steps for run in missing)
+    images = sum(run.training.steps * run.training.critic_steps * run.training.batch_size for run in missing)
+    return (
+        f"To train: {len(missing)} runs, {steps:,} generator steps, {images:,} images for the critic, "
+        f"{_cost(missing, speeds)} on one worker, each alone."
+    )
 
 
 def _packs(missing: list[Run]) -> Iterator[str]:
@@ -71,8 +77,7 @@ def _packs(missing: list[Run]) -> Iterator[str]:
     for alike in kinds.values():
         if len(alike) == 1:
             continue
-        training = alike[0].training
-        what = f"{len(alike)} runs of {training.dataset} · {training.architecture}"
+        what = f"{len(alike)} runs of {alike[0].training.dataset} · {parts(alike[0])}"
         known = devices_known(program(alike[0]))
         if not known:
             yield f"{what} can train as packs; how many at once pays is measured when they run (--pack)."

@@ -33,6 +33,25 @@ samples = 200
 metrics = ["modes", "frechet"]
 """
 
+TOGETHER = """
+name = "together"
+seeds = 2
+[matrix]
+loss = ["non-saturating", "hinge"]
+dataset = [{ name = "ring", points = 1000 }]
+architecture = [{ name = "mlp", width = 16, depth = 1 }]
+penalty = [{ name = "r1", weight = 0.1, label = "light" }, { name = "r1", weight = 1.0, label = "heavy" }]
+[training]
+steps = 120
+batch_size = 16
+latent = 4
+ema = 0.9
+[evaluation]
+every = 40
+samples = 200
+metrics = ["modes", "frechet"]
+"""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
@@ -92,3 +111,9 @@ def tiny_results(tiny_runs: list[Run], tmp_path: Path) -> Path:
     events = list(in_process([[run] for run in tiny_runs], [Settings(folder=folder)]))
     assert [event.state for event in events if event.state != "progress"] == ["recorded"] * 4
     return folder
+
+
+@pytest.fixture
+def runs(write_suite: Callable[[str], str]) -> list[Run]:
+    """Eight runs of one kind: two losses, two weights of a penalty, two seeds."""
+    return plan_runs(load_suite(write_suite(TOGETHER)))

@@ -216,7 +216,7 @@ def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to
         elif event.state != "progress":
             states[event.run.id] = (event.state, event.text)
     died = "its worker died (signal SIGKILL)"
-    assert told == [(run, f"not in a pack of 2 ({died}), so in a smaller one") for run in tiny_runs[:2]]
+    assert told == [(run, f"not in a pack of 2 ({died}), so in one of 1") for run in tiny_runs[:2]]
     assert states.pop(tiny_runs[0].id) == ("failed", died)
     assert [state for state, _ in states.values()] == ["recorded"] * 3
     everything = traces(tiny_results)
@@ -347,10 +347,11 @@ def test_an_interruption_in_this_process_leaves_a_checkpoint(tiny_runs: list[Run
     assert len(list(tmp_path.rglob("*.pt"))) == 1
 
 
-def test_the_second_signal_ends_at_once() -> None:
+def test_the_second_signal_ends_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     with listening() as interruption:
         signal.raise_signal(signal.SIGINT)
         assert interruption()
+        assert capfd.readouterr().err.startswith("\nganbench: stopping; every run in flight leaves a checkpoint")
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,19 @@ import torch
 from torch import Tensor, nn
 
 import bench
-from bench import pack_sizes
 from bench.architectures import ARCHITECTURES
 from bench.catalogue import entries
 from bench.engines.in_process import in_process
-from bench.errors import SuiteError
 from bench.execution import Settings, attempt
 from bench.losses import LOSSES
-from bench.pack_rates import Rates, read_rates
-from bench.packing import divide, halves, kind, program
+from bench.packing import divide, kind
 from bench.packs import Pack, assemble
 from bench.penalties import PENALTIES
-from bench.planning import Run, plan_runs
+from bench.planning import Run
 from bench.players import build_players
 from bench.records import read_metadata, record_paths
 from bench.specification import Training, complete_training
 from bench.stacks import Stack
-from bench.suite import load_suite
 from bench.training import Measurement, train
 
 CPU = torch.device("cpu")
@@ -185,30 +180,6 @@ def test_networks_are_slices_of_the_stack() -> None:
 
 # Records: each run its own end, whoever shares its pack
 
-SUITE = """
-name = "together"
-seeds = 2
-[matrix]
-loss = ["non-saturating", "hinge"]
-dataset = [{ name = "ring", points = 1000 }]
-architecture = [{ name = "mlp", width = 16, depth = 1 }]
-penalty = [{ name = "r1", weight = 0.1, label = "light" }, { name = "r1", weight = 1.0, label = "heavy" }]
-[training]
-steps = 120
-batch_size = 16
-latent = 4
-ema = 0.9
-[evaluation]
-every = 40
-samples = 200
-metrics = ["modes", "frechet"]
-"""
-
-
-@pytest.fixture
-def runs(write_suite: Callable[[str], str]) -> list[Run]:
-    return plan_runs(load_suite(write_suite(SUITE)))
-
 
 def measured(folder: Path) -> pd.DataFrame:
     frame = bench.traces(folder).drop(columns="seconds")
@@ -311,114 +282,8 @@ def test_a_fault_of_one_run_is_that_of_no_other(
     assert sum(event.state == "recorded" for event in events) == 4
 
 
-# Which runs share a pack, and how many
-
-
-def test_kinds(runs: list[Run], write_suite: Callable[[str], str]) -> None:
-    assert len({kind(run) for run in runs}) == 1
-    for line, changed in (
-        ("steps = 120", "steps = 100"),
-        ("latent = 4", "latent = 5"),
-        ("ema = 0.9", "ema = 0.8"),
-        ("width = 16", "width = 17"),
-        ("points = 1000", "points = 999"),
-        ("every = 40", "every = 30"),
-        ("batch_size = 16", 'batch_size = 16\noptimizer = { name = "adam", lr = 1e-5 }'),
-        ('"hinge"]', '"relativistic"]'),
-        ('{ name = "r1", weight = 1.0,', '{ name = "r1", weight = 1.0, every = 2,'),
-    ):
-        assert line in SUITE
-        others = plan_runs(load_suite(write_suite(SUITE.replace(line, changed))))
-        assert {kind(run) for run in others} != {kind(run) for run in runs}, line
-
-
-def test_every_run_is_in_one_pack_that_is_not_too_large(runs: list[Run]) -> None:
-    assert halves([]) == []
-    for count, size, workers in product(range(1, 9), (1, 2, 3, 8), (1, 2, 3)):
-        packs = divide(runs[:count], lambda alike, size=size: size, workers)  # type: ignore[misc]
-        assert sorted(run.id for pack in packs for run in pack) == sorted(run.id for run in runs[:count])
-        lengths = [len(pack) for pack in packs]
-        assert max(lengths) <= size
-        assert max(lengths) - min(lengths) <= 1
-        assert len(packs) >= min(workers, count)
-        assert [run for half in halves(runs[:count]) for run in half] == runs[:count]
-
-
-def test_the_longest_packs_are_first(write_suite: Callable[[str], str]) -> None:
-    text = SUITE + '[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 200 }\n'
-    packs = divide(plan_runs(load_suite(write_suite(text))), lambda alike: 2, 1)
-    assert [pack[0].training.steps for pack in packs] == [200, 200, 120, 120]
-
-
-def test_the_smallest_pack_that_is_about_as_fast_as_any_within_memory() -> None:
-    rates = Rates({1: 4.0, 2: 3.0, 4: 2.0, 8: 1.0, 16: 0.99}, {1: 10, 8: 96}, ended=True)
-    assert rates.best() == 8
-    assert rates.best(limit=95) == 4
-    assert rates.best(limit=5) == 1
-    assert Rates({1: 1.0}, {}, ended=True).best() == 1
-    assert not Rates({1: 2.0, 2: 1.0}).suffice(3)
-    assert Rates({1: 2.0, 2: 1.0}).suffice(2)
-
-
-def test_sizes_are_measured_once_and_kept(runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "cache"))
-    crew, told = [Settings(folder=tmp_path)], []
-    size = pack_sizes.sizes("auto", crew, None, told.append)(runs)
-    assert 1 <= size <= len(runs)
-    monkeypatch.setattr(pack_sizes, "measure", lambda *_: pytest.fail("measured again"))
-    assert pack_sizes.sizes("auto", crew, None, told.append)(runs) == size
-    assert pack_sizes.sizes("auto", crew, 1e-6, told.append)(runs) == 1  # a kilobyte holds no pack
-    assert pack_sizes.sizes("off", crew, None, told.append)(runs) == 1
-    assert pack_sizes.sizes(5, crew, None, told.append)(runs) == 5
-    assert told == []
-    for wrong in (0, "many"):
-        with pytest.raises(SuiteError, match=f"pack {wrong!r}: expected a number of runs, 'auto' or 'off'"):
-            pack_sizes.sizes(wrong, crew, None, told.append)  # type: ignore[arg-type]
-
-
-def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run], tmp_path: Path) -> None:
-    wild = runs[0].training.model_copy(
-        update={"penalty": tuple(
-            each.model_copy(update={"options": each.options.model_copy(update={"weight": 1e300})})
-            for each in runs[0].training.penalty
-        )}
-    )  # fmt: skip
-    with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_sizes.measure(replace(runs[0], training=wild), CPU, 8)
-
-
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_rates_stand_still_behind_the_end(schedule: str) -> None:
     pack, _ = trained([specify(schedule=schedule)], [0])
     list(train(pack, 3, steps=9))
     assert 0 <= pack.critic_optimizer.param_groups[0]["lr"] < 1e-12
-
-
-def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
-    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "cache"))
-    from bench.architectures import mlp
-
-    class Peeks(nn.Module):
-        def forward(self, samples: Tensor) -> Tensor:
-            return samples * (1.0 if samples.sum().item() > 0 else 1.5)
-
-    plain = mlp.critic
-    monkeypatch.setattr(mlp, "critic", lambda options, shape: nn.Sequential(Peeks(), plain(options, shape)))
-    told: list[str] = []
-    size = pack_sizes.sizes("auto", [Settings(folder=tmp_path)], None, told.append)
-    assert size(runs) == 1
-    assert len(told) == 1
-    assert told[0].startswith("architecture mlp (width=16, depth=1) trains alone: RuntimeError: ")
-    known = read_rates(program(runs[0]), next(iter(_devices(tmp_path))))
-    assert known is not None
-    assert known.alone
-    events = [event.state for event in in_process([runs[:2]], [Settings(folder=tmp_path / "forced")])]
-    assert events.count("recorded") == 2
-
-
-def _devices(tmp_path: Path) -> list[str]:
-    import json
-
-    return list(json.loads((tmp_path / "cache" / "packs.json").read_text()))

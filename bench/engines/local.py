@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.environment import keep_memory, threads
 from bench.errors import GanbenchError
-from bench.events import Event, Progress
-from bench.execution import Settings, attempt
+from bench.events import Event
+from bench.execution import Settings, attempt, smaller
 from bench.interruption import SIGNALS, held_back
 from bench.packing import halves
 from bench.planning import Run
@@ -140,8 +140,8 @@ def _bury(worker: Worker) -> Death:
     reason = f"its worker died ({_death(code) + (GUARD if code == 1 and not worker.began else '')})"
     if worker.size == 1:
         return Death([Event(run, "failed", text=reason) for run in runs], [])
-    told = f"not in a pack of {worker.size} ({reason}), so in a smaller one"
-    return Death([Event(run, "progress", Progress(0, 0.0, told)) for run in runs], halves(runs))
+    again = halves(runs)
+    return Death([smaller(half, worker.size, reason) for half in again], again)
 
 
 def _dismiss(worker: Worker) -> None:

@@ -35,6 +35,9 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(141)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except MemoryError:
+            click.echo("ganbench: no memory is left; what was recorded is whole", err=True)
+            sys.exit(2)
         except Exception:
             traceback.print_exc()
             sys.exit(70)

@@ -108,8 +108,6 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
 def _conclude(summary: Summary) -> None:
     from bench.terminal_evidence import show_report
 
-    for notice in summary.notices:
-        click.echo(notice, err=True)
     if summary.report is not None:
         show_report(summary.report)
     if summary.missing:

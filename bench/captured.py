@@ -71,7 +71,7 @@ class Places(Batches):
 def on_cuda(step: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
     """Records a step, which is not taken by that; its losses are where each replay leaves them."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):  # back on it, where this fails too
         losses = step()
     return graph.replay, losses
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from bench.environment import is_lost, is_out_of_memory
 from bench.errors import ResultsError
 from bench.files import told, written_whole
 from bench.planning import Run
@@ -96,11 +97,15 @@ def restore(path: Path, run: Run) -> Restored:
 
 
 @contextmanager
-def loading(paths: Iterable[Path]) -> Iterator[None]:
-    """Removes checkpoints whose state does not fit the code that loads it, so that the next attempt begins anew."""
+def loading(paths: Sequence[Path]) -> Iterator[None]:
+    """Removes the checkpoint of a run alone whose state does not fit the code that loads it: next time it begins anew.
+
+    Of several nobody knows which it is, and where memory runs out it is none of them.
+    """
     try:
         yield
     except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        raise RuntimeError("a checkpoint was made by other code; the next attempt begins anew") from error
+        if len(paths) > 1 or is_out_of_memory(error) or is_lost(error):
+            raise
+        paths[0].unlink(missing_ok=True)
+        raise RuntimeError("its checkpoint was made by other code; the next attempt begins anew") from error

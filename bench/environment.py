@@ -140,6 +140,16 @@ def release_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, of the device or of the machine."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error stays in the device's context, so that all that this process asks of it fails from now on."""
+    return isinstance(error, getattr(torch, "AcceleratorError", ()))  # torch 2.8 and later
+
+
 def available_memory(device: torch.device) -> int | None:
     """Bytes that can still be had on CUDA, or on Linux; else unknown."""
     if device.type == "cuda":

@@ -132,6 +132,8 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     except GanbenchError:
         raise
     except Exception as error:
+        if environment.is_lost(error) and len(runs) > 1:
+            raise  # the process ends by it; another tries the halves
         reason, text = in_short(error), f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
     if len(runs) == 1:
         yield Event(runs[0], "failed", text=text)
@@ -181,6 +183,7 @@ def _execute(restored: Sequence[tuple[Run, Restored]], common: Common, stopping:
     if restored[0][1].state is not None:
         with loading([settings.checkpoint(run) for run, _ in restored]):
             pack.load_state_dicts([each.state for _, each in restored if each.state is not None])
+    saved, mark = time.monotonic(), time.perf_counter()
     flights = []
     for (run, each), players in zip(restored, pack.players, strict=True):
         flights.append(Flight(run, players, each.history, len(pack), restored[0][0].id))
@@ -188,7 +191,6 @@ def _execute(restored: Sequence[tuple[Run, Restored]], common: Common, stopping:
         if not each.history.trace:
             _look(flights[-1], None, common)
 
-    saved, mark = time.monotonic(), time.perf_counter()
     environment.set_tf32(training.tf32, device)
     for measured in train(pack, flights[0].history.step, every, common.probe(training)):
         environment.set_tf32(False, device)

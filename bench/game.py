@@ -89,7 +89,7 @@ class Game:
         with torch.no_grad():
             fake = self.generate(batches).detach()  # a view of a parameter keeps its graph all the same
         terms = self.critic_terms(real, fake, batches, update)
-        return terms, torch.autograd.grad(terms.total.sum(), self.critic.parameters)
+        return terms, _gradients(terms.total, self.critic.parameters)
 
     def generator_gradients(self, batches: Batches, update: int) -> tuple[Tensor, Gradients]:
         """The generators' losses on fresh latents, and their gradients; none is computed for the critics."""
@@ -97,7 +97,7 @@ class Game:
             _, loss, gradients = self.field(batches, update)
             return loss.detach(), gradients[len(self.critic.parameters) :]
         loss = self.generator_loss(self.generate(batches), None, batches, update)
-        return loss.detach(), torch.autograd.grad(loss.sum(), self.generator.parameters)
+        return loss.detach(), _gradients(loss, self.generator.parameters)
 
     def generate(self, batches: Batches) -> Tensor:
         """Generated samples of fresh latents, [s, n, *shape]."""
@@ -157,17 +157,11 @@ class Game:
         loss = self.generator_loss(fake, real, batches, update)
         create = graph or bool(self._joint)
         of_critic, of_generator = self.critic.parameters, self.generator.parameters
-        critic = torch.autograd.grad(terms.total.sum(), of_critic, create_graph=create, retain_graph=True)
-        generator = torch.autograd.grad(loss.sum(), of_generator, create_graph=create)
+        critic = _gradients(terms.total, of_critic, create=create, retain=True)
+        generator = _gradients(loss, of_generator, create=create)
         for joint, weight in self._joint:
             value = weight * joint(critic, generator)
-            extra = torch.autograd.grad(
-                value.sum(),
-                [*of_critic, *of_generator],
-                create_graph=graph,
-                allow_unused=True,
-                materialize_grads=True,
-            )
+            extra = _gradients(value, [*of_critic, *of_generator], create=graph)
             critic = _sum(critic, extra[: len(critic)])
             generator = _sum(generator, extra[-len(generator) :])
         return terms, loss, (*critic, *generator)
@@ -195,6 +189,18 @@ class Game:
         for perturb in self._perturb:
             samples = perturb(samples, batches.normal(samples), done)
         return samples
+
+
+def _gradients(losses: Tensor, parameters: Sequence[Tensor], create: bool = False, retain: bool = False) -> Gradients:
+    """Of the losses [s] of all runs; zero for a parameter that they do not depend on."""
+    return torch.autograd.grad(
+        losses.sum(),
+        parameters,
+        create_graph=create,
+        retain_graph=create or retain,
+        allow_unused=True,
+        materialize_grads=True,
+    )
 
 
 def _sum(one: Sequence[Tensor], other: Sequence[Tensor]) -> Gradients:

@@ -80,6 +80,8 @@ def _measured(runs: Sequence[Run], device: torch.device) -> Rates | None:
             continue
         except Exception:  # the run will say so itself
             return None
+        finally:
+            environment.release_memory(device)  # the workers are other processes
     return None
 
 
@@ -109,7 +111,7 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
         except Exception as error:
             if size == 1:
                 raise
-            if not _out_of_memory(error) and not isinstance(error, ArithmeticError):
+            if not environment.is_out_of_memory(error) and not isinstance(error, ArithmeticError):
                 return Rates(seconds, taken, ended=True, alone=in_short(error))
             return Rates(seconds, taken, ended=True)
         best = min(seconds.values(), default=float("inf"))
@@ -123,26 +125,25 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
 
 def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
     """Seconds of a step of a pack, and the bytes that it takes at its peak."""
+    environment.release_memory(device)  # what is free already would take what the pack needs unseen
     environment.begin(device)
     data, before = load_data(run.training.dataset), environment.peak_memory_bytes(device) or 0
     reals, shape = reals_on(data.train, device), data.train.shape[1:]
+    environment.set_tf32(run.training.tf32, device)
     pack = assemble([run.training] * size, range(size), shape, reals, len(data.train), device)
     _steps(pack, 0, 1)
-    if len(pack) < size:
-        raise ArithmeticError("runs diverge at once: there is nothing to time")
     first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
     more = max(1, round(CLOCK / first))
     best = min(first, *(_steps(pack, begin, begin + more) / more for begin in (2, 2 + more)))
-    return best, max(0, (environment.peak_memory_bytes(device) or 0) - before)
+    environment.set_tf32(False, device)
+    return best, max(pack.nbytes, (environment.peak_memory_bytes(device) or 0) - before)
 
 
 def _steps(pack: Pack, first: int, last: int) -> float:
     """Seconds of some steps: on the CPU those that this process was given, for others may work beside it."""
-    began = time.process_time()
+    size, began = len(pack), time.process_time()
     shares = [sum(each.seconds for each in measured) for measured in train(pack, first, steps=last)]
+    if len(pack) < size:
+        raise ArithmeticError("runs diverge at once: there is nothing to time")
     on_cpu = pack.batches.device.type == "cpu"
     return (time.process_time() - began) / torch.get_num_threads() if on_cpu else sum(shares)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)

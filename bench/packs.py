@@ -32,7 +32,10 @@ class Pack:
         average: The averages of the generators, or None.
         generator_optimizer: Of all generators.
         critic_optimizer: Of all critics.
+        prepared: What the loop keeps of the pack from one call to the next, for as long as it has the same runs.
     """
+
+    prepared: Any
 
     def __init__(
         self, trainings: Sequence[Training], seeds: Sequence[int], players: Sequence[Players], batches: Batches
@@ -49,6 +52,7 @@ class Pack:
         self.average = Stack(averages) if averages else None
         self.generator_optimizer = _optimizer(first.optimizer, self.generator)
         self.critic_optimizer = _optimizer(first.critic_optimizer, self.critic)
+        self.prepared = None
 
     def __len__(self) -> int:
         return len(self.players)
@@ -64,6 +68,15 @@ class Pack:
             "generator_optimizer": (self.generator_optimizer, self.generator),
             "critic_optimizer": (self.critic_optimizer, self.critic),
         }
+
+    @property
+    def nbytes(self) -> int:
+        """Of the parameters, their gradients, and what the optimisers keep: it takes as much at the least."""
+        kept = [
+            value for optimizer, stack in self._optimizers.values() for value in optimizer.state[stack.flat].values()
+        ]
+        flat = [stack.flat for _, stack in self._optimizers.values()]
+        return sum(each.nbytes for each in (*flat, *flat, *kept) if isinstance(each, Tensor))
 
     def set_rates(self, share: float) -> None:
         """Sets the learning rates of both players to a share of what the specification says."""
@@ -123,7 +136,11 @@ class Pack:
     def _load_states_of_optimizers(self, states: Sequence[dict[str, Any]]) -> None:
         for name, (optimizer, stack) in self._optimizers.items():
             own = [state[name] for state in states]
-            optimizer.state[stack.flat] = {key: _of_all([each[key] for each in own], stack.flat) for key in own[0]}
+            counts = any(optimizer.defaults.get(name) for name in ("fused", "capturable"))  # steps on the device
+            place = stack.flat.device if counts else torch.device("cpu")
+            optimizer.state[stack.flat] = {
+                key: _of_all([each[key] for each in own], stack.flat.device, place) for key in own[0]
+            }
 
 
 def assemble(
@@ -151,6 +168,8 @@ def _of_run(value: Any, index: int) -> Any:
     return (value[index] if value.dim() else value).clone()
 
 
-def _of_all(values: Sequence[Any], flat: Tensor) -> Any:
+def _of_all(values: Sequence[Any], device: torch.device, device_of_count: torch.device) -> Any:
     first = values[0]
-    return torch.stack(list(values)).to(flat.device) if isinstance(first, Tensor) and first.dim() else first
+    if not isinstance(first, Tensor):
+        return first
+    return torch.stack(list(values)).to(device) if first.dim() else first.to(device_of_count)

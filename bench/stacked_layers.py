@@ -51,8 +51,8 @@ class _Row(torch.autograd.Function):
         row = gradient.squeeze(1).unsqueeze(1)  # with the strides that a row has, whatever view this is
         of_weight, of_columns = ctx.needs_input_grad
         return (
-            row @ columns.transpose(1, 2) if of_weight else None,
-            weight.transpose(1, 2) * row if of_columns else None,
+            row @ columns.to(row.dtype).transpose(1, 2) if of_weight else None,  # autocast has ended here
+            weight.to(row.dtype).transpose(1, 2) * row if of_columns else None,
         )
 
 
@@ -74,23 +74,30 @@ def batch_norm(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
     """Over the samples of each run, [s, features, n]; its running statistics follow in training."""
     assert isinstance(module, nn.BatchNorm1d)
     assert module.momentum is not None
+    wide = _wide(columns)
     if not module.training:
         mean, variance = own["running_mean"].unsqueeze(2), own["running_var"].unsqueeze(2)
     else:
-        variance, mean = torch.var_mean(columns, dim=2, keepdim=True, correction=0)
+        variance, mean = torch.var_mean(wide, dim=2, keepdim=True, correction=0)
         count = columns.shape[2]
         with torch.no_grad():
             own["num_batches_tracked"].add_(1)
             own["running_mean"].lerp_(mean.squeeze(2), module.momentum)
             own["running_var"].lerp_(variance.squeeze(2) * (count / (count - 1)), module.momentum)
-    return _affine((columns - mean) * (variance + module.eps).rsqrt(), own)
+    return _affine((wide - mean) * (variance + module.eps).rsqrt(), own).to(columns.dtype)
 
 
 def layer_norm(module: nn.Module, own: Tensors, columns: Tensor) -> Tensor:
     """Over the features of each sample, [s, features, n]."""
     assert isinstance(module, nn.LayerNorm)
-    variance, mean = torch.var_mean(columns, dim=1, keepdim=True, correction=0)
-    return _affine((columns - mean) * (variance + module.eps).rsqrt(), own)
+    wide = _wide(columns)
+    variance, mean = torch.var_mean(wide, dim=1, keepdim=True, correction=0)
+    return _affine((wide - mean) * (variance + module.eps).rsqrt(), own).to(columns.dtype)
+
+
+def _wide(columns: Tensor) -> Tensor:
+    """Statistics of bfloat16 numbers are those of float32."""
+    return columns.float() if columns.dtype is torch.bfloat16 else columns
 
 
 def _affine(normalised: Tensor, own: Tensors) -> Tensor:
@@ -190,9 +197,10 @@ def program(network: nn.Module, twice: bool = False) -> Callable[[Tensors, Tenso
         rules = [rectify_twice if rule is rectify else rule for rule in rules]
     if not inner or not all(rules):
         return None
+    named = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
     names = [
-        {name: prefix + name for name, _ in (*module.named_parameters(), *module.named_buffers())}
-        for prefix, module in inner
+        {name: named[id(tensor)] for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+        for _, module in inner
     ]
 
     def run(tensors: Tensors, samples: Tensor) -> Tensor:
@@ -208,9 +216,10 @@ def program(network: nn.Module, twice: bool = False) -> Callable[[Tensors, Tenso
 
 
 def _leaves(network: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:
-    """The layers of nested sequences, each with what its tensors' names begin with."""
+    """The layers of nested sequences, each with what its tensors' names begin with; one may stand in several places."""
     if type(network) is nn.Sequential:
-        return [leaf for name, child in network.named_children() for leaf in _leaves(child, f"{prefix}{name}.")]
+        children = [(name, child) for name, child in network._modules.items() if child is not None]
+        return [leaf for name, child in children for leaf in _leaves(child, f"{prefix}{name}.")]
     return [(prefix, network)]
 
 
@@ -223,7 +232,8 @@ def _rule(module: nn.Module, before: nn.Module | None) -> Rule | None:
     if is_parametrized(module):
         (first, *others) = module.parametrizations.values()  # type: ignore[operator]
         spectral = isinstance(module, nn.Linear) and not others and len(first) == 1
-        return linear if spectral and isinstance(first[0], _SpectralNorm) else None
+        once = {"n_power_iterations": 1, "dim": 0}
+        return linear if spectral and _is(first[0], _SpectralNorm, **once) else None
     if module._forward_hooks or module._forward_pre_hooks:
         return None
     if isinstance(module, nn.BatchNorm1d) and not (module.momentum is not None and module.track_running_stats):

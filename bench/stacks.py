@@ -29,13 +29,13 @@ class Stack:
     Attributes:
         flat: The parameters of each network beside each other, [s, numbers]: what an optimiser changes. The row is
             filled up to a multiple of ``VECTOR``, so that a number is rounded alike wherever it stands.
-        parameters: All parameters, each [s, ...], in the order of the network's: slices of ``flat``.
-        buffers: All buffers by name, each [s, ...].
+        parameters: All parameters that are trained, each [s, ...], in the order of the network's: slices of ``flat``.
+        buffers: All other tensors by name, each [s, ...]: buffers, and parameters that need no gradient.
     """
 
     def __init__(self, networks: Sequence[nn.Module], rules: bool = True, twice: bool = False):
         self.networks = list(networks)
-        named = [dict(network.named_parameters()) for network in self.networks]
+        named = [_trained(network) for network in self.networks]
         self._names, first = list(named[0]), list(named[0].values())
         ends = list(accumulate((each.numel() for each in first), initial=0))
         self.flat = first[0].new_zeros(len(self.networks), -(-ends[-1] // VECTOR) * VECTOR)
@@ -50,9 +50,8 @@ class Stack:
         on_cpu = self.flat.device.type == "cpu"
         self._apart = rules and (len(self.networks) == 1 or (on_cpu and _convolves(self.networks[0])))
         by_vmap = self._program is None and not self._apart  # which leaves running statistics alone that lie apart
-        self.buffers = {
-            name: _stacked(networks, name, 1 if by_vmap else VECTOR) for name, _ in self.networks[0].named_buffers()
-        }
+        others = [_others(network) for network in self.networks]
+        self.buffers = {name: _stacked([each[name] for each in others], 1 if by_vmap else VECTOR) for name in others[0]}
 
     def descend(self, optimizer: Optimizer, gradients: Sequence[Tensor]) -> None:
         """One step of an optimiser of ``flat`` along gradients [s, ...]; they are never clipped or masked."""
@@ -95,9 +94,17 @@ def _slices(flat: Tensor, begin: int, like: Tensor) -> Tensor:
     return flat.as_strided((len(flat), *like.shape), (flat.shape[1], *like.stride()), begin)
 
 
-def _stacked(networks: Sequence[nn.Module], name: str, multiple: int) -> Tensor:
+def _trained(network: nn.Module) -> dict[str, Tensor]:
+    return {name: each for name, each in network.named_parameters() if each.requires_grad}
+
+
+def _others(network: nn.Module) -> dict[str, Tensor]:
+    frozen = {name: each for name, each in network.named_parameters() if not each.requires_grad}
+    return {**frozen, **dict(network.named_buffers())}
+
+
+def _stacked(buffers: Sequence[Tensor], multiple: int) -> Tensor:
     """A buffer of every network, [s, *shape]; each begins at a multiple of so many numbers, as it would alone."""
-    buffers = [dict(network.named_buffers())[name] for network in networks]
     row = -(-buffers[0].numel() // multiple) * multiple
     whole = _slices(buffers[0].new_zeros(len(buffers), row), 0, buffers[0])
     _share(whole, buffers)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.batches import Batches
-from bench.captured import captured
+from bench.captured import TakeStep, captured
 from bench.game import Game
 from bench.optimizers import SCHEDULES
 from bench.packs import Pack
@@ -31,7 +31,8 @@ class Measurement:
         seconds: What the chunk took, without evaluation; in a pack, the run's share of it.
         critic_loss: Mean over the chunk, penalties and all.
         generator_loss: Mean over the chunk.
-        penalties: Weighted, in the critic's loss: mean over those updates of the chunk that had them; NaN: none had.
+        penalties: Weighted, in the critic's loss: mean over the steps of the chunk of that over the updates of a step,
+            those that had them; NaN: none had.
         probes: Of the last step, where an evaluation follows.
         diverged: Where the first non-finite value stood ("critic loss", "generator loss"), at ``step``; the run ends.
     """
@@ -63,11 +64,8 @@ def train(
     training, device = pack.training, pack.batches.device
     rate = SCHEDULES[training.schedule]
     step, end = first, training.steps if steps is None else steps
-    game: Game | None = None
     while step < end and len(pack):
-        if game is None or len(game.trainings) != len(pack):
-            game = Game(pack.trainings, pack.generator, pack.critic, device)
-            take_step = captured(_take_step, pack) if device.type == "cuda" else _take_step
+        game, take_step = _prepared(pack)
         stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
         chunk = min(*stops, end) - step
         evaluated = step + chunk == end or (pause is not None and (step + chunk) % pause == 0)
@@ -91,6 +89,16 @@ def train(
         step += chunk
         yield measured
         pack.drop(diverged)
+
+
+def _prepared(pack: Pack) -> tuple[Game, TakeStep]:
+    """The game of a pack and how a step of it is taken: on CUDA by graphs, which are recorded once."""
+    if pack.prepared is None:
+        device = pack.batches.device
+        take_step = captured(_take_step, pack) if device.type == "cuda" else _take_step
+        pack.prepared = Game(pack.trainings, pack.generator, pack.critic, device), take_step
+    prepared: tuple[Game, TakeStep] = pack.prepared
+    return prepared
 
 
 def _take_step(pack: Pack, game: Game, batches: Batches, step: int, probe: Probe | None = None) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+import torch
 
 import bench
 from bench import execution
@@ -22,8 +23,9 @@ from bench.engines.in_process import in_process
 from bench.engines.local import local
 from bench.errors import ResultsError
 from bench.events import Event
-from bench.execution import Settings, execute
+from bench.execution import Settings, attempt, execute
 from bench.interruption import listening
+from bench.packs import Pack
 from bench.planning import Run, plan_runs
 from bench.records import read_metadata, read_samples, record_paths
 from bench.report import write_report
@@ -355,6 +357,56 @@ def test_the_second_signal_ends_at_once(capfd: pytest.CaptureFixture[str]) -> No
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_checkpoints_survive_that_memory_runs_out_while_they_are_loaded(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, pack = Settings(folder=tmp_path / "full"), tiny_runs[:2]
+    asked = iter(range(100))
+    assert ends(list(attempt(pack, settings, lambda: next(asked) >= 2))) == ["stopped"] * 2
+    load = Pack.load_state_dicts
+
+    def limited(self: Pack, states: list[dict[str, Any]]) -> None:
+        if len(states) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        load(self, states)
+
+    monkeypatch.setattr(Pack, "load_state_dicts", limited)
+    events = list(attempt(pack, settings, lambda: False))
+    assert ends(events) == ["recorded"] * 2
+    assert sum("goes on from step 80" in each.progress.notice for each in events if each.progress) == 2
+    among = traces(tiny_results)
+    expected = among[among["run"].isin([run.id for run in pack])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(traces(tmp_path / "full"), expected, check_exact=True)
+
+
+def test_wall_seconds_are_all_seconds(tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = execution._look
+
+    def slow(*args: Any) -> None:
+        time.sleep(0.1)
+        look(*args)
+
+    monkeypatch.setattr(execution, "_look", slow)
+    settings = Settings(folder=tmp_path)
+    assert ends(go(tiny_runs[0], settings)) == ["recorded"]
+    timing = read_metadata(settings.record(tiny_runs[0]))["timing"]
+    assert timing["wall_seconds"] > timing["training_seconds"] + timing["evaluation_seconds"] + 0.4  # four looks
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "optimistic-adam"])
+def test_a_pack_on_cuda_goes_on_as_if_it_had_not_been_stopped(tiny: str, tmp_path: Path, optimizer: str) -> None:
+    pack = plan_runs(load_suite(tiny), settings={"optimizer": {"name": optimizer}})[:2]
+    for folder, stops in ((tmp_path / "whole", 100), (tmp_path / "stopped", 1)):
+        asked = iter(range(100))
+        settings = Settings(folder=folder, device="cuda:0")
+        list(attempt(pack, settings, lambda stops=stops, asked=asked: next(asked) >= stops))  # type: ignore[misc]
+        list(attempt(pack, settings, lambda: False))
+    whole, stopped = (traces(tmp_path / name) for name in ("whole", "stopped"))
+    losses = [frame[frame["measure"].isin(["critic_loss", "generator_loss"])]["value"] for frame in (whole, stopped)]
+    pd.testing.assert_series_equal(*losses, rtol=1e-2)
 
 
 @pytest.mark.gpu

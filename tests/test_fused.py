@@ -91,6 +91,42 @@ def test_each_pair_is_one_map_of_fewer_products(
     assert counts[1] / counts[0] == pytest.approx(share)
 
 
+@pytest.mark.parametrize(
+    ("layers", "features"),
+    [
+        ([nn.Upsample(size=(8, 8)), nn.Conv2d(5, 6, 3, padding=1, padding_mode="reflect")], (5, 4, 4)),
+        ([nn.Upsample(size=(8, 8), mode="bilinear"), nn.Conv2d(5, 6, 3, padding=1)], (5, 4, 4)),
+        ([nn.Upsample(size=(8, 8)), nn.Conv2d(4, 6, 3, padding=1, groups=2)], (4, 4, 4)),
+        ([nn.Conv2d(5, 6, 1), nn.AvgPool2d(2, padding=1)], (5, 8, 8)),
+        ([nn.Conv2d(5, 6, 3, padding=1), nn.AvgPool2d(2, stride=1)], (5, 8, 8)),
+        ([nn.Conv2d(5, 6, 3, padding=1), nn.AvgPool2d(2, divisor_override=1)], (5, 8, 8)),
+        ([nn.Conv2d(5, 6, 3, padding=1, dilation=2), nn.AvgPool2d(2)], (5, 10, 10)),
+        ([nn.Unflatten(1, (4, 1, 1)), nn.ConvTranspose2d(4, 6, 4, groups=2)], (4,)),
+        ([nn.Conv2d(4, 1, 3, dilation=2), nn.Flatten(0)], (4, 5, 5)),
+        ([nn.Conv2d(5, 3, 3, padding=1, padding_mode="reflect"), nn.Tanh()], (5, 8, 8)),
+        ([nn.ConvTranspose2d(4, 2, 4, stride=2, padding=1, output_padding=1), nn.Tanh()], (4, 8, 8)),
+        ([torch.nn.utils.spectral_norm(nn.Conv2d(5, 6, 3, padding=1)), nn.AvgPool2d(2)], (5, 8, 8)),
+    ],
+    ids=str,
+)
+def test_layers_with_other_settings_are_what_they_are(layers: list[nn.Module], features: tuple[int, ...]) -> None:
+    network = nn.Sequential(*layers).double().eval()
+    inputs = torch.randn(2, *features, dtype=torch.float64)
+    expected = network(inputs)
+    torch.testing.assert_close(fused(network)(inputs), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_layer_in_two_places_stays_in_both() -> None:
+    activation, block = nn.LeakyReLU(0.2), nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Tanh())
+    network = nn.Sequential(block, activation, nn.Conv2d(4, 4, 1), activation, block).double()
+    inputs = torch.randn(2, 4, 6, 6, dtype=torch.float64)
+    expected, names = network(inputs), [*network.state_dict()]
+    together = fused(copy.deepcopy(network))
+    torch.testing.assert_close(together(inputs), expected, rtol=1e-12, atol=1e-12)
+    assert [*together.state_dict()] == names
+    assert len([*together.parameters()]) == len([*network.parameters()])
+
+
 def test_every_pair_is_tried_above() -> None:
     assert len(PAIRS) == 7
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -23,8 +23,10 @@ from bench.execution import Settings
 from bench.losses import LOSSES
 from bench.pack_rates import Rates, devices_known, read_rates, write_rates
 from bench.packing import divide, halves, kind, program
+from bench.packs import Pack
 from bench.planning import Run, plan_runs
 from bench.suite import load_suite
+from bench.training import Measurement, train
 
 CPU = torch.device("cpu")
 
@@ -136,6 +138,21 @@ def test_what_is_no_table_of_rates_is_written_anew(cache: Path, text: str) -> No
 def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run]) -> None:
     with pytest.raises(ArithmeticError, match="nothing to time"):
         pack_sizes.measure(weighing(runs[0], 1e300), CPU, 8)
+
+
+def test_runs_that_diverge_while_they_are_timed_are_not_either(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop drops them, and what is left of the pack is not what was to be timed."""
+
+    def diverging(pack: Pack, first: int, steps: int) -> Iterator[list[Measurement]]:
+        yield from train(pack, first, steps=steps)
+        if first > 0:
+            pack.drop(pack.players)
+
+    monkeypatch.setattr(pack_sizes, "train", diverging)
+    with pytest.raises(ArithmeticError, match="nothing to time"):
+        pack_sizes.measure(runs[0], CPU, 8)
 
 
 @pytest.mark.usefixtures("cache")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import bench
 from bench.architectures import ARCHITECTURES
@@ -22,10 +22,8 @@ from bench.packing import divide, kind
 from bench.packs import Pack, assemble
 from bench.penalties import PENALTIES
 from bench.planning import Run
-from bench.players import build_players
 from bench.records import read_metadata, record_paths
 from bench.specification import Training, complete_training
-from bench.stacks import Stack
 from bench.training import Measurement, train
 
 CPU = torch.device("cpu")
@@ -36,6 +34,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcgan-upsample": {"width": 8},
     "resnet": {"width": 2},
 }
+
+
+def mlp(width: int, depth: int, **options: object) -> dict[str, object]:
+    return {"name": "mlp", "width": width, "depth": depth, **options}
 
 
 def specify(name: str = "mlp", **keys: object) -> Training:
@@ -103,6 +105,11 @@ def test_so_it_does_with_every_regulariser(penalty: str) -> None:
         {"ema": 0.9},
         {"precision": "float64"},
         {"precision": "bf16"},
+        *(
+            {"precision": "bf16", "architecture": mlp(8, 2, normalisation=name)}
+            for name in ("batch", "layer", "spectral")
+        ),
+        {"precision": "bf16", "architecture": mlp(8, 2, activation="softplus"), "penalty": "wgan-gp"},
         {"schedule": "cosine"},
         {"batch_size": 33, "latent": 5},
         {"architecture": {"name": "mlp", "width": 8, "depth": 1, "maxout": 3}},
@@ -114,6 +121,16 @@ def test_so_it_does_however_it_is_trained(keys: dict[str, object]) -> None:
     check_alike([specify(**keys)] * 3)
 
 
+def test_what_the_loop_prepares_lasts_as_long_as_the_pack_has_the_same_runs() -> None:
+    pack, _ = trained([specify()] * 2, [0, 1])
+    prepared = pack.prepared
+    list(train(pack, 3, steps=6))
+    assert pack.prepared is prepared
+    pack.drop(pack.players[:1])
+    list(train(pack, 6, steps=9))
+    assert pack.prepared is not prepared
+
+
 def test_losses_and_weights_of_penalties_differ_by_run() -> None:
     losses = ["minimax", "minimax", "hinge", "least-squares", "wasserstein"]
     trainings = [
@@ -122,60 +139,6 @@ def test_losses_and_weights_of_penalties_differ_by_run() -> None:
     ]
     check_alike(trainings, [0, 0, 0, 1, 2])
     check_alike([specify(loss=loss, batch_size=32) for loss in losses], [3, 4, 3, 4, 5])
-
-
-class Odd(nn.Module):
-    """A layer without a rule: x ↦ x + tanh(x W) W'."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.inner = nn.Parameter(torch.randn(width, 3) / 3)
-        self.outer = nn.Parameter(torch.randn(3, width) / 3)
-
-    def forward(self, samples: Tensor) -> Tensor:
-        return samples + (samples @ self.inner).tanh() @ self.outer
-
-
-@pytest.mark.parametrize("twice", [False, True])
-@pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
-def test_rules_give_what_vmap_gives(normalisation: str, twice: bool) -> None:
-    """A naive twin of ``bench.stacked_layers``: values, gradients, those of a gradient's norm, running statistics."""
-    training = specify(architecture={"name": "mlp", "width": 8, "normalisation": normalisation}, precision="float64")
-    points = torch.randn(3, 6, 1, 8, 8, dtype=torch.float64)
-
-    def everything(by_rules: bool) -> list[Tensor]:
-        networks = [build_players(training, (1, 8, 8), seed, CPU).critic for seed in range(3)]
-        stack = Stack(networks, rules=by_rules, twice=twice)
-        assert (stack._program is not None) == by_rules
-        there = points.clone().requires_grad_()
-        logits = stack(there)
-        (slopes,) = torch.autograd.grad(logits.sum(), there, create_graph=True)
-        wanted = (logits.square().mean() + slopes.flatten(2).norm(dim=2).mean(), stack.parameters)
-        gradients = torch.autograd.grad(*wanted, allow_unused=True, materialize_grads=True)
-        return [logits, slopes, *gradients, *(buffer.double() for buffer in stack.buffers.values())]
-
-    for ours, theirs in zip(everything(True), everything(False), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
-
-
-def test_a_network_without_rules_trains_by_vmap() -> None:
-    """Its bits are not those of the run alone, its numbers are."""
-    networks = [nn.Sequential(nn.Linear(2, 5), Odd(5), nn.Linear(5, 1), nn.Flatten(0)).double() for _ in range(3)]
-    samples = torch.randn(3, 4, 2, dtype=torch.float64)
-    expected = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
-    stack = Stack(networks)
-    assert stack._program is None
-    torch.testing.assert_close(stack(samples), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_networks_are_slices_of_the_stack() -> None:
-    networks = [build_players(specify(), (1, 8, 8), seed, CPU).critic for seed in range(2)]
-    before = [parameter.clone() for parameter in networks[1].parameters()]
-    stack = Stack(networks)
-    assert all(torch.equal(a, b) for a, b in zip(before, networks[1].parameters(), strict=True))
-    with torch.no_grad():
-        stack.flat.add_(1)
-    assert all(torch.equal(a + 1, b) for a, b in zip(before, networks[1].parameters(), strict=True))
 
 
 # Records: each run its own end, whoever shares its pack

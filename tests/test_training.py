@@ -222,6 +222,26 @@ def test_an_exploding_step_size_diverges_and_is_not_masked() -> None:
     assert measurements[-1].step < 100
 
 
+def test_a_parameter_that_nothing_depends_on_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.architectures import mlp
+
+    plain = mlp.critic
+
+    class Spare(nn.Module):
+        def __init__(self, inner: nn.Module):
+            super().__init__()
+            self.inner, self.spare = inner, nn.Parameter(torch.ones(3))
+
+        def forward(self, samples: Tensor) -> Tensor:
+            out: Tensor = self.inner(samples)
+            return out
+
+    monkeypatch.setattr(mlp, "critic", lambda options, shape: Spare(plain(options, shape)))
+    players, measurements = run(specify(steps=5))
+    assert measurements[-1].diverged is None
+    assert torch.equal(players.critic.spare, torch.ones(3))  # type: ignore[arg-type]
+
+
 def test_measurements_come_at_chunks_and_pauses() -> None:
     steps = [each.step for each in measured(alone(specify(steps=130)), pause=40)]
     assert CHUNK == 50

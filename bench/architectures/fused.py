@@ -31,7 +31,8 @@ class Fused(nn.Sequential):
         while layers:
             first = layers.popleft()
             together = PAIRS.get((kind(first), kind(layers[0]))) if layers else None
-            result = together(first, layers[0], features) if together else None
+            usual = together is not None and _is_usual(first) and _is_usual(layers[0])
+            result = together(first, layers[0], features) if together and usual else None
             if result is None:
                 result = first(features)
             else:
@@ -42,11 +43,12 @@ class Fused(nn.Sequential):
 
 def fused(network: nn.Module) -> nn.Module:
     """The network itself, every chain of convolutions in it made ``Fused``: the same layers under the same names."""
-    for name, child in network.named_children():
+    children = {name: child for name, child in network._modules.items() if child is not None}  # one may come twice
+    for name, child in children.items():
         setattr(network, name, fused(child))
     convolves = any(isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
     if type(network) is nn.Sequential and convolves:
-        return Fused(OrderedDict(network.named_children()))
+        return Fused(OrderedDict((name, getattr(network, name)) for name in children))
     return network
 
 
@@ -140,6 +142,23 @@ def _channels_last(features: Tensor) -> Tensor:
     if features.dim() != 4:
         return features
     return features.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # in words that vmap knows
+
+
+def _is_usual(layer: nn.Module) -> bool:
+    """Whether a layer is what the pairs take it for: of its many settings, these are as they mostly are."""
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        return False
+    match layer:
+        case nn.Conv2d() | nn.ConvTranspose2d():
+            found = (layer.padding_mode, layer.groups, layer.dilation, layer.output_padding)
+            return found == ("zeros", 1, (1, 1), (0, 0))
+        case nn.Upsample():
+            return layer.mode == "nearest"
+        case nn.AvgPool2d():
+            return (layer.stride, layer.padding, layer.divisor_override) == (layer.kernel_size, 0, None)
+        case nn.Unflatten():
+            return layer.dim == 1
+    return True
 
 
 def _is_pointwise(convolution: nn.Conv2d) -> bool:

@@ -279,6 +279,7 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     assert {path: path.stat().st_mtime_ns for path in record_paths(records[0].parent.parent)} == before
 
 
+@pytest.mark.slow
 def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
     many: Path, write_suite: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_readme_is_one_screen_and_ci_runs_its_commands() -> None:
     assert "pip install --quiet '.[test]' && pytest" in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.slow
 def test_the_python_example_runs(tmp_path: Path) -> None:
     (example,) = [block for block in blocks(README, "python") if "import bench" in block]
     script = tmp_path / "example.py"

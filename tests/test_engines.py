@@ -78,6 +78,7 @@ def notice(events: list[Event]) -> str:
     return events[0].progress.notice
 
 
+@pytest.mark.slow
 def test_one_worker_two_workers_and_none_give_the_same_records(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_worker_that_dies_is_replaced_and_its_run_told(tiny_runs: list[Run], t
     assert [state for state, _ in states.values()] == ["recorded"] * 3
 
 
+@pytest.mark.slow
 def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to_blame(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
@@ -226,6 +228,7 @@ def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to
     pd.testing.assert_frame_equal(traces(tmp_path / "killed"), others, check_exact=True)
 
 
+@pytest.mark.slow
 def test_an_error_that_concerns_all_stops_all(tiny_runs: list[Run], tmp_path: Path) -> None:
     (tmp_path / "records").write_text("a file where a folder should be")
     with pytest.raises(ResultsError, match="cannot be written"):
@@ -278,14 +281,15 @@ def wait_for_a_checkpoint_and_records(
 PACKED = ("--pack", "2", "--workers", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
         (signal.SIGKILL, ()),
-        pytest.param(signal.SIGINT, (), marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, (), marks=pytest.mark.slow),
-        pytest.param(signal.SIGKILL, PACKED, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, PACKED, marks=pytest.mark.slow),
+        (signal.SIGINT, ()),
+        (signal.SIGTERM, ()),
+        (signal.SIGKILL, PACKED),
+        (signal.SIGINT, PACKED),
     ],
 )
 def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(

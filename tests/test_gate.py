@@ -81,6 +81,7 @@ def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds
     assert at_most(found, 0.05)
 
 
+@pytest.mark.slow
 def test_a_doubling_is_found_with_ten_seeds() -> None:
     """Within binomial error of 90 %: one-sided, 1 %."""
     found = verdicts("log-normal", 10, 10, factor=2.0).count(Verdict.REGRESSED)

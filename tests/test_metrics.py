@@ -140,6 +140,7 @@ def test_images_are_measured_as_they_would_be_saved() -> None:
     assert quantised(images, np.zeros(1, np.float32)) is images
 
 
+@pytest.mark.slow
 def test_inception_is_loaded_from_a_file_and_is_torch_fidelitys(tmp_path: object) -> None:
     """Weights made here: the real code reads them, and FID is torch-fidelity's on the same samples."""
     import torch_fidelity

@@ -7,9 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pytest
 from counterparts import convolutions, growth, many_runs
 
 
+@pytest.mark.slow
 def test_many_runs_against_the_plain_loop() -> None:
     found = many_runs.measure("two", many_runs.ring_runs(2, ["hinge"]), steps=2, rounds=1)
     assert sum(found.packs) == found.runs == 2

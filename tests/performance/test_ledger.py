@@ -28,4 +28,4 @@ def test_growth_and_harness() -> None:
     assert [row[0] for row in growth.of_losses(steps=2)] == [1, 2, 3]
     assert [row[0] for row in growth.of_steps((2, 4))] == [2, 4]
     assert [row[0] for row in growth.of_records((1, 3))] == [1, 3]
-    assert min(growth.of_harness(2, steps=4, rounds=1)) > 0
+    assert min(growth.of_harness(2, steps=4, executed=4, rounds=1)) > 0

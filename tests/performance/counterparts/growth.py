@@ -7,9 +7,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from counterparts.many_runs import SHAPE, reals_of, ring_runs
@@ -97,26 +98,30 @@ def of_memory(sizes: Sequence[int] = (1, 4, 16, 64)) -> list[Row]:
     return rows
 
 
-def of_harness(size: int, steps: int = 200, rounds: int = 5) -> tuple[float, float, float]:
-    """Milliseconds of a step of a pack: bare, as the loop takes it, and as a run is executed, evaluation aside.
+class Harness(NamedTuple):
+    """Milliseconds of a step of a pack.
 
-    Bare is the same arithmetic on one batch that is there already: no streams, no measurements. As executed are
-    streams, losses, probes, progress, checkpoints and the record.
+    Attributes:
+        same: The arithmetic alone, on one batch that is there already.
+        bare: The same on batches that are drawn as anyone draws them, from torch's global generator.
+        loop: As the loop takes it: named streams, losses kept and looked at.
+        executed: As runs are executed, evaluation aside: probes, progress, checkpoints and records too.
     """
-    runs = [run_of(run, steps) for run in ring_runs(size, ["non-saturating"])]
-    rows = [(_bare(runs, steps), _loop(runs, steps), _executed(runs, steps)) for _ in range(rounds)]
-    bare, loop, executed = (median(column) for column in zip(*rows, strict=True))
-    return bare, loop, executed
+
+    same: float
+    bare: float
+    loop: float
+    executed: float
 
 
-def run_of(run: Run, steps: int) -> Run:
-    """With so many steps, evaluated at both ends."""
-    from dataclasses import replace
-
-    training = run.training.model_copy(update={"steps": steps})
-    return replace(
-        run, training=training, evaluation=run.evaluation.model_copy(update={"every": steps, "samples": 100})
-    )
+def of_harness(size: int, steps: int = 200, executed: int = 1000, rounds: int = 7) -> Harness:
+    """Medians of so many rounds, each of so many steps; evaluated as often as the suite says."""
+    runs = ring_runs(size, ["non-saturating"])
+    rows = [
+        (_bare(runs, steps, Same), _bare(runs, steps, Plain), _loop(runs, steps), _executed(runs, executed))
+        for _ in range(rounds)
+    ]
+    return Harness(*(median(column) for column in zip(*rows, strict=True)))
 
 
 class Same(Batches):
@@ -135,16 +140,26 @@ class Same(Batches):
         return kept[name]
 
 
+class Plain(Batches):
+    """Batches as a plain loop has them, of a pack."""
+
+    def reals(self, stream: str = "data") -> torch.Tensor:
+        return self._reals(torch.randint(self._count, (len(self._streams.seeds), self.size)))
+
+    def latents(self) -> torch.Tensor:
+        return torch.randn(len(self._streams.seeds), self.size, self._latent)
+
+
 def _pack(runs: Sequence[Run]) -> Any:
     reals = reals_of(runs[0])
     trainings, seeds = [run.training for run in runs], [run.seed for run in runs]
     return assemble(trainings, seeds, SHAPE, lambda indices: reals[indices], len(reals), CPU), reals
 
 
-def _bare(runs: Sequence[Run], steps: int) -> float:
+def _bare(runs: Sequence[Run], steps: int, source: type[Batches]) -> float:
     pack, reals = _pack(runs)
     game = Game(pack.trainings, pack.generator, pack.critic, CPU)
-    batches = Same(pack.training, pack.seeds, lambda indices: reals[indices], len(reals), CPU)
+    batches = source(pack.training, pack.seeds, lambda indices: reals[indices], len(reals), CPU)
 
     def step() -> None:
         _, gradients = game.critic_gradients(batches, 0)
@@ -168,9 +183,10 @@ def _loop(runs: Sequence[Run], steps: int) -> float:
 
 
 def _executed(runs: Sequence[Run], steps: int) -> float:
+    short = [replace(run, training=run.training.model_copy(update={"steps": steps})) for run in runs]
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()
-        for _ in attempt(runs, Settings(folder=Path(place)), lambda: False):
+        for _ in attempt(short, Settings(folder=Path(place)), lambda: False):
             pass
         whole = time.perf_counter() - began
         frame = bench.load(place)

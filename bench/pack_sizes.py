@@ -21,7 +21,8 @@ from bench.training import train
 
 TRIED = (1, 2, 4, 8, 16, 32, 64)
 SLOW = 0.05  # seconds: a step on the CPU that takes longer is arithmetic, and no pack makes that less
-CLOCK = 0.05  # seconds that are timed at the least
+CLOCK = 0.1  # seconds that are timed at the least, three times
+PATIENCE = 2  # sizes in turn that gain nothing before no larger one is tried: one may have had bad luck
 SHARE = 0.8  # of the memory that is left
 
 
@@ -114,13 +115,18 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
             if not environment.is_out_of_memory(error) and not isinstance(error, ArithmeticError):
                 return Rates(seconds, taken, ended=True, alone=in_short(error))
             return Rates(seconds, taken, ended=True)
-        best = min(seconds.values(), default=float("inf"))
         seconds[size] = step / size
-        if seconds[size] > (1 - GAIN) * best or (device.type == "cpu" and size == 1 and step > SLOW):
+        if _gains_end(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):
             return Rates(seconds, taken, ended=True)
         if size >= count:
             break
     return Rates(seconds, taken, ended=size == TRIED[-1])
+
+
+def _gains_end(seconds: Sequence[float]) -> bool:
+    """Whether the last sizes are no faster, a run, than those before."""
+    before, last = seconds[:-PATIENCE], seconds[-PATIENCE:]
+    return bool(before) and min(last) > (1 - GAIN) * min(before)
 
 
 def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
@@ -134,7 +140,7 @@ def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
     _steps(pack, 0, 1)
     first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
     more = max(1, round(CLOCK / first))
-    best = min(first, *(_steps(pack, begin, begin + more) / more for begin in (2, 2 + more)))
+    best = min(first, *(_steps(pack, begin, begin + more) / more for begin in range(2, 2 + 3 * more, more)))
     environment.set_tf32(False, device)
     return best, max(pack.nbytes, (environment.peak_memory_bytes(device) or 0) - before)
 

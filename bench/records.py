@@ -225,9 +225,9 @@ def _read(path: Path) -> pd.DataFrame:
 def _unreadable(path: Path, error: Exception) -> ResultsError:
     if isinstance(error, OSError) and error.errno:  # the system's, not the format's
         return ResultsError(f"{path} cannot be read: {told(error)}")
-    if isinstance(error, MemoryError):
-        return ResultsError(f"{path} cannot be read: no memory is left")
     reason = str(error).partition("\n")[0] or type(error).__name__
+    if isinstance(error, MemoryError) or type(error) is pa.ArrowException:  # no memory or thread: the file may be whole
+        return ResultsError(f"{path} cannot be read: {reason}")
     return DamagedRecordError(f"{path} is cut short or no record ({reason}); the run that made it can make it again")
 
 

@@ -135,6 +135,26 @@ def test_what_is_no_table_of_rates_is_written_anew(cache: Path, text: str) -> No
     assert devices_known("a program") == {"cpu": Rates({1: 2.0, 2: 1.5}, {1: 10})}
 
 
+@pytest.mark.parametrize(
+    ("shares", "tried", "best"),
+    [
+        ({1: 4.0, 2: 3.9, 4: 2.0, 8: 1.5, 16: 1.6, 32: 1.5}, [1, 2, 4, 8, 16, 32], 8),  # size 2 had bad luck
+        ({1: 4.0, 2: 4.1, 4: 4.2}, [1, 2, 4], 1),
+        ({1: 4.0, 2: 2.0, 4: 2.1, 8: 1.99}, [1, 2, 4, 8], 2),
+        ({1: 60.0}, [1], 1),  # seconds: nothing that a pack makes less
+    ],
+)
+def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch, shares: dict[int, float], tried: list[int], best: int
+) -> None:
+    unit = 1.0 if len(shares) == 1 else 1e-3
+    monkeypatch.setattr(pack_sizes, "_time", lambda run, size, device: (unit * size * shares[size], 1))
+    rates = pack_sizes.measure(runs[0], CPU, 64)
+    assert list(rates.seconds) == tried
+    assert rates.ended
+    assert rates.best() == best
+
+
 def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run]) -> None:
     with pytest.raises(ArithmeticError, match="nothing to time"):
         pack_sizes.measure(weighing(runs[0], 1e300), CPU, 8)

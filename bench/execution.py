@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,12 +15,10 @@ from bench import environment
 from bench.batches import Batches
 from bench.checkpoints import History, Restored, loading, restore, save
 from bench.datasets import Data
-from bench.errors import GanbenchError, in_short
 from bench.evaluation import Evaluator, evaluator
 from bench.events import Event, Progress
 from bench.measuring import evaluate, measure_again
 from bench.metadata import metadata_of
-from bench.packing import halves
 from bench.packs import assemble
 from bench.planning import Run
 from bench.players import Players
@@ -114,40 +111,6 @@ class Common:
             return seen, unseen
 
         return Probe(probed)
-
-
-def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
-    """Executes a pack; where its code fails, or memory runs out, its halves, down to runs alone: these may fail.
-
-    Raises:
-        GanbenchError: as ``execute``.
-    """
-    left = {run.id: run for run in runs}
-    try:
-        for event in execute(runs, settings, stopping):
-            if event.state != "progress":
-                del left[event.run.id]
-            yield event
-        return
-    except GanbenchError:
-        raise
-    except Exception as error:
-        if environment.is_lost(error) and len(runs) > 1:
-            raise  # the process ends by it; another tries the halves
-        reason, text = in_short(error), f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-    if len(runs) == 1:
-        yield Event(runs[0], "failed", text=text)
-        return
-    environment.release_memory(torch.device(settings.device))
-    for half in halves(list(left.values())):
-        yield smaller(half, len(runs), reason)
-        yield from attempt(half, settings, stopping)
-
-
-def smaller(runs: Sequence[Run], before: int, reason: str) -> Event:
-    """Says that runs are tried again as a smaller pack than ``before``, and why."""
-    told = f"not in a pack of {before} ({reason}), so in one of {len(runs)}"
-    return Event(runs[0], "progress", Progress(0, 0.0, told, len(runs), runs[0].id))
 
 
 def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:

@@ -18,12 +18,13 @@ import torch
 
 import bench
 from bench import execution
+from bench.attempts import attempt
 from bench.checkpoints import History, restore, save
 from bench.engines.in_process import in_process
 from bench.engines.local import local
 from bench.errors import ResultsError
 from bench.events import Event
-from bench.execution import Settings, attempt, execute
+from bench.execution import Settings, execute
 from bench.interruption import listening
 from bench.packs import Pack
 from bench.planning import Run, plan_runs

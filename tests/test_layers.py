@@ -32,6 +32,7 @@ COMPUTE = {
     "calibration",
     "checkpoints",
     "environment",
+    "attempts",
     "execution",
     "measuring",
     "metadata",

@@ -14,9 +14,10 @@ from torch import Tensor
 
 import bench
 from bench.architectures import ARCHITECTURES
+from bench.attempts import attempt
 from bench.catalogue import entries
 from bench.engines.in_process import in_process
-from bench.execution import Settings, attempt
+from bench.execution import Settings
 from bench.losses import LOSSES
 from bench.packing import divide, kind
 from bench.packs import Pack, assemble

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from bench.attempts import attempt
 from bench.environment import threads
 from bench.events import Event
-from bench.execution import Settings, attempt
+from bench.execution import Settings
 from bench.planning import Run
 
 

@@ -12,10 +12,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from bench.attempts import attempt, smaller
 from bench.environment import keep_memory, threads
 from bench.errors import GanbenchError
 from bench.events import Event
-from bench.execution import Settings, attempt, smaller
+from bench.execution import Settings
 from bench.interruption import SIGNALS, held_back
 from bench.packing import halves
 from bench.planning import Run

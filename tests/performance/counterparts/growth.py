@@ -18,8 +18,9 @@ from counterparts.training import CPU, our_loop
 from test_loading import write_copies
 
 import bench
+from bench.attempts import attempt
 from bench.batches import Batches
-from bench.execution import Settings, attempt
+from bench.execution import Settings
 from bench.game import Game
 from bench.packing import divide
 from bench.packs import assemble

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import bench
-from bench import execution
+from bench import attempts, execution
 from bench.attempts import attempt
 from bench.checkpoints import History, restore, save
 from bench.engines.in_process import in_process
@@ -181,7 +181,7 @@ def test_a_run_whose_code_fails_does_not_stop_the_others(
             raise RuntimeError("shapes do not fit")
         return execute(runs, *rest)
 
-    monkeypatch.setattr(execution, "execute", broken)
+    monkeypatch.setattr(attempts, "execute", broken)
     events = list(in_process(alone(tiny_runs), [Settings(folder=tmp_path)]))
     assert ends(events) == ["recorded", "failed", "recorded", "recorded"]
     (failed,) = [event for event in events if event.state == "failed"]

@@ -104,24 +104,24 @@ def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_resul
 def test_failed_runs_are_told_and_tried_again(
     invoke: Callable[..., Result], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench import execution
+    from bench import attempts
     from bench.engines import in_process
 
-    real = execution.execute
+    real = attempts.execute
 
     def broken(runs, *rest):  # type: ignore[no-untyped-def]
         if any(run.seed == 1 for run in runs):
             raise RuntimeError("a fault in the code")
         return real(runs, *rest)
 
-    monkeypatch.setattr(execution, "execute", broken)
+    monkeypatch.setattr(attempts, "execute", broken)
     monkeypatch.setattr("bench.engines.local.local", in_process.in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 1
     assert "2 of 4 runs have no record; the same command tries them again" in result.stderr
     assert result.stderr.count("RuntimeError: a fault in the code") >= 2
     assert "non-saturating" in result.stdout  # the others are in the table
-    monkeypatch.setattr(execution, "execute", real)
+    monkeypatch.setattr(attempts, "execute", real)
     assert invoke("run", tiny).exit_code == 0
 
 

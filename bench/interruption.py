@@ -23,7 +23,7 @@ class Interruption:
         return self._asked
 
     def ask(self, *_: object) -> None:
-        """Asks for an end, and says so; the second time it is one.
+        """Asks for an end, and says so in a log; the second time it is one.
 
         Raises:
             KeyboardInterrupt: it was asked before.
@@ -31,7 +31,8 @@ class Interruption:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        os.write(2, HEARD)  # a handler may run in the middle of any other writing
+        if not os.isatty(2):  # bars on a terminal say it themselves
+            os.write(2, HEARD)  # a handler may run in the middle of any other writing
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bench.events import Event
@@ -21,11 +23,11 @@ class Display:
     def __init__(self, console: Console):
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
-        self._notices: list[str] = []  # of the summary, which grows
-        self._told = 0
+        self._summary: Summary | None = None
+        self._told = 0  # of its notices, which grow
         self._ended = 0
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            _Description(lambda: self._summary is not None and self._summary.stopping()),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}", style="cyan"),
@@ -47,7 +49,7 @@ class Display:
     def begin(self, summary: Summary) -> None:
         """The whole matrix: how much of it is there already."""
         self._tell_notices()  # of the suite before, where there was one
-        self._notices, self._told = summary.notices, 0
+        self._summary, self._told = summary, 0
         already = f"{len(summary.already)} of them recorded already in {summary.folder}"
         self._console.print(f"{len(summary.runs)} runs, {already}", highlight=False, markup=False, soft_wrap=True)
         self._tell_notices()
@@ -83,9 +85,9 @@ class Display:
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
 
     def _tell_notices(self) -> None:
-        for notice in self._notices[self._told :]:
+        for notice in self._summary.notices[self._told :] if self._summary else ():
             self._console.print(notice, highlight=False, markup=False, soft_wrap=True)
-        self._told = len(self._notices)
+            self._told += 1
 
     def _go_on(self, run: Run, progress: Steps) -> None:
         """Moves the bar of a run, which is that of its pack."""
@@ -112,6 +114,19 @@ class Display:
         done = self._all_work - left
         if done > 0 and task.elapsed:
             self._progress.update(self._matrix, left=f"about {duration(left * task.elapsed / done)} left")
+
+
+class _Description(TextColumn):
+    """What a bar is of; the first says that an end was asked for, which waits for the chunks in flight."""
+
+    def __init__(self, stopping: Callable[[], bool]):
+        super().__init__("{task.description}")
+        self._stopping = stopping
+
+    def render(self, task: Task) -> Text:
+        if task.id == 0 and self._stopping():
+            return Text("stopping, checkpoints first", style="bold yellow")
+        return super().render(task)
 
 
 def _work(run: Run, steps: int) -> float:

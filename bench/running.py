@@ -41,6 +41,7 @@ class Summary:
         notices: What else is to be told: records and checkpoints that were cut short.
         report: The tables and figures that were written, or stand as they were; or None.
         report_problem: Why they could not be written.
+        stopping: Whether an end was asked for.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     report: Report | None = None
     report_problem: str = ""
+    stopping: Callable[[], bool] = lambda: False
 
     @property
     def missing(self) -> int:
@@ -175,6 +177,7 @@ def train_runs(
     crew = _crew(base, _places(device, runs), workers, len(waiting))
     packs = divide(waiting, sizes(pack, crew, memory, summary.notices.append), len(crew))
     with listening() as interruption:
+        summary.stopping = interruption
         for event in engine(packs, crew, interruption):
             _note(event, summary)
             watch(event)

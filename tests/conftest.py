@@ -14,14 +14,7 @@ from bench.execution import Settings
 from bench.planning import Run, plan_runs
 from bench.suite import load_suite
 
-TINY = """
-name = "tiny"
-title = "Tiny"
-seeds = 2
-[matrix]
-loss = ["non-saturating", "wgan-gp"]
-dataset = [{ name = "ring", points = 1000 }]
-architecture = [{ name = "mlp", width = 16, depth = 1, label = "mlp" }]
+SHORT = """
 [training]
 steps = 120
 batch_size = 16
@@ -33,7 +26,21 @@ samples = 200
 metrics = ["modes", "frechet"]
 """
 
-TOGETHER = """
+TINY = (
+    """
+name = "tiny"
+title = "Tiny"
+seeds = 2
+[matrix]
+loss = ["non-saturating", "wgan-gp"]
+dataset = [{ name = "ring", points = 1000 }]
+architecture = [{ name = "mlp", width = 16, depth = 1, label = "mlp" }]
+"""
+    + SHORT
+)
+
+TOGETHER = (
+    """
 name = "together"
 seeds = 2
 [matrix]
@@ -41,16 +48,9 @@ loss = ["non-saturating", "hinge"]
 dataset = [{ name = "ring", points = 1000 }]
 architecture = [{ name = "mlp", width = 16, depth = 1 }]
 penalty = [{ name = "r1", weight = 0.1, label = "light" }, { name = "r1", weight = 1.0, label = "heavy" }]
-[training]
-steps = 120
-batch_size = 16
-latent = 4
-ema = 0.9
-[evaluation]
-every = 40
-samples = 200
-metrics = ["modes", "frechet"]
 """
+    + SHORT
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -272,6 +272,20 @@ def imported(modules: set[str], *arguments: str) -> bool:
     return done.stderr.splitlines()[-1] != "[]"
 
 
+def test_no_memory_is_one_line(invoke: Callable[..., Result], tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("bench.planning.plan_runs", full)
+    result = invoke("plan", tiny)
+    assert (result.exit_code, result.stderr) == (2, "ganbench: no memory is left; what was recorded is whole\n")
+
+
+def test_a_complete_suite_leaves_nothing_to_train(invoke: Callable[..., Result], tiny: str, tiny_results: Path) -> None:
+    told = " ".join(invoke("plan", tiny, "--results", str(tiny_results.parent)).stdout.split())
+    assert told.endswith("Nothing is left to train.")
+
+
 def test_plan_needs_neither_torch_nor_pandas(tiny: str, tiny_results: Path) -> None:
     for suite in (tiny, "digits"):
         assert not imported(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from bench.architectures import ARCHITECTURES
 from bench.attempts import attempt
 from bench.catalogue import entries
 from bench.engines.in_process import in_process
+from bench.events import Event
 from bench.execution import Settings
 from bench.losses import LOSSES
 from bench.packing import divide, kind
@@ -229,6 +230,23 @@ def test_a_pack_too_large_for_memory_is_halved_and_finishes(
         "not in a pack of 4 (OutOfMemoryError: CUDA out of memory), so in one of 2",
     }
     pd.testing.assert_frame_equal(alone, measured(tmp_path / "limited"), check_exact=True)
+
+
+@pytest.mark.skipif(not hasattr(torch, "AcceleratorError"), reason="torch 2.8 and later tell these errors apart")
+def test_an_error_that_stays_in_the_device_ends_the_process_of_a_pack(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which the parent tells from its death; of a run alone it is the run's failure."""
+    from bench import attempts
+
+    def lost(*_: object) -> Iterator[Event]:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(attempts, "execute", lost)
+    with pytest.raises(torch.AcceleratorError):
+        list(attempt(runs, Settings(folder=tmp_path), lambda: False))
+    (event,) = attempt(runs[:1], Settings(folder=tmp_path), lambda: False)
+    assert event.state == "failed"
 
 
 def test_a_fault_of_one_run_is_that_of_no_other(

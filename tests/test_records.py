@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import bench
 from bench import records
-from bench.errors import ResultsError
+from bench.errors import DamagedRecordError, ResultsError
 from bench.records import publish, read_metadata, read_samples, read_trace, record_paths, summarise
 
 TRACE = [
@@ -80,6 +81,21 @@ def test_a_record_cut_short_anywhere_is_seen(tmp_path: Path) -> None:
             read_metadata(path)
         with pytest.raises(ResultsError, match="cut short or no record"):
             read_trace(path)
+
+
+@pytest.mark.parametrize("error", [pa.ArrowMemoryError("malloc of size 64 failed"), pa.ArrowException("no thread")])
+def test_a_machine_out_of_memory_or_threads_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    publish(tmp_path / "a.parquet", METADATA, TRACE)
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(records.pq, "ParquetFile", failing)
+    with pytest.raises(ResultsError, match=f"a.parquet cannot be read: {error}") as raised:
+        read_metadata(tmp_path / "a.parquet")
+    assert not isinstance(raised.value, DamagedRecordError)
 
 
 def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.version import __version__
+
 if TYPE_CHECKING:
     from bench.frames import traces
     from bench.outcomes import load
     from bench.recorder import Recorder
     from bench.running import run_suite as run
 
-__version__ = "0.1.0"
 __all__ = ["Recorder", "__version__", "load", "run", "traces"]
 
 _HOMES = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from bench import __version__
 from bench.verbs.elsewhere import import_results
 from bench.verbs.evidence import report
 from bench.verbs.gate import compare, confirm
 from bench.verbs.timing import time_cells
 from bench.verbs.training import calibrate, list_entries, plan, run
+from bench.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from bench import __version__
 from bench.errors import DeviceError
+from bench.version import __version__
 
 
 def devices(asked: str) -> list[str]:

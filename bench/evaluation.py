@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,35 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue import find, resolve
-from bench.datasets import Data
-from bench.position import Position
+from bench.metrics.context import Context, GameView, Sampled
 from bench.reals import load_data
 from bench.specification import Choice, Evaluation
-
-
-class Sampled(NamedTuple):
-    """Samples as metrics see them: points [n, d] or uint8 images, their features [n, d] and logits [n, classes]."""
-
-    samples: Tensor
-    features: Tensor
-    logits: Tensor | None
-
-
-@dataclass(frozen=True, eq=False)
-class Context:
-    """What a metric may prepare itself with: one a dataset and extractor, so that caches can be keyed by it."""
-
-    data: Data
-    extractor: str
-    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
-
-    def train_features(self) -> Tensor:
-        """Features of the whole training split, extracted once: 60,000 × 64 of them are 15 MB."""
-        return self._train_features
-
-    @cached_property
-    def _train_features(self) -> Tensor:
-        return _in_pieces(self.data.train, lambda piece: self.extract(piece)[0])
 
 
 @dataclass(frozen=True)
@@ -56,7 +29,7 @@ class Evaluator:
 
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
     metrics: tuple[Callable[[Sampled], dict[str, float]], ...]
-    game_metrics: tuple[Callable[[Position], dict[str, float]], ...]
+    game_metrics: tuple[Callable[[GameView], dict[str, float]], ...]
     real: dict[str, float]
     protocol: dict[str, object]
 
@@ -64,9 +37,9 @@ class Evaluator:
         """All measures of points [n, d] or of images as ``quantised`` gives them."""
         return _measure(samples, self.extract, self.metrics)
 
-    def measure_game(self, position: Position) -> dict[str, float]:
+    def measure_game(self, view: GameView) -> dict[str, float]:
         """All measures of the game between the players."""
-        return {name: value for metric in self.game_metrics for name, value in metric(position).items()}
+        return {name: value for metric in self.game_metrics for name, value in metric(view).items()}
 
 
 def _measure(
@@ -128,9 +101,3 @@ def quantised(samples: Tensor, like: NDArray[np.generic]) -> Tensor:
     if like.dtype != np.uint8:
         return samples
     return ((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def _in_pieces(array: NDArray[np.generic], function: Callable[[Tensor], Tensor], size: int = 4096) -> Tensor:
-    """A function over an array that may be memory-mapped, piece by piece."""
-    starts = range(0, len(array), size)
-    return torch.cat([function(torch.from_numpy(np.array(array[start : start + size]))) for start in starts])

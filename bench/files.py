@@ -11,6 +11,11 @@ from pathlib import Path
 HERE = platform.node().replace(".", "-") or "here"
 
 
+def data_folder() -> Path:
+    """Where downloaded datasets and caches live: ``GANBENCH_DATA``, or ``~/.cache/ganbench``."""
+    return Path(os.environ.get("GANBENCH_DATA") or Path.home() / ".cache" / "ganbench")
+
+
 @contextmanager
 def written_whole(path: Path, *, once: bool = False) -> Iterator[Path]:
     """A name beside ``path`` to write to; flushed and moved there at the end, removed where an exception comes first.

@@ -11,13 +11,13 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from bench import __version__
 from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.metrics import MEASURES, PROBES
 from bench.options import Options
 from bench.planning import hashed, record_name
 from bench.rules import Rules
+from bench.version import __version__
 
 PLACE = ("dataset", "architecture", "loss")
 LOSSES = ("critic_loss", "generator_loss")

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from bench.datasets.images import data_folder
-from bench.files import written_whole
+from bench.files import data_folder, written_whole
 
 GAIN = 0.03  # a larger pack must save so much of a run's time
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bench.datasets.data import make_data
-from bench.evaluation import Context, Sampled
 from bench.metrics import BirthdayOptions
 from bench.metrics.birthday import duplicate_distance, prepare, support_size
+from bench.metrics.context import Context, Sampled
 
 
 def normal(count: int, dimension: int, seed: int) -> torch.Tensor:

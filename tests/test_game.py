@@ -282,7 +282,7 @@ def test_the_spectrum_is_that_of_the_dense_jacobian() -> None:
     training = specify(batch_size=40, critic_optimizer={"lr": 0.3})
     game, _, where = flat_losses(training)
     here = position(training)
-    dense = -torch.func.jacrev(naive_field(training, here.copy(40)[1]))(where.detach())
+    dense = -torch.func.jacrev(naive_field(training, here.batches(40)))(where.detach())
     torch.testing.assert_close(dense_jacobian(here, 40), dense, rtol=1e-9, atol=1e-12)
     true = torch.linalg.eigvals(dense).numpy()
     product, rates = transposed_product(here, 40)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from bench.datasets.data import make_data
-from bench.evaluation import Context, Sampled
 from bench.metrics import KernelOptions
+from bench.metrics.context import Context, Sampled
 from bench.metrics.kernel import kernel_distance, prepare
 
 

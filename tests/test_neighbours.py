@@ -11,8 +11,8 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from bench.datasets import Data
 from bench.datasets.data import make_data
-from bench.evaluation import Context, Sampled
 from bench.metrics import NeighboursOptions
+from bench.metrics.context import Context, Sampled
 from bench.metrics.neighbours import neighbour_distances, neighbours, prepare
 
 

@@ -11,8 +11,8 @@ from scipy.stats import wasserstein_distance
 
 from bench.catalogue import find
 from bench.datasets.data import make_data
-from bench.evaluation import Context, Sampled
 from bench.metrics import SlicedWassersteinOptions
+from bench.metrics.context import Context, Sampled
 from bench.metrics.sliced_wasserstein import prepare, sliced_wasserstein
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import pickle
 import zlib
 from contextlib import redirect_stdout
@@ -19,16 +18,12 @@ from pydantic import Field
 from bench.datasets.data import Data, make_data
 from bench.datasets.folder import folder_arrays
 from bench.errors import DataError, MissingDataError
+from bench.files import data_folder
 from bench.options import Options
 
 Images = NDArray[np.uint8]
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _CONNECTED = "or run on a machine with internet, which downloads it"
-
-
-def data_folder() -> Path:
-    """Where downloaded datasets live: ``GANBENCH_DATA``, or ``~/.cache/ganbench``."""
-    return Path(os.environ.get("GANBENCH_DATA") or Path.home() / ".cache" / "ganbench")
 
 
 class ImageFolder(Options):

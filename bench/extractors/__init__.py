@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.datasets.images import data_folder
 from bench.errors import DataError
+from bench.files import data_folder
 
 WEIGHTS = Path(__file__).parent / "weights"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's; its name ends in its hash

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.datasets.images import (
-    data_folder,
     digits_test_mask,
     digits_with_labels,
     download_mnist,
@@ -28,6 +27,7 @@ from bench.datasets.images import (
 from bench.errors import GanbenchError, MissingDataError
 from bench.extractors import WEIGHTS, trained_folder
 from bench.extractors.networks import SIZES, build_network, file_hash, scaled
+from bench.files import data_folder
 
 EPOCHS = {"digits": 60, "fashion-mnist": 12, "mnist": 12}
 BATCH = {"digits": 32, "fashion-mnist": 128, "mnist": 128}

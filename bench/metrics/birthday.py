@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Context, Sampled
 from bench.metrics import BirthdayOptions
+from bench.metrics.context import Context, Sampled
 from bench.metrics.neighbours import distances, neighbour_distances
 from bench.metrics.reference import comparable, reference_features
 

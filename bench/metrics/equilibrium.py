@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Hashable
 
 import torch
 
+from bench.metrics.context import GameView
 from bench.metrics.spectrum import dense_jacobian
 from bench.options import Options
-from bench.position import Position
-from bench.specification import Training
 
 
-def prepare(options: Options) -> Callable[[Position], dict[str, float]]:
+def prepare(options: Options) -> Callable[[GameView], dict[str, float]]:
     """The function that measures (θ, ψ), √(θ² + ψ²), and the eigenvalue with the largest real part at (0, 0).
 
     The eigenvalues are those of the continuous-time system, of minus the gradients of both players (Mescheder et al.
     2018, section 2); of a conjugate pair the one with positive imaginary part is given. They are NaN where the field
     has no derivative at the equilibrium, as with a penalty (‖∇D‖ − 1)².
     """
-    known: dict[tuple[Training, int], tuple[float, float]] = {}
+    known: dict[Hashable, tuple[float, float]] = {}
 
-    def measure(position: Position) -> dict[str, float]:
-        theta, psi = (
-            next(network.parameters()).item() for network in (position.players.generator, position.players.critic)
-        )
-        key = position.training, position.seed
-        if key not in known:
-            known[key] = _at_equilibrium(position)
-        real, imaginary = known[key]
+    def measure(game: GameView) -> dict[str, float]:
+        psi, theta = game.parameters().tolist()
+        if game.run not in known:
+            known[game.run] = _at_equilibrium(game)
+        real, imaginary = known[game.run]
         return {
             "distance": (theta**2 + psi**2) ** 0.5,
             "theta": theta,
@@ -42,14 +36,10 @@ def prepare(options: Options) -> Callable[[Position], dict[str, float]]:
     return measure
 
 
-def _at_equilibrium(position: Position) -> tuple[float, float]:
-    if any(choice.name in ("wgan-gp", "dragan") for choice in position.training.penalty):
+def _at_equilibrium(game: GameView) -> tuple[float, float]:
+    if {"wgan-gp", "dragan"} & set(game.penalties):
         return float("nan"), float("nan")  # |ψ| has no derivative at 0
-    players = copy.deepcopy(position.players)
-    with torch.no_grad():
-        for network in (players.generator, players.critic):
-            for parameter in network.parameters():
-                parameter.zero_()
-    eigenvalues = torch.linalg.eigvals(dense_jacobian(replace(position, players=players), samples=256))
+    equilibrium = game.at(torch.zeros_like(game.parameters()))
+    eigenvalues = torch.linalg.eigvals(dense_jacobian(equilibrium, samples=256))
     leading = max(eigenvalues.tolist(), key=lambda value: (round(value.real, 9), value.imag))
     return leading.real, leading.imag

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.evaluation import Context, Sampled
 from bench.extractors import EXTRACTORS
+from bench.metrics.context import Context, Sampled
 from bench.options import Options
 
 

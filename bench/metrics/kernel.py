@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Context, Sampled
 from bench.extractors import EXTRACTORS
 from bench.metrics import KernelOptions
+from bench.metrics.context import Context, Sampled
 
 SEED = 2020  # torch-fidelity's own: the subsets are those that it would draw
 

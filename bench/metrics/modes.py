@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.datasets.data import Modes
-from bench.evaluation import Context, Sampled
 from bench.metrics import ModesOptions
+from bench.metrics.context import Context, Sampled
 
 WITHIN = 3.0  # standard deviations: in the plane 1 − e^(−4.5) = 98.9 % of the real points
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Context, Sampled
 from bench.metrics import NeighboursOptions
+from bench.metrics.context import Context, Sampled
 from bench.metrics.reference import comparable, reference_features
 
 ROWS = 1000  # of a matrix of distances at a time: 10,000 columns of them take 80 MB

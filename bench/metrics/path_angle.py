@@ -7,14 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from bench.game import Game
 from bench.metrics import PathAngleOptions
-from bench.players import settled
-from bench.position import Position
-from bench.stacks import Stack
+from bench.metrics.context import GameView
 
 
-def prepare(options: PathAngleOptions) -> Callable[[Position], dict[str, float]]:
+def prepare(options: PathAngleOptions) -> Callable[[GameView], dict[str, float]]:
     """The function that measures the path angle at the players' position.
 
     With ω₀ the parameters of both players at the first step, ω those now, and v the field of minus their gradients,
@@ -24,12 +21,12 @@ def prepare(options: PathAngleOptions) -> Callable[[Position], dict[str, float]]
     largest |c(1 − δ) + c(1 + δ)| / 2; both at most 1. That summary is ours, the paper draws c.
     """
 
-    def measure(position: Position) -> dict[str, float]:
-        if position.step == 0:
+    def measure(game: GameView) -> dict[str, float]:
+        if game.step == 0:
             return {"path_attraction": float("nan"), "path_rotation": float("nan")}
         offsets = options.reach * np.arange(1, options.points + 1) / options.points
-        before = path_cosines(position, 1 - offsets, options.samples)
-        after = path_cosines(position, 1 + offsets, options.samples)
+        before = path_cosines(game, 1 - offsets, options.samples)
+        after = path_cosines(game, 1 + offsets, options.samples)
         return {
             "path_attraction": float((before - after).mean() / 2),
             "path_rotation": float(np.abs(before + after).max() / 2),
@@ -38,20 +35,9 @@ def prepare(options: PathAngleOptions) -> Callable[[Position], dict[str, float]]
     return measure
 
 
-def path_cosines(position: Position, alphas: np.ndarray, samples: int) -> np.ndarray:
+def path_cosines(game: GameView, alphas: np.ndarray, samples: int) -> np.ndarray:
     """c(α) at every α, [len(alphas)], on one fixed batch and in double precision."""
-    game, batches = position.copy(samples)
-    first, _ = position.first().copy(samples)
-    networks = game.critic.networks[0], game.generator.networks[0]
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    start = torch.cat([p.detach().flatten() for p in [*first.critic.parameters, *first.generator.parameters]])
-    way = torch.cat([p.detach().flatten() for p in parameters]) - start
-    cosines = []
-    for alpha in alphas:
-        torch.nn.utils.vector_to_parameters(start + float(alpha) * way, parameters)
-        critic, generator = (Stack([settled(network)]) for network in networks)
-        here = Game([game.training], generator, critic, batches.device)
-        _, _, gradients = here.field(position.batches(samples), position.update)
-        descent = -torch.cat([gradient.flatten() for gradient in gradients])
-        cosines.append(torch.nn.functional.cosine_similarity(descent, way, dim=0).item())
-    return np.array(cosines)
+    start = game.initial_parameters()
+    way = game.parameters() - start
+    fields = game.gradients_at((start + float(alpha) * way for alpha in alphas), samples)
+    return np.array([torch.nn.functional.cosine_similarity(-field, way, dim=0).item() for field in fields])

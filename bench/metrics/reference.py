@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Context
+from bench.metrics.context import Context
 
 
 def comparable(context: Context, samples: int) -> int:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Context, Sampled
 from bench.metrics import SlicedWassersteinOptions
+from bench.metrics.context import Context, Sampled
 from bench.metrics.reference import comparable, reference_features
 
 

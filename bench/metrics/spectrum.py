@@ -12,15 +12,14 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from bench.metrics import SpectrumOptions
-from bench.optimizers import SCHEDULES
-from bench.position import Position
+from bench.metrics.context import GameView
 
 DENSE = 24  # parameters up to which all eigenvalues are computed: ARPACK wants more than it is asked for
 RESTARTS = 100  # of ARPACK, each about as many products as its basis has vectors
 Product = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def prepare(options: SpectrumOptions) -> Callable[[Position], dict[str, float]]:
+def prepare(options: SpectrumOptions) -> Callable[[GameView], dict[str, float]]:
     """The function that measures the spectrum at the players' position.
 
     Let v be the gradients of both players' losses, each by its own parameters, on one fixed batch, and A the Jacobian
@@ -31,8 +30,8 @@ def prepare(options: SpectrumOptions) -> Callable[[Position], dict[str, float]]:
     optimiser's own scaling is left aside. NaN where ARPACK does not find all that it is asked for in time.
     """
 
-    def measure(position: Position) -> dict[str, float]:
-        product, rates = transposed_product(position, options.samples)
+    def measure(game: GameView) -> dict[str, float]:
+        product, rates = transposed_product(game, options.samples)
         size, count, tolerance = len(rates), options.eigenvalues, options.tolerance
         leading = eigenvalues(product, size, count, "LM", tolerance)
         if not len(leading):
@@ -90,14 +89,12 @@ def eigenvalues(product: Product, size: int, count: int, which: str, tolerance: 
     return np.asarray(found, dtype=np.complex128)
 
 
-def transposed_product(position: Position, samples: int) -> tuple[Product, NDArray[np.float64]]:
+def transposed_product(game: GameView, samples: int) -> tuple[Product, NDArray[np.float64]]:
     """W → Aᵀw, whose eigenvalues are those of A, and the learning rate of every parameter; in double precision.
 
     One product costs one backward pass through the graph of the gradients, which is built once.
     """
-    game, batches = position.copy(samples)
-    parameters = [*game.critic.parameters, *game.generator.parameters]
-    _, _, gradients = game.field(batches, position.update, graph=True)
+    parameters, gradients = game.gradients(samples)
 
     def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
         pieces = torch.from_numpy(np.array(vector, dtype=np.float64).reshape(-1)).split([p.numel() for p in parameters])
@@ -107,20 +104,11 @@ def transposed_product(position: Position, samples: int) -> tuple[Product, NDArr
         )
         return -torch.cat([each.flatten() for each in found]).cpu().numpy()
 
-    share = SCHEDULES[position.training.schedule](position.step / position.training.steps)
-    rates = [
-        torch.full((parameter.numel(),), share * float(choice.options.lr))  # type: ignore[attr-defined]
-        for choice, own in (
-            (position.training.critic_optimizer, game.critic.parameters),
-            (position.training.optimizer, game.generator.parameters),
-        )
-        for parameter in own
-    ]
-    return product, torch.cat(rates).double().numpy()
+    return product, game.learning_rates().numpy()
 
 
-def dense_jacobian(position: Position, samples: int) -> Tensor:
+def dense_jacobian(game: GameView, samples: int) -> Tensor:
     """The Jacobian of −v, column by column, for games of few parameters: the critic's first."""
-    product, rates = transposed_product(position, samples)
+    product, rates = transposed_product(game, samples)
     columns: list[Any] = [product(column) for column in np.eye(len(rates))]
     return torch.from_numpy(np.stack(columns))  # rows of the transpose's columns: A itself

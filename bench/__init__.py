@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from bench.version import __version__
 
 if TYPE_CHECKING:
-    from bench.frames import traces
-    from bench.outcomes import load
-    from bench.recorder import Recorder
+    from bench.evidence.outcomes import load
+    from bench.records.external.recorder import Recorder
+    from bench.records.frames import traces
     from bench.running import run_suite as run
 
 __all__ = ["Recorder", "__version__", "load", "run", "traces"]
 
 _HOMES = {
-    "Recorder": ("bench.recorder", "Recorder"),
-    "load": ("bench.outcomes", "load"),
-    "traces": ("bench.frames", "traces"),
+    "Recorder": ("bench.records.external.recorder", "Recorder"),
+    "load": ("bench.evidence.outcomes", "load"),
+    "traces": ("bench.records.frames", "traces"),
     "run": ("bench.running", "run_suite"),
 }
 

@@ -1,6 +1,6 @@
 """``python -m bench`` is ``ganbench``."""
 
-from bench.cli import main
+from bench.command import main
 
 if __name__ == "__main__":
     main()

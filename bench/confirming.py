@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.compare import Comparison, compare, resolve
-from bench.environment import versions
+from bench.compute.environment import versions
+from bench.compute.events import Event
 from bench.errors import ResultsError
-from bench.events import Event
-from bench.frames import axes_of, place
-from bench.gate import Verdict
-from bench.planning import Run
-from bench.rebuilding import rebuild
-from bench.records import Metadata, paths_by_run, read_metadata, record_paths
+from bench.evidence.gate.compare import Comparison, compare, resolve
+from bench.evidence.gate.decision import Verdict
+from bench.plan.rebuilding import rebuild
+from bench.plan.runs import Run
+from bench.plan.suite import Suite, as_seeds
+from bench.records.frames import axes_of, place
+from bench.records.record import Metadata, paths_by_run, read_metadata, record_paths
 from bench.running import Summary, train_runs
-from bench.suite import Suite, as_seeds
 
 LEAST = 10  # fresh seeds, unless it is said otherwise
 
@@ -66,7 +66,7 @@ def confirm(
         inception_weights: The same.
         begin: The same.
         watch: The same.
-        gate: What ``bench.compare.compare`` takes beside.
+        gate: What ``bench.evidence.gate.compare.compare`` takes beside.
 
     Raises:
         GanbenchError: nothing to compare, seeds that are not fresh, or records that this code cannot make again.

@@ -9,21 +9,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.compute.interruption import listening
 from bench.errors import DamagedRecordError, DeviceError, ResultsError
 from bench.files import sweep, told
-from bench.interruption import listening
-from bench.packing import divide
-from bench.planning import Run, plan_runs
-from bench.records import check_record, paths_by_run
+from bench.plan.grouping import divide
+from bench.plan.runs import Run, plan_runs
+from bench.plan.specification import Table
+from bench.plan.suite import load_suite
+from bench.records.record import check_record, paths_by_run
 from bench.report import Report
 from bench.report.stamp import standing_report
-from bench.specification import Table
-from bench.suite import load_suite
 
 if TYPE_CHECKING:  # torch is imported where there is something to train
-    from bench.engines import Engine
-    from bench.events import Event
-    from bench.execution import Settings
+    from bench.compute.engines import Engine
+    from bench.compute.events import Event
+    from bench.compute.execution import Settings
 
 EVERYWHERE = ("auto", "cpu")  # these devices every machine has
 
@@ -162,10 +162,10 @@ def train_runs(
     if not waiting:
         return summary
 
-    from bench.engines.in_process import in_process
-    from bench.engines.local import local
-    from bench.execution import Settings
-    from bench.pack_sizes import sizes
+    from bench.compute.engines.in_process import in_process
+    from bench.compute.engines.local import local
+    from bench.compute.execution import Settings
+    from bench.compute.pack_tuning import sizes
 
     base = Settings(
         folder=folder,
@@ -192,7 +192,7 @@ def _places(device: str, runs: Iterable[Run] = ()) -> list[str]:
     Raises:
         DeviceError: not here, or not for these runs.
     """
-    from bench.environment import devices
+    from bench.compute.environment import devices
 
     places = devices(device)
     if places == ["mps"] and any(run.training.precision == "float64" for run in runs):

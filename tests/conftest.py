@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.engines.in_process import in_process
-from bench.execution import Settings
-from bench.planning import Run, plan_runs
-from bench.suite import load_suite
+from bench.compute.engines.in_process import in_process
+from bench.compute.execution import Settings
+from bench.plan.runs import Run, plan_runs
+from bench.plan.suite import load_suite
 
 SHORT = """
 [training]

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from bench.records import publish
-from bench.report.evidence import Evidence, read_evidence
+from bench.evidence.results import Evidence, read_evidence
+from bench.records.record import publish
 from bench.report.figures import draw_all
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled

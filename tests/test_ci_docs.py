@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.cli import main
+from bench.command import main
 
 DOCS = Path(__file__).parent.parent / "docs"
 WORKFLOW = yaml.safe_load((DOCS / "ganbench.yml").read_text())

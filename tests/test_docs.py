@@ -15,13 +15,13 @@ import torch
 
 import bench
 from bench.catalogue import TABLES, entries
-from bench.cli import main
-from bench.extractors import manifest
-from bench.losses import GanLoss
-from bench.matrix import cells
-from bench.metrics import MEASURES, PROBES
-from bench.statistics import wilson_interval
-from bench.suite import parse_suite, suite_files
+from bench.catalogue.extractors import manifest
+from bench.catalogue.losses import GanLoss
+from bench.catalogue.metrics import MEASURES, PROBES
+from bench.command import main
+from bench.evidence.statistics import wilson_interval
+from bench.plan.matrix import cells
+from bench.plan.suite import parse_suite, suite_files
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -114,7 +114,7 @@ def test_the_docs_name_every_penalty_and_dataset() -> None:
 def test_the_docs_name_every_statistic_and_width() -> None:
     import inspect
 
-    from bench import statistics
+    from bench.evidence import statistics
     from bench.report.figures import WIDTHS
 
     functions = {name for name in statistics.__all__ if inspect.isfunction(inspect.unwrap(getattr(statistics, name)))}
@@ -132,9 +132,9 @@ def test_contributing_names_every_table() -> None:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_results_are_those_of_the_suites_as_they_are(name: str) -> None:
-    from bench.planning import plan_runs
-    from bench.records import paths_by_run, read_metadata
-    from bench.suite import load_suite
+    from bench.plan.runs import plan_runs
+    from bench.plan.suite import load_suite
+    from bench.records.record import paths_by_run, read_metadata
 
     if name == "fashion" and not Path("/usr/share/datasets/fashion-mnist").is_dir():
         pytest.skip("apt-get install dataset-fashion-mnist")

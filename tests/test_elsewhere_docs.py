@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import bench
-from bench.cli import main
+from bench.command import main
 from bench.report import write_report
 
 TEXT = (Path(__file__).parent.parent / "docs" / "elsewhere.md").read_text()

@@ -1,4 +1,4 @@
-"""The way of the data is one way: plan and evidence import no torch, and no layer imports one after it."""
+"""The packages of ``bench`` stand in one order: each imports only those below it, and few of them need torch."""
 
 from __future__ import annotations
 
@@ -9,128 +9,117 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "bench"
-PLAN = {"errors", "files", "options", "catalogue", "specification", "suite", "matrix", "planning", "rebuilding", "losses", "penalties",
-        "optimizers", "rules", "architectures", "datasets", "metrics", "extractors", "packing", "pack_rates", "events",
-        "work"}  # fmt: skip
-COMPUTE = {
-    "random_streams",
-    "reals",
-    "stacked_layers",
-    "stacks",
-    "packs",
-    "pack_sizes",
-    "captured",
-    "players",
-    "batches",
-    "game",
-    "position",
-    "probes",
-    "optimistic_adam",
-    "training",
-    "evaluation",
-    "calibration",
-    "checkpoints",
-    "environment",
-    "attempts",
-    "execution",
-    "measuring",
-    "metadata",
-    "timing",
-    "engines",
-    "interruption",
-}
-SEAM = {"records", "frames", "timings", "foreign", "snapshots", "logbook", "caller", "recorder", "importing",
-        "spreadsheet", "table_roles", "table_runs"}  # fmt: skip
-EVIDENCE = {
-    "statistics",
-    "trials",
-    "failing",
-    "gate",
-    "compare",
-    "compare_speed",
-    "outcomes",
-    "verdicts",
-    "primary",
-    "report",
-    "costs",
-}
-SURFACE = {"cli", "confirming", "verbs", "running", "progress", "terminal", "terminal_evidence", "__main__", "__init__"}
-HEAVY = {
-    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac", "fused"},
+PACKAGE = Path(__file__).parents[1] / "bench"
+
+# From the foundation up. What shares a line stands side by side: neither imports the other.
+ORDER: list[set[str]] = [
+    {"errors", "version"},
+    {"files"},
+    {"catalogue"},
+    {"plan"},
+    {"records"},
+    {"compute", "evidence"},
+    {"report"},
+    {"running"},
+    {"confirming"},
+    {"__init__"},
+    {"command"},
+    {"__main__"},
+]
+WITH_TORCH = {"compute", "running", "confirming"}  # the others load it only where something is trained
+NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
+    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
     "metrics": {
-        "modes",
-        "frechet",
-        "reference",
-        "neighbours",
-        "kernel",
-        "sliced_wasserstein",
         "birthday",
-        "spectrum",
-        "path_angle",
+        "context",
         "equilibrium",
+        "frechet",
+        "kernel",
+        "modes",
+        "neighbours",
+        "path_angle",
+        "real_features",
+        "sliced_wasserstein",
+        "spectrum",
     },
     "extractors": {"networks", "__main__"},
 }
+TORCH = {"torch", "torchvision", "torch_fidelity"}
 
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def layer(parts: tuple[str, ...]) -> str:
-    head = parts[0]
-    if len(parts) > 1 and parts[1] in HEAVY.get(head, ()):
-        return "compute"
-    layers = {"plan": PLAN, "compute": COMPUTE, "seam": SEAM, "evidence": EVIDENCE, "surface": SURFACE}
-    for name, members in layers.items():
-        if head in members:
-            return name
-    raise AssertionError(f"bench.{head} belongs to no layer; say which in this test")
+def home(dotted: str) -> str:
+    """The package, or single module, of ``bench`` that a module belongs to."""
+    return dotted.split(".")[1] if "." in dotted else "__init__"
+
+
+def height(name: str) -> int:
+    found = [number for number, names in enumerate(ORDER) if name in names]
+    assert found, f"bench.{name} has no place in the order; say which in this test"
+    return found[0]
 
 
 def imported(path: Path) -> set[str]:
-    """Modules of a file imported when it is (not inside functions, and not for types alone)."""
+    """Modules that a file imports when it is loaded, and those that its functions import."""
     found: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module != "__future__":
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names if node.module == "bench")}
-    return found - {"bench"}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            single = node.module == "bench"
+            found |= {f"bench.{alias.name}" for alias in node.names} if single else {node.module}
+    return found
 
 
-ALLOWED = {
-    "plan": {"plan"},
-    "compute": {"plan", "compute", "seam"},
-    "seam": {"plan", "seam"},
-    "evidence": {"plan", "seam", "evidence"},
-    "surface": {"plan", "compute", "seam", "evidence", "surface"},
-}
+def loaded_at_once(path: Path) -> set[str]:
+    """Distributions that a file imports when it is loaded: not inside functions, and not for types alone."""
+    body = ast.parse(path.read_text()).body
+    names = [alias.name for node in body if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in body if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_layer_imports_one_after_it(path: Path) -> None:
-    parts = tuple(part for part in path.relative_to(PACKAGE).with_suffix("").parts if part != "__init__") or (
-        "__init__",
-    )
-    own = layer(parts)
+def test_imports_point_down(path: Path) -> None:
+    own = home(dotted(path)) if path.name != "__main__.py" or path.parent != PACKAGE else "__main__"
+    if own == "__init__":
+        return  # the public names are looked up when they are asked for
     for name in imported(path):
-        if name.startswith("bench.") and name != "bench.__version__":
-            other = layer(tuple(name.split(".")[1:]))
-            assert other in ALLOWED[own], f"bench.{'.'.join(parts)} ({own}) imports {name} ({other})"
-        if own in ("plan", "seam", "evidence"):
-            assert name.partition(".")[0] not in ("torch", "torchvision", "torch_fidelity"), f"{path} imports {name}"
+        if name == "bench" or not name.startswith("bench."):
+            continue
+        other = home(name)
+        same = other == own
+        assert same or height(other) < height(own), f"{dotted(path)} imports {name}, which does not stand below it"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_what_trains_loads_torch(path: Path) -> None:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts[0] in WITH_TORCH or (parts[0] == "catalogue" and parts[-1] in NEEDS_TORCH.get(parts[1], ())):
+        return
+    if parts[:2] in {("catalogue", "optimistic_adam")}:
+        return
+    assert not loaded_at_once(path) & TORCH
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "import bench.cli, bench.suite; [bench.suite.load_suite(name) for name in bench.suite.suite_files()]",
-        "from bench.suite import load_suite; from bench.planning import plan_runs; plan_runs(load_suite('quick'))",
-        "from bench.suite import load_suite; from bench.planning import plan_runs; from bench.packing import divide; "
-        "import bench.pack_rates; divide(plan_runs(load_suite('quick')), lambda alike: 8, 2)",
-        "from bench.report import evidence, figures, tables; import bench.records, bench.statistics, bench.costs",
+        "import bench.command; from bench.plan import suite; [suite.load_suite(name) for name in suite.suite_files()]",
+        "from bench.plan.suite import load_suite; from bench.plan.runs import plan_runs; plan_runs(load_suite('quick'))",
+        "from bench.plan.suite import load_suite; from bench.plan.runs import plan_runs; "
+        "from bench.plan.grouping import divide; import bench.plan.throughput; "
+        "divide(plan_runs(load_suite('quick')), lambda alike: 8, 2)",
+        "from bench.report import figures, page, tables; from bench.evidence import gate, results, statistics; "
+        "import bench.records.record, bench.records.costs",
     ],
 )
 def test_plan_and_evidence_run_without_torch(code: str) -> None:

@@ -13,8 +13,8 @@ from bench.files import told
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.plan.suite import Suite
     from bench.report.tables.model import Layout
-    from bench.suite import Suite
 
 PAGE = "report.html"
 
@@ -52,7 +52,7 @@ def write_report(
     Args:
         results: The suite's results folder.
         preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
-        suite: Whose thresholds and published numbers hold; else those that ``bench.outcomes.judging`` finds.
+        suite: Whose thresholds and published numbers hold; else those that ``bench.evidence.outcomes.judging`` finds.
         output: Where to write; None: into the results folder.
         layout: Rows, columns, measures and values of the tables; its measures are those of the curves too.
         formats: Of the figures; none draws none.
@@ -62,13 +62,13 @@ def write_report(
     Raises:
         ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
     """
+    from bench.evidence.results import read_evidence
+    from bench.records.timing_results import timings_path
     from bench.report.dirac import write_theory
-    from bench.report.evidence import read_evidence
     from bench.report.figures import check_choices, draw_figures
     from bench.report.page import write_page
     from bench.report.speed import write_speed_table
     from bench.report.tables import write_tables
-    from bench.timings import timings_path
 
     evidence = read_evidence(results, preferred, suite)
     folder = Path(results if output is None else output)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.primary import told
-from bench.report.evidence import Evidence, real
-from bench.rules import Rules
-from bench.verdicts import COVERAGES
+from bench.evidence.outcome_rules import COVERAGES
+from bench.evidence.primary_measure import told
+from bench.evidence.results import Evidence, real
+from bench.plan.rules import Rules
 
 SPLITS = {"train": "training split", "test": "test split"}
 TOLD = {  # in words of their own, or the same of all of ganbench's runs

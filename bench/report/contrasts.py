@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.evidence import Evidence
-from bench.report.figures.series import cells
-from bench.report.tables.entries import ALPHA, is_geometric
-from bench.report.tables.numbers import count_failed
-from bench.statistics import (
+from bench.evidence.results import Evidence
+from bench.evidence.statistics import (
     NO_TEST,
     boschloo,
     difference,
@@ -25,6 +22,9 @@ from bench.statistics import (
     welch,
     worst_ranked,
 )
+from bench.report.figures.series import cells
+from bench.report.tables.cell_summaries import count_failed
+from bench.report.tables.entries import ALPHA, is_geometric
 
 PAIRS = 24  # cells up to which all pairs are compared; of more, each with the best
 DRAWN = 999  # permutations, at the most, of a pair

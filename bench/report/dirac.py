@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence
 from bench.files import written_whole
-from bench.records import Metadata
+from bench.records.record import Metadata
 from bench.report.dirac_theory import Penalties, leading_eigenvalue
-from bench.report.evidence import Evidence
-from bench.verdicts import State
 
 THEORY_NOTE = (
     "λ: the eigenvalue with the largest real part of the continuous-time system at the equilibrium, in closed form and "

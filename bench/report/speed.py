@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
+from bench.evidence.statistics import geometric_mean
 from bench.files import told, written_whole
+from bench.records.timing_results import Timings, read_timings
 from bench.report.tables.latex import NO_WIDER, escape
-from bench.statistics import geometric_mean
-from bench.timings import Timings, read_timings
 
 MEBIBYTE = 2**20
 

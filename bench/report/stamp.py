@@ -18,10 +18,10 @@ from pathlib import Path
 from bench.catalogue import additions
 from bench.errors import ResultsError
 from bench.files import told, written_whole
-from bench.records import record_paths
+from bench.plan.suite import Suite
+from bench.records.record import record_paths
+from bench.records.timing_results import timings_path
 from bench.report import Report, write_report
-from bench.suite import Suite
-from bench.timings import timings_path
 
 STAMP = ".report.json"
 LIBRARIES = (

@@ -19,7 +19,7 @@ import torch
 from counterparts import convolutions, evaluation, growth, many_runs
 from tabulate import tabulate
 
-from bench import environment
+from bench.compute import environment
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 INTRODUCTION = """# How fast, and against what

@@ -8,11 +8,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.catalogue import find
-from bench.evaluation import evaluator
-from bench.extractors import extractor_hash
-from bench.metrics import METRICS
-from bench.reals import load_data
-from bench.specification import Evaluation, choose
+from bench.catalogue.extractors import extractor_hash
+from bench.catalogue.metrics import METRICS
+from bench.compute.evaluation import evaluator
+from bench.compute.training.reals import load_data
+from bench.plan.specification import Evaluation, choose
 
 SAMPLES = 500
 DATASETS = {name: choose("dataset", name) for name in ("ring", "digits")}

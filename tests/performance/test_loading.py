@@ -12,8 +12,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import bench
-from bench.records import publish, read_metadata
-from bench.report.evidence import read_evidence
+from bench.evidence.results import read_evidence
+from bench.records.record import publish, read_metadata
 from bench.report.tables import write_tables
 
 RECORDED = Path(__file__).parents[2] / "results" / "ring" / "records"

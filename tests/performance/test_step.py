@@ -9,18 +9,18 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.architectures import ARCHITECTURES
-from bench.game import Game
-from bench.losses import LOSSES
-from bench.metrics import METRICS
-from bench.metrics.path_angle import prepare as prepare_path_angle
-from bench.metrics.spectrum import prepare as prepare_spectrum
-from bench.packs import Pack, assemble
-from bench.players import build_players
-from bench.position import Position
-from bench.probes import Probe
-from bench.specification import Training, complete_training
-from bench.training import train
+from bench.catalogue.architectures import ARCHITECTURES
+from bench.catalogue.losses import LOSSES
+from bench.catalogue.metrics import METRICS
+from bench.catalogue.metrics.path_angle import prepare as prepare_path_angle
+from bench.catalogue.metrics.spectrum import prepare as prepare_spectrum
+from bench.compute.training.game import Game
+from bench.compute.training.game_state import Position
+from bench.compute.training.loop import train
+from bench.compute.training.pack import Pack, assemble
+from bench.compute.training.players import build_players
+from bench.compute.training.probes import Probe
+from bench.plan.specification import Training, complete_training
 
 CPU = torch.device("cpu")
 SHAPE = (1, 28, 28)

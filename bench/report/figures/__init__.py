@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.catalogue import suggestion
 from bench.errors import GanbenchError
+from bench.evidence.results import Evidence
 from bench.files import written_whole
 from bench.report.dirac import has_dirac
-from bench.report.evidence import Evidence
 from bench.report.figures.budget import draw_budget
 from bench.report.figures.contact_sheets import draw_contact_sheets
 from bench.report.figures.curves import LOGARITHMIC, X, draw_curves

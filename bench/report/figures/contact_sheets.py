@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from numpy.typing import NDArray
 
-from bench.records import Metadata, read_samples
-from bench.report.contact import image_grid
-from bench.report.evidence import Evidence
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence
+from bench.records.record import Metadata, read_samples
+from bench.report.figures.contact import image_grid
 from bench.report.figures.series import cells
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SIZE, TINY, plain, text_width
-from bench.verdicts import State
 
 SEEDS = 20  # shown of a cell at the most: a sheet is to be read
 LEAST, MOST = 0.58, 1.3  # inches of a square

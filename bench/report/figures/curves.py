@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from bench.metrics import Measure
-from bench.records import Record
-from bench.report.evidence import Evidence, real
+from bench.catalogue.metrics import Measure
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence, real
+from bench.records.record import Record
 from bench.report.figures.series import Panel, Series, handles, has_failed, panels
 from bench.report.figures.sheet import Drawing, Sheet, balanced, even, paged, slug
 from bench.report.figures.style import REAL_LOOK, SIZE, UNTRAINED_LOOK, fold, logarithmic, plain, thousands
-from bench.verdicts import State
 
 Array = NDArray[np.float64]
 X = {

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.report.evidence import Evidence
+from bench.evidence.results import Evidence
 from bench.report.figures.series import Panel, handles, panels
 from bench.report.figures.sheet import Drawing, Sheet, even, paged
 from bench.report.figures.style import SIZE, fold, plain

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from bench.report.evidence import Evidence
+from bench.evidence.results import Evidence
+from bench.evidence.statistics import geometric_mean, performance_profile, worst_ranked
 from bench.report.figures.grids import Place, Plot, draw_grid, places
 from bench.report.figures.series import Series
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import logarithmic
-from bench.statistics import geometric_mean, performance_profile, worst_ranked
 
 Array = NDArray[np.float64]
 FURTHEST = 1e4  # no axis goes beyond

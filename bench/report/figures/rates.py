@@ -12,13 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from bench.report.evidence import Evidence, count_outcomes
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence, count_outcomes
+from bench.evidence.statistics import wilson_interval
 from bench.report.figures.series import cells, has_failed
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HATCHES, HEIGHT, SMALL, fold, plain
-from bench.report.timeline import OUTCOMES
-from bench.statistics import wilson_interval
-from bench.verdicts import State
+from bench.report.outcome_styles import OUTCOMES
 
 ROW = 0.22  # inches of a cell with a name of one line
 LINE = 0.115  # inches of a further line of its name

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from bench.report.evidence import Evidence
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence
 from bench.report.figures.style import COLOURS, Look, look, plain
-from bench.verdicts import State
 
 
 class Series(NamedTuple):

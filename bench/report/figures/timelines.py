@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench.outcomes import states_over_time
-from bench.report.evidence import Evidence, count_outcomes
+from bench.evidence.outcome_rules import State
+from bench.evidence.outcomes import states_over_time
+from bench.evidence.results import Evidence, count_outcomes
 from bench.report.figures.series import cells
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SMALL, TINY, fold, plain, text_width, thousands
-from bench.report.timeline import COLOURS, spans
-from bench.verdicts import State
+from bench.report.outcome_styles import COLOURS, spans
 
 TALL, LOW = 0.16, 0.06  # inches of a row: where there are few, where there are many
 READABLE = 0.12  # inches that a word needs

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.records import Record
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence
+from bench.records.record import Record
 from bench.report.dirac import other_axes, penalties_of, with_ways
 from bench.report.dirac_theory import field, is_known
-from bench.report.evidence import Evidence
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import SMALL, fold, plain, text_width
-from bench.verdicts import State
 
 Array = NDArray[np.float64]
 CONVERGED, FAILED = "#0072B2", "#D55E00"

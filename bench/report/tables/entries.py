@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.metrics import Measure
-from bench.report.evidence import Evidence, count_outcomes
+from bench.catalogue.metrics import Measure
+from bench.evidence.outcome_rules import State
+from bench.evidence.results import Evidence, count_outcomes
+from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
+from bench.report.tables.cell_summaries import count_failed
 from bench.report.tables.model import Column, Entry
-from bench.report.tables.numbers import count_failed
-from bench.report.words import FAILED, FAILURES
-from bench.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
-from bench.verdicts import State
+from bench.report.tables.words import FAILED, FAILURES
 
 ALPHA = 0.05  # of the claim that an entry is worse than the best
 Cells = Mapping[tuple[str, ...], pd.DataFrame]

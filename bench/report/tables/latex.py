@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from bench.report.evidence import Evidence
+from bench.evidence.results import Evidence
 from bench.report.tables.legend import legend
 from bench.report.tables.model import Entry, Table
 

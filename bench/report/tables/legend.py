@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from bench.evidence.results import Evidence
 from bench.report.captions import caption
-from bench.report.evidence import Evidence
 from bench.report.tables.entries import ALPHA
 from bench.report.tables.model import Column, Table
-from bench.report.words import PUBLISHED
+from bench.report.tables.words import PUBLISHED
 
 
 def legend(evidence: Evidence, table: Table) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.catalogue import find, resolve
-from bench.specification import Training, complete_training
+from bench.plan.specification import Training, complete_training
 
 SHAPE = (3, 32, 32)
 CASES = (("dcgan", 64), ("resnet", 64), ("resnet", 128))

@@ -22,12 +22,12 @@ from torch.utils.data import Dataset
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from bench.catalogue import find
-from bench.evaluation import evaluator
-from bench.extractors import extractor_hash
-from bench.extractors.networks import PREFIX
-from bench.metrics.frechet import distance_to, reference_of
-from bench.reals import load_data
-from bench.specification import Evaluation, choose
+from bench.catalogue.extractors import extractor_hash
+from bench.catalogue.extractors.networks import PREFIX
+from bench.catalogue.metrics.frechet import distance_to, reference_of
+from bench.compute.evaluation import evaluator
+from bench.compute.training.reals import load_data
+from bench.plan.specification import Evaluation, choose
 
 ROUNDS, SAMPLES, CORES = 5, 10_000, 2
 

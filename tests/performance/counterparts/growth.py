@@ -18,14 +18,14 @@ from counterparts.training import CPU, our_loop
 from test_loading import write_copies
 
 import bench
-from bench.attempts import attempt
-from bench.batches import Batches
-from bench.execution import Settings
-from bench.game import Game
-from bench.packing import divide
-from bench.packs import assemble
-from bench.planning import Run
-from bench.training import train
+from bench.compute.engines.retries import attempt
+from bench.compute.execution import Settings
+from bench.compute.training.game import Game
+from bench.compute.training.loop import train
+from bench.compute.training.pack import assemble
+from bench.compute.training.samplers import Batches
+from bench.plan.grouping import divide
+from bench.plan.runs import Run
 
 Row = tuple[Any, ...]
 
@@ -77,7 +77,7 @@ import sys, torch
 sys.path[:0] = {path!r}
 from counterparts.training import our_loop
 from counterparts.many_runs import SHAPE, reals_of, ring_runs
-from bench import environment
+from bench.compute import environment
 torch.set_num_threads(1)
 runs = ring_runs({size}, ["non-saturating"])
 reals = reals_of(runs[0])

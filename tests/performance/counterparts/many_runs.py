@@ -11,12 +11,12 @@ from typing import NamedTuple
 import torch
 from counterparts.training import Apart, our_loops, plain_loop
 
-from bench.execution import Settings
-from bench.pack_sizes import sizes
-from bench.packing import divide
-from bench.planning import Run, plan_runs
-from bench.reals import load_data
-from bench.suite import load_suite
+from bench.compute.execution import Settings
+from bench.compute.pack_tuning import sizes
+from bench.compute.training.reals import load_data
+from bench.plan.grouping import divide
+from bench.plan.runs import Run, plan_runs
+from bench.plan.suite import load_suite
 
 CORES = 2
 STEPS, ROUNDS = 20, 5

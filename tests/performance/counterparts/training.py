@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench import environment
-from bench.architectures import Shape
 from bench.catalogue import find, resolve
-from bench.packs import assemble
-from bench.specification import Training
-from bench.training import train
+from bench.catalogue.architectures import Shape
+from bench.compute import environment
+from bench.compute.training.loop import train
+from bench.compute.training.pack import assemble
+from bench.plan.specification import Training
 
 CPU = torch.device("cpu")
 WARM = 3  # steps before the clock starts

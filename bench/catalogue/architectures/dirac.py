@@ -1,0 +1,42 @@
+"""Dirac-GAN (Mescheder et al. 2018, section 2): one parameter a player, dynamics known in closed form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bench.catalogue.architectures import Dirac, Shape
+
+
+class Position(nn.Module):
+    """The generator: every latent [n, latent] becomes the point θ, [n, 1]."""
+
+    def __init__(self, start: float):
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor([start]))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """θ, n times."""
+        return self.theta.expand(len(latents), 1)
+
+
+class Slope(nn.Module):
+    """The critic: a point x becomes the logit ψ·x, [n, 1] → [n]."""
+
+    def __init__(self, start: float):
+        super().__init__()
+        self.psi = nn.Parameter(torch.tensor([start]))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """ψ·x."""
+        return (self.psi * points).flatten()
+
+
+def generator(options: Dirac, latent: int, shape: Shape) -> nn.Module:
+    """[n, latent] → [n, 1]."""
+    return Position(options.start)
+
+
+def critic(options: Dirac, shape: Shape) -> nn.Module:
+    """[n, 1] → logits [n]."""
+    return Slope(options.start)

@@ -1,0 +1,125 @@
+"""The datasets. Nothing here imports torch: arrays are loaded by numpy, and go to the device when a run is trained.
+
+To add one: write a function ``options → Data`` (see ``synthetic.py`` and ``images.py``) and put one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bench.catalogue.datasets import images, stacked, synthetic
+from bench.catalogue.datasets.data import Data
+from bench.catalogue.options import Options
+
+__all__ = ["DATASETS", "Data", "Dataset"]
+
+
+class Dataset(NamedTuple):
+    """A dataset.
+
+    Attributes:
+        summary: One line for ``ganbench list``.
+        options: What a suite can set.
+        shape: options → the shape of one sample, known without loading it.
+        load: options → train and test split.
+        extractor: The features of its Fréchet distance, a name of ``bench.catalogue.extractors.EXTRACTORS``.
+        download: Fetches the files from the internet where ``load`` does not find them, or None.
+    """
+
+    summary: str
+    options: type[Options]
+    shape: Callable[[Any], tuple[int, ...]]
+    load: Callable[[Any], Data]
+    extractor: str
+    download: Callable[[], None] | None = None
+
+
+def _fixed(*shape: int) -> Callable[[Options], tuple[int, ...]]:
+    return lambda options: shape
+
+
+DATASETS = {
+    "point": Dataset(
+        "a point on the line, for the Dirac-GAN (Mescheder et al. 2018)",
+        Options,
+        _fixed(1),
+        synthetic.point,
+        "coordinates",
+    ),
+    "ring": Dataset(
+        "Gaussians on a circle, 8 modes, radius 1, σ 0.01 (PacGAN)",
+        synthetic.Ring,
+        _fixed(2),
+        synthetic.ring,
+        "coordinates",
+    ),
+    "grid": Dataset(
+        "Gaussians on a square grid, 25 modes, −4 … 4 step 2, σ 0.05 (PacGAN)",
+        synthetic.Grid,
+        _fixed(2),
+        synthetic.grid,
+        "coordinates",
+    ),
+    "digits": Dataset(
+        "handwritten digits of scikit-learn, 1,797 of 1×8×8",
+        Options,
+        _fixed(1, 8, 8),
+        images.digits,
+        "digits",
+    ),
+    "fashion-mnist": Dataset(
+        "Fashion-MNIST, 70,000 of 1×28×28 (Debian's dataset-fashion-mnist, or downloaded)",
+        Options,
+        _fixed(1, 28, 28),
+        images.fashion_mnist,
+        "fashion-mnist",
+        images.download_fashion_mnist,
+    ),
+    "mnist": Dataset(
+        "MNIST, 70,000 of 1×28×28 (downloaded)",
+        Options,
+        _fixed(1, 28, 28),
+        images.mnist,
+        "inception",
+        images.download_mnist,
+    ),
+    "cifar10": Dataset(
+        "CIFAR-10, 60,000 of 3×32×32 (downloaded)",
+        Options,
+        _fixed(3, 32, 32),
+        images.cifar10,
+        "inception",
+        images.download_cifar10,
+    ),
+    "stacked-digits": Dataset(
+        "three handwritten digits as red, green and blue, 1000 classes, 60,000 of 3×8×8",
+        stacked.Stacked,
+        _fixed(3, 8, 8),
+        stacked.stacked_digits,
+        "stacked-digits",
+    ),
+    "stacked-fashion": Dataset(
+        "three images of Fashion-MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28",
+        stacked.Stacked,
+        _fixed(3, 28, 28),
+        stacked.stacked_fashion,
+        "stacked-fashion",
+        images.download_fashion_mnist,
+    ),
+    "stacked-mnist": Dataset(
+        "three images of MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28 (downloaded)",
+        stacked.Stacked,
+        _fixed(3, 28, 28),
+        stacked.stacked_mnist,
+        "stacked-mnist",
+        images.download_mnist,
+    ),
+    "image-folder": Dataset(
+        "your images below one folder, cropped and resized to a square",
+        images.ImageFolder,
+        images.image_folder_shape,
+        images.image_folder,
+        "inception",
+    ),
+}

@@ -1,0 +1,45 @@
+"""Where the two players of a Dirac-GAN are, how far from the equilibrium, and the eigenvalues of the game there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import torch
+
+from bench.catalogue.metrics.context import GameView
+from bench.catalogue.metrics.spectrum import dense_jacobian
+from bench.catalogue.options import Options
+
+
+def prepare(options: Options) -> Callable[[GameView], dict[str, float]]:
+    """The function that measures (θ, ψ), √(θ² + ψ²), and the eigenvalue with the largest real part at (0, 0).
+
+    The eigenvalues are those of the continuous-time system, of minus the gradients of both players (Mescheder et al.
+    2018, section 2); of a conjugate pair the one with positive imaginary part is given. They are NaN where the field
+    has no derivative at the equilibrium, as with a penalty (‖∇D‖ − 1)².
+    """
+    known: dict[Hashable, tuple[float, float]] = {}
+
+    def measure(game: GameView) -> dict[str, float]:
+        psi, theta = game.parameters().tolist()
+        if game.run not in known:
+            known[game.run] = _at_equilibrium(game)
+        real, imaginary = known[game.run]
+        return {
+            "distance": (theta**2 + psi**2) ** 0.5,
+            "theta": theta,
+            "psi": psi,
+            "eigenvalue_real": real,
+            "eigenvalue_imaginary": imaginary,
+        }
+
+    return measure
+
+
+def _at_equilibrium(game: GameView) -> tuple[float, float]:
+    if {"wgan-gp", "dragan"} & set(game.penalties):
+        return float("nan"), float("nan")  # |ψ| has no derivative at 0
+    equilibrium = game.at(torch.zeros_like(game.parameters()))
+    eigenvalues = torch.linalg.eigvals(dense_jacobian(equilibrium, samples=256))
+    leading = max(eigenvalues.tolist(), key=lambda value: (round(value.real, 9), value.imag))
+    return leading.real, leading.imag

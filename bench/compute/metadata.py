@@ -1,0 +1,112 @@
+"""What the record of a run says of it, beside its trace."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from statistics import median
+
+import numpy as np
+import torch
+
+from bench.catalogue.datasets import Data
+from bench.catalogue.metrics import MEASURES
+from bench.compute import environment
+from bench.compute.checkpoints import History
+from bench.compute.evaluation import Evaluator
+from bench.compute.training.players import Players
+from bench.plan.runs import Run
+from bench.records.record import Metadata
+from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
+
+
+def metadata_of(
+    run: Run,
+    players: Players,
+    data: Data,
+    judge: Evaluator,
+    history: History,
+    again: dict[str, float | None],
+    *,
+    device: torch.device,
+    threads: int,
+    workers: int,
+    pack: int,
+) -> Metadata:
+    """Specification, data, protocol, ending, timing and environment of a run that has ended.
+
+    Args:
+        run: What was to be done.
+        players: As they are now.
+        data: What they were trained on.
+        judge: By what they were measured.
+        history: What they went through.
+        again: Measures of the last generator on other samples.
+        device: Where.
+        threads: Of torch.
+        workers: How many worked beside each other.
+        pack: How many runs trained as one program.
+    """
+    training = run.training
+    steady = history.rates[1:] or history.rates  # the first chunk warms up
+    rate = median(steady) if steady else None
+    image = data.train.dtype == np.uint8
+    shape = [min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:]]
+    reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
+    modes = data.modes and {"centres": data.modes.centres.tolist(), "sigma": data.modes.sigma}
+    measured = {name.removesuffix("_ema") for name in history.trace[0]}
+    return {
+        "run": run.id,
+        "cell": run.cell,
+        "suite": run.suite,
+        "version": run.version,
+        "title": run.title,
+        "axes": dict(run.axes),
+        "seed": run.seed,
+        "training": training.model_dump(mode="json"),
+        "evaluation": run.evaluation.model_dump(mode="json"),
+        "rules": run.rules.model_dump(mode="json"),
+        "gate": run.gate.model_dump(mode="json"),
+        "references": [reference.model_dump(mode="json") for reference in run.references],
+        "data": {
+            "fingerprint": data.fingerprint,
+            "shape": list(data.train.shape[1:]),
+            "train": len(data.train),
+            "test": len(data.test),
+            "modes": modes,
+        },
+        "protocol": judge.protocol,
+        "real": judge.real,
+        "again": again,
+        "higher_is_better": {name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
+        "samples": {"shape": shape, "dtype": "uint8" if image else "float32"},
+        "parameters": {
+            "generator": sum(parameter.numel() for parameter in players.generator.parameters()),
+            "critic": sum(parameter.numel() for parameter in players.critic.parameters()),
+        },
+        "ending": {
+            "status": "diverged" if history.diverged else "finished",
+            "step": history.step,
+            "place": history.diverged,
+            "reason": reason,
+        },
+        "timing": {
+            "steps_per_second": rate,
+            "images_per_second": rate and rate * training.critic_steps * training.batch_size,
+            "training_seconds": history.training_seconds,
+            "evaluation_seconds": history.evaluation_seconds,
+            "wall_seconds": history.wall_seconds,
+            "peak_memory_bytes": environment.peak_memory_bytes(device),
+        },
+        "environment": {
+            **environment.versions(),
+            "device": str(device),
+            "device_name": environment.device_name(device),
+            "threads": threads,
+            "workers": workers,
+            "pack": pack,
+            "resumed": history.resumed,
+            "date": datetime.now(UTC).date().isoformat(),
+            "tf32": training.tf32,
+            "precision": training.precision,
+        },
+    }

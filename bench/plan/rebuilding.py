@@ -1,0 +1,64 @@
+"""Runs made again from their records: the same specification with another seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.catalogue import find
+from bench.catalogue.extractors import extractor_hash
+from bench.errors import SuiteError
+from bench.plan.runs import Run, load_dataset
+from bench.plan.specification import Evaluation, Training, choose, validated
+
+KINDS = {"critic": "architecture", "critic_optimizer": "optimizer", "metrics": "metric"}  # else as the key
+
+
+def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | None = None) -> Run:
+    """The run of a record, with another seed.
+
+    Args:
+        metadata: Of the record.
+        seed: Of the new run.
+        inception_weights: File of Inception's weights.
+
+    Raises:
+        SuiteError: it was not made by this program, or by code that decides numbers otherwise.
+        DataError: its dataset is not here.
+    """
+    where = f"record of {metadata['suite']}, seed {metadata['seed']}"
+    if metadata.get("origin"):
+        raise SuiteError(f"{where}: made by other code, which ganbench cannot run")
+    training = validated(Training, _restored(metadata["training"]), where)
+    entry = find("dataset", training.dataset.name)
+    run = Run(
+        suite=metadata["suite"],
+        version=metadata["version"],
+        title=metadata["title"],
+        axes=metadata["axes"],
+        training=training,
+        evaluation=validated(Evaluation, _restored(metadata["evaluation"]), where),
+        seed=metadata["seed"],
+        data_fingerprint=load_dataset(training.dataset, download=True).fingerprint,
+        extractor_hash=extractor_hash(entry.extractor, inception_weights),
+    )
+    if run.id != metadata["run"]:
+        raise SuiteError(
+            f"{where}: the code, the data or the extractor that decides numbers has changed since; run the suite again"
+        )
+    return replace(run, seed=seed)
+
+
+def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section of a record with its choices made again from their names and options."""
+
+    def choice(key: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [choice(key, each) for each in value]
+        if not isinstance(value, Mapping):
+            return value
+        return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})
+
+    return {key: choice(key, value) for key, value in section.items()}

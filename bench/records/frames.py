@@ -1,0 +1,135 @@
+"""Frames of records: one row a run, or one row per run, step and measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.records.record import Metadata, Record, read_metadata, read_record, reading_many, record_paths
+
+
+def axes_of(metadata: list[Metadata]) -> list[str]:
+    """The axes of a set of records: those of every suite and setting that they come from, in their order."""
+    first = {"dataset": None, "architecture": None, "loss": None}
+    return list(first | {axis: None for each in metadata for axis in each["axes"]})
+
+
+def place(metadata: Metadata, axis: str) -> Any:
+    """Where a record stands on an axis, also where the axis was not one of its own suite."""
+    if axis in metadata["axes"]:
+        return metadata["axes"][axis]
+    value: Any = metadata["training"]
+    for part in axis.split("."):
+        if isinstance(value, list) and len(value) == 1:  # the one penalty
+            value = value[0]
+        value = value.get("options", value).get(part) if isinstance(value, Mapping) else None
+    if axis == "penalty" and value is not None:
+        return " + ".join(each["label"] for each in value) or "none"
+    if isinstance(value, list):
+        return str(value)
+    value = value["label"] if isinstance(value, Mapping) else value
+    return "–" if value is None else value  # an option that its choice does not have
+
+
+def load(results: str | Path) -> pd.DataFrame:
+    """One row a run, as ``rows`` gives it.
+
+    Raises:
+        ResultsError: nothing there, or a record that cannot be read.
+    """
+    with reading_many():
+        return frame_of_runs((path, read_metadata(path)) for path in record_paths(results))
+
+
+def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
+    """One row a run.
+
+    Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
+    "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
+    real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
+    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values; what is not
+    known of a run of other code is missing.
+    """
+    records = list(records)
+    axes = axes_of([metadata for _, metadata in records])
+    frame = pd.DataFrame([_row(path, metadata, axes) for path, metadata in records])
+    values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
+    values += [name for name in records[0][1]["timing"] if frame[name].dtype == object]
+    return frame.astype(dict.fromkeys(values, float))
+
+
+def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
+    ending, environment = metadata["ending"], metadata["environment"]
+    return {
+        "suite": metadata["suite"],
+        "version": metadata["version"],
+        **{axis: place(metadata, axis) for axis in axes},
+        "seed": metadata["seed"],
+        "run": metadata["run"],
+        "ending": ending["status"],
+        "reason": ending["reason"],
+        "steps_done": ending["step"],
+        **{f"{name}_{which}": value for which in ("final", "best") for name, value in metadata[which].items()},
+        **{f"{name}_real": value for name, value in (metadata.get("real") or {}).items()},
+        **metadata["timing"],
+        **{key: environment.get(key) for key in ("device", "threads", "workers", "pack")},
+        "record": str(path),
+    }
+
+
+def traces(results: str | Path) -> pd.DataFrame:
+    """Long form: one row per run, step and measure, with the columns of the matrix.
+
+    Columns: suite, dataset, architecture, loss, any other axis, seed, run, step, critic_step, images (seen by the
+    critic), seconds, measure, value. Losses and probes are measures too. What was not measured at a step has no row.
+
+    Raises:
+        ResultsError: nothing there, or a record that cannot be read.
+    """
+    with reading_many():
+        return frame_of_traces([read_record(path) for path in record_paths(results)])
+
+
+def frame_of_traces(records: list[Record]) -> pd.DataFrame:
+    """The same of records that are read."""
+    axes = axes_of([each.metadata for each in records])
+    places = pd.DataFrame([_place(each.metadata, axes) for each in records])
+    curves = [_curves(each) for each in records]
+    columns = {name: np.concatenate([each[name] for each in curves]) for name in curves[0]}
+    rows = np.repeat(np.arange(len(records)), [len(each["value"]) for each in curves])
+    return pd.concat([places.take(rows).reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+
+
+def _place(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
+    return {
+        "suite": metadata["suite"],
+        **{axis: place(metadata, axis) for axis in axes},
+        "seed": metadata["seed"],
+        "run": metadata["run"],
+    }
+
+
+def _curves(record: Record) -> dict[str, NDArray[Any]]:
+    """Columns of all that a run measured over time, one measure after the other."""
+    training, trace = record.metadata["training"], record.trace
+    measures = [name for name in trace if name not in ("step", "seconds")]
+    step, gaps = trace["step"], record.metadata.get("measured", {})
+    rows = [np.array(gaps[name], dtype=int) if name in gaps else np.arange(len(step)) for name in measures]
+    taken = np.concatenate(rows)
+    critic_step = step * training["critic_steps"]
+    columns = {
+        "step": step,
+        "critic_step": critic_step,
+        "images": critic_step * (training["batch_size"] or np.nan),  # unknown of some other code's runs
+        "seconds": trace["seconds"],
+    }
+    return {
+        **{name: values[taken] for name, values in columns.items()},
+        "measure": np.repeat(np.array(measures, dtype=object), [len(there) for there in rows]),
+        "value": np.concatenate([trace[name][there].astype(float) for name, there in zip(measures, rows, strict=True)]),
+    }

@@ -1,0 +1,92 @@
+"""The report page: one HTML file with tables, curves, samples and comparisons that needs nothing but a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from bench.evidence.results import Evidence
+from bench.files import written_whole
+from bench.report.page.data import page_data
+
+SCRIPTS = (  # in the order in which they need each other
+    "state",
+    "elements",
+    "filters",
+    "overview",
+    "curves",
+    "charts",
+    "timeline",
+    "samples",
+    "runs",
+    "run",
+    "comparison",
+    "downloads",
+    "start",
+)
+LIBRARY = "window.vega = vega; window.vegaEmbed = vegaEmbed;"  # with Vega-Lite in it
+
+
+def write_page(evidence: Evidence, path: Path) -> Path:
+    """Writes the page of one suite's results, and gives its path.
+
+    Text that comes from records is data in it, never markup; its policy allows no script but its own, and no request.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = _render(evidence.title, json_in_html(page_data(evidence)))
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def json_in_html(data: object) -> str:
+    """JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
+    text = json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return text.replace("<", "\\u003c")
+
+
+def _render(title: str, data: str) -> str:
+    library, script = _library(), _script()
+    template = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True).from_string(
+        _source("page.html.j2")
+    )
+    return template.render(
+        title=title,
+        policy="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"script-src {_hash(library)} {_hash(script)}",
+        style=Markup(_source("page.css")),
+        library=Markup(library),
+        script=Markup(script),
+        data=Markup(data),
+    )
+
+
+def _script() -> str:
+    parts = [_source(f"{name}.js") for name in SCRIPTS]
+    return "\n".join(["(() => {", '"use strict";', *parts, "})();\n"])
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and Vega-Embed, which draw the curves; they are in the package ``vl_convert``."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle(LIBRARY).replace("</script", "<\\/script")
+
+
+def _source(name: str) -> str:
+    return resources.files("bench.report").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """What allows a script in a content security policy (CSP level 2)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,1 +1,0 @@
-"""The verbs of the command. What a verb needs is imported when it is called: the command answers at once."""

@@ -1,0 +1,222 @@
+"""Every architecture of the catalogue maps its shapes, and survives a step with every loss."""
+
+import pytest
+import torch
+
+from bench.catalogue.architectures import (
+    ARCHITECTURES,
+    Dcgan,
+    DcganUpsample,
+    Mlp,
+    Resnet,
+    dcgan,
+    dcgan_upsample,
+    mlp,
+    resnet,
+)
+from bench.catalogue.architectures.layers import Maxout
+from bench.compute.training.loop import train
+from bench.compute.training.pack import assemble
+from bench.compute.training.players import build_players, mixes_samples, settled
+from bench.plan.specification import Training, complete_training
+
+SIZES = [8, 9, 12, 15, 16, 20, 28, 30, 32, 48, 63, 64]
+SMALL = {
+    "mlp": {"width": 8, "depth": 1},
+    "dcgan": {"width": 4},
+    "dcgan-upsample": {"width": 8},
+    "resnet": {"width": 4},
+}
+CPU = torch.device("cpu")
+
+
+def training(**keys: object) -> Training:
+    base = {"dataset": "ring", "architecture": "mlp", "loss": "hinge", "batch_size": 4, "latent": 5, "steps": 2}
+    return complete_training({**base, **keys}, "test")
+
+
+def test_there_are_architectures() -> None:
+    assert set(SMALL) <= ARCHITECTURES.keys()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["dcgan", "dcgan-upsample", "resnet"])
+def test_square_images_of_every_size(name: str, size: int, channels: int) -> None:
+    shape = (channels, size, size)
+    assert ARCHITECTURES[name].fits(shape) is None
+    players = build_players(training(architecture={"name": name, **SMALL[name]}), shape, 0, CPU)
+    images = players.generator(torch.randn(3, 5))
+    assert images.shape == (3, *shape)
+    assert images.abs().max() <= 1
+    assert players.critic(images).shape == (3,)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 7, 7), (1, 65, 65), (2, 8, 8), (1, 8, 9)])
+def test_what_convolutions_cannot_make_is_said(shape: tuple[int, ...]) -> None:
+    assert "square images" in (ARCHITECTURES["dcgan"].fits(shape) or "")
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 8, 8), (3, 9, 11)])
+@pytest.mark.parametrize("options", [{}, {"normalisation": "batch"}, {"normalisation": "layer"}, {"maxout": 5}])
+def test_mlp_takes_every_shape(shape: tuple[int, ...], options: dict[str, object]) -> None:
+    players = build_players(training(architecture={"name": "mlp", "width": 8, **options}), shape, 0, CPU)
+    samples = players.generator(torch.randn(4, 5))
+    assert samples.shape == (4, *shape)
+    assert players.critic(samples).shape == (4,)
+
+
+def test_dcgan_is_that_of_the_paper_at_64() -> None:
+    """Radford et al. 2016, figure 1: 4×4×1024, 8×8×512, 16×16×256, 32×32×128, 64×64×3, without fully connected layers."""
+    generator = dcgan.generator(Dcgan(width=128), 100, (3, 64, 64))
+    convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert [m.out_channels for m in convolutions] == [1024, 512, 256, 128, 3]
+    assert dcgan.sizes(64) == [4, 8, 16, 32, 64]
+    assert dcgan.sizes(28) == [7, 14, 28]
+    weights = convolutions[0].weight
+    assert weights.std().item() == pytest.approx(0.02, abs=2e-4)  # section 3: N(0, 0.02)
+    normalised = [isinstance(m, torch.nn.BatchNorm2d) for m in dcgan.critic(Dcgan(), (3, 64, 64)).children()]
+    assert not any(normalised[:3])  # none after the first layer of the critic
+    assert sum(normalised) == 3
+
+
+def test_dcgan_upsample_has_128_128_64_channels_and_its_epsilon() -> None:
+    options = DcganUpsample(normalisation_eps=0.8)
+    generator = dcgan_upsample.generator(options, 100, (1, 28, 28))
+    convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.in_channels for m in convolutions] == [128, 128, 64]
+    norms = [m for m in generator.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert [m.eps for m in norms] == [1e-5, 0.8, 0.8]
+    assert [m.negative_slope for m in generator.modules() if isinstance(m, torch.nn.LeakyReLU)] == [0.2, 0.2]
+    critic = dcgan_upsample.critic(options, (1, 28, 28))
+    assert [m.out_channels for m in critic.modules() if isinstance(m, torch.nn.Conv2d)] == [16, 32, 64, 128]
+
+
+def test_resnet_is_that_of_the_papers_at_32() -> None:
+    """Miyato et al. 2018, table 4: 256 and 128 channels, 4×4 doubled three times, halved two times of four."""
+    generator = resnet.generator(Resnet(width=256), 128, (3, 32, 32))
+    kernels = [
+        (m.in_channels, m.out_channels, *m.kernel_size) for m in generator.modules() if hasattr(m, "kernel_size")
+    ]
+    block = [(256, 256, 3, 3), (256, 256, 3, 3), (256, 256, 1, 1)]
+    assert kernels == [*block * 3, (256, 3, 3, 3)]
+    assert [m.size for m in generator.modules() if isinstance(m, torch.nn.Upsample)] == [
+        (size, size) for size in (8, 8, 16, 16, 32, 32)
+    ]
+    # dense; three blocks of two 3×3 convolutions, one 1×1 and two normalisations; normalisation; 3×3 to the image
+    blocks = 3 * (2 * (9 * 256**2 + 256) + 256**2 + 256 + 2 * 2 * 256)
+    assert parameters(generator) == 129 * 16 * 256 + blocks + 2 * 256 + 9 * 256 * 3 + 3 == 4_276_739
+
+    critic = resnet.critic(Resnet(normalisation="none"), (3, 32, 32))
+    kernels = [tuple(m.weight.shape) for m in critic.modules() if isinstance(m, torch.nn.Conv2d)]
+    wide, short = (128, 128, 3, 3), (128, 128, 1, 1)
+    assert kernels == [(128, 3, 3, 3), wide, (128, 3, 1, 1), wide, wide, short, wide, wide, wide, wide]
+    widths = []
+    for module in critic.children():
+        if isinstance(module, resnet.ResidualBlock):
+            module.register_forward_hook(lambda *seen: widths.append(seen[2].shape[2]))
+    critic(torch.zeros(1, 3, 32, 32))
+    assert widths == [16, 8, 8, 8]
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def test_a_block_is_the_sum_of_both_ways_and_halving_is_the_mean_of_what_is_there() -> None:
+    double, triple = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(double.weight, 2.0)
+    torch.nn.init.constant_(triple.weight, 3.0)
+    assert resnet.ResidualBlock([double], [triple])(torch.tensor([[7.0]])).item() == 7 * 2 + 7 * 3
+    assert resnet.ResidualBlock([double], [])(torch.tensor([[7.0]])).item() == 7 * 2 + 7
+    halved = resnet._halve()(torch.arange(9.0).reshape(1, 1, 3, 3))
+    assert halved.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]  # means of 0 1 3 4, of 2 5, of 6 7, of 8
+
+
+def test_a_normalisation_stands_before_each_relu_of_resnets_critic_but_the_first_blocks() -> None:
+    critic = resnet.critic(Resnet(width=4, normalisation="layer"), (3, 32, 32))
+    kinds = [type(m) for m in critic.modules() if not list(m.children())]
+    before = [kinds[index - 1] is torch.nn.GroupNorm for index, kind in enumerate(kinds) if kind is torch.nn.ReLU]
+    assert before == [False, *[True] * 7]  # three further blocks of two, and the last
+
+
+def test_resnets_weights_have_xaviers_variances_and_its_biases_are_zero() -> None:
+    """Var w = g² · 2/(fan in + fan out): g = √2 on residual ways, 1 on shortcuts, dense layers and the output."""
+    generator = resnet.generator(Resnet(), 128, (3, 16, 16))
+    dense, block, output = generator[0], generator[2], generator[-2]
+    for layer, gain, fan in [
+        (dense, 1, 128 + 128 * 16),
+        (block.residual[3], 2, 9 * 256),
+        (block.residual[6], 2, 9 * 256),
+        (block.shortcut[1], 1, 256),
+        (output, 1, 9 * 131),
+    ]:
+        assert layer.weight.var().item() == pytest.approx(gain * 2 / fan, rel=0.05)
+        assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("size", [8, 9, 15])
+def test_the_gradient_penalty_of_resnets_critic_has_the_gradient_of_finite_differences(size: int) -> None:
+    """Odd sizes are pooled with an edge of their own, and the penalty differentiates through it twice."""
+    torch.manual_seed(0)
+    critic = resnet.critic(Resnet(width=3, normalisation="layer"), (1, size, size)).double()
+    images = torch.randn(2, 1, size, size, dtype=torch.float64, requires_grad=True)
+
+    def penalty() -> torch.Tensor:
+        (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+        return gradient.square().sum()
+
+    weights = list(critic.parameters())
+    directions = [torch.randn_like(weight) for weight in weights]
+    slopes = torch.autograd.grad(penalty(), weights, allow_unused=True)
+    expected = sum((s * d).sum().item() for s, d in zip(slopes, directions, strict=True) if s is not None)
+    values = []
+    for step in (1e-6, -2e-6):
+        with torch.no_grad():
+            for weight, direction in zip(weights, directions, strict=True):
+                weight += step * direction
+        values.append(penalty().item())
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-4)
+
+
+def test_maxout_is_the_largest_piece() -> None:
+    features = torch.tensor([[1.0, 5.0, -2.0, 4.0, 0.0, 3.0]])
+    assert Maxout(3)(features).tolist() == [[5.0, 4.0]]
+    critic = mlp.critic(Mlp(width=7, depth=2, maxout=5), (2,))
+    assert [m.out_features for m in critic.modules() if isinstance(m, torch.nn.Linear)] == [35, 35, 1]
+
+
+def test_batch_normalisation_is_seen_to_mix_samples() -> None:
+    assert mixes_samples(dcgan.critic(Dcgan(width=4), (1, 16, 16)))
+    assert not mixes_samples(dcgan.critic(Dcgan(width=4, normalisation="layer"), (1, 16, 16)))
+    assert not mixes_samples(mlp.critic(Mlp(width=4), (2,)))
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
+def test_spectral_normalisation_divides_by_the_largest_singular_value(name: str) -> None:
+    """Miyato et al. 2018, section 2.1: of every weight as a matrix [outputs, everything else]."""
+    plan = training(architecture={"name": name, **SMALL[name]}, critic={"normalisation": "spectral"})
+    critic = build_players(plan, (1, 8, 8), 0, CPU).critic
+    for _ in range(100):  # power iterations
+        critic(torch.randn(2, 1, 8, 8))
+    critic.eval()
+    maps = [module for module in critic.modules() if hasattr(module, "parametrizations")]
+    assert len(maps) >= 2
+    for module in maps:
+        assert torch.linalg.matrix_norm(module.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+    assert not any(
+        hasattr(module, "parametrizations") for module in build_players(plan, (1, 8, 8), 0, CPU).generator.modules()
+    )
+
+
+def test_an_average_is_normalised_by_its_own_singular_values() -> None:
+    plan = training(architecture={"name": "mlp", "width": 16, "normalisation": "spectral"}, ema=0.9, steps=60)
+    reals = torch.randn(50, 2)
+    pack = assemble([plan], [0], (2,), lambda indices: reals[indices], 50, CPU)
+    (players,) = pack.players
+    list(train(pack))
+    assert players.average is not None
+    maps = [module for module in settled(players.average).eval().modules() if hasattr(module, "parametrizations")]
+    assert len(maps) == 4
+    for module in maps:
+        assert torch.linalg.matrix_norm(module.weight, 2).item() == pytest.approx(1, abs=2e-2)

@@ -1,0 +1,114 @@
+"""Steps that are recorded and replayed, with a stand-in for CUDA's graphs: the same numbers as one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.compute.training import loop
+from bench.compute.training.cuda_graphs import WARM_UP, captured, is_possible, on_cuda
+from bench.compute.training.game import Game
+from bench.compute.training.pack import Pack, assemble
+from bench.plan.specification import Training, complete_training
+
+CPU = torch.device("cpu")
+REALS = torch.randn(50, 2, generator=torch.Generator().manual_seed(1))
+
+
+def specify(**keys: object) -> Training:
+    table = {"dataset": "ring", "architecture": {"name": "mlp", "width": 8, "depth": 1}, "loss": "hinge", "steps": 30}
+    return complete_training({**table, "batch_size": 5, "latent": 3, **keys}, "test")
+
+
+def packed(training: Training, device: torch.device = CPU) -> Pack:
+    reals = REALS.to(device)
+    return assemble([training] * 2, [0, 1], (2,), lambda i: reals[i.to(device)], len(reals), device)
+
+
+def record(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+    """As CUDA does: recording takes no step, a replay does, and leaves its losses in one place."""
+    place = torch.empty(2, 2)
+
+    def replay() -> None:
+        place.copy_(step()[:2])
+
+    return replay, place
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"penalty": "wgan-gp", "critic_steps": 2},
+        {"penalty": {"name": "r1", "every": 3}},
+        {"loss": "relativistic", "ema": 0.9},
+        {"critic": {"normalisation": "batch"}, "updates": "simultaneous"},
+    ],
+    ids=str,
+)
+def test_replayed_steps_are_the_steps(keys: dict[str, object]) -> None:
+    training = specify(**keys)
+    plain, other = packed(training), packed(training)
+    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, other)]
+    calls = 0
+
+    def counted(*args: object) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return loop._take_step(*args)  # type: ignore[arg-type]
+
+    take = captured(counted, other, record)
+    for step in range(20):
+        expected = loop._take_step(plain, games[0], plain.batches, step)[:2]
+        assert torch.equal(take(other, games[1], other.batches, step, None)[:2], expected)
+    assert calls == 20  # recording takes no step
+    for one, two in ((plain.generator, other.generator), (plain.critic, other.critic)):
+        assert torch.equal(one.flat, two.flat)
+    assert plain.batches.state_dict(1)["latents"]["taken"] == other.batches.state_dict(1)["latents"]["taken"]
+
+
+def test_what_waits_for_the_host_goes_on_step_by_step() -> None:
+    def refuse(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    training = specify()
+    plain, other = packed(training), packed(training)
+    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, other)]
+    take = captured(loop._take_step, other, refuse)
+    for step in range(WARM_UP + 5):
+        loop._take_step(plain, games[0], plain.batches, step)
+        take(other, games[1], other.batches, step, None)
+    assert torch.equal(plain.critic.flat, other.critic.flat)
+
+
+@pytest.mark.parametrize(
+    ("keys", "possible"),
+    [
+        ({}, True),
+        ({"penalty": "r1"}, True),
+        ({"schedule": "linear"}, False),
+        ({"penalty": {"name": "instance-noise", "anneal": "linear"}}, False),
+        ({"optimizer": {"name": "optimistic-adam"}}, False),
+        ({"critic_optimizer": {"name": "optimistic-adam"}}, False),
+    ],
+    ids=str,
+)
+def test_what_changes_with_the_step_is_not_recorded(keys: dict[str, object], possible: bool) -> None:
+    assert is_possible(specify(**keys)) == possible
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("keys", [{}, {"penalty": "wgan-gp", "critic_steps": 2}, {"optimizer": "rmsprop"}], ids=str)
+def test_a_graph_on_cuda_takes_the_steps_that_kernels_take(keys: dict[str, object]) -> None:
+    device = torch.device("cuda")
+    training = specify(**keys)
+    plain, other = packed(training, device), packed(training, device)
+    games = [Game(pack.trainings, pack.generator, pack.critic, device) for pack in (plain, other)]
+    take = captured(loop._take_step, other, on_cuda)
+    for step in range(30):
+        loop._take_step(plain, games[0], plain.batches, step)
+        take(other, games[1], other.batches, step, None)
+    torch.testing.assert_close(plain.generator.flat, other.generator.flat, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,271 @@
+"""Packs: a run among others is the run alone, bit by bit on the CPU, and its end is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+import bench
+from bench.catalogue import entries
+from bench.catalogue.architectures import ARCHITECTURES
+from bench.catalogue.losses import LOSSES
+from bench.catalogue.penalties import PENALTIES
+from bench.compute.engines.in_process import in_process
+from bench.compute.engines.retries import attempt
+from bench.compute.events import Event
+from bench.compute.execution import Settings
+from bench.compute.training.loop import Measurement, train
+from bench.compute.training.pack import Pack, assemble
+from bench.plan.grouping import divide, kind
+from bench.plan.runs import Run
+from bench.plan.specification import Training, complete_training
+from bench.records.record import read_metadata, record_paths
+
+CPU = torch.device("cpu")
+SMALL: dict[str, dict[str, Any]] = {
+    "dirac": {},
+    "mlp": {"width": 8, "depth": 2},
+    "dcgan": {"width": 2},
+    "dcgan-upsample": {"width": 8},
+    "resnet": {"width": 2},
+}
+
+
+def mlp(width: int, depth: int, **options: object) -> dict[str, object]:
+    return {"name": "mlp", "width": width, "depth": depth, **options}
+
+
+def specify(name: str = "mlp", **keys: object) -> Training:
+    table = {
+        "dataset": "point" if name == "dirac" else "digits",
+        "architecture": {"name": name, **SMALL[name]},
+        "loss": "non-saturating",
+        "batch_size": 6,
+        "latent": 2,
+        "steps": 3,
+    }
+    return complete_training({**table, **keys}, "test")
+
+
+def shape_of(training: Training) -> tuple[int, ...]:
+    return (1,) if training.architecture.name == "dirac" else (1, 8, 8)
+
+
+def trained(trainings: Sequence[Training], seeds: Sequence[int]) -> tuple[Pack, list[list[Measurement]]]:
+    shape = shape_of(trainings[0])
+    reals = torch.rand(20, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pack = assemble(trainings, seeds, shape, lambda indices: reals[indices], len(reals), CPU)
+    return pack, list(train(pack))
+
+
+def check_alike(trainings: Sequence[Training], seeds: Sequence[int] = (0, 1, 1)) -> None:
+    """The runs as one pack, and each alone: the same bits in all networks, and the same losses."""
+    pack, together = trained(trainings, seeds)
+    for index, (training, seed) in enumerate(zip(trainings, seeds, strict=True)):
+        alone, measured = trained([training], [seed])
+        for one, other in zip(measured, together, strict=True):
+            assert (one[0].critic_loss, one[0].generator_loss) == (
+                other[index].critic_loss,
+                other[index].generator_loss,
+            )
+        ours, theirs = pack.players[index].state_dict(), alone.players[0].state_dict()
+        for network in ours:
+            for name, value in ours[network].items():
+                assert torch.equal(value, theirs[network][name]), (training, network, name)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_run_in_a_pack_has_the_bits_of_the_run_alone(name: str, loss: str) -> None:
+    check_alike([specify(name, loss=loss)] * 3)
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "layer", "spectral"])
+@pytest.mark.parametrize("penalty", [None, "wgan-gp"])
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "dirac"])
+def test_so_it_does_with_every_normalisation(name: str, normalisation: str, penalty: str | None) -> None:
+    architecture = {"name": name, **SMALL[name], "normalisation": normalisation}
+    check_alike([specify(name, architecture=architecture, penalty=penalty or "none")] * 3)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_so_it_does_with_every_regulariser(penalty: str) -> None:
+    check_alike([specify(penalty=penalty)] * 3)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"updates": "simultaneous", "critic_steps": 2},
+        {"ema": 0.9},
+        {"precision": "float64"},
+        {"precision": "bf16"},
+        *(
+            {"precision": "bf16", "architecture": mlp(8, 2, normalisation=name)}
+            for name in ("batch", "layer", "spectral")
+        ),
+        {"precision": "bf16", "architecture": mlp(8, 2, activation="softplus"), "penalty": "wgan-gp"},
+        {"schedule": "cosine"},
+        {"batch_size": 33, "latent": 5},
+        {"architecture": {"name": "mlp", "width": 8, "depth": 1, "maxout": 3}},
+        *({"optimizer": {"name": name, "lr": 0.01}} for name in ("sgd", "rmsprop", "optimistic-adam")),
+    ],
+    ids=str,
+)
+def test_so_it_does_however_it_is_trained(keys: dict[str, object]) -> None:
+    check_alike([specify(**keys)] * 3)
+
+
+def test_what_the_loop_prepares_lasts_as_long_as_the_pack_has_the_same_runs() -> None:
+    pack, _ = trained([specify()] * 2, [0, 1])
+    prepared = pack.prepared
+    list(train(pack, 3, steps=6))
+    assert pack.prepared is prepared
+    pack.drop(pack.players[:1])
+    list(train(pack, 6, steps=9))
+    assert pack.prepared is not prepared
+
+
+def test_losses_and_weights_of_penalties_differ_by_run() -> None:
+    losses = ["minimax", "minimax", "hinge", "least-squares", "wasserstein"]
+    trainings = [
+        specify(loss=loss, penalty={"name": "r1", "weight": weight})
+        for loss, weight in zip(losses, (0.1, 1.0, 1.0, 3.0, 10.0), strict=True)
+    ]
+    check_alike(trainings, [0, 0, 0, 1, 2])
+    check_alike([specify(loss=loss, batch_size=32) for loss in losses], [3, 4, 3, 4, 5])
+
+
+# Records: each run its own end, whoever shares its pack
+
+
+def measured(folder: Path) -> pd.DataFrame:
+    frame = bench.traces(folder).drop(columns="seconds")
+    return frame.sort_values(["run", "measure", "step"], ignore_index=True)
+
+
+def execute(packs: Sequence[Sequence[Run]], folder: Path) -> pd.DataFrame:
+    ends = [event for event in in_process(packs, [Settings(folder=folder)]) if event.state != "progress"]
+    assert {event.state for event in ends} == {"recorded"}
+    return measured(folder)
+
+
+@pytest.fixture
+def alone(runs: list[Run], tmp_path: Path) -> pd.DataFrame:
+    return execute([[run] for run in runs], tmp_path / "alone")
+
+
+def test_records_do_not_depend_on_packs_and_say_their_size(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path
+) -> None:
+    together = execute(divide(runs, lambda alike: 8, 1), tmp_path / "together")
+    pd.testing.assert_frame_equal(alone, together, check_exact=True)
+    for name, size in (("alone", 1), ("together", 8)):
+        assert {read_metadata(path)["environment"]["pack"] for path in record_paths(tmp_path / name)} == {size}
+
+
+def test_a_run_that_diverges_leaves_the_others_as_they_are(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A weight of 1e300, infinite in float32, does so to one critic's loss at the first step; it ends, and the seven others do not notice."""
+    bad = runs[3].training.penalty[0]
+    bad = bad.model_copy(update={"options": bad.options.model_copy(update={"weight": 1e300})})
+    training = runs[3].training.model_copy(update={"penalty": (bad,)})
+    diverging = replace(runs[3], training=training)
+    pack = [*runs[:3], diverging, *runs[4:]]
+    assert len({kind(run) for run in pack}) == 1
+    together = execute([pack], tmp_path / "together")
+    ending = next(
+        read_metadata(path)["ending"]
+        for path in record_paths(tmp_path / "together")
+        if read_metadata(path)["run"] == diverging.id
+    )
+    assert (ending["status"], ending["place"]) == ("diverged", "critic loss")
+    others = {run.id for run in pack} - {diverging.id}
+    pd.testing.assert_frame_equal(
+        *(frame[frame["run"].isin(others)].reset_index(drop=True) for frame in (alone, together)), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_a_stopped_pack_goes_on_bit_by_bit_in_other_packs(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path, stop_after: int
+) -> None:
+    settings, asked = Settings(folder=tmp_path / "stopped"), iter(range(100))
+    events = list(attempt(runs, settings, lambda: next(asked) >= stop_after))
+    assert [event.state for event in events if event.state != "progress"] == ["stopped"] * 8
+    assert len(list(tmp_path.rglob("*.pt"))) == 8
+    half = [*runs[:3], runs[7]]
+    asked = iter(range(100))
+    list(attempt(half, settings, lambda: next(asked) >= 1))  # now some are further than others
+    resumed = execute([runs[::-1]], tmp_path / "stopped")
+    pd.testing.assert_frame_equal(alone, resumed, check_exact=True)
+
+
+def test_a_pack_too_large_for_memory_is_halved_and_finishes(
+    runs: list[Run], alone: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.compute import execution
+
+    def limited(trainings: Sequence[Training], *rest: object) -> Pack:
+        if len(trainings) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return assemble(trainings, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(execution, "assemble", limited)
+    notices = {
+        event.progress.notice
+        for event in in_process([runs], [Settings(folder=tmp_path / "limited")])
+        if event.progress and event.progress.notice
+    }
+    assert notices == {
+        "not in a pack of 8 (OutOfMemoryError: CUDA out of memory), so in one of 4",
+        "not in a pack of 4 (OutOfMemoryError: CUDA out of memory), so in one of 2",
+    }
+    pd.testing.assert_frame_equal(alone, measured(tmp_path / "limited"), check_exact=True)
+
+
+@pytest.mark.skipif(not hasattr(torch, "AcceleratorError"), reason="torch 2.8 and later tell these errors apart")
+def test_an_error_that_stays_in_the_device_ends_the_process_of_a_pack(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which the parent tells from its death; of a run alone it is the run's failure."""
+    from bench.compute.engines import retries
+
+    def lost(*_: object) -> Iterator[Event]:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(retries, "execute", lost)
+    with pytest.raises(torch.AcceleratorError):
+        list(attempt(runs, Settings(folder=tmp_path), lambda: False))
+    (event,) = attempt(runs[:1], Settings(folder=tmp_path), lambda: False)
+    assert event.state == "failed"
+
+
+def test_a_fault_of_one_run_is_that_of_no_other(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(real: Tensor, fake: Tensor) -> Tensor:
+        raise ValueError("no such loss")
+
+    entry = LOSSES["hinge"]._replace(generator=faulty)
+    monkeypatch.setitem(entries("loss"), "hinge", entry)  # type: ignore[arg-type]
+    events = [event for event in in_process([runs], [Settings(folder=tmp_path)]) if event.state != "progress"]
+    assert {event.run.id for event in events if event.state == "failed"} == {
+        run.id for run in runs if run.training.loss.name == "hinge"
+    }
+    assert sum(event.state == "recorded" for event in events) == 4
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_rates_stand_still_behind_the_end(schedule: str) -> None:
+    pack, _ = trained([specify(schedule=schedule)], [0])
+    list(train(pack, 3, steps=9))
+    assert 0 <= pack.critic_optimizer.param_groups[0]["lr"] < 1e-12

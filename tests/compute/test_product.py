@@ -1,0 +1,113 @@
+"""Every loss × penalty × normalisation × architecture survives a step, a checkpoint and a resume, bit by bit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from bench.catalogue.architectures import ARCHITECTURES, Normalisation
+from bench.catalogue.losses import LOSSES
+from bench.catalogue.penalties import PENALTIES
+from bench.compute.training.loop import train
+from bench.compute.training.pack import Pack, assemble
+from bench.plan.specification import Training, complete_training
+
+CPU = torch.device("cpu")
+SMALL: dict[str, dict[str, Any]] = {
+    "dirac": {},
+    "mlp": {"width": 4, "depth": 1},
+    "dcgan": {"width": 2},
+    "dcgan-upsample": {"width": 8},
+    "resnet": {"width": 2},
+}
+NORMALISATIONS = get_args(Normalisation)
+PENALTY = [None, *PENALTIES]
+
+
+def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Training:
+    options = {} if name == "dirac" else {"normalisation": normalisation}
+    table = {
+        "dataset": "point" if name == "dirac" else "digits",
+        "architecture": {"name": name, **SMALL[name], **options},
+        "loss": loss,
+        "penalty": penalty or "none",
+        "batch_size": 3,
+        "latent": 2,
+        "steps": 2,
+    }
+    return complete_training(table, f"{name}, {normalisation}, {loss}, {penalty}")
+
+
+def check(training: Training, shape: tuple[int, ...], device: torch.device = CPU) -> None:
+    """One step, a checkpoint, another step by players that were built anew: as two steps at once."""
+    reals = (torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(device)
+
+    def begin(seed: int) -> Pack:
+        return assemble([training], [seed], shape, lambda i: reals[i.to(device)], len(reals), device)
+
+    def go(pack: Pack, first: int, steps: int) -> None:
+        ((last,),) = train(pack, first, steps=steps)
+        assert last.diverged is None, training
+        assert last.step == steps
+
+    pack = begin(0)
+    (at_once,) = pack.players
+    before = [p.detach().clone() for p in (*at_once.generator.parameters(), *at_once.critic.parameters())]
+    go(pack, 0, 2)
+    interrupted = begin(0)
+    go(interrupted, 0, 1)
+    buffer = io.BytesIO()
+    torch.save(interrupted.state_dict(0), buffer)
+    again = begin(7)
+    again.load_state_dicts([torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)])
+    go(again, 1, 2)
+    (resumed,) = again.players
+    for one, other in ((at_once.generator, resumed.generator), (at_once.critic, resumed.critic)):
+        for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+            if device.type == "cpu":
+                assert torch.equal(a, b), (training, name)
+            else:  # sums of atomic additions
+                torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+    after = (*at_once.generator.parameters(), *at_once.critic.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)), training
+
+
+def choices(name: str) -> Iterator[tuple[str, str, str | None]]:
+    normalisations = ("none",) if name == "dirac" else NORMALISATIONS
+    yield from product(normalisations, LOSSES, PENALTY)
+
+
+def test_every_architecture_is_here_in_small() -> None:
+    assert SMALL.keys() == ARCHITECTURES.keys()
+    assert len(list(choices("mlp"))) == 4 * len(LOSSES) * (1 + len(PENALTIES)) > 200
+
+
+def run_all(name: str, share: int, device: torch.device = CPU) -> None:
+    """Every ``share``-th choice: with a number that divides no catalogue's size, each entry meets most others."""
+    shape = (1,) if name == "dirac" else (1, 8, 8)
+    for number, (normalisation, loss, penalty) in enumerate(choices(name)):
+        if number % share == 0:
+            check(specify(name, normalisation, loss, penalty), shape, device)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_share_of_the_product(name: str) -> None:
+    run_all(name, 13)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", SMALL)
+def test_the_whole_product(name: str) -> None:
+    run_all(name, 1)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", SMALL)
+def test_a_share_of_the_product_on_cuda(name: str) -> None:
+    run_all(name, 7, torch.device("cuda"))

@@ -1,0 +1,134 @@
+"""Stacks: the networks of several runs as one, each what it is alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from bench.compute.training.players import build_players
+from bench.compute.training.stack import Stack
+from bench.plan.specification import Training, complete_training
+
+CPU = torch.device("cpu")
+
+
+def specify(**options: object) -> Training:
+    architecture = {"name": "mlp", "width": 8, "depth": 2, **options}
+    keys = {"dataset": "digits", "loss": "non-saturating", "latent": 2, "steps": 3, "precision": "float64"}
+    return complete_training({**keys, "architecture": architecture}, "test")
+
+
+def critic(training: Training, seed: int) -> nn.Module:
+    return build_players(training, (1, 8, 8), seed, CPU).critic
+
+
+class Odd(nn.Module):
+    """A layer without a rule: x ↦ x + tanh(x W) W'."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.inner = nn.Parameter(torch.randn(width, 3) / 3)
+        self.outer = nn.Parameter(torch.randn(3, width) / 3)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return samples + (samples @ self.inner).tanh() @ self.outer
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
+def test_rules_give_what_vmap_gives(normalisation: str, twice: bool) -> None:
+    """A naive twin of ``bench.compute.training.stacked_layers``: values, gradients, those of a gradient's norm, running statistics."""
+    training = specify(normalisation=normalisation)
+    points = torch.randn(3, 6, 1, 8, 8, dtype=torch.float64)
+
+    def everything(by_rules: bool) -> list[Tensor]:
+        networks = [critic(training, seed) for seed in range(3)]
+        stack = Stack(networks, rules=by_rules, twice=twice)
+        assert (stack._program is not None) == by_rules
+        there = points.clone().requires_grad_()
+        logits = stack(there)
+        (slopes,) = torch.autograd.grad(logits.sum(), there, create_graph=True)
+        wanted = (logits.square().mean() + slopes.flatten(2).norm(dim=2).mean(), stack.parameters)
+        gradients = torch.autograd.grad(*wanted, allow_unused=True, materialize_grads=True)
+        return [logits, slopes, *gradients, *(buffer.double() for buffer in stack.buffers.values())]
+
+    for ours, theirs in zip(everything(True), everything(False), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_a_network_without_rules_trains_by_vmap() -> None:
+    """Its bits are not those of the run alone, its numbers are."""
+    networks = [nn.Sequential(nn.Linear(2, 5), Odd(5), nn.Linear(5, 1), nn.Flatten(0)).double() for _ in range(3)]
+    samples = torch.randn(3, 4, 2, dtype=torch.float64)
+    expected = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
+    stack = Stack(networks)
+    assert stack._program is None
+    torch.testing.assert_close(stack(samples), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_networks_are_slices_of_the_stack() -> None:
+    networks = [critic(specify(), seed) for seed in range(2)]
+    before = [parameter.clone() for parameter in networks[1].parameters()]
+    stack = Stack(networks)
+    assert all(torch.equal(a, b) for a, b in zip(before, networks[1].parameters(), strict=True))
+    with torch.no_grad():
+        stack.flat.add_(1)
+    assert all(torch.equal(a + 1, b) for a, b in zip(before, networks[1].parameters(), strict=True))
+
+
+def layer_in_two_places() -> nn.Module:
+    activation, between = nn.LeakyReLU(0.2), nn.Linear(5, 5)
+    return nn.Sequential(nn.Linear(2, 5), activation, between, activation, between, nn.Linear(5, 1), nn.Flatten(0))
+
+
+def five_iterations() -> nn.Module:
+    return nn.Sequential(spectral_norm(nn.Linear(2, 5), n_power_iterations=5), nn.Linear(5, 1), nn.Flatten(0))
+
+
+def by_columns() -> nn.Module:
+    return nn.Sequential(nn.Linear(2, 5), spectral_norm(nn.Linear(5, 5), dim=1), nn.Linear(5, 1), nn.Flatten(0))
+
+
+def frozen() -> nn.Module:
+    network = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0))
+    network[0].weight.requires_grad_(False)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [(layer_in_two_places, 2), (frozen, 2), (five_iterations, 1), (by_columns, 1)],  # vmap runs no power iteration
+)
+def test_a_stack_is_what_its_networks_are(build: Callable[[], nn.Module], count: int) -> None:
+    """Values and gradients, when the weights have moved since the networks were made."""
+    torch.manual_seed(0)
+    networks = [build().double() for _ in range(count)]
+    samples = torch.randn(count, 7, 2, dtype=torch.float64)
+    stack = Stack(networks)
+    with torch.no_grad():
+        stack.flat.add_(torch.randn_like(stack.flat))
+    networks = copy.deepcopy(networks)
+    logits = stack(samples)
+    gradients = torch.autograd.grad(logits.square().sum(), stack.parameters)
+    alone = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
+    torch.testing.assert_close(logits, alone, rtol=1e-9, atol=1e-12)
+    trained = [[each for each in network.parameters() if each.requires_grad] for network in networks]
+    for index, own in enumerate(trained):
+        expected = torch.autograd.grad(alone[index].square().sum(), own, retain_graph=True)
+        for ours, theirs in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(ours[index], theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_a_parameter_that_needs_no_gradient_is_not_trained() -> None:
+    networks = [frozen(), frozen()]
+    before = [network[0].weight.clone() for network in networks]
+    stack = Stack(networks)
+    assert [tuple(each.shape) for each in stack.parameters] == [(2, 5), (2, 1, 5), (2, 1)]
+    optimizer = torch.optim.Adam([stack.flat])
+    stack.descend(optimizer, torch.autograd.grad(stack(torch.randn(2, 3, 2)).sum(), stack.parameters))
+    assert all(torch.equal(network[0].weight, own) for network, own in zip(networks, before, strict=True))

@@ -1,0 +1,410 @@
+"""Comparisons through the command: verdicts and exit status, refusals, formats, fresh seeds, timings."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from bench.command import main
+from bench.errors import SuiteError
+from bench.evidence.gate.compare import compare as bench_compare
+from bench.plan.rebuilding import rebuild
+from bench.plan.runs import plan_runs
+from bench.plan.suite import load_suite
+from bench.records.record import Metadata, publish, read_metadata, record_paths
+from bench.records.timing_results import write_timings
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def compare(*words: object) -> Result:
+    return CliRunner().invoke(main, ["compare", *map(str, words)])
+
+
+def changed(
+    source: Path,
+    target: Path,
+    metadata: Callable[[Metadata], None] | None = None,
+    fd: Callable[[Metadata], float] | None = None,
+) -> Path:
+    """A copy of records with other metadata, or with FD times a factor."""
+    shutil.rmtree(target, ignore_errors=True)
+    for path in record_paths(source):
+        record, rows = read_metadata(path), pq.read_table(path).to_pylist()
+        for row in rows:
+            row["fd"] *= fd(record) if fd else 1.0
+        if metadata:
+            metadata(record)
+        publish(
+            target / "records" / path.name, {key: v for key, v in record.items() if key not in ("final", "best")}, rows
+        )
+    return target
+
+
+def worse(cell: str, factor: float) -> Callable[[Metadata], float]:
+    """FD of the cells with this word in their place, times a factor and a little noise."""
+    noise = np.random.default_rng(0)
+
+    def of(record: Metadata) -> float:
+        return math.exp(noise.normal(0, 0.05)) * (
+            factor if cell in " ".join(map(str, record["axes"].values())) else 1.0
+        )
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def regressed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recorded digits (5 seeds) with a doubled FD of hinge."""
+    return changed(RESULTS / "digits", tmp_path_factory.mktemp("worse") / "digits", fd=worse("hinge", 2.0))
+
+
+def test_results_are_ok_against_themselves_by_path_and_by_name() -> None:
+    for baseline in ("quick", RESULTS / "quick"):
+        result = compare(baseline, RESULTS / "quick")
+        assert result.exit_code == 0, result.output
+        assert "OK: 12 OK of 12 cells" in result.output
+
+
+def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
+    result = compare("digits", regressed)
+    assert result.exit_code == 1
+    assert "REGRESSED digits · dcgan · hinge" in " ".join(result.output.split())
+    assert "Holm's correction" in result.output
+    assert compare(regressed, "digits").exit_code == 3  # better than before, and 5 seeds say little of failures
+
+
+def test_few_noisy_runs_are_inconclusive_and_say_how_many_it_takes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1)
+    noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.5)))
+    result = compare("quick", noisy)
+    assert result.exit_code == 3
+    assert "seeds a side would decide" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda record: record["protocol"].update(samples=5000), "protocol.samples is 2500 and 5000"),
+        (lambda record: record["protocol"].update(extractor_sha256="abc"), "protocol.extractor_sha256 is"),
+        (
+            lambda record: record.update(version=2),
+            "the version of the suite is 1 in the baseline and 2 in the candidate",
+        ),
+        (lambda record: record.update(suite="other"), "the suite is quick in the baseline and other in the candidate"),
+        (lambda record: record["evaluation"].update(every=100), "evaluation.every is 250 and 100"),
+        (lambda record: record["data"].update(fingerprint="x"), "data.fingerprint is"),
+    ],
+)
+def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callable[[Metadata], None], text: str) -> None:
+    result = compare("quick", changed(RESULTS / "quick", tmp_path / "quick", change))
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["quick", "quik"], "there is no results folder quik; did you mean 'quick'"),
+        (["quick", "quick", "--metric", "fdd"], "did you mean 'fd'"),
+        (["dirac", "dirac", "--metric", "theta"], "neither more nor less of it is better"),
+        (["quick", "quick", "--alpha", "2"], "alpha"),
+        (["quick", "quick", "--tolerance", "-1"], "tolerance"),
+        (["quick", "quick", "--speed"], "holds no timings"),
+        (["quick", "quick", "--speed", "--metric", "fd"], "have no meaning there"),
+    ],
+)
+def test_bad_input_is_one_clear_line(words: list[str], text: str) -> None:
+    result = compare(*words)
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_cells_that_are_gone_or_new_are_told(tmp_path: Path) -> None:
+    fewer = tmp_path / "quick"
+    shutil.copytree(RESULTS / "quick" / "records", fewer / "records")
+    for path in record_paths(fewer):
+        if "hinge" in path.name and "ring" in path.name:
+            path.unlink()
+    gone = compare("quick", fewer)
+    assert gone.exit_code == 3
+    assert "no runs of it in the candidate" in " ".join(gone.output.split())
+    new = compare(fewer, "quick")
+    assert new.exit_code == 0
+    assert "Not judged, for the baseline has no such cells: ring · mlp · hinge" in " ".join(new.output.split())
+
+
+def test_the_gate_is_the_suites_the_records_and_then_the_commands(
+    tiny: str, tiny_results: Path, tmp_path: Path
+) -> None:
+    def gate(*words: object) -> Any:
+        return json.loads(compare(tiny_results, tiny_results, *words, "--format", "json").stdout)["gate"]
+
+    assert gate()["tolerance"] == 0.25
+    assert gate("--tolerance", "0.5", "--failure-tolerance", "0.1", "--alpha", "0.01") == {
+        "alpha": 0.01, "tolerance": 0.5, "failure_tolerance": 0.1, "metric": None,
+    }  # fmt: skip
+    Path(tiny).write_text(Path(tiny).read_text() + '[compare]\ntolerance = 0.75\nmetric = "modes"\n')
+    assert gate("--suite", tiny)["tolerance"] == 0.75
+    own = changed(tiny_results, tmp_path / "own", lambda record: record["gate"].update(tolerance=0.6))
+    told = json.loads(compare(own, own, "--format", "json").stdout)
+    assert told["gate"]["tolerance"] == 0.6
+    Path(tiny).write_text(Path(tiny).read_text().replace("tolerance = 0.75", "tolerence = 0.75"))
+    wrong = compare(tiny_results, tiny_results, "--suite", tiny)
+    assert wrong.exit_code == 2
+    assert "[compare]: unknown key 'tolerence'; did you mean 'tolerance'" in wrong.stderr
+
+
+def test_json_has_every_number_and_nothing_that_json_has_not(regressed: Path) -> None:
+    result = compare("digits", regressed, "--format", "json")
+    told = json.loads(result.stdout, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
+    assert result.exit_code == 1
+    assert told["verdict"] == "REGRESSED"
+    (cell,) = [
+        each for each in told["cells"] if each["axes"]["loss"] == "hinge" and each["axes"]["architecture"] == "dcgan"
+    ]
+    (quality,) = [finding for finding in cell["findings"] if finding["family"] == "quality"]
+    assert quality["low"] < quality["effect"] < quality["high"]
+    assert quality["effect"] == pytest.approx(2, rel=0.1)
+    assert quality["p_holm"] >= quality["p"]
+    assert (quality["n_baseline"], quality["n_candidate"]) == (5, 5)
+
+
+def test_few_seeds_and_lacking_ones_are_told(tmp_path: Path) -> None:
+    fewer = tmp_path / "ring"
+    shutil.copytree(RESULTS / "ring" / "records", fewer / "records")
+    for path in record_paths(fewer):
+        if read_metadata(path)["seed"] > 3:
+            path.unlink()
+    told = " ".join(compare("ring", fewer).stdout.split())
+    assert "The candidate has fewer seeds than the baseline in 4 of the cells." in told
+    assert "below 5 seeds a side, two groups can alarm" in told
+    assert "fewer seeds" not in compare("ring", "ring").stdout
+
+
+def hostile(record: Metadata) -> None:
+    record["axes"]["loss"] = f'{record["axes"]["loss"]} | <b>"&</b>\n\b.'
+
+
+def test_markdown_and_junit_stand_any_label(tmp_path: Path) -> None:
+    odd = changed(RESULTS / "quick", tmp_path / "quick", hostile)
+    markdown = compare(odd, odd, "--format", "markdown").stdout
+    assert '\\| &lt;b&gt;"&amp;&lt;/b&gt;' in markdown
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {rows[0].count("|")}
+    assert markdown.startswith("### ganbench: 🟢 OK: 12 OK of 12 cells")
+    root = ElementTree.fromstring(compare(odd, odd, "--format", "junit").stdout.encode())
+    cases = root.findall(".//testcase")
+    assert int(root.attrib["tests"]) == len(cases) == 24
+    assert any('| <b>"&</b>\n\ufffd.' in case.attrib["classname"] for case in cases)
+
+
+def test_junit_counts_what_it_says(regressed: Path) -> None:
+    root = ElementTree.fromstring(compare("digits", regressed, "--format", "junit").stdout.encode())
+    suite = root.find("testsuite")
+    assert suite is not None
+    for word, tag in (("failures", "failure"), ("skipped", "skipped")):
+        assert int(suite.attrib[word]) == len(suite.findall(f".//{tag}")) > 0
+    assert all(failure.attrib["message"] for failure in suite.findall(".//failure"))
+
+
+MANY = """
+name = "many"
+title = "Many seeds, few steps"
+seeds = 8
+[matrix]
+loss = ["non-saturating"]
+dataset = [{ name = "ring", points = 500 }]
+architecture = [{ name = "mlp", width = 8, depth = 1, label = "mlp" }]
+[training]
+steps = 20
+batch_size = 8
+latent = 2
+[evaluation]
+every = 10
+samples = 100
+metrics = ["frechet"]
+"""
+
+
+def train(suite: str, results: Path) -> Path:
+    from bench.compute.engines.in_process import in_process
+    from bench.compute.execution import Settings
+
+    folder = results / "many"
+    list(in_process([[run] for run in plan_runs(load_suite(suite))], [Settings(folder=folder)]))
+    return folder
+
+
+@pytest.fixture
+def many(write_suite: Callable[[str], str], tmp_path: Path) -> Path:
+    """Records of eight short runs."""
+    return train(write_suite(MANY), tmp_path / "results")
+
+
+def confirm(*words: object) -> Result:
+    return CliRunner().invoke(main, ["confirm", *map(str, words), "--workers", "1", "--seeds", "8"])
+
+
+def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records that say ten times what the code gives: fresh ones say that nothing is worse."""
+    wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
+    assert compare(many, wrong).exit_code == 1
+    first = confirm(many, wrong)
+    assert first.exit_code in (0, 3), first.output
+    assert "1 flagged cells on fresh seeds 8 to 15" in first.stderr
+    assert "the baseline's records stand" in first.stderr
+    records = record_paths(tmp_path / "candidate" / "many-confirmation")
+    assert sorted(read_metadata(path)["seed"] for path in records) == list(range(8, 16))
+    assert not (many.parent / "many-confirmation").exists()
+    before = {path: path.stat().st_mtime_ns for path in records}
+    monkeypatch.setattr("bench.confirming.versions", lambda: {"commit": "of another day"})
+    again = confirm(many, wrong)
+    assert again.stdout == first.stdout
+    assert "8 runs in" in again.stderr
+    assert "the code here is of another" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in record_paths(records[0].parent.parent)} == before
+
+
+@pytest.mark.slow
+def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
+    many: Path, write_suite: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A tenth of the learning rate, in records that keep the place: the specifications differ."""
+    train(
+        write_suite(MANY.replace("steps = 20", 'steps = 20\noptimizer = { name = "adam", lr = 1e-9 }')),
+        tmp_path / "slow",
+    )
+    slow = changed(tmp_path / "slow" / "many", tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
+    assert compare(many, slow).exit_code == 1
+    confirm(many, slow)
+    assert len(record_paths(many.parent / "many-confirmation")) == 8
+    assert len(record_paths(tmp_path / "candidate" / "many-confirmation")) == 8
+
+
+def test_of_other_seeds_and_cells_only_those_asked_for_are_judged() -> None:
+    one = {"dataset": "ring", "loss": "hinge", "another axis": "anything"}
+    (cell,) = bench_compare("ring", "ring", only=[one], seeds=(None, {0, 1, 2, 3})).cells
+    assert cell.axes["loss"] == "hinge"
+    assert cell.findings[-1].trial.n == (10, 4)
+
+
+def test_what_made_the_first_look_is_corrected_as_there(regressed: Path) -> None:
+    """Holm's p of the smallest of n tests is n times its own, and of k more beside n + k times."""
+    plain, beside = (bench_compare("digits", regressed, beside=count) for count in (0, 10**6))
+    there = [[f for cell in each.cells for f in cell.findings if not math.isnan(f.p_holm)] for each in (plain, beside)]
+    one, other = (min(found, key=lambda finding: finding.trial.test.p) for found in there)
+    assert other.p_holm == pytest.approx(min(1, one.p_holm + 10**6 * one.trial.test.p))
+    assert (plain.verdict, beside.verdict) == ("REGRESSED", "INCONCLUSIVE")
+
+
+def test_a_candidate_that_breaks_everywhere_is_regressed_with_three_seeds(tmp_path: Path) -> None:
+    """No cell of three seeds can show it by itself, for Boschloo's p of three of three against none is 1/64."""
+
+    def diverged(record: Metadata) -> None:
+        record["ending"].update(status="diverged", reason="a loss of NaN", step=10)
+        record["seed"] += 100
+
+    broken = changed(RESULTS / "quick", tmp_path / "quick", diverged)
+    result = compare("quick", broken, "--format", "markdown")
+    assert result.exit_code == 1
+    assert "of 12 cells; all together fail more often" in result.stdout
+    assert "- **all cells together**: 36 of 36 runs failed" in result.stdout
+    told = json.loads(compare("quick", broken, "--format", "json").stdout)
+    assert told["cells"][-1]["axes"] == {"dataset": "all", "architecture": "all", "loss": "all"}
+    text = " ".join(compare("quick", broken).stdout.split())
+    assert "REGRESSED all cells together: 36 of 36 runs failed" in text
+
+
+def test_nothing_flagged_is_nothing_trained(many: Path) -> None:
+    result = confirm(many, many)
+    assert result.exit_code == 0
+    assert "nothing to confirm" in result.stderr
+    assert not (many.parent / "many-confirmation").exists()
+
+
+def test_seeds_must_be_fresh_and_records_ganbenchs_own(many: Path, tmp_path: Path) -> None:
+    wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
+    stale = CliRunner().invoke(main, ["confirm", str(many), str(wrong), "--seeds", "7-9"])
+    assert stale.exit_code == 2
+    assert "--seeds: 7 not fresh" in stale.stderr
+    foreign = changed(wrong, tmp_path / "foreign" / "many", lambda record: record.update(origin={"kind": "table"}))
+    refused = confirm(many, foreign)
+    assert refused.exit_code == 2
+    assert "made by other code" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["quick", "ring", "grid", "digits", "dirac", "techniques", "stacked-digits"])
+def test_a_run_is_rebuilt_from_its_record(name: str) -> None:
+    cells = {read_metadata(path)["cell"]: path for path in record_paths(RESULTS / name)}
+    for path in cells.values():
+        record = read_metadata(path)
+        again = rebuild(record, record["seed"])
+        assert again.id == record["run"]
+        assert again.file_name == path.name
+        assert rebuild(record, 10_000).cell == record["cell"]
+
+
+def test_a_run_of_other_numerics_is_not_rebuilt() -> None:
+    record = read_metadata(record_paths(RESULTS / "quick")[0])
+    with pytest.raises(SuiteError, match="has changed since; run the suite again"):
+        rebuild({**record, "run": "0" * 16}, 3)
+
+
+def timings(folder: Path, seconds: dict[str, float], **environment: Any) -> Path:
+    """Five rounds of each cell, a hundredth apart."""
+    steady = {"device_name": "a chip", "device": "cpu", "threads": 1, "workers": 1, "pack": 1, "alone": True}
+    cells = [
+        {
+            "axes": {"loss": loss},
+            "training": {"steps": 10},
+            "evaluation": {"samples": 10},
+            "rounds": [
+                {
+                    "round": number,
+                    "steps": 100,
+                    "seconds_per_step": each * (1 + 0.01 * number),
+                    "images_per_second": 1.0,
+                    "seconds_per_evaluation": 0.1 * (1 + 0.01 * number),
+                    "peak_memory_bytes": None,
+                }
+                for number in range(5)
+            ],
+        }
+        for loss, each in seconds.items()
+    ]
+    content = {"suite": "quick", "version": 1, "title": "", "axes": ["loss"], "environment": {**steady, **environment}}
+    write_timings(folder, {**content, "cells": cells})
+    return folder
+
+
+def test_timings_are_judged_only_where_they_can_be_compared(tmp_path: Path) -> None:
+    before = timings(tmp_path / "a", {"hinge": 0.01, "wgan-gp": 0.05})
+    slower = timings(tmp_path / "b", {"hinge": 0.02, "wgan-gp": 0.05})
+    result = compare(before, slower, "--speed")
+    assert result.exit_code == 1
+    assert "REGRESSED hinge: seconds per step ×2 of the baseline" in " ".join(result.stdout.split())
+    assert "each round one value" in " ".join(result.stdout.split())
+    assert compare(slower, before, "--speed").exit_code == 0
+    assert compare(before, before, "--speed").exit_code == 0
+    for change, text in (
+        ({"device_name": "another chip"}, "device name is a chip and another chip"),
+        ({"threads": 4}, "threads is 1 and 4"),
+        ({"alone": False}, "alone"),
+    ):
+        refused = compare(before, timings(tmp_path / "c", {"hinge": 0.01}, **change), "--speed")
+        assert refused.exit_code == 2
+        assert text in refused.stderr

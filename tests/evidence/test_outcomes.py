@@ -1,0 +1,335 @@
+"""Outcomes: planted runs get theirs, with the reason in words; the rules hold what they promise for any trace."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bench
+from bench.command import main
+from bench.evidence.outcomes import Outcome, Stage, State, judge, judging, load, states_over_time
+from bench.evidence.primary_measure import choose_primary, primary
+from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.suite import load_suite
+from bench.records.record import publish, read_metadata, read_trace, record_paths
+
+NAN = float("nan")
+RULES = Rules()
+
+
+def a_trace(fd: list[Any], modes: list[Any] | None = None, **columns: list[Any]) -> pd.DataFrame:
+    """A trace with an evaluation every 100 steps, the untrained generator's first."""
+    steps = [100 * number for number in range(len(fd))]
+    seconds = [0.5 * number for number in range(len(fd))]
+    losses = {"critic_loss": [NAN, *([0.7] * (len(fd) - 1))], "generator_loss": [0.7] * len(fd)}
+    return pd.DataFrame(
+        {"step": steps, "seconds": seconds} | losses | {"fd": fd} | ({"modes": modes} if modes else {}) | columns
+    )
+
+
+def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finished", **more: Any) -> dict[str, Any]:
+    """What a verdict asks of the metadata of a record: eight modes, and FD 1 for real data."""
+    return {
+        "axes": {"dataset": "ring"},
+        "real": {"modes": 8.0} | ({} if real is None else {"fd": real}),
+        "higher_is_better": {"fd": False} | ({"modes": True} if "modes" in trace else {}),
+        "data": {"modes": {"centres": [[0.0, 0.0]] * 8}},
+        "ending": {"status": status, "step": int(trace["step"].iloc[-1]), "reason": "", "place": None},
+        "training": {"steps": 100 * (len(trace) - 1)},
+    } | more
+
+
+def verdict(fd: list[Any], modes: list[Any] | None = None, rules: Rules = RULES, **more: Any) -> Outcome:
+    trace = a_trace(fd, modes)
+    return judge(trace, a_record(trace, **more), rules)
+
+
+GOOD = [100.0, 40.0, 20.0, 10.0, 8.0, 7.0, 7.0]
+PLANTED = {
+    "converged": (GOOD, [1, 4, 8, 8, 8, 8, 8], Outcome(State.CONVERGED)),
+    "never": ([100.0, 90.0, 80.0, 70.0, 60.0, 65.0, 62.0], [0, 1, 1, 1, 1, 1, 1],
+        Outcome(State.NEVER_LEARNED, "best FD 60, untrained 100: 40 % of the way to real data")),
+    "worse": ([100.0, 120.0, 110.0], [0, 1, 1],
+        Outcome(State.NEVER_LEARNED, "best FD 110, no better than 100 untrained")),
+    "fell": (GOOD, [1, 6, 8, 8, 3, 2, 2], Outcome(State.COLLAPSED, "modes fell from 8 to 3 at step 400", 400)),
+    "stuck": (GOOD, [0, 1, 2, 2, 1, 2, 1], Outcome(State.COLLAPSED, "modes never rose above 2 of 8", 100)),
+    "relapsed": ([100.0, 40.0, 5.0, 4.0, 9.0, 22.0, 31.0], [1, 4, 8, 8, 8, 8, 7],
+        Outcome(State.RELAPSED, "FD 31 after the last step is 7.8 times the best, 4 at step 300", 400)),
+    "oscillating": ([100.0, 40.0, 9.0, 36.0, 11.0, 35.0, 10.0], [1, 4, 8, 8, 8, 8, 8],
+        Outcome(State.OSCILLATING, "FD varies by 76 % from step 400 to the last", 400)),
+    "exploded": ([100.0, 40.0, 2e4, 3e4], [1, 4, 0, 0],
+        Outcome(State.DIVERGED, "FD 2e+04 at step 200, above 100 times the untrained generator's 100", 200)),
+    "lost": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_runs_get_their_outcome_and_its_reason(name: str) -> None:
+    """76 %: 11, 35, 10 have mean 56/3 and standard deviation 14.15 (with n − 1)."""
+    fd, modes, expected = PLANTED[name]
+    assert verdict(fd, modes) == expected
+
+
+def test_a_run_that_ended_before_its_last_step_diverged() -> None:
+    trace = a_trace(GOOD)
+    ending = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite at step 93"}
+    expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
+    assert judge(trace, a_record(trace) | {"ending": ending}, RULES) == expected
+    trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
+    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200, above 1e+08", 200)
+    assert judge(trace, a_record(trace), RULES) == expected
+    assert judge(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
+
+
+def test_the_rules_apply_in_their_order() -> None:
+    """One run to which all rules apply; what it is called goes down the list as the earlier ones are relaxed."""
+    fd, modes = [100.0, 61.0, 92.0, 60.0, 95.0, 59.0, 99.0], [8, 8, 2, 8, 2, 8, 2]
+    trace = a_trace(fd, modes, critic_loss=[NAN, *([11.0] * 6)])
+    found, relaxed = [], {}
+    for change in (
+        {"exploding_loss": 10.0},
+        {"exploding_loss": 1e8},
+        {"never_learned": 1.0},
+        {"collapsed": 0.2},
+        {"relapsed": 2.0, "oscillating": 0.1},
+        {"oscillating": 1.0},
+    ):
+        relaxed |= change
+        found.append(judge(trace, a_record(trace), Rules(**relaxed)).state)
+    assert found == list(State)
+
+
+def test_the_noise_of_good_values_is_neither_a_relapse_nor_an_oscillation() -> None:
+    """Near real data is all but 1 % of the way from 100 to 1: 1.99; real data itself is the floor without that."""
+    wobbling = [100.0, 9.0, 1.0, 1.9, 1.0, 1.9, 1.0, 1.9]
+    assert verdict(wobbling).state == State.CONVERGED
+    assert verdict(wobbling, rules=Rules(near=0)).state == State.RELAPSED
+    assert verdict(wobbling, rules=Rules(near=0), real=1.8).state == State.CONVERGED
+    assert verdict([100.0, 40.0, 2.0, 2.1, 2.0, 3.1], rules=Rules(near=0)).state == State.RELAPSED  # 3.1 > 1.5 · 2
+    assert verdict([100.0, 40.0, 2.0, 2.1, 2.0, 2.9], rules=Rules(near=0)).state == State.CONVERGED
+
+
+def test_a_tail_that_still_learns_does_not_oscillate() -> None:
+    assert verdict([100.0, 90.0, 80.0, 60.0, 45.0, 9.0, 10.0]).state == State.CONVERGED
+    assert verdict([100.0, 45.0, 9.0, 40.0, 9.0]).state == State.CONVERGED  # too few evaluations to say so
+
+
+def test_an_absolute_threshold_replaces_the_share_of_the_way() -> None:
+    assert verdict(GOOD, rules=Rules(tau=6.0)) == (State.NEVER_LEARNED, "best FD 7, never as good as 6", None)
+    assert verdict(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.CONVERGED
+    assert verdict(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
+    assert verdict(PLANTED["never"][0], rules=Rules(tau={"grid": 1.0})).state == State.NEVER_LEARNED  # not of this one
+
+
+def test_what_is_not_known_decides_nothing() -> None:
+    assert verdict([1.0, 0.9, 0.8], real=2.0).state == State.CONVERGED  # untrained no worse than real data
+    assert verdict([NAN, 0.9, 0.8]).state == State.CONVERGED
+    assert verdict([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the way leads to 0
+    assert verdict([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
+    trace = pd.DataFrame({"step": [0, 10]})
+    assert judge(trace, a_record(trace) | {"higher_is_better": {}}, RULES) == Outcome(State.CONVERGED)
+    assert verdict([1.0]).state == State.NEVER_LEARNED
+    fd, modes, expected = PLANTED["stuck"]
+    stuck = a_trace(fd, modes)
+    assert judge(stuck, a_record(stuck) | {"real": {"fd": 1.0}}, RULES) == expected  # as many modes as centres
+
+
+def test_recall_tells_of_a_collapse_where_modes_are_unknown() -> None:
+    trace = a_trace(GOOD, recall=[0.0, 0.4, 0.6, 0.5, 0.2, 0.1, 0.1])
+    record = a_record(trace, data={}) | {"higher_is_better": {"fd": False, "recall": True}, "real": {"recall": 0.7}}
+    assert judge(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
+
+
+def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
+    """Recall 0 untrained, 0.8 real: half the way is 0.4; 0.6 / 0.3 = 2 is a relapse."""
+    rules = Rules(primary="recall", collapsed=0.01)
+
+    def state(*recall: float) -> Outcome:
+        trace = a_trace([1.0] * len(recall), recall=list(recall))
+        record = a_record(trace) | {"higher_is_better": {"fd": False, "recall": True}, "real": {"recall": 0.8}}
+        return judge(trace, record, rules)
+
+    assert state(0.0, 0.3, 0.39).state == State.NEVER_LEARNED
+    assert state(0.0, 0.6, 0.5).state == State.CONVERGED
+    assert state(0.0, 0.6, 0.3) == (
+        State.RELAPSED, "recall 0.3 after the last step is 2.0 times under the best, 0.6 at step 100", 200
+    )  # fmt: skip
+
+
+def test_the_primary_measure() -> None:
+    assert choose_primary(["modes", "kl", "fd"], None) == "fd"
+    assert choose_primary(["modes", "kl", "fd"], "kl") == "kl"
+    assert choose_primary(["fd", "fd_ema"], "fd_ema") == "fd_ema"
+    assert choose_primary(["fd"], "kl_ema") == "fd"  # measured on another dataset of the suite
+    assert choose_primary(["modes"], None) == "modes"
+    assert choose_primary([], None) is None
+
+
+VALUES = st.one_of(st.floats(min_value=1e-6, max_value=1e6), st.sampled_from([NAN, math.inf, None, 0.0, -1e-9]))
+TRACES = st.lists(st.tuples(VALUES, st.one_of(st.integers(0, 8), st.none())), min_size=1, max_size=14)
+
+
+@given(TRACES, st.one_of(VALUES), st.sampled_from(["finished", "diverged"]))
+def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: Any, status: str) -> None:
+    trace = a_trace([fd for fd, _ in rows], [modes for _, modes in rows])
+    record = a_record(trace, status=status) | {"real": {"fd": real, "modes": 8.0}}
+    outcome, stages = judge(trace, record, RULES), states_over_time(trace, record, RULES)
+    assert (outcome.state == State.CONVERGED) == (outcome.reason == "")
+    assert "nan" not in outcome.reason
+    assert [step for step, _ in stages[: len(rows) - 1]] == [100 * number for number in range(1, len(rows))]
+    if not stages:
+        return
+    last = {
+        State.DIVERGED: {Stage.DIVERGED},
+        State.NEVER_LEARNED: {Stage.NOT_LEARNED},
+        State.COLLAPSED: {Stage.COLLAPSED},
+        State.RELAPSED: {Stage.WORSE},
+        State.OSCILLATING: {Stage.WELL},
+        State.CONVERGED: {Stage.WELL},
+    }
+    assert stages[-1][1] in last[outcome.state]
+
+
+POSITIVE = st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=2, max_size=14)
+
+
+@given(POSITIVE, st.floats(min_value=1.01, max_value=50), st.floats(min_value=1.01, max_value=50))
+def test_a_higher_threshold_of_relapse_never_makes_a_relapse(fd: list[float], one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    if verdict(fd, rules=Rules(relapsed=high)).state == State.RELAPSED:
+        assert verdict(fd, rules=Rules(relapsed=low)).state == State.RELAPSED
+
+
+@given(POSITIVE, st.floats(min_value=0.01, max_value=1), st.floats(min_value=0.01, max_value=1))
+def test_a_higher_share_that_may_be_left_never_makes_a_run_one_that_never_learned(
+    fd: list[float], one: float, other: float
+) -> None:
+    low, high = sorted((one, other))
+    if verdict(fd, rules=Rules(never_learned=high)).state == State.NEVER_LEARNED:
+        assert verdict(fd, rules=Rules(never_learned=low)).state == State.NEVER_LEARNED
+
+
+@given(POSITIVE, st.integers(-20, 20))
+def test_the_unit_of_a_measure_decides_nothing(fd: list[float], power: int) -> None:
+    """Powers of two scale floating-point numbers exactly."""
+    one, other = verdict(fd), verdict([2.0**power * value for value in fd], real=2.0**power)
+    assert (one.state, one.step) == (other.state, other.step)
+
+
+@given(TRACES)
+def test_a_row_without_values_decides_nothing_unless_it_is_the_last(rows: Any) -> None:
+    fd, modes = [value for value, _ in rows], [value for _, value in rows]
+    one = verdict(fd, modes).state
+    trace = a_trace([*fd[:1], NAN, *fd[1:]], [*modes[:1], None, *modes[1:]])
+    other = judge(trace, a_record(trace), RULES).state
+    assert one == other or len(rows) == 1
+
+
+def test_stages_over_time() -> None:
+    trace = a_trace([100.0, 90.0, 20.0, 5.0, 9.0, 4.0, 4.5], [0, 8, 8, 8, 8, 3, 8])
+    assert states_over_time(trace, a_record(trace), RULES) == [
+        (100, Stage.NOT_LEARNED),
+        (200, Stage.WELL),
+        (300, Stage.WELL),
+        (400, Stage.WORSE),
+        (500, Stage.COLLAPSED),
+        (600, Stage.WELL),
+    ]
+    gone = a_record(trace) | {"ending": {"status": "diverged", "step": 640}}
+    assert states_over_time(trace, gone, RULES)[-1] == (640, Stage.DIVERGED)
+
+
+@pytest.fixture
+def planted(tiny_results: Path) -> Path:
+    """The tiny suite's records, with other traces: one run diverged, one collapsed, one relapsed, one converged."""
+    kinds = ["collapsed", "relapsed", "converged"]
+    for number, path in enumerate(record_paths(tiny_results)):
+        record: dict[str, Any] = read_metadata(path)
+        rows = [{**row, "samples": bytes(200 * 2 * 4)} for row in read_trace(path).to_dict("records")]
+        fd, modes = [9.0, 2.0, 0.5, 0.4], [0.0, 8.0, 8.0, 8.0]
+        if number == 0:
+            rows, ending = rows[:2], {"status": "diverged", "step": 93, "place": "critic loss"}
+            record["ending"] = ending | {"reason": "critic loss not finite at step 93"}
+        elif kinds[number - 1] == "collapsed":
+            modes = [0.0, 8.0, 2.0, 1.0]
+        elif kinds[number - 1] == "relapsed":
+            fd = [9.0, 2.0, 0.5, 3.0]
+        for row, value, count in zip(rows, fd, modes, strict=False):
+            row |= {"fd": value, "modes": count}
+        path.unlink()
+        publish(path, record, rows)
+    return tiny_results
+
+
+def test_records_get_their_outcome_and_are_left_alone(planted: Path) -> None:
+    before = [path.read_bytes() for path in record_paths(planted)]
+    frame = bench.load(planted)
+    assert frame["outcome"].tolist() == ["diverged", "collapsed", "relapsed", "converged"]
+    assert frame["outcome_reason"].tolist() == [
+        "critic loss not finite at step 93",
+        "modes fell from 8 to 2 at step 80",
+        "FD 3 after the last step is 6.0 times the best, 0.5 at step 80",
+        "",
+    ]
+    assert frame["outcome_step"].tolist()[:3] == [93, 80, 120]
+    assert frame["primary"].eq("fd").all()
+    assert [path.read_bytes() for path in record_paths(planted)] == before
+
+
+def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
+    """log₁₀ of 2, 0.5, 0.4 at 40, 80, 120: two trapezoids, ((0.3010 − 0.3010) / 2 + (−0.3010 − 0.3979) / 2) / 2."""
+    Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nreach = 0.5\n")
+    frame = load(planted, tiny)
+    assert frame["fd_final_over_best"].tolist()[1:] == pytest.approx([1, 6, 1])
+    assert math.isnan(frame["fd_final_over_best"][0])
+    assert frame["fd_mean_log10"].tolist()[3] == pytest.approx(-0.174743, abs=1e-6)
+    assert frame["reached"].tolist() == [False, True, True, True]
+    assert frame["steps_to_threshold"].tolist()[1:] == [80, 80, 80]
+    assert frame["steps_to_threshold"].isna().tolist() == [True, False, False, False]
+    assert (frame["seconds_to_threshold"][1:] > 0).all()
+    assert frame["reach"].eq(0.5).all()
+    assert load(planted)["reached"].eq(False).all()
+
+
+def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
+    assert judging("ring", []).rules == load_suite("ring").outcome
+    assert judging("no such suite", []) == (Rules(), (), Gate())
+    older = {"environment": {"date": "2026-01-01"}, "rules": {"relapsed": 2.0}}
+    newer = {"environment": {"date": "2026-02-01"}, "rules": {"relapsed": 7.0, "of a later version": 1}}
+    newer |= {"references": [{"source": "a paper", "values": {"fd": 1.0}}]}
+    assert judging("no such suite", [newer, older]) == (
+        Rules(relapsed=7.0), (Reference(source="a paper", values={"fd": 1.0}),), Gate()
+    )  # fmt: skip
+    assert judging("ring", [newer], load_suite(tiny)).rules == Rules()
+    Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nrelapsed = 7.0\n")
+    relaxed = ["diverged", "collapsed", "converged", "converged"]
+    assert load(planted, tiny)["outcome"].tolist() == relaxed
+    done = CliRunner().invoke(main, ["report", str(planted), "--suite", tiny])
+    assert done.exit_code == 0, done.output
+    csv = pd.read_csv(planted / "table.csv")
+    assert (csv["n_relapsed"].sum(), csv["n_converged"].sum(), csv["n_collapsed"].sum()) == (0, 2, 1)
+
+
+def test_records_carry_what_they_are_judged_by(tiny: str, tmp_path: Path) -> None:
+    text = '[outcome]\nrelapsed = 7.0\ntau = { "ring (points=1000)" = 3.0 }\n'
+    text += '[[reference]]\nsource = "a paper"\nwhen = { loss = "wgan-gp" }\nvalues = { fd = 0.5 }\n'
+    Path(tiny).write_text(Path(tiny).read_text() + text)
+    summary = bench.run(tiny, results=tmp_path / "carried", workers=0, seeds=1, settings={"steps": 20})
+    metadata = [read_metadata(path) for path in record_paths(summary.folder)]
+    assert judging("tiny", metadata).rules == load_suite(tiny).outcome
+    assert judging("tiny", metadata).references == load_suite(tiny).reference
+
+
+def test_the_first_evaluation_is_not_one_of_the_trained_generator() -> None:
+    trace = a_trace([0.1, 5.0, 3.0])
+    of = primary(trace, a_record(trace), RULES)
+    assert of is not None
+    assert of.values.tolist() == [5, 3]
+    assert of.untrained == 0.1

@@ -1,0 +1,315 @@
+"""A table of other code: its numbers come back, failures are seen, mistakes name their row and leave nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bench
+import bench.records.external.import_table as importing
+from bench.command import main
+from bench.errors import GanbenchError, ResultsError, TableError
+from bench.records.external.import_table import Imported, import_table
+from bench.records.record import read_metadata, record_paths
+
+ROLES = {"data": "dataset", "net": "architecture", "obj": "loss", "run": "seed", "iters": "step", "FID": "fid"}
+WIDE = """data,net,obj,run,iters,FID
+c10,dcgan,hinge,0,0,400
+c10,dcgan,hinge,0,100,40
+c10,dcgan,hinge,1,0,410
+c10,dcgan,hinge,1,100,50
+"""
+
+
+def imported(
+    folder: Path, text: str, roles: dict[str, str] | None = None, name: str = "log.csv", **options: Any
+) -> Imported:
+    path = folder / name
+    path.write_text(text)
+    pairs = tuple((ROLES if roles is None else roles).items())
+    return import_table(path, suite="theirs", mapped=pairs, results=folder / "results", **options)
+
+
+def rows_of(folder: Path) -> list[list[Any]]:
+    """Loss, seed, step, measure and value of every number, in order."""
+    traces = bench.traces(folder / "results")
+    columns = ["loss", "seed", "step", "measure", "value"]
+    return traces.dropna(subset="value")[columns].sort_values(columns).to_numpy().tolist()
+
+
+def test_a_wide_table_comes_back(tmp_path: Path) -> None:
+    done = imported(tmp_path, WIDE, protocol={"extractor": "inception"}, real={"fid": 2.0}, title="Theirs")
+    assert (len(done.runs), done.cells, done.diverged) == (2, 1, 0)
+    assert rows_of(tmp_path) == [
+        ["hinge", 0, 0, "fid", 400], ["hinge", 0, 100, "fid", 40], ["hinge", 1, 0, "fid", 410], ["hinge", 1, 100, "fid", 50],
+    ]  # fmt: skip
+    metadata = read_metadata(record_paths(tmp_path)[0])
+    assert metadata["origin"]["kind"] == "import"
+    assert metadata["origin"]["table"] == "log.csv"
+    assert (metadata["protocol"], metadata["real"]) == ({"extractor": "inception"}, {"fid": 2.0})
+
+
+def test_a_long_table_comes_back_in_every_format(tmp_path: Path) -> None:
+    roles = {"obj": "loss", "run": "seed", "iters": "step", "what": "measure", "number": "value"}
+    rows = [
+        {"obj": "hinge", "run": 0, "iters": step, "what": what, "number": number}
+        for step, what, number in ((0, "fid", 400.5), (100, "fid", 40.25), (100, "critic_loss", -0.5))
+    ]
+    frame = pd.DataFrame(rows)
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_csv(tmp_path / "a.tsv", sep="\t", index=False)
+    frame.to_csv(tmp_path / "a.txt", sep=";", index=False)
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    for suffix, separator in (("parquet", None), ("tsv", None), ("tsv", r"\t"), ("txt", ";"), ("jsonl", None)):
+        import_table(
+            tmp_path / f"a.{suffix}",
+            suite="theirs",
+            mapped=tuple(roles.items()),
+            fixed={"dataset": "c10", "architecture": "dcgan"},
+            results=tmp_path / "results",
+            separator=separator,
+            replace=True,
+        )
+        assert rows_of(tmp_path) == [
+            ["hinge", 0, 0, "fid", 400.5], ["hinge", 0, 100, "critic_loss", -0.5], ["hinge", 0, 100, "fid", 40.25],
+        ]  # fmt: skip
+
+
+def test_final_values_alone(tmp_path: Path) -> None:
+    text = "obj,run,FID,IS\nhinge,0,20,7.5\nhinge,1,,\nwgan-gp,0,30,6.5\nwgan-gp,1,nan,6.0\n"
+    fixed = {"dataset": "c10", "architecture": "dcgan", "step": 50000, "batch_size": 64}
+    roles = {"obj": "loss", "run": "seed", "FID": "fid", "IS": "score"}
+    done = imported(tmp_path, text, roles, fixed=fixed, higher=["score"])
+    assert done.diverged == 2
+    runs = bench.load(tmp_path / "results").set_index(["loss", "seed"])
+    assert runs["outcome"].tolist() == ["converged", "diverged", "converged", "diverged"]
+    assert runs["outcome_reason"].tolist() == ["", "no finite FID at step 50,000", "", "no finite FID at step 50,000"]
+    assert runs.loc[("hinge", 0), "fid_final"] == runs.loc[("hinge", 0), "fid_best"] == 20
+    assert math.isnan(runs.loc[("wgan-gp", 1), "score_final"])
+    assert bench.traces(tmp_path / "results")["images"].unique().tolist() == [64 * 50000]
+
+
+def test_what_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
+    """Losses at every row, the FID at every second; the last row of one run lacks a loss that the other has."""
+    text = (
+        "data,net,obj,run,iters,FID,loss\n"
+        "c10,dcgan,hinge,0,100,90,0.7\nc10,dcgan,hinge,0,200,,0.7\nc10,dcgan,hinge,0,300,40,0.7\nc10,dcgan,hinge,0,400,,0.7\n"
+        "c10,dcgan,hinge,1,100,90,0.7\nc10,dcgan,hinge,1,200,,0.7\nc10,dcgan,hinge,1,300,40,0.7\nc10,dcgan,hinge,1,400,,\n"
+    )
+    imported(tmp_path, text, {**ROLES, "loss": "critic_loss"})
+    runs = bench.load(tmp_path / "results")
+    assert runs["outcome_reason"].tolist() == ["", "no finite critic loss at step 400"]
+    assert runs["fid_final"].tolist()[0] == 40
+    assert bench.traces(tmp_path / "results").query("measure == 'fid'")["step"].tolist() == [100, 300, 100, 300]
+
+
+def test_the_table_says_what_became_of_a_run(tmp_path: Path) -> None:
+    text = (
+        "data,net,obj,run,iters,FID,failed,why\n"
+        "c10,dcgan,a,0,100,90,false,\nc10,dcgan,a,0,200,80,false,\n"
+        "c10,dcgan,a,1,100,90,,\n"
+        "c10,dcgan,a,2,100,90,0,\nc10,dcgan,a,2,200,90,True,NaN in D\n"
+        "c10,dcgan,a,3,100,90,crashed,\n"
+    )
+    imported(tmp_path, text, {**ROLES, "failed": "outcome", "why": "reason"})
+    reasons = bench.load(tmp_path / "results")["outcome_reason"].tolist()
+    assert reasons == ["", "", "NaN in D", "failed"]
+    imported(tmp_path, text, {**ROLES, "why": "reason"}, replace=True)
+    reasons = bench.load(tmp_path / "results")["outcome_reason"].tolist()
+    assert reasons == ["", "ended at step 100 of 200", "NaN in D", "ended at step 100 of 200"]
+
+
+def test_other_columns_are_axes_and_settings(tmp_path: Path) -> None:
+    text = (
+        "data,net,obj,run,iters,FID,reg,lr,n_critic\nc10,dcgan,a,0,100,90,none,1e-4,5\nc10,dcgan,a,0,100,80,r1,2e-4,5\n"
+    )
+    imported(tmp_path, text, {**ROLES, "reg": "penalty", "lr": "optimizer.lr", "n_critic": "critic_steps"})
+    runs = bench.load(tmp_path / "results")
+    assert runs[["penalty", "optimizer.lr", "critic_steps"]].to_numpy().tolist() == [["none", 1e-4, 5], ["r1", 2e-4, 5]]
+    assert bench.traces(tmp_path / "results")["critic_step"].tolist() == [500, 500]
+
+
+VALUES = st.one_of(st.floats(allow_nan=False, width=64), st.sampled_from([math.inf, -math.inf, math.nan]))
+RUNS = st.dictionaries(
+    st.tuples(st.sampled_from(["a", "b c"]), st.sampled_from(["hinge", "wgan-gp"]), st.integers(0, 3)),
+    st.dictionaries(
+        st.integers(0, 10**6),
+        st.dictionaries(st.sampled_from(["fid", "kid", "critic_loss", "own"]), VALUES, min_size=1),
+        min_size=1,
+        max_size=5,
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(RUNS, st.booleans(), st.randoms(use_true_random=False))
+def test_any_table_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, runs: dict[Any, Any], long: bool, shuffle: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    rows = [
+        {"data": data, "obj": loss, "run": seed, "iters": step, "name": name, "number": repr(value)}
+        for (data, loss, seed), trace in runs.items()
+        for step, values in trace.items()
+        for name, value in values.items()
+    ]
+    shuffle.shuffle(rows)
+    frame = pd.DataFrame(rows)
+    roles = {"data": "dataset", "obj": "loss", "run": "seed", "iters": "step"}
+    names = set(frame["name"])
+    if long:
+        roles |= {"name": "measure", "number": "value"}
+    else:
+        roles |= {name: name for name in names}
+        index = ["data", "obj", "run", "iters"]
+        frame = frame.pivot(index=index, columns="name", values="number").reset_index()
+    lower = ["own"] if "own" in names else []
+    imported(folder, frame.to_csv(index=False), roles, fixed={"architecture": "x"}, lower=lower)
+    found = bench.traces(folder / "results")
+    expected = {
+        (data, loss, seed, step, name): value
+        for (data, loss, seed), trace in runs.items()
+        for step, values in trace.items()
+        for name, value in values.items()
+    }
+    columns = ["dataset", "loss", "seed", "step", "measure"]
+    keys = list(map(tuple, found[columns].to_numpy().tolist()))
+    back = dict(zip(keys, found["value"], strict=True))
+    assert len(keys) == len(back)
+    assert expected.keys() <= back.keys()
+    for key, value in expected.items():
+        assert np.array_equal(back[key], value, equal_nan=True)
+    assert all(math.isnan(back[key]) for key in back.keys() - expected.keys())  # lost
+    assert len(bench.load(folder / "results")) == len(runs)
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("FID=fid", {"roles": {"FIDs": "fid"}}, "log.csv has no column 'FIDs'; did you mean 'FID'?"),
+    ("missing role", {"roles": {"FID": "fid"}}, "nothing says what 'dataset' is: --map COLUMN=dataset, or --set dataset=VALUE"),
+    ("no step", {"roles": {k: v for k, v in ROLES.items() if v != "step"}}, "nothing says what 'step' is"),
+    ("near", {"roles": {**ROLES, "FID": "FID"}}, "--map FID=FID: unknown role; did you mean 'fid'? axis:FID makes an axis"),
+    ("direction", {"roles": {**ROLES, "FID": "quality_of_all"}, "text": WIDE.replace("40", "4.5")}, "no column is mapped to a measure"),
+    ("looks like", {"roles": {**ROLES, "IS": "score"}, "text": WIDE.replace("FID", "FID,IS").replace("00\n", "00,1.5\n").replace("0\n", "0,2.5\n")}, "column 'IS' looks like a measure, not like an axis 'score': say --lower score or --higher score"),
+    ("twice", {"fixed": {"seed": 3}}, "'seed' is given twice"),
+    ("unused", {"lower": ["lpips"]}, "no column is mapped to 'lpips'"),
+    ("both", {"lower": ["x"], "higher": ["x"]}, "--lower and --higher: both have 'x'"),
+    ("way", {"higher": ["fid"]}, "ganbench has a measure 'fid', of which less is better"),
+    ("set", {"fixed": {"kid": 3}}, "--set kid: only a column can say that"),
+    ("text", {"text": WIDE.replace("50", "good")}, "log.csv: row 4, column 'FID': expected a number, not 'good'"),
+    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: row 3, column 'run': expected a whole number from 0 on, it is empty"),
+    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "row 2, column 'iters': expected a whole number from 0 on, not '1.5'"),
+    ("name", {"text": WIDE.replace("c10,dcgan,hinge,1,0", "c10,,hinge,1,0")}, "row 3, column 'net': expected a name, it is empty"),
+    ("duplicate", {"text": WIDE.replace("1,100,50", "0,100,50")}, "rows 2 and 4 are both step 100 of c10 · dcgan · hinge · seed 0"),
+    ("flag", {"roles": {**ROLES, "obj": "outcome"}, "fixed": {"loss": "x"}}, "column 'obj': expected true or false, failed or finished, not 'hinge'"),
+    ("half", {"roles": {**ROLES, "FID": "value"}}, "'measure' and 'value' go together"),
+    ("ragged", {"text": WIDE + "c10,dcgan,hinge,2,0,1,2,3\n"}, "is not a table that can be read"),
+    ("empty", {"text": ""}, "is not a table that can be read"),
+    ("header", {"text": WIDE.splitlines()[0] + "\n"}, "has no rows"),
+    ("separator", {"separator": "::"}, "a separator is one character, not '::'"),
+    ("json", {"name": "log.jsonl"}, "is not a table that can be read"),
+    ("parquet", {"name": "log.parquet"}, "is not a table that can be read"),
+    ("threshold", {"outcome": {"tauu": 1}}, "outcome: unknown key 'tauu'; did you mean 'tau'?"),
+    ("axis", {"roles": {**ROLES, "obj": "axis:device"}, "fixed": {"loss": "x"}}, "no axis can be called 'device'"),
+    ("steps", {"roles": {**ROLES, "obj": "steps"}, "fixed": {"loss": "x"}}, "column 'obj': expected a number"),
+    ("fixed seed", {"roles": {k: v for k, v in ROLES.items() if v != "seed"}, "fixed": {"seed": "x"}}, "--set seed=x: expected a whole number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "changes", "text"), WRONG, ids=[name for name, _, _ in WRONG])
+def test_a_mistake_is_one_line_and_writes_nothing(
+    tmp_path: Path, name: str, changes: dict[str, Any], text: str
+) -> None:
+    given = {"text": WIDE, **changes}
+    with pytest.raises(GanbenchError) as caught:
+        imported(tmp_path, **given)
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == [changes.get("name", "log.csv")]
+
+
+def test_long_form_has_mistakes_of_its_own(tmp_path: Path) -> None:
+    roles = {**{k: v for k, v in ROLES.items() if v != "fid"}, "what": "measure", "FID": "value"}
+    text = WIDE.replace("FID", "FID,what").replace("00\n", "00,fid\n").replace("0\n", "0,fid\n")
+    with pytest.raises(
+        TableError, match=r"row 4, column 'what': of 'fidd' it is not known.*--lower fidd or --higher fidd"
+    ):
+        imported(tmp_path, text.removesuffix("fid\n") + "fidd\n", roles)
+    with pytest.raises(TableError, match="rows 3 and 5 are both fid at step 0 of c10"):
+        imported(tmp_path, text + "c10,dcgan,hinge,1,0,3,fid\n", roles)
+    with pytest.raises(TableError, match=r"log\.csv has no measure 'lpips'"):
+        imported(tmp_path, text, roles, lower=["lpips"])
+
+
+def test_a_table_is_imported_once(tmp_path: Path) -> None:
+    imported(tmp_path, WIDE)
+    more = WIDE + "c10,dcgan,hinge,2,0,410\n"
+    with pytest.raises(ResultsError, match=r"2 of 3 runs are recorded already, the first as .*--replace"):
+        imported(tmp_path, more)
+    assert len(record_paths(tmp_path)) == 2
+    imported(tmp_path, more.replace("50", "45"), replace=True)
+    assert bench.load(tmp_path / "results")["fid_final"].tolist()[:2] == [40, 45]
+
+
+@pytest.mark.parametrize("stops_at", [0, 1])
+@pytest.mark.parametrize("what", ["publish", "move"])
+def test_a_disk_that_fills_half_way_leaves_all_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops_at: int, what: str
+) -> None:
+    imported(tmp_path, WIDE)
+    before = {path: path.read_bytes() for path in record_paths(tmp_path)}
+    calls = iter(range(100))
+    publish, move = importing.publish, Path.replace
+
+    def full(*given: Any, **more: Any) -> None:
+        if next(calls) == stops_at:
+            raise ResultsError("the disk is full")
+        publish(*given, **more)
+
+    def stuck(self: Path, target: Path) -> Path:
+        if self.parent.name.startswith(".import-") and target.parent.name == "records" and next(calls) == stops_at:
+            raise OSError(28, "No space left on device")
+        return move(self, target)
+
+    with monkeypatch.context() as patch:
+        if what == "publish":
+            patch.setattr(importing, "publish", full)
+        else:
+            patch.setattr(Path, "replace", stuck)
+        with pytest.raises(ResultsError, match=r"disk is full|No space left"):
+            imported(
+                tmp_path, WIDE.replace("50", "45") + "c10,dcgan,hinge,2,0,1\nc10,dcgan,hinge,2,100,1\n", replace=True
+            )
+    assert {path: path.read_bytes() for path in record_paths(tmp_path)} == before
+    assert [path.name for path in (tmp_path / "results" / "theirs").iterdir()] == ["records"]
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("log.csv").write_text(WIDE.replace("1,100,50", "1,100,"))
+    words = ["import", "log.csv", "--suite", "theirs", "--protocol", "samples=5000", "--outcome", "tau=60"]
+    words += [word for column, role in ROLES.items() for word in ("--map", f"{column}={role}")]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert done.output == (
+        "recorded 2 runs of 1 cell in results/theirs/records, 1 of them diverged; ganbench report results/theirs\n"
+    )
+    assert read_metadata(record_paths("results")[0])["rules"]["tau"] == 60
+    for more, text in (
+        ([], "2 of 2 runs are recorded already"),
+        (["--replace", "--map", "FID"], "--map FID: expected COLUMN=ROLE"),
+        (["--replace", "--set", "=3"], "--set =3: expected NAME=VALUE"),
+    ):
+        done = CliRunner().invoke(main, [*words, *more])
+        assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
+        assert text in done.output

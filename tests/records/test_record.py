@@ -1,0 +1,190 @@
+"""Records: all or nothing, once; and the frames made of them."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import bench
+from bench.errors import DamagedRecordError, ResultsError
+from bench.records import record
+from bench.records.record import publish, read_metadata, read_samples, read_trace, record_paths, summarise
+
+TRACE = [
+    {"step": 0, "seconds": 0.0, "critic_loss": float("nan"), "generator_loss": 0.1, "fd": 1.0, "modes": 8.0, "samples": b"ab"},
+    {"step": 10, "seconds": 1.0, "critic_loss": 0.5, "generator_loss": 0.1, "fd": 3.0, "modes": 2.0, "samples": b"cd"},
+    {"step": 20, "seconds": 2.0, "critic_loss": 0.5, "generator_loss": 0.1, "fd": 4.0, "modes": 3.0, "samples": b"ef"},
+]  # fmt: skip
+METADATA = {
+    "higher_is_better": {"fd": False, "modes": True},
+    "ending": {"status": "finished"},
+    "samples": {"shape": [2], "dtype": "uint8"},
+}
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "records" / "a.parquet"
+    publish(path, METADATA, TRACE)
+    content = read_metadata(path)
+    assert {key: content[key] for key in METADATA} == METADATA
+    assert read_trace(path)["fd"].tolist() == [1, 3, 4]
+    assert read_samples(path).tolist() == list(b"ef")
+    assert read_samples(path, 0).tolist() == list(b"ab")
+    assert [each.name for each in path.parent.iterdir()] == ["a.parquet"]
+
+
+def test_a_record_is_published_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    publish(path, METADATA, TRACE)
+    before = path.read_bytes()
+    publish(path, {**METADATA, "other": 1}, TRACE)
+    assert path.read_bytes() == before
+
+
+def test_best_leaves_the_untrained_generator_aside_and_final_needs_an_end() -> None:
+    assert summarise(TRACE, METADATA) == {"final": {"fd": 4, "modes": 3}, "best": {"fd": 3, "modes": 3}}
+    diverged = {**METADATA, "ending": {"status": "diverged"}}
+    assert summarise(TRACE, diverged)["final"] == {"fd": None, "modes": None}
+    assert summarise(TRACE[:1], diverged)["best"] == {"fd": None, "modes": None}
+    broken = [TRACE[0], {**TRACE[1], "fd": float("inf")}, {**TRACE[2], "fd": float("nan")}]
+    assert summarise(broken, METADATA)["best"]["fd"] is None
+    assert summarise(broken, METADATA)["final"]["fd"] is None
+
+
+@pytest.mark.parametrize("place", ["write_table", "fsync", "replace"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    target = {"write_table": record.pq, "fsync": os, "replace": Path}[place]
+    monkeypatch.setattr(target, place, full)
+    monkeypatch.setattr(Path, "hardlink_to", full)
+    with pytest.raises(ResultsError, match=r"a\.parquet cannot be written: No space left on device"):
+        publish(tmp_path / "a.parquet", METADATA, TRACE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_cut_short_anywhere_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    publish(path, METADATA, TRACE)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 37):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ResultsError, match="cut short or no record"):
+            read_metadata(path)
+        with pytest.raises(ResultsError, match="cut short or no record"):
+            read_trace(path)
+
+
+@pytest.mark.parametrize("error", [pa.ArrowMemoryError("malloc of size 64 failed"), pa.ArrowException("no thread")])
+def test_a_machine_out_of_memory_or_threads_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    publish(tmp_path / "a.parquet", METADATA, TRACE)
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(record.pq, "ParquetFile", failing)
+    with pytest.raises(ResultsError, match=f"a.parquet cannot be read: {error}") as raised:
+        read_metadata(tmp_path / "a.parquet")
+    assert not isinstance(raised.value, DamagedRecordError)
+
+
+def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    publish(path, METADATA, TRACE)
+    raw = bytearray(path.read_bytes())
+    place = bytes(raw).index(np.float64(3.0).tobytes())
+    raw[place] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ResultsError):
+        read_trace(path)
+
+
+def test_a_later_schema_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "SCHEMA", 99)
+    publish(tmp_path / "a.parquet", METADATA, TRACE)
+    monkeypatch.undo()
+    with pytest.raises(ResultsError, match="has schema 99"):
+        read_metadata(tmp_path / "a.parquet")
+
+
+def test_no_folder_and_no_records(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="no results folder"):
+        record_paths(tmp_path / "nowhere")
+    with pytest.raises(ResultsError, match="holds no records"):
+        record_paths(tmp_path)
+
+
+def test_load_gives_one_row_a_run(tiny_results: Path) -> None:
+    frame = bench.load(tiny_results)
+    assert len(frame) == 4
+    expected = [
+        "suite",
+        "dataset",
+        "architecture",
+        "loss",
+        "seed",
+        "modes_final",
+        "modes_best",
+        "fd_final",
+        "fd_ema_best",
+    ]
+    assert set(expected) <= set(frame.columns)
+    assert set(frame["loss"]) == {"non-saturating", "wgan-gp"}
+    assert (frame["steps_per_second"] > 0).all()
+    assert (frame["images_per_second"] / frame["steps_per_second"]).round().eq(16).all()
+    assert frame["ending"].eq("finished").all()
+    assert frame.drop(columns="record").equals(bench.load(tiny_results.parent).drop(columns="record"))
+
+
+def test_traces_are_long_and_agree_with_load(tiny_results: Path) -> None:
+    traces, frame = bench.traces(tiny_results), bench.load(tiny_results)
+    assert set(traces["step"]) == {0, 40, 80, 120}
+    last = traces[(traces["step"] == 120) & (traces["measure"] == "fd")].set_index("run")["value"]
+    pd.testing.assert_series_equal(
+        last.sort_index(), frame.set_index("run")["fd_final"].sort_index(), check_names=False
+    )
+    assert (traces["images"] == traces["critic_step"] * 16).all()
+
+
+def test_a_record_is_enough_by_itself(tiny_results: Path) -> None:
+    record = read_metadata(record_paths(tiny_results)[0])
+    assert {
+        "training",
+        "evaluation",
+        "data",
+        "protocol",
+        "real",
+        "ending",
+        "timing",
+        "environment",
+        "seed",
+    } <= record.keys()
+    assert record["environment"].keys() >= {"ganbench", "commit", "dirty", "torch", "device", "threads", "pack"}
+    assert record["training"]["loss"]["name"] in ("non-saturating", "wgan-gp")
+    assert record["training"]["critic_optimizer"]["options"]["lr"] == 2e-4
+    assert record["protocol"]["extractor_sha256"] == "coordinates"
+    assert json.dumps(record, allow_nan=False)
+
+
+def test_an_axis_of_one_suite_has_a_place_in_all(tiny_results: Path) -> None:
+    path = record_paths(tiny_results)[0]
+    record = read_metadata(path)
+    record["axes"]["optimizer.lr"] = 0.5
+    publish(path.with_name("other.parquet"), record, TRACE_LIKE(path))
+    frame = bench.load(tiny_results)
+    assert sorted(frame["optimizer.lr"]) == [2e-4, 2e-4, 2e-4, 2e-4, 0.5]
+
+
+def TRACE_LIKE(path: Path) -> list[dict[str, object]]:
+    rows = read_trace(path).to_dict("records")
+    return [{**row, "samples": b""} for row in rows]

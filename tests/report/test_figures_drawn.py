@@ -1,0 +1,264 @@
+"""What is drawn is what was computed: closed forms read back from the lines, bars and marks of figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import LOSSES, drawn, line_of, made_evidence, record, thin_lines
+from matplotlib.colors import to_hex
+
+from bench.evidence.outcomes import Stage
+from bench.evidence.results import Evidence, read_evidence
+from bench.evidence.statistics import expected_best, wilson_interval
+from bench.records.record import publish, read_metadata, read_trace, record_paths
+from bench.report.figures import draw_all, draw_figures
+from bench.report.figures.budget import counted, worst_seen
+from bench.report.figures.contact import image_grid
+from bench.report.figures.curves import Line, draw_curves, median_of
+from bench.report.figures.heat_map import map_of_means, map_of_modes
+from bench.report.figures.profile import best_of_cells, draw_profile, ratios_of
+from bench.report.figures.quality_time import reach_of
+from bench.report.figures.series import panels
+from bench.report.figures.sheet import Sheet
+from bench.report.figures.style import styled
+from bench.report.figures.timelines import draw_timeline
+from bench.report.outcome_styles import COLOURS as STAGES
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Evidence:
+    return made_evidence(tmp_path)
+
+
+# What is drawn
+
+
+def test_every_run_is_a_line_and_a_diverged_one_ends_in_a_cross(made: Evidence) -> None:
+    figure = drawn(made, "curves-ring")
+    names = [panel.get_ylabel() for panel in figure.axes]
+    panel = names.index("FD")
+    assert sum(len(each) for each in thin_lines(figure, panel)) == 6
+    crosses = [line for line in figure.axes[panel].lines if line.get_marker() == "x"]
+    assert [line.get_xydata().tolist() for line in crosses] == [[[40, 0.4]]]
+    (failed,) = [line for line in figure.axes[panel].lines if line.get_markerfacecolor() == "white"]
+    assert failed.get_xydata().tolist() == [[120, 1.5]]
+    assert {"diverged", "failed otherwise"} <= {each.get_label() for each in figure.legends[0].legend_handles}
+
+
+def test_a_run_that_diverged_is_the_worst_from_then_on() -> None:
+    """Of 1, 3 and one that has ended: the median of 1, 3, ∞ is 3; of more that ended than go on there is none."""
+    steps = np.array([0.0, 10.0])
+    lines = [Line(steps, steps, np.array([9.0, y])) for y in (1.0, 3.0)]
+    ended = Line(steps[:1], steps[:1], np.array([9.0]), diverged=True)
+    assert median_of([*lines, ended], False)[1].tolist() == [9, 3]
+    assert median_of([*lines, ended], True)[1].tolist() == [9, 1]
+    assert median_of([*lines, ended], None)[1].tolist() == [9, 2]
+    assert np.isnan(median_of([lines[0], ended], False)[1][1])
+
+
+def test_a_median_is_of_steps_at_which_all_were_measured() -> None:
+    one = Line(np.array([0.0, 10, 20]), np.array([0.0, 1, 2]), np.array([4.0, 5, 6]))
+    other = Line(np.array([0.0, 20]), np.array([0.0, 4]), np.array([6.0, 8]))
+    x, y = median_of([one, other], False)
+    assert x.tolist() == [0, 3]
+    assert y.tolist() == [5, 7]
+
+
+def test_rates_are_counted_and_have_wilsons_interval(made: Evidence) -> None:
+    panel = drawn(made, "rates-ring").axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == list(LOSSES)
+    widths = sorted(bar.get_width() for bar in panel.patches)
+    assert widths == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    intervals = [line.get_xdata() for line in panel.lines if len(line.get_xdata()) == 2]
+    for interval in intervals:
+        assert list(interval) == pytest.approx(wilson_interval(1, 3))
+    assert [text.get_text() for text in panel.texts] == ["1/3 failed", "1/3 failed"]
+
+
+def test_the_budget_counts_a_failed_run_as_the_worst_seen(made: Evidence) -> None:
+    """Minimax: 0.01, 0.04 and a failed one, worth 1.5, the worst: pairs (0.01, 0.04), (0.01, 1.5), (0.04, 1.5)."""
+    assert worst_seen(made, "ring") == 1.5
+    runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
+    assert counted(made, "ring", runs, 1.5).tolist() == [0.02, 0.08, 1.5]
+    assert counted(made, "ring", runs.assign(outcome="collapsed"), 1.5).tolist() == [1.5, 1.5, 1.5]
+    line = line_of(drawn(made, "budget"), 0, "minimax")
+    assert line[:, 0].tolist() == [1, 2, 3]
+    assert line[:, 1] == pytest.approx([1.55 / 3, 0.06 / 3, 0.01])
+    assert line[1, 1] == pytest.approx(expected_best([0.01, 0.04, 1.5], 2, False))
+
+
+def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
+    """Ring: only minimax has all its values, with the geometric mean (0.01 · 0.04 · 1.5)^(1/3)."""
+    best = best_of_cells(made, "ring")
+    assert best == pytest.approx((0.01 * 0.04 * 1.5) ** (1 / 3))
+    figure = drawn(made, "profile")
+    for loss in LOSSES:
+        assert line_of(figure, 0, loss)[-1, 1] == pytest.approx(2 / 3)
+    (hinge,) = [each for each in panels(made, "ring")[0].series if each.name == "hinge"]
+    assert ratios_of(made, "ring", hinge, 0.04).tolist() == [0.5, 2, np.inf]
+    relapsed = hinge._replace(runs=hinge.runs.assign(outcome="relapsed"))
+    assert np.isinf(ratios_of(made, "ring", relapsed, 0.04)).all()
+    # grid: 0.1 and 0.2 against their geometric mean √0.02, four times as much of hinge
+    assert best_of_cells(made, "grid") == pytest.approx(0.02**0.5)
+    minimax, hinge = (line_of(figure, 1, loss) for loss in LOSSES)
+    assert minimax[0].tolist() == [1, 0.5]
+    assert minimax[1] == pytest.approx([2**0.5, 1])
+    assert hinge[1:3] == pytest.approx(np.array([[4 / 2**0.5, 0.5], [4 * 2**0.5, 1]]))
+
+
+def test_quality_stands_over_the_seconds_of_every_run(made: Evidence) -> None:
+    panel = drawn(made, "quality-time").axes[0]
+    points = {
+        (line.get_marker(), *map(tuple, line.get_xydata().round(6))) for line in panel.lines if len(line.get_xdata())
+    }
+    (open_one,) = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    assert open_one.get_xydata().tolist() == [[12, 1.5]]
+    assert ("x", (12.0, 1.0)) in points  # at the upper edge: it has no final value
+    finals = sorted(y for each in points for _, y in each[1:] if each[0] != "x")
+    assert finals == [0.01, 0.02, 0.04, 0.08, 1.5]
+
+
+def test_a_run_that_diverged_never_reaches(made: Evidence) -> None:
+    """Of 4, 6 and one that diverged early the median is 6, not that of the two that came there."""
+    runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
+    seconds = [4.0, 6.0, np.nan]
+    there = runs.assign(reached=[True, True, False], seconds_to_threshold=seconds, training_seconds=[10.0, 10.0, 1.0])
+    assert reach_of(there).median == 6
+    assert np.isinf(reach_of(there.assign(reached=False)).median)
+
+
+def test_the_threshold_shows_every_run_that_came_there(made: Evidence) -> None:
+    runs = made.runs.assign(reach=0.05, reached=made.runs["fd_final"] < 0.05, seconds_to_threshold=5.0)
+    panel = drawn(replace(made, runs=runs), "threshold-ring").axes[0]
+    assert sum(len(line.get_xdata()) for line in panel.lines if line.get_marker() == "o") == 3
+    assert [text.get_text() for text in panel.texts] == ["1/3 never", "2/3 never"]
+
+
+def test_heat_maps_hold_means_and_what_failed(made: Evidence) -> None:
+    modes = map_of_modes(made, "ring")
+    assert modes.values.ravel() == pytest.approx([2 / 3, 2 / 3])
+    assert modes.texts == [["1.3"], ["1.3\n1 div."]]
+    means = map_of_means(made, "grid")
+    assert means.values.ravel() == pytest.approx([1, 4])
+    assert means.texts == [["0.141"], ["0.566"]]
+
+
+def test_what_makes_no_sense_is_not_drawn(tmp_path: Path) -> None:
+    record(tmp_path, "minimax", 0, (1.0, 0.5, 0.2, 0.1))
+    with styled():
+        names = {each.name for each in draw_all(read_evidence(tmp_path), Sheet(width=6.75))}
+    assert names == {"curves-ring", "curves-ring-seconds", "timeline-ring", "samples-ring-mlp", "quality-time", "modes"}
+
+
+def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:
+    """No samples, no seconds, no batch, no real data, no modes, and nothing before the first step."""
+    from bench.records.external.external_run import Ending, ForeignRun, completed, describe_record
+
+    for loss in LOSSES:
+        for seed in range(2):
+            axes = {"dataset": "faces", "architecture": "theirs", "loss": loss}
+            run = ForeignRun(suite="foreign", axes=axes, seed=seed, ways={"their_fid": False})
+            trace = completed([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
+            publish(run.record(tmp_path), describe_record(run, trace, Ending(3), {}), trace)
+    evidence = read_evidence(tmp_path)
+    paths = draw_figures(evidence, tmp_path / "figures", ["svg"])
+    names = {path.stem for path in paths}
+    assert names == {"curves-faces", "timeline-faces", "rates-faces", "profile", "budget", "primary"}
+    assert not [path for path in draw_figures(evidence, tmp_path, ["svg"], x="images") if "curves" in path.name]
+
+
+def test_panels_are_wrapped_and_paged_not_shrunk(made: Evidence) -> None:
+    several = [made.runs.assign(architecture=f"network {number}") for number in range(5)]
+    many = replace(made, runs=pd.concat(several, ignore_index=True))
+    with styled():
+        sheet, datasets = Sheet(width=3.25), many.datasets()
+        curves = draw_curves(many, "ring", sheet)
+        pages = [*curves, *draw_profile(many, datasets, sheet), *draw_timeline(many, "ring", sheet)]
+        assert [each.name for each in pages].count("curves-ring-3") == 1
+        for each in pages:
+            each.figure.draw_without_rendering()
+            assert each.figure.get_figheight() <= 9, each.name
+            for panel in each.figure.axes:
+                assert panel.get_position().width * 3.25 > 0.8, each.name
+
+
+# Timelines and contact sheets
+
+
+@pytest.fixture
+def with_a_failure(tiny_results: Path) -> Path:
+    """The tiny suite, one of whose runs is said to have diverged."""
+    path = record_paths(tiny_results)[0]
+    metadata: dict[str, Any] = read_metadata(path)
+    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
+    trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
+    metadata["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
+    path.unlink()
+    publish(path, metadata, trace)
+    return tiny_results
+
+
+def test_a_timeline_has_a_row_a_run_and_says_the_outcomes(with_a_failure: Path) -> None:
+    evidence = read_evidence(with_a_failure)
+    panel = drawn(evidence, "timeline-ring-points-1000").axes[0]
+    assert len(panel.collections) == 4
+    words = [text.get_text() for text in panel.texts]
+    assert sorted(word for word in words if not word.isdigit()) == sorted(evidence.runs["outcome"])
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["non-saturating", "wgan-gp"]
+    colours = [[to_hex(colour).upper() for colour in row.get_facecolors()] for row in panel.collections]
+    assert sum(STAGES[Stage.DIVERGED] in row for row in colours) == 1
+    extents = [path.get_extents() for row in panel.collections for path in row.get_paths()]
+    assert min(extent.x0 for extent in extents) == 0
+    assert max(extent.x1 for extent in extents) == 120
+
+
+def test_a_timeline_of_many_runs_counts_them(made: Evidence) -> None:
+    many = [made.runs.assign(loss=f"loss {number}") for number in range(20)]
+    evidence = replace(made, runs=pd.concat(many, ignore_index=True))
+    with styled():
+        pages = list(draw_timeline(evidence, "ring", Sheet(width=6.75)))
+    panels = [page.figure.axes[0] for page in pages]
+    assert sum(len(panel.collections) for panel in panels) == 120
+    words = [text.get_text() for panel in panels for text in panel.texts]
+    assert words == ["4 converged, 1 never-learned, 1 diverged"] * 20
+
+
+def test_seeds_keep_their_place_where_one_is_missing(made: Evidence) -> None:
+    lacking = replace(made, runs=made.runs[made.runs["run"] != "ring-minimax-0"])
+    canvas = drawn(lacking, "samples-ring-mlp").axes[0]
+    words = [text.get_text() for text in canvas.texts]
+    assert [word for word in words if word.startswith("seed")] == [
+        *("seed 1", "seed 2"),
+        *("seed 0", "seed 1", "seed 2"),
+    ]
+    places = {(text.get_text(), round(text.get_position()[0], 2)) for text in canvas.texts if "seed" in text.get_text()}
+    assert len(places) == 3 or len({x for _, x in places}) == 5  # the same columns, or strips beside each other
+    assert [word for word in words if "diverged" in word] == ["diverged at 47"]
+
+
+def test_samples_outside_the_square_are_not_drawn_elsewhere(made: Evidence) -> None:
+    canvas = drawn(made, "samples-ring-mlp").axes[0]
+    (points,) = [each for each in canvas.collections if each.get_rasterized()]
+    frames = [line.get_xydata() for line in canvas.lines]
+    for x, y in points.get_offsets():
+        assert any(
+            frame[:, 0].min() <= x <= frame[:, 0].max() and frame[:, 1].min() <= y <= frame[:, 1].max()
+            for frame in frames
+        )
+
+
+def test_images_in_a_grid() -> None:
+    images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1) * np.ones((1, 1, 2, 2), np.uint8)
+    assert image_grid(images).tolist() == [
+        [0, 0, 255, 1, 1],
+        [0, 0, 255, 1, 1],
+        [255, 255, 255, 255, 255],
+        [2, 2, 255, 255, 255],
+        [2, 2, 255, 255, 255],
+    ]
+    assert image_grid(np.zeros((4, 3, 8, 8), np.uint8)).shape == (17, 17, 3)

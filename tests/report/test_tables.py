@@ -1,0 +1,227 @@
+"""Layouts of tables: pivots, what is bold, what is averaged how, the runs behind an entry, LaTeX that compiles."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import ResultsError
+from bench.evidence.results import Evidence, read_evidence
+from bench.report.tables import Layout, format_table, summarise_cells, write_tables
+from bench.report.tables.entries import number
+from bench.report.tables.layout import lay_out
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture(scope="module")
+def quick() -> Evidence:
+    return read_evidence(RESULTS / "quick")
+
+
+@pytest.fixture(scope="module")
+def techniques() -> Evidence:
+    return read_evidence(RESULTS / "techniques")
+
+
+def only(evidence: Evidence, layout: Layout, **options: bool) -> pd.DataFrame:
+    (table,) = lay_out(evidence, layout, **options)
+    return format_table(evidence, table)
+
+
+def test_what_varies_and_is_no_row_or_column_makes_a_table_each(quick: Evidence, techniques: Evidence) -> None:
+    assert [table.title for table in lay_out(quick, Layout())] == ["ring", "digits"]
+    by_architecture = lay_out(quick, Layout(rows=("loss",), columns=("dataset",)))
+    assert [table.title for table in by_architecture] == ["mlp", "dcgan"]
+    apart = lay_out(techniques, Layout(rows=("loss",), columns=("penalty",), measures=("fd",), values="final"))
+    assert [table.title for table in apart] == ["ring · plain", "ring · spectral", "grid · plain", "grid · spectral"]
+    assert [column.place for column in apart[0].columns[::2]] == [("none",), ("wgan-gp",), ("r1",), ("r1 + r2",)]
+    whole = lay_out(techniques, Layout(rows=("dataset", "loss", "critic"), columns=("penalty",), measures=("modes",)))
+    assert len(whole) == 1
+    assert len([line for line in whole[0].lines if line.kind == "cell"]) == 2 * 4 * 2
+
+
+def test_never_are_different_experiments_in_one_entry(techniques: Evidence) -> None:
+    for layout in (Layout(rows=("loss",)), Layout(rows=("penalty",), columns=("loss",)), Layout(columns=("critic",))):
+        for table in lay_out(techniques, layout):
+            for line in table.lines:
+                for entry in line.entries.values():
+                    assert len({techniques.metadata[run]["cell"] for run in entry.runs}) <= 1
+
+
+def test_an_entry_is_of_the_runs_that_the_sidecar_says(quick: Evidence, tmp_path: Path) -> None:
+    write_tables(quick, tmp_path, Layout(rows=("loss",), columns=("dataset",), measures=("fd",), values="final"))
+    tables = json.loads((tmp_path / "table.json").read_text())
+    assert [table["label"] for table in tables] == ["tab:quick-mlp", "tab:quick-dcgan"]
+    shown = [e for table in tables for e in table["entries"] if e["shows"] == "FD final"]
+    assert len(shown) == 4 * 2 + 4
+    for entry in shown:
+        runs = quick.runs.set_index("run").loc[entry["runs"]]
+        assert len(runs) == 3
+        assert set(runs["loss"]) == {entry["row"]["loss"]}
+        assert set(runs["dataset"]) == {entry["column"]["dataset"]}
+        expected = math.exp(np.log(runs["fd_final"]).mean())
+        assert float(entry["text"].split()[0]) == pytest.approx(expected, rel=0.006)  # three digits
+
+
+def test_an_axis_or_measure_that_is_not_there_is_named(quick: Evidence) -> None:
+    for layout, text in (
+        (Layout(rows=("los",)), "no axis 'los' in these records; did you mean 'loss'"),
+        (Layout(columns=("datasets",)), "did you mean 'dataset'"),
+        (Layout(measures=("fdd",)), "no measure 'fdd' in these records; did you mean 'fd'"),
+        (Layout(rows=("loss",), columns=("loss",)), "rows or columns, not both"),
+    ):
+        with pytest.raises(ResultsError, match=re.escape(text)):
+            lay_out(quick, layout)
+
+
+def test_values_are_those_asked_for(quick: Evidence) -> None:
+    for values, kinds in (("final", {"final"}), ("best", {"best"}), ("both", {"final", "best"})):
+        (table, *_) = lay_out(quick, Layout(values=values))
+        assert {column.which for column in table.columns if column.measure == "fd"} == kinds
+
+
+def made(evidence: Evidence, change: Callable[[pd.DataFrame], pd.DataFrame], dataset: str = "digits") -> Evidence:
+    """The records of one dataset with other numbers."""
+    return replace(evidence, runs=change(evidence.runs[evidence.runs["dataset"] == dataset].copy()))
+
+
+def bold_rows(evidence: Evidence, measure: str = "fd") -> set[tuple[str, ...]]:
+    (table,) = lay_out(evidence, Layout(measures=(measure,), values="final"))
+    return {line.heads for line in table.lines for c, entry in line.entries.items() if c.which and entry.bold}
+
+
+def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> None:
+    spread = np.tile([0.9, 1.0, 1.1], 8)
+
+    def far(runs: pd.DataFrame) -> pd.DataFrame:
+        level = np.repeat([1.0, 1.05, 10, 20, 30, 40, 50, 60], 3)
+        return runs.assign(fd_final=level * spread, outcome="converged")
+
+    first, second = [tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)][:2]
+    assert bold_rows(made(quick, far)) == {first, second}
+
+    def failing(runs: pd.DataFrame) -> pd.DataFrame:
+        gone = np.arange(24) < 2
+        return far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
+
+    assert bold_rows(made(quick, failing)) == {second}  # what survives of three is not the best
+    collapsed = made(quick, lambda runs: far(runs).assign(outcome="collapsed"))
+    assert bold_rows(collapsed) == {first, second}
+
+
+def cells_of(evidence: Evidence) -> list[tuple[object, pd.DataFrame]]:
+    here = evidence.runs[evidence.runs["dataset"] == "digits"]
+    return list(here.groupby(["loss", "architecture"], sort=False))
+
+
+def test_bold_where_more_is_better(quick: Evidence) -> None:
+    def modes(runs: pd.DataFrame) -> pd.DataFrame:
+        level = np.repeat([9.0, 9.0, 1, 1, 1, 1, 1, 1], 3)
+        return runs.assign(modes_final=level * np.tile([0.9, 1.0, 1.1], 8), outcome="converged")
+
+    assert len(bold_rows(made(quick, modes), "modes")) == 2
+    assert bold_rows(made(quick, lambda runs: runs.assign(modes_final=10.0, outcome="converged")), "modes") == {
+        tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)
+    }
+
+
+def test_positive_distances_have_geometric_means_and_others_means(quick: Evidence) -> None:
+    (table, *_) = lay_out(quick, Layout())
+    assert table.geometric == ["kl", "fd"]
+    zero = made(quick, lambda runs: runs.assign(fd_final=[0.0, *runs["fd_final"][1:]]))
+    assert lay_out(zero, Layout(measures=("fd",)))[0].geometric == []
+    assert "±" in only(zero, Layout(measures=("fd",)))["FD final"].iloc[0]
+
+
+def test_levels_stand_in_the_column_of_their_dataset(quick: Evidence) -> None:
+    layout = Layout(rows=("loss", "architecture"), columns=("dataset",), measures=("fd",), values="final")
+    table = only(quick, layout).set_index("loss")
+    for dataset in ("ring", "digits"):
+        there = quick.runs[quick.runs["dataset"] == dataset]
+        assert float(table.loc["real data", f"{dataset}: FD final"]) == pytest.approx(
+            there["fd_real"].iloc[0], rel=0.01
+        )
+    in_rows = only(quick, Layout(rows=("dataset", "loss", "architecture"), measures=("fd",), values="final"))
+    assert in_rows["dataset"].tolist()[-4:] == [
+        "untrained, ring",
+        "untrained, digits",
+        "real data, ring",
+        "real data, digits",
+    ]
+
+
+def test_numbers_keep_the_zeros_that_are_significant() -> None:
+    assert [number(value, 1, ".3g") for value in (12.0, 0.0049, 1240.4, 137.2, 1e-7, 0.0)] == [
+        "12.0", "0.00490", "1240", "137", "1.00e-07", "0.00",
+    ]  # fmt: skip
+    assert number(0.9912, 100, ".1f") == "99.1"
+    assert number(math.nan, 1, ".3g") == ""
+
+
+def test_the_csv_has_every_number(quick: Evidence) -> None:
+    numbers = summarise_cells(quick, "digits")
+    runs = quick.runs[(quick.runs["dataset"] == "digits") & (quick.runs["loss"] == "hinge")]
+    runs = runs[runs["architecture"] == "dcgan"]
+    row = numbers[(numbers["loss"] == "hinge") & (numbers["architecture"] == "dcgan")].iloc[0]
+    assert row["fd_final"] == pytest.approx(runs["fd_final"].mean())
+    assert row["fd_final_median"] == runs["fd_final"].median()
+    assert row["fd_final_geometric"] == pytest.approx(math.exp(np.log(runs["fd_final"]).mean()))
+    assert row["fd_final_low"] < row["fd_final_geometric"] < row["fd_final_high"]
+    assert row["failed"] == (runs["outcome"] != "converged").sum()
+
+
+LAYOUTS = {
+    "all": Layout(),
+    "narrow": Layout(rows=("loss",), columns=("architecture",), measures=("fd",), values="final"),
+    "wide": Layout(rows=("loss",), columns=("dataset",), measures=("fd", "modes", "kl"), values="both"),
+}
+
+
+@pytest.mark.parametrize("columns", ["onecolumn", "twocolumn"])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_latex_compiles_within_the_page(quick: Evidence, tmp_path: Path, name: str, columns: str) -> None:
+    if not shutil.which("pdflatex"):
+        pytest.skip("apt-get install texlive-latex-recommended texlive-science")
+    write_tables(quick, tmp_path, LAYOUTS[name])
+    (tmp_path / "paper.tex").write_text(
+        f"\\documentclass[{columns}]{{article}}\\usepackage[margin=2cm]{{geometry}}"
+        "\\usepackage{booktabs,graphicx,siunitx}\\begin{document}\\input{table.tex}Text.\\end{document}"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull \\hbox" not in done.stdout
+    latex = (tmp_path / "table.tex").read_text()
+    assert "\\bfseries" in latex
+    assert "S[table-format=" in latex
+    assert "failed" in latex
+    assert ("\\begin{table}" in latex) == (name == "narrow")  # one that fits a column
+
+
+def test_the_caption_of_a_paper_says_what_its_numbers_are(quick: Evidence, tmp_path: Path) -> None:
+    write_tables(quick, tmp_path)
+    caption = re.search(r"\\caption\{(.*?)\}\n\\label\{tab:quick-digits\}", (tmp_path / "table.tex").read_text(), re.S)
+    assert caption
+    for text in (
+        "geometric mean over seeds [95 \\% t interval, of the logarithms]",
+        "half-width of the 95 \\% t interval over seeds",
+        "n = 3 runs each; the smallest p of an exact two-sided permutation test of two cells is 0.1",
+        "cannot detect a difference at 5 \\%",
+        "features: digits",
+        "2,500 samples",
+        "Bold: the best of a column",
+        "Failed: how many of all runs",
+    ):
+        assert text in caption[1], text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -11,23 +10,13 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics import Measure
 from bench.evidence.primary_measure import Array, Primary, describe, finite, real_value, told, trained, trained_steps
+from bench.evidence.states import State
 from bench.plan.rules import Rules
 from bench.records.record import Metadata, Trace
 
 COVERAGES = ("modes", "recall", "coverage")  # the first that is there tells of a collapse
 LEAST = 3  # evaluations that a variation is taken of at the least, and of twice as many
 Flags = NDArray[np.bool_]
-
-
-class State(StrEnum):
-    """What became of a run; the first that applies, in this order."""
-
-    DIVERGED = "diverged"
-    NEVER_LEARNED = "never-learned"
-    COLLAPSED = "collapsed"
-    RELAPSED = "relapsed"
-    OSCILLATING = "oscillating"
-    CONVERGED = "converged"
 
 
 class Outcome(NamedTuple):

@@ -15,7 +15,6 @@ import pandas as pd
 
 from bench.evidence.outcome_rules import (
     Outcome,
-    State,
     carried,
     collapsed,
     coverage,
@@ -37,6 +36,7 @@ from bench.evidence.primary_measure import (
     primary,
     trained_steps,
 )
+from bench.evidence.states import State
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files

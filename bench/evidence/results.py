@@ -15,7 +15,7 @@ from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics import MEASURES, Measure
 from bench.errors import ResultsError
-from bench.evidence.outcomes import State, judged, judging
+from bench.evidence.outcomes import judged, judging
 from bench.evidence.primary_measure import describe
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import Suite
@@ -129,9 +129,24 @@ def real(runs: pd.DataFrame, name: str) -> float:
     return float(known.iloc[0]) if len(known) else float("nan")
 
 
-def count_outcomes(runs: pd.DataFrame) -> dict[State, int]:
-    """How many runs have each outcome, in the order of the rules."""
-    return {state: int((runs["outcome"] == state.value).sum()) for state in State}
+def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
+    """The runs of every cell of a dataset with a short name: its place on the axes that have several."""
+    here = evidence.of(dataset)
+    here = here.assign(setting=place_names(evidence, here))
+    axes = evidence.varying(here)
+    return [(str(runs["setting"].iloc[0]), runs) for _, runs in here.groupby(axes, sort=False, dropna=False)]
+
+
+def place_names(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
+    """The place of every run on the axes that have several values; a number says of what."""
+    axes = [axis for axis in evidence.varying(runs) if axis not in without]
+    several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
+    columns = [[_name_on_axis(axis, value) for value in runs[axis]] for axis in several]
+    return [" · ".join(place) for place in zip(*columns, strict=True)]
+
+
+def _name_on_axis(axis: str, value: object) -> str:
+    return f"{axis} {value}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
 
 
 def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Evidence:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evidence.results import Evidence
+from bench.evidence.results import Evidence, cells
+from bench.evidence.states import count_failed
 from bench.evidence.statistics import (
     NO_TEST,
     boschloo,
@@ -22,8 +23,6 @@ from bench.evidence.statistics import (
     welch,
     worst_ranked,
 )
-from bench.report.figures.series import cells
-from bench.report.tables.cell_summaries import count_failed
 from bench.report.tables.entries import ALPHA, is_geometric
 
 PAIRS = 24  # cells up to which all pairs are compared; of more, each with the best

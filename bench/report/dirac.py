@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.evidence.outcome_rules import State
 from bench.evidence.results import Evidence
+from bench.evidence.states import State
 from bench.files import written_whole
 from bench.records.record import Metadata
 from bench.report.dirac_theory import Penalties, leading_eigenvalue

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.evidence.outcome_rules import State
 from bench.evidence.outcomes import Stage
+from bench.evidence.states import State
 
 # The worse, the darker: it reads in print without colour; the hues differ for the colour-blind too.
 COLOURS = {

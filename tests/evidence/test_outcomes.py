@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import bench
 from bench.command import main
-from bench.evidence.outcomes import Outcome, Stage, State, judge, judging, load, states_over_time
+from bench.evidence.outcomes import Outcome, Stage, judge, judging, load, states_over_time
 from bench.evidence.primary_measure import choose_primary, primary
+from bench.evidence.states import State
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import load_suite
 from bench.records.record import publish, read_metadata, read_trace, record_paths

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.catalogue.metrics import Measure
+from bench.evidence.states import has_failed
 from bench.evidence.statistics import (
     Bounds,
     Significance,
@@ -161,7 +162,7 @@ def quality(
         same: Whether both sides are ``identical``.
     """
     column = f"{measure}_final"
-    judged = [runs[runs["outcome"] == "converged"] for runs in (baseline, candidate)]
+    judged = [runs[~has_failed(runs)] for runs in (baseline, candidate)]
     if judged[0].empty:
         judged = [baseline, candidate]
     one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in judged)

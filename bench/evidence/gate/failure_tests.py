@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.evidence.gate.cell_tests import Trial
+from bench.evidence.states import count_failed
 from bench.evidence.statistics import NO_TEST, boschloo, mantel_haenszel, newcombe_interval
 from bench.plan.rules import Gate
 
@@ -24,7 +25,7 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate, same: 
         same: Whether both sides are ``identical``.
     """
     n = (len(baseline), len(candidate))
-    a, b = _failed(baseline), _failed(candidate)
+    a, b = count_failed(baseline), count_failed(candidate)
     test = NO_TEST if a + b in (0, sum(n)) else boschloo(b, n[1], a, n[0], "greater")
     rates = [(count + 1) / (size + 2) for count, size in zip((a, b), n, strict=True)]  # never quite 0 or 1
     return Trial(
@@ -57,7 +58,7 @@ def failures_together(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: 
         sides: Runs of baseline and candidate of each cell.
         gate: Level and tolerance.
     """
-    strata = [(_failed(other), len(other), _failed(one), len(one)) for one, other in sides]
+    strata = [(count_failed(other), len(other), count_failed(one), len(one)) for one, other in sides]
     b, m, a, n = (sum(each) for each in zip(*strata, strict=True))
     weights = [n_b * n_a / (n_b + n_a) for _, n_b, _, n_a in strata]
     gaps = [failed_b / n_b - failed_a / n_a for failed_b, n_b, failed_a, n_a in strata]
@@ -76,7 +77,3 @@ def failures_together(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: 
         counts=(a, b),
         least=0.0 if math.isnan(test.smallest) else test.smallest,
     )
-
-
-def _failed(runs: pd.DataFrame) -> int:
-    return int((runs["outcome"] != "converged").sum())

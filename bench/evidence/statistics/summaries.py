@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from bench.evidence.states import has_failed
 from bench.evidence.statistics.intervals import Array, known
 
 
@@ -18,7 +19,7 @@ def worst_ranked(runs: pd.DataFrame, column: str, higher_is_better: bool) -> Arr
     So has a run that ended before it had a value.
     """
     values = runs[column].to_numpy(float) if column in runs else np.full(len(runs), math.nan)
-    bad = (runs["outcome"] != "converged").to_numpy() | np.isnan(values)
+    bad = has_failed(runs).to_numpy() | np.isnan(values)
     return np.where(bad, -math.inf if higher_is_better else math.inf, values)
 
 

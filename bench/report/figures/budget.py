@@ -11,9 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence
+from bench.evidence.states import has_failed
 from bench.evidence.statistics import expected_best
 from bench.report.figures.grids import Place, Plot, draw_grid, places
-from bench.report.figures.series import has_failed
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import logarithmic, plain
 

@@ -12,11 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from numpy.typing import NDArray
 
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence
+from bench.evidence.results import Evidence, cells
+from bench.evidence.states import State
 from bench.records.record import Metadata, read_samples
 from bench.report.figures.contact import image_grid
-from bench.report.figures.series import cells
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SIZE, TINY, plain, text_width
 

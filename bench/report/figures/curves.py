@@ -16,10 +16,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics import Measure
-from bench.evidence.outcome_rules import State
 from bench.evidence.results import Evidence, real
+from bench.evidence.states import State, has_failed
 from bench.records.record import Record
-from bench.report.figures.series import Panel, Series, handles, has_failed, panels
+from bench.report.figures.series import Panel, Series, handles, panels
 from bench.report.figures.sheet import Drawing, Sheet, balanced, even, paged, slug
 from bench.report.figures.style import REAL_LOOK, SIZE, UNTRAINED_LOOK, fold, logarithmic, plain, thousands
 

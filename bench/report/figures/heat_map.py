@@ -15,11 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence
+from bench.evidence.results import Evidence, place_names
+from bench.evidence.states import State, has_failed
 from bench.evidence.statistics import geometric_mean
 from bench.report.figures.profile import best_of_cells
-from bench.report.figures.series import has_failed, place_names
 from bench.report.figures.sheet import Drawing, Sheet, even, paged
 from bench.report.figures.style import HEIGHT, SMALL, fold, plain, text_width
 

@@ -13,11 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence
+from bench.evidence.results import Evidence, cells
+from bench.evidence.states import State, has_failed
 from bench.evidence.statistics import Reach, time_to_threshold
 from bench.report.figures.grids import Place, Plot, draw_grid, places
-from bench.report.figures.series import cells, has_failed
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SMALL, fold, logarithmic, plain, thousands
 

@@ -12,10 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence, count_outcomes
+from bench.evidence.results import Evidence, cells
+from bench.evidence.states import State, count_outcomes, has_failed
 from bench.evidence.statistics import wilson_interval
-from bench.report.figures.series import cells, has_failed
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HATCHES, HEIGHT, SMALL, fold, plain
 from bench.report.outcome_styles import OUTCOMES

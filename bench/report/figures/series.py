@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence
+from bench.evidence.results import Evidence, place_names
 from bench.report.figures.style import COLOURS, Look, look, plain
 
 
@@ -48,26 +46,6 @@ def panels(evidence: Evidence, dataset: str) -> list[Panel]:
     ]
 
 
-def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
-    """The runs of every cell of a dataset with a short name: its place on the axes that have several."""
-    here = evidence.of(dataset)
-    here = here.assign(setting=place_names(evidence, here))
-    axes = evidence.varying(here)
-    return [(str(runs["setting"].iloc[0]), runs) for _, runs in here.groupby(axes, sort=False, dropna=False)]
-
-
-def place_names(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
-    """The place of every run on the axes that have several values; a number says of what."""
-    axes = [axis for axis in evidence.varying(runs) if axis not in without]
-    several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
-    columns = [[_told(axis, value) for value in runs[axis]] for axis in several]
-    return [" · ".join(place) for place in zip(*columns, strict=True)]
-
-
-def _told(axis: str, value: object) -> str:
-    return f"{axis} {value}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
-
-
 def handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) -> list[Line2D]:
     """What a legend says of the series of panels, each once."""
     looks = {series.name: series.look for panel in shown for series in panel.series}
@@ -83,8 +61,3 @@ def handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) 
         )
         for name, each in looks.items()
     ]
-
-
-def has_failed(runs: pd.DataFrame) -> pd.Series:
-    """Whether each run failed: any outcome but converged."""
-    return runs["outcome"] != State.CONVERGED

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from bench.catalogue import suggestion
 from bench.errors import GanbenchError
-from bench.evidence.outcome_rules import State
+from bench.evidence.states import State
 
 # Inches, as the style files of the venues set them: \textwidth, and (\textwidth − \columnsep) / 2.
 WIDTHS = {

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench.evidence.outcome_rules import State
 from bench.evidence.outcomes import states_over_time
-from bench.evidence.results import Evidence, count_outcomes
-from bench.report.figures.series import cells
+from bench.evidence.results import Evidence, cells
+from bench.evidence.states import State, count_outcomes
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SMALL, TINY, fold, plain, text_width, thousands
 from bench.report.outcome_styles import COLOURS, spans

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.evidence.outcome_rules import State
 from bench.evidence.results import Evidence
+from bench.evidence.states import State
 from bench.records.record import Record
 from bench.report.dirac import other_axes, penalties_of, with_ways
 from bench.report.dirac_theory import field, is_known

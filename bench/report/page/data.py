@@ -9,12 +9,11 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue.metrics import PROBES, Measure
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, cells, real
+from bench.evidence.states import State
 from bench.report.captions import caption, note, provenance
 from bench.report.contrasts import contrasts
 from bench.report.figures.curves import LOGARITHMIC
-from bench.report.figures.series import cells
 from bench.report.figures.style import COLOURS as PALETTE
 from bench.report.figures.style import LINES
 from bench.report.outcome_styles import COLOURS as STAGES

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from bench.evidence.outcome_rules import State
 from bench.evidence.results import Evidence
+from bench.evidence.states import State
 from bench.evidence.statistics import Reach, rank_over_blocks, tell_noise_apart, time_to_threshold, worst_ranked
 from bench.report.tables.cell_summaries import again
 from bench.report.tables.entries import ALPHA, number

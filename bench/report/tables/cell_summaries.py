@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence, count_outcomes, real
+from bench.evidence.results import Evidence, real
+from bench.evidence.states import count_failed, count_outcomes
 from bench.evidence.statistics import geometric_mean, t_interval, tell_noise_apart, wilson_interval
 
 
@@ -68,8 +68,3 @@ def again(evidence: Evidence, runs: pd.DataFrame, name: str) -> np.ndarray[Any, 
     """A measure of the last generators on a second set of samples, [n]; NaN where a record has none."""
     seconds: list[Mapping[str, Any]] = [evidence.metadata[run].get("again") or {} for run in runs["run"]]
     return np.array([np.nan if each.get(name) is None else each[name] for each in seconds], dtype=float)
-
-
-def count_failed(runs: pd.DataFrame) -> int:
-    """How many runs have any outcome but converged."""
-    return int((runs["outcome"] != State.CONVERGED).sum())

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bench.catalogue.metrics import Measure
-from bench.evidence.outcome_rules import State
-from bench.evidence.results import Evidence, count_outcomes
+from bench.evidence.results import Evidence
+from bench.evidence.states import State, count_failed, count_outcomes
 from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
-from bench.report.tables.cell_summaries import count_failed
 from bench.report.tables.model import Column, Entry
 from bench.report.tables.words import FAILED, FAILURES
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.report.tables.words import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
+from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison

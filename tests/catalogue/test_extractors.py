@@ -193,9 +193,9 @@ def write_small_mnist(folder: Path) -> None:
 def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
     for name in ("mnist", "stacked-mnist"):
-        with pytest.raises(DataError, match=r"'mnist' is not here.*python -m bench\.extractors mnist"):
+        with pytest.raises(DataError, match=r"'mnist' is not here.*python -m bench\.catalogue\.extractors mnist"):
             extractor_hash(name)
-        with pytest.raises(DataError, match=r"python -m bench\.extractors mnist"):
+        with pytest.raises(DataError, match=r"python -m bench\.catalogue\.extractors mnist"):
             networks.load_extractor(name, None, CPU)
     write_small_mnist(tmp_path / "MNIST" / "raw")
     monkeypatch.setitem(training.EPOCHS, "mnist", 2)
@@ -214,7 +214,9 @@ def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch
     assert logits is not None
     assert (features.shape, logits.shape) == ((50, 192), (50, 1000))
     (tmp_path / "extractors" / "mnist.npz").write_bytes(b"other")
-    with pytest.raises(DataError, match=r"is not the file that was measured; 'python -m bench\.extractors mnist'"):
+    with pytest.raises(
+        DataError, match=r"is not the file that was measured; 'python -m bench\.catalogue\.extractors mnist'"
+    ):
         networks.load_network("mnist")
 
 

@@ -19,10 +19,10 @@ from bench.report.figures.style import LINES
 from bench.report.outcome_styles import COLOURS as STAGES
 from bench.report.page.runs import DIGITS, FEW, Pool, number, run_entry, thinned
 from bench.report.page.samples import Window, shown_samples, window
+from bench.report.row_names import FAILED, SPEED
 from bench.report.tables.entries import wilson_text
 from bench.report.tables.layout import lay_out
 from bench.report.tables.model import Layout, Table
-from bench.report.tables.words import FAILED, SPEED
 
 OUTCOMES = {  # colours of the timeline's stages; a glyph too, for print in grey
     State.CONVERGED: ("#CFE6F5", "●"),

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.evidence.results import Evidence
 from bench.files import written_whole
 from bench.report.captions import caption, note, provenance
+from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.across import sections
 from bench.report.tables.cell_summaries import summarise_cells
 from bench.report.tables.entries import wilson_text
@@ -17,7 +18,6 @@ from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
 from bench.report.tables.legend import heading
 from bench.report.tables.model import Layout, Table
-from bench.report.tables.words import FAILED, FAILURES
 
 __all__ = [
     "Layout",

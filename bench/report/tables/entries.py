@@ -12,8 +12,8 @@ from bench.catalogue.metrics import Measure
 from bench.evidence.results import Evidence
 from bench.evidence.states import State, count_failed, count_outcomes
 from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
+from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.model import Column, Entry
-from bench.report.tables.words import FAILED, FAILURES
 
 ALPHA = 0.05  # of the claim that an entry is worse than the best
 Cells = Mapping[tuple[str, ...], pd.DataFrame]

@@ -10,10 +10,10 @@ import pandas as pd
 from bench.catalogue import suggestion
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence
+from bench.report.row_names import FAILED, FAILURES, SPEED
 from bench.report.tables.entries import entries_of, is_geometric
 from bench.report.tables.model import Column, Entry, Layout, Line, Table
 from bench.report.tables.reference_rows import levels
-from bench.report.tables.words import FAILED, FAILURES, SPEED
 
 
 def lay_out(evidence: Evidence, layout: Layout, *, for_paper: bool = False) -> list[Table]:

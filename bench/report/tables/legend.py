@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from bench.evidence.results import Evidence
 from bench.report.captions import caption
+from bench.report.row_names import PUBLISHED
 from bench.report.tables.entries import ALPHA
 from bench.report.tables.model import Column, Table
-from bench.report.tables.words import PUBLISHED
 
 
 def legend(evidence: Evidence, table: Table) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 
 from bench.evidence.results import Evidence, real
 from bench.plan.rules import Reference
+from bench.report.row_names import PUBLISHED, REAL, UNTRAINED
 from bench.report.tables.entries import number
 from bench.report.tables.model import Column, Entry, Kind, Line
-from bench.report.tables.words import PUBLISHED, REAL, UNTRAINED
 
 WORDS: tuple[tuple[Kind, str], ...] = (("untrained", UNTRAINED), ("real", REAL))
 

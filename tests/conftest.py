@@ -1,18 +1,22 @@
-"""What all tests share. With GANBENCH_NO_SKIPS set, as in CI, a skipped test is a failed one, but for GPUs."""
+"""Fixtures and hooks that all tests share.
+
+With GANBENCH_NO_SKIPS set, as in CI, a skipped test fails, unless it needs a GPU.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
-from bench.compute.engines.in_process import in_process
-from bench.compute.execution import Settings
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
+
+MOST_PROCESSES = 8
 
 SHORT = """
 [training]
@@ -53,11 +57,33 @@ penalty = [{ name = "r1", weight = 0.1, label = "light" }, { name = "r1", weight
 )
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of processes for ``-n auto``: one per core for folders, 0 (this process) for anything smaller.
+
+    Starting workers takes longer than running one file. Benchmarks need the machine to themselves, and GPU tests share
+    one GPU.
+    """
+    option = config.option
+    selected = option.keyword or option.lf or option.benchmark_enable or option.markexpr == "gpu"
+    if selected or not all(Path(argument).is_dir() for argument in config.args):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    import torch
+
     if not torch.cuda.is_available():
         for item in items:
             if "gpu" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="no CUDA here"))
+                item.add_marker(pytest.mark.skip(reason="CUDA is not available"))
+
+
+def pytest_collection_finish() -> None:
+    """Exclude what has been imported from garbage collection: statsmodels and torch collect often."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,21 +95,55 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(autouse=True, scope="session")
-def data_of_the_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is kept in the cache folder, as the rates of packs, is neither taken from the user's nor written there."""
+def separate_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Use an empty data folder, so that tests neither read nor change what the user has cached, such as pack sizes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANBENCH_DATA", str(tmp_path_factory.mktemp("data")))
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def short_pack_timings() -> Iterator[None]:
+    """Time packs for a tenth of the usual time; no test depends on which size is fastest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.compute.pack_tuning.CLOCK", 0.01)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
+    import torch
+
     torch.set_num_threads(1)
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write reports without figures, which take most of the time, in tests that do not look at them."""
+    monkeypatch.setattr("bench.report.figures.draw_figures", lambda *_: [])
+
+
+def train_suite(text: str, folder: Path) -> Path:
+    """Train every run of a suite alone, in this process and with one thread; return the suite's results folder."""
+    import torch
+
+    from bench.compute.engines.in_process import in_process
+    from bench.compute.execution import Settings
+
+    torch.set_num_threads(1)
+    path = folder / "suite.toml"
+    path.write_text(text)
+    suite = load_suite(str(path))
+    runs = plan_runs(suite)
+    results = folder / "results" / suite.name
+    events = list(in_process([[run] for run in runs], [Settings(folder=results)]))
+    assert [event.state for event in events if event.state != "progress"] == ["recorded"] * len(runs)
+    return results
+
+
+@pytest.fixture
 def write_suite(tmp_path: Path) -> Callable[[str], str]:
-    """Text of a suite file → its path."""
+    """A function that writes the text of a suite to a file and returns its path."""
 
     def write(text: str) -> str:
         path = tmp_path / "suite.toml"
@@ -95,7 +155,7 @@ def write_suite(tmp_path: Path) -> Callable[[str], str]:
 
 @pytest.fixture
 def tiny(write_suite: Callable[[str], str]) -> str:
-    """Path of a suite of 4 short runs."""
+    """The path of a suite of 4 short runs."""
     return write_suite(TINY)
 
 
@@ -104,16 +164,19 @@ def tiny_runs(tiny: str) -> list[Run]:
     return plan_runs(load_suite(tiny))
 
 
+@pytest.fixture(scope="session")
+def trained_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results folder of the tiny suite, trained once; tests get a copy, ``tiny_results``."""
+    return train_suite(TINY, tmp_path_factory.mktemp("trained"))
+
+
 @pytest.fixture
-def tiny_results(tiny_runs: list[Run], tmp_path: Path) -> Path:
-    """The results folder of the tiny suite."""
-    folder = tmp_path / "results" / "tiny"
-    events = list(in_process([[run] for run in tiny_runs], [Settings(folder=folder)]))
-    assert [event.state for event in events if event.state != "progress"] == ["recorded"] * 4
-    return folder
+def tiny_results(trained_tiny: Path, tmp_path: Path) -> Path:
+    """A copy of the results folder of the tiny suite, which a test may change."""
+    return Path(shutil.copytree(trained_tiny, tmp_path / "results" / "tiny"))
 
 
 @pytest.fixture
 def runs(write_suite: Callable[[str], str]) -> list[Run]:
-    """Eight runs of one kind: two losses, two weights of a penalty, two seeds."""
+    """Eight runs that can share a pack: two losses, two penalty weights, two seeds."""
     return plan_runs(load_suite(write_suite(TOGETHER)))

@@ -87,6 +87,7 @@ def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path
     assert {path: path.stat().st_mtime_ns for path in record_paths(folder)} == before
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
     whole = bench.load(tiny_results).drop(columns="record")
@@ -101,6 +102,7 @@ def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_resul
     assert whole[stable].equals(again[stable])
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_failed_runs_are_told_and_tried_again(
     invoke: Callable[..., Result], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +126,7 @@ def test_failed_runs_are_told_and_tried_again(
     assert invoke("run", tiny).exit_code == 0
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_selection_by_seeds_settings_and_only(tiny: str, tmp_path: Path) -> None:
     summary = bench.run(
         tiny, results=tmp_path, workers=0, seeds=[5], settings={"steps": 30}, filters={"loss": {"wgan-gp"}}
@@ -178,6 +181,7 @@ def test_packs_of_none_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("pack", "size"), [("off", 1), ("3", 2)])
 def test_the_size_of_packs_is_recorded_and_changes_no_number(
     invoke: Callable[..., Result], tiny: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch, pack: str, size: int
@@ -292,6 +296,7 @@ def test_plan_needs_neither_torch_nor_pandas(tiny: str, tiny_results: Path) -> N
         )
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_complete_suite_needs_no_torch(tiny: str, tiny_results: Path) -> None:
     bench.run(tiny, results=tiny_results.parent, workers=0)
     assert not imported({"torch", "scipy", "matplotlib"}, "run", tiny, "--results", str(tiny_results.parent))

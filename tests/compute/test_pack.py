@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from conftest import TOGETHER, train_suite
 from torch import Tensor
 
 import bench
@@ -157,18 +158,24 @@ def execute(packs: Sequence[Sequence[Run]], folder: Path) -> pd.DataFrame:
     return measured(folder)
 
 
+@pytest.fixture(scope="module")
+def trained_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results folder of the eight runs, each trained alone; not to be changed."""
+    return train_suite(TOGETHER, tmp_path_factory.mktemp("alone"))
+
+
 @pytest.fixture
-def alone(runs: list[Run], tmp_path: Path) -> pd.DataFrame:
-    return execute([[run] for run in runs], tmp_path / "alone")
+def alone(trained_alone: Path) -> pd.DataFrame:
+    return measured(trained_alone)
 
 
 def test_records_do_not_depend_on_packs_and_say_their_size(
-    runs: list[Run], alone: pd.DataFrame, tmp_path: Path
+    runs: list[Run], trained_alone: Path, tmp_path: Path
 ) -> None:
     together = execute(divide(runs, lambda alike: 8, 1), tmp_path / "together")
-    pd.testing.assert_frame_equal(alone, together, check_exact=True)
-    for name, size in (("alone", 1), ("together", 8)):
-        assert {read_metadata(path)["environment"]["pack"] for path in record_paths(tmp_path / name)} == {size}
+    pd.testing.assert_frame_equal(measured(trained_alone), together, check_exact=True)
+    for folder, size in ((trained_alone, 1), (tmp_path / "together", 8)):
+        assert {read_metadata(path)["environment"]["pack"] for path in record_paths(folder)} == {size}
 
 
 def test_a_run_that_diverges_leaves_the_others_as_they_are(

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from conftest import train_suite
 
 from bench.command import main
+from bench.compute.engines.in_process import in_process
 from bench.errors import SuiteError
 from bench.evidence.gate.compare import compare as bench_compare
 from bench.plan.rebuilding import rebuild
-from bench.plan.runs import plan_runs
-from bench.plan.suite import load_suite
 from bench.records.record import Metadata, publish, read_metadata, record_paths
 from bench.records.timing_results import write_timings
 
@@ -240,19 +240,15 @@ metrics = ["frechet"]
 """
 
 
-def train(suite: str, results: Path) -> Path:
-    from bench.compute.engines.in_process import in_process
-    from bench.compute.execution import Settings
-
-    folder = results / "many"
-    list(in_process([[run] for run in plan_runs(load_suite(suite))], [Settings(folder=folder)]))
-    return folder
+@pytest.fixture(scope="module")
+def trained_many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_suite(MANY, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture
-def many(write_suite: Callable[[str], str], tmp_path: Path) -> Path:
+def many(trained_many: Path, tmp_path: Path) -> Path:
     """Records of eight short runs."""
-    return train(write_suite(MANY), tmp_path / "results")
+    return Path(shutil.copytree(trained_many, tmp_path / "results" / "many"))
 
 
 def confirm(*words: object) -> Result:
@@ -261,6 +257,7 @@ def confirm(*words: object) -> Result:
 
 def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records that say ten times what the code gives: fresh ones say that nothing is worse."""
+    monkeypatch.setattr("bench.compute.engines.local.local", in_process)
     wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
     assert compare(many, wrong).exit_code == 1
     first = confirm(many, wrong)
@@ -280,15 +277,10 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
 
 
 @pytest.mark.slow
-def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
-    many: Path, write_suite: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_a_true_regression_is_confirmed_and_both_sides_are_trained(many: Path, tmp_path: Path) -> None:
     """A tenth of the learning rate, in records that keep the place: the specifications differ."""
-    train(
-        write_suite(MANY.replace("steps = 20", 'steps = 20\noptimizer = { name = "adam", lr = 1e-9 }')),
-        tmp_path / "slow",
-    )
-    slow = changed(tmp_path / "slow" / "many", tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
+    text = MANY.replace("steps = 20", 'steps = 20\noptimizer = { name = "adam", lr = 1e-9 }')
+    slow = changed(train_suite(text, tmp_path), tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
     assert compare(many, slow).exit_code == 1
     confirm(many, slow)
     assert len(record_paths(many.parent / "many-confirmation")) == 8

@@ -312,12 +312,13 @@ def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(p
     Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nrelapsed = 7.0\n")
     relaxed = ["diverged", "collapsed", "converged", "converged"]
     assert load(planted, tiny)["outcome"].tolist() == relaxed
-    done = CliRunner().invoke(main, ["report", str(planted), "--suite", tiny])
+    done = CliRunner().invoke(main, ["report", str(planted), "--suite", tiny, "--format", "none"])
     assert done.exit_code == 0, done.output
     csv = pd.read_csv(planted / "table.csv")
     assert (csv["n_relapsed"].sum(), csv["n_converged"].sum(), csv["n_collapsed"].sum()) == (0, 2, 1)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_records_carry_what_they_are_judged_by(tiny: str, tmp_path: Path) -> None:
     text = '[outcome]\nrelapsed = 7.0\ntau = { "ring (points=1000)" = 3.0 }\n'
     text += '[[reference]]\nsource = "a paper"\nwhen = { loss = "wgan-gp" }\nvalues = { fd = 0.5 }\n'

@@ -29,9 +29,9 @@ from bench.report.outcome_styles import COLOURS as STAGES
 from bench.report.outcome_styles import OUTCOMES
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Evidence:
-    return made_evidence(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return made_evidence(tmp_path_factory.mktemp("made"))
 
 
 # What stands in the files

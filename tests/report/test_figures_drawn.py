@@ -30,9 +30,9 @@ from bench.report.figures.timelines import draw_timeline
 from bench.report.outcome_styles import COLOURS as STAGES
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Evidence:
-    return made_evidence(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return made_evidence(tmp_path_factory.mktemp("made"))
 
 
 # What is drawn

@@ -36,6 +36,8 @@ OPTIONS = [
 HOSTILE = "</script><img src=x onerror=\"window.broken='loss'\"><b>& 'hinge'"
 REASON = "<svg onload=\"window.broken='reason'\">boom"
 SOURCES = Path(__file__).parents[2] / "bench" / "report" / "page"
+TIMEOUT = 60_000  # milliseconds; pages take long where several processes share few cores
+expect.set_options(timeout=TIMEOUT)
 
 
 def record_run(results: Path, dataset: str, loss: str, seed: int, steps: int = 8, **more: Any) -> None:
@@ -99,7 +101,7 @@ def visit(browser: Browser, report: Path) -> Iterator[Callable[..., Page]]:
 
     def opened(hash_: str = "", **options: Any) -> Page:
         page = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options}).new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda request: problems.append(request.url) if _is_elsewhere(request.url) else None)
@@ -299,17 +301,18 @@ def test_measure_axis_and_panels_are_chosen(visit: Callable[..., Page]) -> None:
     page = visit()
     assert page.is_checked("#log")
 
-    def words() -> str:
-        page.wait_for_timeout(400)
-        return " ".join(page.locator("#panels .chart").first.locator("svg text").all_text_contents())
+    def expect_text(pattern: str) -> None:
+        """Wait until a text of the first chart matches: charts are redrawn asynchronously."""
+        texts = page.locator("#panels .chart").first.locator("svg text")
+        expect(texts.filter(has_text=re.compile(pattern)).first).to_be_attached()
 
-    assert "generator steps" in words()
-    assert "FD" in words()
+    expect_text("generator steps")
+    expect_text("FD")
     page.select_option("#measure", "recall")
     page.select_option("#x-axis", "images")
-    assert "images seen by the critic" in words()
-    assert "recall" in words()
-    assert "51.2k" in words() or "50,000" in words()  # 800 steps · 2 critic steps · 32
+    expect_text("images seen by the critic")
+    expect_text("recall")
+    expect_text(r"51\.2k|50,000")  # 800 steps · 2 critic steps · 32
     assert page.is_disabled("#log")  # recall is 0 at first
     assert "recall final" in page.inner_text("#cells")
     assert "recall final" in page.inner_text("#run-table thead")
@@ -428,12 +431,12 @@ def test_two_cells_are_compared_either_way_round(visit: Callable[..., Page], evi
 def test_the_theme_is_the_systems_until_it_is_chosen(visit: Callable[..., Page]) -> None:
     page = visit(color_scheme="dark")
     ground = "getComputedStyle(document.documentElement).backgroundColor"
-    label = "getComputedStyle(document.querySelector('#panels .chart svg .role-axis-title text')).fill"
+    title = "document.querySelector('#panels .chart svg .role-axis-title text')"
+    label = f"getComputedStyle({title}).fill"
     dark, of_dark = page.evaluate(ground), page.evaluate(label)
     page.locator("#theme").click()
-    page.wait_for_timeout(500)
+    page.wait_for_function(f"{title} && {label} !== {of_dark!r}")  # charts are redrawn asynchronously
     assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
-    assert page.evaluate(label) != of_dark
     page.reload()
     page.wait_for_selector("#panels .chart svg")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"

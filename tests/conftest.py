@@ -58,14 +58,14 @@ penalty = [{ name = "r1", weight = 0.1, label = "light" }, { name = "r1", weight
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of processes for ``-n auto``: one per core for folders, 0 (this process) for anything smaller.
+    """Return the number of processes for ``-n auto``: one per core for folders, 0 (only this one) for files.
 
-    Starting workers takes longer than running one file. Benchmarks need the machine to themselves, and GPU tests share
-    one GPU.
+    Starting worker processes takes longer than running most files. Benchmarks need the machine to themselves, and GPU
+    tests share a GPU.
     """
     option = config.option
-    selected = option.keyword or option.lf or option.benchmark_enable or option.markexpr == "gpu"
-    if selected or not all(Path(argument).is_dir() for argument in config.args):
+    few = option.keyword or option.lf or not all(Path(argument).is_dir() for argument in config.args)
+    if option.benchmark_enable or option.markexpr == "gpu" or (few and option.markexpr != "slow"):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_PROCESSES)

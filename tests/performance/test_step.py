@@ -28,8 +28,8 @@ REALS = torch.rand(1000, *SHAPE) * 2 - 1
 OF_IMAGES = [name for name, entry in ARCHITECTURES.items() if entry.fits(SHAPE) is None]
 
 
-def specify(architecture: str, loss: str) -> Training:
-    keys = {"dataset": "fashion-mnist", "architecture": {"name": architecture, "width": 32}, "loss": loss}
+def specify(architecture: str, loss: str, width: int = 32) -> Training:
+    keys = {"dataset": "fashion-mnist", "architecture": {"name": architecture, "width": width}, "loss": loss}
     return complete_training({**keys, "steps": 1, "batch_size": 64, "latent": 64}, "benchmark")
 
 
@@ -63,8 +63,8 @@ def test_probe(benchmark: BenchmarkFixture, architecture: str) -> None:
 
 
 @pytest.mark.parametrize("metric", ["spectrum", "path-angle"])
-def test_metric_of_the_game(benchmark: BenchmarkFixture, metric: str) -> None:
-    training = specify("mlp", "non-saturating")
+def test_metric_of_the_game(benchmark: BenchmarkFixture, metric: str, request: pytest.FixtureRequest) -> None:
+    training = specify("mlp", "non-saturating", width=32 if request.config.getoption("benchmark_enable") else 4)
     players = build_players(training, SHAPE, 0, CPU)
     position = Position(training, players, 0, 1, SHAPE, lambda indices: REALS[indices], len(REALS), CPU)
     prepare = {"spectrum": prepare_spectrum, "path-angle": prepare_path_angle}[metric]

@@ -17,7 +17,7 @@ import bench
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import manifest
 from bench.catalogue.losses import GanLoss
-from bench.catalogue.metrics import MEASURES, PROBES
+from bench.catalogue.metrics.measures import MEASURES, PROBES
 from bench.command import main
 from bench.evidence.statistics import wilson_interval
 from bench.plan.matrix import cells

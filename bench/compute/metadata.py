@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bench.catalogue.datasets import Data
-from bench.catalogue.metrics import MEASURES
+from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
@@ -53,7 +53,7 @@ def metadata_of(
     shape = [min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:]]
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
     modes = data.modes and {"centres": data.modes.centres.tolist(), "sigma": data.modes.sigma}
-    measured = {name.removesuffix("_ema") for name in history.trace[0]}
+    measured = {plain_name(name) for name in history.trace[0]}
     return {
         "run": run.id,
         "cell": run.cell,

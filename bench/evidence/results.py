@@ -13,10 +13,9 @@ import pandas as pd
 
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.metrics import MEASURES, Measure
+from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
 from bench.evidence.outcomes import judged, judging
-from bench.evidence.primary_measure import describe
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import Suite
 from bench.records.frames import axes_of, frame_of_traces, place
@@ -77,7 +76,7 @@ class Evidence:
         for each in self.metadata.values():
             there.setdefault(each["axes"]["dataset"], set()).update(each["final"])
         known = [*MEASURES, *(name for name in self.ways if name not in MEASURES)]
-        order = [name for plain in known for name in (plain, f"{plain}_ema")]
+        order = [name for plain in known for name in (plain, averaged(plain))]
         return {dataset: [name for name in order if name in names] for dataset, names in there.items()}
 
     def about(self, name: str) -> Measure:
@@ -124,7 +123,7 @@ class Evidence:
 
 def real(runs: pd.DataFrame, name: str) -> float:
     """A measure of real data; NaN where there is none, as for a measure of the game."""
-    column = f"{name.removesuffix('_ema')}_real"
+    column = f"{plain_name(name)}_real"
     known = runs[column].dropna() if column in runs else runs.iloc[:0]
     return float(known.iloc[0]) if len(known) else float("nan")
 

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from bench.catalogue.metrics.measures import plain_name
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import told, written_whole
 
@@ -74,14 +75,14 @@ def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[
     A measure of which neither more nor less is better has no best.
     """
     higher = metadata["higher_is_better"]
-    measures = [name for name in trace[0] if name.removesuffix("_ema") in higher]
+    measures = [name for name in trace[0] if plain_name(name) in higher]
     finished = metadata["ending"]["status"] == "finished"
     end = math.inf if finished else metadata["ending"].get("step", math.inf)  # other code may have gone on
     final, best = {}, {}
     for name in measures:
         known = [(row["step"], row[name]) for row in trace if row[name] is not None]
         values = [value for step, value in known if 0 < step <= end and math.isfinite(value)]
-        better = higher[name.removesuffix("_ema")]
+        better = higher[plain_name(name)]
         if better is not None:
             best[name] = (max if better else min)(values, default=None)
         final[name] = known[-1][1] if finished and known and math.isfinite(known[-1][1]) else None
@@ -105,7 +106,7 @@ def _judged(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[st
 
 
 def _is_judged(name: str, metadata: Mapping[str, Any]) -> bool:
-    return name in ("step", "seconds", "critic_loss") or name.removesuffix("_ema") in metadata["higher_is_better"]
+    return name in ("step", "seconds", "critic_loss") or plain_name(name) in metadata["higher_is_better"]
 
 
 def read_metadata(path: Path) -> Metadata:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.evidence.outcome_rules import COVERAGES
-from bench.evidence.primary_measure import told
+from bench.catalogue.metrics.measures import COVERAGE_ORDER
 from bench.evidence.results import Evidence, real
 from bench.plan.rules import Rules
 
@@ -38,7 +37,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     name = evidence.primary(dataset)
     if name is not None:
         about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
-        parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {told(about, tau)}."))
+        parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
         parts += _cannot_be_judged(evidence, dataset, name)
     else:
         parts.append("Without a measure of which more or less is better, only divergence can be seen.")
@@ -77,7 +76,7 @@ def _cannot_be_judged(evidence: Evidence, dataset: str, name: str) -> Iterable[s
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(here, name)):
         yield "No run is called never-learned: neither a value of the untrained generator nor τ is known."
-    coverages = [each for each in COVERAGES if each in evidence.measures(dataset)]
+    coverages = [each for each in COVERAGE_ORDER if each in evidence.measures(dataset)]
     if coverages and all(np.isnan(real(here, each)) for each in coverages) and not evidence.modes(dataset):
         yield f"No run is called collapsed: of real data, {' and '.join(coverages)} are not known."
     lines = evidence.traces

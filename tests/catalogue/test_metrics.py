@@ -15,8 +15,9 @@ from bench.catalogue.datasets import synthetic
 from bench.catalogue.datasets.data import Modes
 from bench.catalogue.datasets.images import digits
 from bench.catalogue.extractors import extractor_hash
-from bench.catalogue.metrics import MEASURES, METRICS
+from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.frechet import frechet_distance
+from bench.catalogue.metrics.measures import MEASURES
 from bench.catalogue.metrics.modes import class_modes, kl_to_uniform, mixture_modes
 from bench.catalogue.options import Options
 from bench.compute.evaluation import evaluator, quantised

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 import bench
 from bench.catalogue import entries
 from bench.catalogue.extractors import extractor_hash
-from bench.catalogue.metrics import MEASURES, METRICS
+from bench.catalogue.metrics import METRICS
+from bench.catalogue.metrics.measures import MEASURES
 from bench.command import main
 from bench.compute.calibration import calibrate, default_architecture
 from bench.compute.evaluation import evaluator

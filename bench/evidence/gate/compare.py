@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics import Measure
+from bench.catalogue.metrics.measures import Measure
 from bench.errors import ResultsError
 from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
 from bench.evidence.results import Evidence, first_difference, read_evidence

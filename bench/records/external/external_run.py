@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics import MEASURES, PROBES
+from bench.catalogue.metrics.measures import MEASURES, PROBES, plain_name
 from bench.catalogue.options import Options
 from bench.errors import SuiteError
 from bench.plan.rules import Rules
@@ -108,7 +108,7 @@ def is_known(name: str, ways: Ways) -> bool:
         name: Of the column.
         ways: What is known beside the measures of this package.
     """
-    return is_dynamic(name) or name.removesuffix("_ema") in {*ways, *MEASURES}
+    return is_dynamic(name) or plain_name(name) in {*ways, *MEASURES}
 
 
 def unknown(name: str, ways: Ways, how: str) -> str:
@@ -150,7 +150,7 @@ def describe_record(
         origin: What made the record.
         known: More of the sections "timing", "environment", "samples".
     """
-    plain = {name.removesuffix("_ema") for name in trace[0]}
+    plain = {plain_name(name) for name in trace[0]}
     names = {axis: {"name": str(run.axes[axis]), "label": str(run.axes[axis]), "options": {}} for axis in PLACE}
     return {
         **run.model_dump(

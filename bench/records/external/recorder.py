@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalogue.metrics import PROBES
+from bench.catalogue.metrics.measures import PROBES
 from bench.errors import GanbenchError, ResultsError, SuiteError
 from bench.files import told
 from bench.plan.rules import Rules

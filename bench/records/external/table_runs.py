@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.catalogue.metrics import MEASURES
+from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.errors import TableError
 from bench.records.external.column_roles import AXIS, SETTINGS, Roles
 from bench.records.external.external_run import PLACE, Ending, Label, Row, is_known, unknown
@@ -110,7 +110,7 @@ class _Rows:
                 where = f"{self.table.name}: row {row + 1}, column {self.roles.columns['measure']!r}"
                 raise TableError(f"{where}: {unknown(name, self.roles.ways, how)}")
         for name in self.roles.ways:
-            if name not in {each.removesuffix("_ema") for each in names}:
+            if name not in {plain_name(each) for each in names}:
                 raise TableError(f"--lower, --higher: {self.table.name} has no measure {name!r}")
         numbers = self.table.numbers(self.roles.columns["value"])
         return [{name: math.nan if n is None else n} for name, n in zip(names, numbers, strict=True)]

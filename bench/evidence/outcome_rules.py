@@ -12,7 +12,8 @@ from bench.catalogue.metrics.measures import COVERAGE_ORDER, Measure, averaged, 
 from bench.evidence.primary_measure import Array, Primary, finite, real_value, trained, trained_steps
 from bench.evidence.states import State
 from bench.plan.rules import Rules
-from bench.records.record import Metadata, Trace
+from bench.records.record import Trace
+from bench.records.schema import Metadata
 
 LEAST = 3  # evaluations that a variation is taken of at the least, and of twice as many
 Flags = NDArray[np.bool_]
@@ -37,9 +38,9 @@ class Coverage(NamedTuple):
 
 def diverged(trace: Trace, metadata: Metadata, rules: Rules, of: Primary | None) -> Outcome | None:
     """A value that is not finite, or that is enormous."""
-    ending = metadata["ending"]
-    if ending["status"] == "diverged":
-        return Outcome(State.DIVERGED, ending.get("reason") or "a value was not finite", ending.get("step"))
+    ending = metadata.ending
+    if not ending.finished:
+        return Outcome(State.DIVERGED, ending.reason or "a value was not finite", ending.step)
     steps = trained_steps(trace)
     missing, enormous = lost(of, len(steps)), exploded(trace, rules, of)
     if of is not None and missing.any():
@@ -106,9 +107,9 @@ def coverage(trace: Trace, metadata: Metadata, of: Primary | None) -> Coverage |
         name = averaged(plain) if of_average else plain
         values = finite(trace, name)
         real = real_value(metadata, plain)
-        modes = (metadata.get("data") or {}).get("modes")
+        modes = metadata.data.modes
         if plain == "modes" and math.isnan(real) and modes:
-            real = float(len(modes["centres"]))
+            real = float(len(modes.centres))
         if len(values) and not math.isnan(values[-1]) and real > 0:
             return Coverage(describe(name), trained_steps(trace), values, real)
     return None
@@ -167,7 +168,7 @@ def oscillating(of: Primary, rules: Rules) -> Outcome | None:
 
 def dataset_of(metadata: Metadata) -> str:
     """The label of the dataset, by which thresholds can differ."""
-    return str((metadata.get("axes") or {}).get("dataset", ""))
+    return str(metadata.axes.get("dataset", ""))
 
 
 def carried(values: Array) -> Array:

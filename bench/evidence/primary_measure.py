@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, Directions, Measure, describe, plain_name
 from bench.plan.rules import Rules
-from bench.records.record import Metadata, Trace
+from bench.records.record import Trace
+from bench.records.schema import Metadata
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ def _numbers(trace: Trace, name: str) -> Array:
 
 def real_value(metadata: Metadata, name: str) -> float:
     """The measure of real data, NaN where the record has none; an average is held against the same."""
-    value = (metadata.get("real") or {}).get(plain_name(name))
+    value = metadata.real.get(plain_name(name))
     return float(value) if value is not None and math.isfinite(value) else math.nan
 
 
@@ -135,11 +136,11 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
     """The primary measure of a run, or None where nothing was measured.
 
     Args:
-        trace: Columns by name, as ``records.read_record`` or ``records.read_trace`` give them.
+        trace: Columns by name, as ``read_record`` gives them.
         metadata: Of its record.
         rules: Which measure is wanted.
     """
-    ways, name = metadata["higher_is_better"], _name(trace, metadata, rules)
+    ways, name = metadata.higher_is_better, _name(trace, metadata, rules)
     if name is None:
         return None
     about = describe(name, ways)
@@ -156,7 +157,7 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
 
 
 def _name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
-    ways = metadata["higher_is_better"]
+    ways = metadata.higher_is_better
     return choose_primary([name for name in trace if plain_name(name) in ways], rules.primary, ways)
 
 
@@ -166,16 +167,16 @@ def evaluations(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
     Other code logs losses more often than measures, and measures each at steps of its own. At the rows that are kept,
     another measure has the last value taken until then. The row of the first enormous loss is kept too.
     """
-    gaps = metadata.get("measured")
+    gaps = metadata.measured
     if not gaps:
         return trace
     columns = {name: np.asarray(trace[name]) for name in trace}
     rows = np.arange(len(columns["step"]))
     if (name := _name(trace, metadata, rules)) in gaps:
         enormous = np.abs(_numbers(trace, "critic_loss")) > rules.exploding_loss if "critic_loss" in trace else ()
-        rows = np.union1d(gaps[name], np.flatnonzero(enormous)[:1]).astype(int)
+        rows = np.union1d(np.array(gaps[name]), np.flatnonzero(enormous)[:1]).astype(int)
     for each in gaps.keys() & columns.keys():
-        if plain_name(each) in metadata["higher_is_better"]:
+        if plain_name(each) in metadata.higher_is_better:
             columns[each] = _last_taken(_numbers(trace, each), np.array(gaps[each], dtype=int))
     return {name: values[rows] for name, values in columns.items()}
 

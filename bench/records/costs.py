@@ -46,14 +46,14 @@ def speed_table(results: Path) -> list[Speed]:
     """What the records below a folder were measured to cost, by the alphabet."""
     seconds: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for record in map(read_metadata, record_paths(results)):
-        training, timing = record["training"], record["timing"]
-        if timing["steps_per_second"] is None or record.get("origin"):  # other code's runs cost what they cost there
+        training, timing, environment = record.training, record.timing, record.environment
+        if timing.steps_per_second is None or record.of_other_code:  # other code's runs cost what they cost there
             continue
-        evaluations = 1 + training["steps"] // record["evaluation"]["every"]
-        device = f"{record['environment']['device_name']}, {record['environment']['threads']} thread"
-        kind = training["dataset"]["name"], training["architecture"]["name"], device
-        unit = 1 / timing["steps_per_second"] / units_per_step(training)
-        seconds.setdefault(kind, []).append((unit, timing["evaluation_seconds"] / evaluations))
+        evaluations = 1 + training.steps // (record.evaluation.every or training.steps)
+        device = f"{environment.device_name}, {environment.threads} thread"
+        unit = 1 / timing.steps_per_second / units_per_step(training.settings)
+        kind = training.dataset.name, training.architecture.name, device
+        seconds.setdefault(kind, []).append((unit, (timing.evaluation_seconds or 0.0) / evaluations))
     return [Speed(*kind, *map(median, zip(*runs, strict=True))) for kind, runs in sorted(seconds.items())]
 
 

@@ -26,10 +26,10 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
         dataset: Its label.
         measures: Those that are shown; None: all.
     """
-    each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
-    protocol = each["protocol"]
+    each = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
+    protocol = each.protocol
     known = "; ".join(_protocol(protocol)) or "how it was measured is not recorded"
-    parts = [f"{dataset}: {known}; suite {each['suite']} version {each['version']}."]
+    parts = [f"{dataset}: {known}; suite {each.suite} version {each.version}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
@@ -126,8 +126,8 @@ def _percent(share: float) -> str:
 def provenance(evidence: Evidence) -> str:
     """What made the records: versions, machine, date; every value that occurs."""
     everyone = evidence.metadata.values()
-    own = [each["environment"] for each in everyone if not each.get("origin")]
-    foreign = [{**each["environment"], **each["origin"]} for each in everyone if each.get("origin")]
+    own = [each.environment.model_dump() for each in everyone if each.origin is None]
+    foreign = [{**each.environment.model_dump(), **each.origin} for each in everyone if each.origin is not None]
     parts = []
     if own:
         commit = f" (commit {_all_of(own, 'commit', 10)})" if _all_of(own, "commit") else ""

@@ -10,8 +10,9 @@ from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import MEASURES, PROBES, plain_name
 from bench.errors import TableError
 from bench.plan.specification import TRAINING_KEYS
-from bench.records.external.external_run import LOSSES, PLACE, Label, Ways, is_dynamic, is_known
+from bench.records.external.external_run import LOSSES, PLACE, Ways, is_dynamic, is_known
 from bench.records.external.spreadsheet import Table
+from bench.records.schema import Label
 
 SETTINGS = ("steps", "batch_size", "critic_steps")
 NEEDED = (*PLACE, "seed", "step")

@@ -10,8 +10,9 @@ from typing import Any
 from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.errors import TableError
 from bench.records.external.column_roles import AXIS, SETTINGS, Roles
-from bench.records.external.external_run import PLACE, Ending, Label, Row, is_known, unknown
+from bench.records.external.external_run import PLACE, Row, ended, is_known, unknown
 from bench.records.external.spreadsheet import Table
+from bench.records.schema import Ending, Label
 
 Key = tuple[tuple[Label, ...], int]  # the place on all axes, and the seed
 
@@ -188,14 +189,14 @@ def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) ->
     """How a run ended: as the table says, else by its last values and its last step."""
     step = int(trace[-1]["step"])
     if failed:
-        return Ending(step, reason or "failed")
+        return ended(step, reason or "failed")
     for name, at, value in _last_values(trace):
         if value is None or not math.isfinite(value):
             label = MEASURES[name].label if name in MEASURES else name.replace("_", " ")
-            return Ending(at, f"no finite {label} at step {at:,}", label)
+            return ended(at, f"no finite {label} at step {at:,}", label)
     if failed is None and step < planned:
-        return Ending(step, f"ended at step {step:,} of {planned:,}")
-    return Ending(step)
+        return ended(step, f"ended at step {step:,} of {planned:,}")
+    return ended(step)
 
 
 def _last_values(trace: list[Row]) -> Iterator[tuple[str, int, float | None]]:

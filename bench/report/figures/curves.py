@@ -114,13 +114,13 @@ def _draw(
 
 def line_of(record: Record, name: str, x: str) -> Line:
     """What one run has of a measure over x."""
-    trace, training = record.trace, record.metadata["training"]
+    trace, training = record.trace, record.metadata.training
     step = np.asarray(trace["step"], dtype=float)
-    critic_step = step * float(training.get("critic_steps") or np.nan)
+    critic_step = step * training.critic_steps
     along = {
         "steps": step,
         "critic-steps": critic_step,
-        "images": critic_step * float(training.get("batch_size") or np.nan),
+        "images": critic_step * (training.batch_size or np.nan),
         "seconds": np.asarray(trace["seconds"], dtype=float) if "seconds" in trace else np.full(len(step), np.nan),
     }
     y = np.asarray(trace[name], dtype=float) if name in trace else np.full(len(step), np.nan)

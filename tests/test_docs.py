@@ -141,7 +141,7 @@ def test_recorded_results_are_those_of_the_suites_as_they_are(name: str) -> None
     recorded = paths_by_run(ROOT / "results" / name)
     runs = plan_runs(load_suite(name))
     assert {run.id for run in runs} == recorded.keys()
-    assert read_metadata(recorded[runs[0].id])["cell"] == runs[0].cell
+    assert read_metadata(recorded[runs[0].id]).cell == runs[0].cell
 
 
 def test_all_suites_but_those_for_gpus_are_recorded_and_small_enough_for_git() -> None:

@@ -1,4 +1,4 @@
-"""The recipe for CI: its commands parse, and its steps fail on a regression and on bad input alone."""
+"""The CI workflow in docs/: its commands parse, and it fails only on a regression or on invalid input."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.command import main
 DOCS = Path(__file__).parent.parent / "docs"
 WORKFLOW = yaml.safe_load((DOCS / "ganbench.yml").read_text())
 STEPS = {step.get("name", step.get("uses", "")): step for step in WORKFLOW["jobs"]["stability"]["steps"]}
-COMPARE, CONFIRM = "Compare", "Confirm what was flagged, on fresh seeds"
-COMMENT = "Comment on the pull request, always the same comment"
+COMPARE, CONFIRM = "Compare", "Confirm regressions on fresh seeds"
+SUMMARY, COMMENT = "Write the job summary", "Create or update the pull request comment"
 
 GANBENCH = """#!/bin/sh
 echo "ganbench $*" >> calls
@@ -86,7 +86,7 @@ def run_workflow(folder: Path, compare: int, confirm: int = 0, comments: str = "
         ).returncode
 
     conclusion = "success"
-    for name in (COMPARE, CONFIRM, "Tell", COMMENT, "Verdict"):
+    for name in (COMPARE, CONFIRM, SUMMARY, COMMENT, "Verdict"):
         wanted = {COMPARE: True, CONFIRM: status() == "1"}.get(name, status() != "")
         always = str(STEPS[name].get("if", "")).startswith("always()")
         if wanted and (always or conclusion == "success") and not succeeds(STEPS[name]) and conclusion == "success":
@@ -128,6 +128,6 @@ def test_one_comment_is_changed_instead_of_another_added(tmp_path: Path) -> None
 def test_the_conditions_of_the_steps_are_those_tested_here() -> None:
     assert STEPS[COMPARE]["if"] == "github.event_name == 'pull_request'"
     assert STEPS[CONFIRM]["if"] == f"steps.{STEPS[COMPARE]['id']}.outputs.status == '1'"
-    for name in ("Tell", COMMENT, "Verdict"):
+    for name in (SUMMARY, COMMENT, "Verdict"):
         assert "steps.compare.outputs.status != ''" in STEPS[name]["if"]
     assert STEPS["Verdict"]["env"]["STATUS"] == "${{ steps.confirm.outputs.status || steps.compare.outputs.status }}"

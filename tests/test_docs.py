@@ -101,7 +101,7 @@ def test_the_docs_name_every_measure_and_the_accuracies_that_were_measured() -> 
         assert f"`{name}`" in DOCUMENTS["measures"]
     for name in ("digits", "fashion-mnist"):
         (row,) = [line for line in DOCUMENTS["measures"].splitlines() if line.startswith(f"| `{name}` |")]
-        assert f"{100 * manifest(name)['test_accuracy']:.1f} %" in row
+        assert f"{100 * manifest(name)['test_accuracy']:.1f}%" in row
 
 
 def test_the_docs_name_every_penalty_and_dataset() -> None:
@@ -179,7 +179,7 @@ def test_the_rates_told_of_the_techniques_are_those_of_the_records(dataset: str)
             here = (techniques == name) & ((runs["loss"] == loss) | (loss == "all four"))
             converged, n = int((runs[here]["outcome"] == "converged").sum()), int(here.sum())
             low, high = wilson_interval(converged, n)
-            assert rate == f"{converged}/{n} ({100 * low:.0f}–{100 * high:.0f} %)", (loss, name)
+            assert rate == f"{converged}/{n} ({100 * low:.0f}–{100 * high:.0f}%)", (loss, name)
 
 
 def test_what_is_told_of_a_thousand_modes_is_in_the_recorded_table() -> None:

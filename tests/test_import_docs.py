@@ -1,4 +1,4 @@
-"""What docs/elsewhere.md shows works as it stands: its script runs, its tables are imported, reports are written."""
+"""The examples in docs/import.md work: the script runs, the tables are imported, and reports are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import bench
 from bench.command import main
 from bench.report import write_report
 
-TEXT = (Path(__file__).parent.parent / "docs" / "elsewhere.md").read_text()
+TEXT = (Path(__file__).parent.parent / "docs" / "import.md").read_text()
 
 
 def blocks(language: str) -> list[str]:

@@ -194,10 +194,6 @@ def test_the_table_of_a_thousand_modes_matches_the_records() -> None:
         assert [same[name] for name in columns] == row
 
 
-def split(row: str) -> list[str]:
-    return [cell.strip() for cell in row.strip().strip("|").split("|")]
-
-
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)
 def test_links_lead_to_files_and_headings(path: Path) -> None:
     text = re.sub(r"```.*?```", "", path.read_text(), flags=re.S)
@@ -223,7 +219,16 @@ def test_the_paths_and_names_of_contributing_exist() -> None:
             assert re.search(rf"(class |def |^){name}\b", code, flags=re.M), name
 
 
-def test_the_package_exports_its_public_names() -> None:
+def split(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / path).is_file()
+
+
+def test_the_package_says_what_it_gives() -> None:
     assert set(bench.__all__) == {"Recorder", "__version__", "load", "run", "traces"}
     for name in bench.__all__:
         assert getattr(bench, name)

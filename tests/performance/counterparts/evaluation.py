@@ -55,7 +55,7 @@ class Images(Dataset):  # type: ignore[type-arg]
 
 
 def samples_of(dataset: str, count: int) -> Tensor:
-    """Return images like those of a generator that is too dark: held-out images scaled by 0.9."""
+    """Images as a generator that is too dark would make them: held out ones, at nine tenths."""
     test = load_data(choose("dataset", dataset)).test
     return (torch.from_numpy(test[np.arange(count) % len(test)]).float() * 0.9).to(torch.uint8)
 
@@ -108,7 +108,7 @@ def features_like_inceptions(count: int, dimension: int, seed: int) -> Tensor:
 
 
 def our_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
-    """Return our distance of features: covariance, then square roots of the eigenvalues of a symmetric matrix."""
+    """From features to the distance: covariance, and roots of a symmetric matrix's eigenvalues."""
     known = reference_of(reference)
     return lambda: distance_to(known, features)
 
@@ -125,7 +125,7 @@ def torch_fidelity_distance(features: Tensor, reference: Tensor) -> Callable[[],
 
 
 def our_trace(features: Tensor, reference: Tensor) -> Callable[[], float]:
-    """Return our trace of (Σ₁Σ₂)^½ alone, from Σ₁ and a factor of Σ₂."""
+    """The trace of (Σ₁Σ₂)^½ alone, from Σ₁ and a factor of Σ₂."""
     covariance, factor = _covariance(features), reference_of(reference).factor
     return lambda: float(np.sqrt(np.linalg.eigvalsh(factor.T @ covariance @ factor).clip(min=0)).sum())
 

@@ -126,7 +126,7 @@ def of_harness(size: int, steps: int = 200, executed: int = 1000, rounds: int = 
 
 
 class Same(Batches):
-    """The same batch in every step."""
+    """The same batch each time."""
 
     def reals(self, stream: str = "data") -> torch.Tensor:
         return self._same("reals", lambda: super(Same, self).reals(stream))

@@ -40,7 +40,7 @@ def ring_runs(seeds: int = 16, losses: Sequence[str] | None = None) -> list[Run]
 
 
 def reals_of(run: Run) -> torch.Tensor:
-    """Return the training data of a run."""
+    """What it is trained on."""
     return torch.from_numpy(load_data(run.training.dataset).train.copy())
 
 

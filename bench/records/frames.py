@@ -1,4 +1,4 @@
-"""Frames of records: one row a run, or one row per run, step and measure."""
+"""Records as pandas frames: one row per run, or one row per run, step and measure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SHOWN = ("device", "threads", "workers", "pack")  # columns about the environmen
 
 
 def axes_of(metadata: list[Metadata]) -> list[str]:
-    """The axes of a set of records: those of every suite and setting that they come from, in their order."""
+    """The axes of a set of records: dataset, architecture and loss, then all others in the order they first occur."""
     first = {"dataset": None, "architecture": None, "loss": None}
     return list(first | {axis: None for each in metadata for axis in each.axes})
 
 
 def place(metadata: Metadata, axis: str) -> Any:
-    """Where a record stands on an axis, also where the axis was not one of its own suite."""
+    """The value of a record on an axis, even if its own suite did not have that axis."""
     if axis in metadata.axes:
         return metadata.axes[axis]
     value: Any = metadata.training.settings
@@ -36,17 +36,17 @@ def place(metadata: Metadata, axis: str) -> Any:
     if isinstance(value, list):
         return str(value)
     value = value["label"] if isinstance(value, Mapping) else value
-    return "–" if value is None else value  # an option that its choice does not have
+    return "–" if value is None else value  # the record has no such option
 
 
 def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
-    """One row a run.
+    """One row per run.
 
     Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
     "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
     real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
-    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values; what is not
-    known of a run of other code is missing.
+    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values. Values that
+    other code did not record are missing.
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
@@ -80,7 +80,8 @@ def traces(results: str | Path) -> pd.DataFrame:
     """Long form: one row per run, step and measure, with the columns of the matrix.
 
     Columns: suite, dataset, architecture, loss, any other axis, seed, run, step, critic_step, images (seen by the
-    critic), seconds, measure, value. Losses and probes are measures too. What was not measured at a step has no row.
+    critic), seconds, measure, value. Losses and probes are measures too. A measure that was not taken at a step has no
+    row there.
 
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
@@ -89,7 +90,7 @@ def traces(results: str | Path) -> pd.DataFrame:
 
 
 def frame_of_traces(records: list[Record]) -> pd.DataFrame:
-    """The same of records that are read."""
+    """Traces in long form, as ``traces`` gives them, of records that were read already."""
     axes = axes_of([each.metadata for each in records])
     places = pd.DataFrame([_place(each.metadata, axes) for each in records])
     curves = [_curves(each) for each in records]
@@ -108,7 +109,7 @@ def _place(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
 
 
 def _curves(record: Record) -> dict[str, NDArray[Any]]:
-    """Columns of all that a run measured over time, one measure after the other."""
+    """The columns step, critic_step, images, seconds, measure and value of one run, measure by measure."""
     training, trace = record.metadata.training, record.trace
     measures = [name for name in trace if name not in ("step", "seconds")]
     step, gaps = trace["step"], record.metadata.measured
@@ -118,7 +119,7 @@ def _curves(record: Record) -> dict[str, NDArray[Any]]:
     columns = {
         "step": step,
         "critic_step": critic_step,
-        "images": critic_step * (training.batch_size or np.nan),  # unknown of some other code's runs
+        "images": critic_step * (training.batch_size or np.nan),  # unknown for some runs of other code
         "seconds": trace["seconds"],
     }
     return {

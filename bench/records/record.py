@@ -67,7 +67,7 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
         with written_whole(path, once=not replace) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
-        raise ResultsError(f"cannot write record {path}: {told(error)}") from None
+        raise ResultsError(f"record {path} cannot be written: {told(error)}") from None
 
 
 def summarise(trace: Sequence[Row], metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:

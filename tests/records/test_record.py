@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     target = {"write_table": record.pq, "fsync": os, "replace": Path}[place]
     monkeypatch.setattr(target, place, full)
     monkeypatch.setattr(Path, "hardlink_to", full)
-    with pytest.raises(ResultsError, match=r"cannot write record .*a\.parquet: No space left on device"):
+    with pytest.raises(ResultsError, match=r"a\.parquet cannot be written: No space left on device"):
         publish(tmp_path / "a.parquet", METADATA, TRACE)
     assert list(tmp_path.iterdir()) == []
 

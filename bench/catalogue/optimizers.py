@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from bench.catalogue.options import Options
+from bench.catalogue import Options
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import PositiveFloat, PositiveInt
 
-from bench.catalogue.options import Options
+from bench.catalogue import Options
 
 if TYPE_CHECKING:
     from torch import Tensor

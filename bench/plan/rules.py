@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bench.catalogue import suggestion
+from bench.catalogue import Options, suggestion
 from bench.catalogue.metrics import MEASURES
-from bench.catalogue.options import Options
 from bench.errors import SuiteError
 
 PRIMARIES = ("fid", "fd", "distance", "swd", "kid", "kd", "kl")  # the first that was measured is the primary measure

@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import DATASETS, images, stacked, synthetic
 from bench.catalogue.datasets.data import fingerprint
-from bench.catalogue.options import Options
 from bench.compute.training.reals import reals_on
 from bench.errors import DataError
 from bench.plan.specification import choose

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import synthetic
 from bench.catalogue.datasets.data import Modes
 from bench.catalogue.datasets.images import digits
@@ -18,7 +19,6 @@ from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.metrics import MEASURES, METRICS
 from bench.catalogue.metrics.frechet import frechet_distance
 from bench.catalogue.metrics.modes import class_modes, kl_to_uniform, mixture_modes
-from bench.catalogue.options import Options
 from bench.compute.evaluation import evaluator, quantised
 from bench.plan.specification import Evaluation, choose
 

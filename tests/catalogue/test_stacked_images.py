@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import images, stacked
-from bench.catalogue.options import Options
 from bench.report.figures.contact import image_grid
 
 

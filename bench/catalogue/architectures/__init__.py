@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from bench.catalogue.options import Options
+from bench.catalogue import Options
 
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import images, stacked, synthetic
 from bench.catalogue.datasets.data import Data
-from bench.catalogue.options import Options
 
 __all__ = ["DATASETS", "Data", "Dataset"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, make_data
 from bench.catalogue.datasets.folder import folder_arrays
-from bench.catalogue.options import Options
 from bench.errors import DataError, MissingDataError
 from bench.files import data_folder
 

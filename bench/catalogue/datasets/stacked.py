@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import images
 from bench.catalogue.datasets.data import Data, make_data
-from bench.catalogue.options import Options
 
 
 class Stacked(Options):

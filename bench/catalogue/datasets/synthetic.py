@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 
+from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Modes, make_data
-from bench.catalogue.options import Options
 
 
 class Ring(Options):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable
 
 import torch
 
+from bench.catalogue import Options
 from bench.catalogue.metrics.context import GameView
 from bench.catalogue.metrics.spectrum import dense_jacobian
-from bench.catalogue.options import Options
 
 
 def prepare(options: Options) -> Callable[[GameView], dict[str, float]]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.context import Context, Sampled
-from bench.catalogue.options import Options
 
 
 class Reference(NamedTuple):

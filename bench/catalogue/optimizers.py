@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Adam(Options):
+class AdamOptions(Options):
     """Adam (Kingma & Ba 2015); ``weight_decay`` is the L2 form."""
 
     lr: PositiveFloat = 2e-4
@@ -26,7 +26,7 @@ class Adam(Options):
     weight_decay: NonNegativeFloat = 0.0
 
 
-class Sgd(Options):
+class SgdOptions(Options):
     """Stochastic gradient descent with heavy-ball momentum."""
 
     lr: PositiveFloat = 1e-2
@@ -34,7 +34,7 @@ class Sgd(Options):
     weight_decay: NonNegativeFloat = 0.0
 
 
-class RmsProp(Options):
+class RmsPropOptions(Options):
     """RMSprop (Tieleman & Hinton 2012), as WGAN with clipping uses it."""
 
     lr: PositiveFloat = 5e-5
@@ -44,7 +44,7 @@ class RmsProp(Options):
     weight_decay: NonNegativeFloat = 0.0
 
 
-class OptimisticAdam(Options):
+class OptimisticAdamOptions(Options):
     """Adam whose steps look one ahead (Daskalakis et al. 2018)."""
 
     lr: PositiveFloat = 1e-4
@@ -87,10 +87,14 @@ def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimize
 
 
 OPTIMIZERS = {
-    "adam": OptimizerEntry("lr, betas, eps, weight_decay (Kingma & Ba 2015)", Adam, _adam),
-    "sgd": OptimizerEntry("lr, momentum, weight_decay", Sgd, _sgd),
-    "rmsprop": OptimizerEntry("lr, alpha, momentum, eps, weight_decay (Tieleman & Hinton 2012)", RmsProp, _rmsprop),
-    "optimistic-adam": OptimizerEntry("lr, betas, eps (Daskalakis et al. 2018)", OptimisticAdam, _optimistic_adam),
+    "adam": OptimizerEntry("lr, betas, eps, weight_decay (Kingma & Ba 2015)", AdamOptions, _adam),
+    "sgd": OptimizerEntry("lr, momentum, weight_decay", SgdOptions, _sgd),
+    "rmsprop": OptimizerEntry(
+        "lr, alpha, momentum, eps, weight_decay (Tieleman & Hinton 2012)", RmsPropOptions, _rmsprop
+    ),
+    "optimistic-adam": OptimizerEntry(
+        "lr, betas, eps (Daskalakis et al. 2018)", OptimisticAdamOptions, _optimistic_adam
+    ),
 }
 
 SCHEDULES: dict[str, Callable[[float], float]] = {  # share of training done → share of the learning rate

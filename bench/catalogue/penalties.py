@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Critic = Callable[[Tensor], Tensor]  # [s, n, ...] → logits [s, n]
 
 
-class Weighted(Options):
+class TermOptions(Options):
     """A term with its weight in the critic's loss.
 
     With ``every`` k > 1 it is added in every k-th critic update only, with k times the weight (lazy regularisation,
@@ -33,19 +33,19 @@ class Weighted(Options):
     every: PositiveInt = 1
 
 
-class Consensus(Options):
+class ConsensusOptions(Options):
     """Weight of ½‖v‖² in the losses of both players."""
 
     weight: PositiveFloat = 1.0
 
 
-class WeightClip(Options):
+class WeightClipOptions(Options):
     """Every parameter of the critic is kept in [−bound, bound]."""
 
     bound: PositiveFloat = 0.01
 
 
-class InstanceNoise(Options):
+class InstanceNoiseOptions(Options):
     """Standard deviation of the noise: constant, or falling in a straight line to 0 at the last step."""
 
     sigma: PositiveFloat = 0.1
@@ -76,7 +76,7 @@ class Penalty(NamedTuple):
     joint: Callable[[Iterable[Tensor], Iterable[Tensor]], Tensor] | None = None
 
 
-def slopes(critic: Critic, points: Tensor) -> Tensor:
+def input_gradients(critic: Critic, points: Tensor) -> Tensor:
     """∇ₓD at points [s, n, ...] → [s, n, d], with a graph; each sample's own, where the critic does not mix samples."""
     import torch
 
@@ -85,7 +85,7 @@ def slopes(critic: Critic, points: Tensor) -> Tensor:
     return gradient.flatten(2)
 
 
-def between(real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+def interpolated(real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """x̂ = ε·real + (1 − ε)·fake, ε ~ U(0, 1)."""
     mix = uniform.view(*uniform.shape[:2], *[1] * (real.dim() - 2))
     return mix * real + (1 - mix) * fake
@@ -93,22 +93,22 @@ def between(real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
 
 def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """(‖∇D(x̂)‖₂ − 1)², x̂ between a real and a generated sample (Gulrajani et al. 2017, eq. 3)."""
-    return (slopes(critic, between(real, fake, uniform)).norm(dim=2) - 1).square()
+    return (input_gradients(critic, interpolated(real, fake, uniform)).norm(dim=2) - 1).square()
 
 
 def zero_centred(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """‖∇D(x̂)‖², x̂ between a real and a generated sample, without a ½ (Thanh-Tung et al. 2019, section 5)."""
-    return slopes(critic, between(real, fake, uniform)).square().sum(dim=2)
+    return input_gradients(critic, interpolated(real, fake, uniform)).square().sum(dim=2)
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """½‖∇D(real)‖²; with its weight γ the (γ/2)‖∇D‖² of Mescheder et al. 2018, eq. 9. Some code leaves the ½ out."""
-    return 0.5 * slopes(critic, real).square().sum(dim=2)
+    return 0.5 * input_gradients(critic, real).square().sum(dim=2)
 
 
 def r2(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
     """½‖∇D(fake)‖² (Mescheder et al. 2018, eq. 10)."""
-    return 0.5 * slopes(critic, fake).square().sum(dim=2)
+    return 0.5 * input_gradients(critic, fake).square().sum(dim=2)
 
 
 def dragan(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
@@ -120,16 +120,16 @@ def dragan(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tenso
 
     deviation = torch.stack([batch.std() for batch in real]).view(-1, 1, 1)
     reach = 0.5 * deviation * uniform[..., :1] * uniform[..., 1:]
-    return (slopes(critic, real + reach.view_as(real)).norm(dim=2) - 1).square()
+    return (input_gradients(critic, real + reach.view_as(real)).norm(dim=2) - 1).square()
 
 
-def weight_clip(options: WeightClip, parameters: Iterable[Tensor]) -> None:
+def weight_clip(options: WeightClipOptions, parameters: Iterable[Tensor]) -> None:
     """W ← min(max(w, −c), c) for every parameter (Arjovsky et al. 2017, algorithm 1)."""
     for parameter in parameters:
         parameter.clamp_(-options.bound, options.bound)
 
 
-def instance_noise(options: InstanceNoise, samples: Tensor, normal: Tensor, done: float) -> Tensor:
+def instance_noise(options: InstanceNoiseOptions, samples: Tensor, normal: Tensor, done: float) -> Tensor:
     """X + σε, ε ~ N(0, 1), on real and on generated samples (Sønderby et al. 2017; Arjovsky & Bottou 2017)."""
     return samples + options.sigma * (1 - done if options.anneal == "linear" else 1) * normal
 
@@ -145,29 +145,31 @@ def consensus(critic: Iterable[Tensor], generator: Iterable[Tensor]) -> Tensor:
 PENALTIES = {
     "wgan-gp": Penalty(
         "λ(‖∇D(x̂)‖ − 1)², x̂ between real and generated (Gulrajani et al. 2017)",
-        Weighted,
+        TermOptions,
         wgan_gp,
         uniforms=lambda size: 1,
     ),
-    "r1": Penalty("(γ/2)‖∇D‖² on real samples (Mescheder et al. 2018)", Weighted, r1),
-    "r2": Penalty("(γ/2)‖∇D‖² on generated samples (Mescheder et al. 2018)", Weighted, r2),
+    "r1": Penalty("(γ/2)‖∇D‖² on real samples (Mescheder et al. 2018)", TermOptions, r1),
+    "r2": Penalty("(γ/2)‖∇D‖² on generated samples (Mescheder et al. 2018)", TermOptions, r2),
     "zero-centred": Penalty(
         "λ‖∇D(x̂)‖², x̂ between real and generated (Thanh-Tung et al. 2019)",
-        Weighted,
+        TermOptions,
         zero_centred,
         uniforms=lambda size: 1,
     ),
     "dragan": Penalty(
         "λ(‖∇D(x̂)‖ − 1)², x̂ around real samples (Kodali et al. 2017)",
-        Weighted,
+        TermOptions,
         dragan,
         uniforms=lambda size: 1 + size,
     ),
-    "weight-clip": Penalty("critic's weights kept in ±bound (Arjovsky et al. 2017)", WeightClip, project=weight_clip),
+    "weight-clip": Penalty(
+        "critic's weights kept in ±bound (Arjovsky et al. 2017)", WeightClipOptions, project=weight_clip
+    ),
     "instance-noise": Penalty(
-        "N(0, sigma²) on all that the critic sees (Sønderby et al. 2017)", InstanceNoise, perturb=instance_noise
+        "N(0, sigma²) on all that the critic sees (Sønderby et al. 2017)", InstanceNoiseOptions, perturb=instance_noise
     ),
     "consensus": Penalty(
-        "½‖v‖² of both players' gradients in both losses (Mescheder et al. 2017)", Consensus, joint=consensus
+        "½‖v‖² of both players' gradients in both losses (Mescheder et al. 2017)", ConsensusOptions, joint=consensus
     ),
 }

@@ -5,10 +5,10 @@ import torch
 
 from bench.catalogue.architectures import (
     ARCHITECTURES,
-    Dcgan,
-    DcganUpsample,
-    Mlp,
-    Resnet,
+    DcganOptions,
+    DcganUpsampleOptions,
+    MlpOptions,
+    ResnetOptions,
     dcgan,
     dcgan_upsample,
     mlp,
@@ -68,20 +68,20 @@ def test_mlp_takes_every_shape(shape: tuple[int, ...], options: dict[str, object
 
 def test_dcgan_is_that_of_the_paper_at_64() -> None:
     """Radford et al. 2016, figure 1: 4×4×1024, 8×8×512, 16×16×256, 32×32×128, 64×64×3, without fully connected layers."""
-    generator = dcgan.generator(Dcgan(width=128), 100, (3, 64, 64))
+    generator = dcgan.generator(DcganOptions(width=128), 100, (3, 64, 64))
     convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
     assert [m.out_channels for m in convolutions] == [1024, 512, 256, 128, 3]
     assert dcgan.sizes(64) == [4, 8, 16, 32, 64]
     assert dcgan.sizes(28) == [7, 14, 28]
     weights = convolutions[0].weight
     assert weights.std().item() == pytest.approx(0.02, abs=2e-4)  # section 3: N(0, 0.02)
-    normalised = [isinstance(m, torch.nn.BatchNorm2d) for m in dcgan.critic(Dcgan(), (3, 64, 64)).children()]
+    normalised = [isinstance(m, torch.nn.BatchNorm2d) for m in dcgan.critic(DcganOptions(), (3, 64, 64)).children()]
     assert not any(normalised[:3])  # none after the first layer of the critic
     assert sum(normalised) == 3
 
 
 def test_dcgan_upsample_has_128_128_64_channels_and_its_epsilon() -> None:
-    options = DcganUpsample(normalisation_eps=0.8)
+    options = DcganUpsampleOptions(normalisation_eps=0.8)
     generator = dcgan_upsample.generator(options, 100, (1, 28, 28))
     convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.Conv2d)]
     assert [m.in_channels for m in convolutions] == [128, 128, 64]
@@ -94,7 +94,7 @@ def test_dcgan_upsample_has_128_128_64_channels_and_its_epsilon() -> None:
 
 def test_resnet_is_that_of_the_papers_at_32() -> None:
     """Miyato et al. 2018, table 4: 256 and 128 channels, 4×4 doubled three times, halved two times of four."""
-    generator = resnet.generator(Resnet(width=256), 128, (3, 32, 32))
+    generator = resnet.generator(ResnetOptions(width=256), 128, (3, 32, 32))
     kernels = [
         (m.in_channels, m.out_channels, *m.kernel_size) for m in generator.modules() if hasattr(m, "kernel_size")
     ]
@@ -107,7 +107,7 @@ def test_resnet_is_that_of_the_papers_at_32() -> None:
     blocks = 3 * (2 * (9 * 256**2 + 256) + 256**2 + 256 + 2 * 2 * 256)
     assert parameters(generator) == 129 * 16 * 256 + blocks + 2 * 256 + 9 * 256 * 3 + 3 == 4_276_739
 
-    critic = resnet.critic(Resnet(normalisation="none"), (3, 32, 32))
+    critic = resnet.critic(ResnetOptions(normalisation="none"), (3, 32, 32))
     kernels = [tuple(m.weight.shape) for m in critic.modules() if isinstance(m, torch.nn.Conv2d)]
     wide, short = (128, 128, 3, 3), (128, 128, 1, 1)
     assert kernels == [(128, 3, 3, 3), wide, (128, 3, 1, 1), wide, wide, short, wide, wide, wide, wide]
@@ -134,7 +134,7 @@ def test_a_block_is_the_sum_of_both_ways_and_halving_is_the_mean_of_what_is_ther
 
 
 def test_a_normalisation_stands_before_each_relu_of_resnets_critic_but_the_first_blocks() -> None:
-    critic = resnet.critic(Resnet(width=4, normalisation="layer"), (3, 32, 32))
+    critic = resnet.critic(ResnetOptions(width=4, normalisation="layer"), (3, 32, 32))
     kinds = [type(m) for m in critic.modules() if not list(m.children())]
     before = [kinds[index - 1] is torch.nn.GroupNorm for index, kind in enumerate(kinds) if kind is torch.nn.ReLU]
     assert before == [False, *[True] * 7]  # three further blocks of two, and the last
@@ -142,7 +142,7 @@ def test_a_normalisation_stands_before_each_relu_of_resnets_critic_but_the_first
 
 def test_resnets_weights_have_xaviers_variances_and_its_biases_are_zero() -> None:
     """Var w = g² · 2/(fan in + fan out): g = √2 on residual ways, 1 on shortcuts, dense layers and the output."""
-    generator = resnet.generator(Resnet(), 128, (3, 16, 16))
+    generator = resnet.generator(ResnetOptions(), 128, (3, 16, 16))
     dense, block, output = generator[0], generator[2], generator[-2]
     for layer, gain, fan in [
         (dense, 1, 128 + 128 * 16),
@@ -159,7 +159,7 @@ def test_resnets_weights_have_xaviers_variances_and_its_biases_are_zero() -> Non
 def test_the_gradient_penalty_of_resnets_critic_has_the_gradient_of_finite_differences(size: int) -> None:
     """Odd sizes are pooled with an edge of their own, and the penalty differentiates through it twice."""
     torch.manual_seed(0)
-    critic = resnet.critic(Resnet(width=3, normalisation="layer"), (1, size, size)).double()
+    critic = resnet.critic(ResnetOptions(width=3, normalisation="layer"), (1, size, size)).double()
     images = torch.randn(2, 1, size, size, dtype=torch.float64, requires_grad=True)
 
     def penalty() -> torch.Tensor:
@@ -182,14 +182,14 @@ def test_the_gradient_penalty_of_resnets_critic_has_the_gradient_of_finite_diffe
 def test_maxout_is_the_largest_piece() -> None:
     features = torch.tensor([[1.0, 5.0, -2.0, 4.0, 0.0, 3.0]])
     assert Maxout(3)(features).tolist() == [[5.0, 4.0]]
-    critic = mlp.critic(Mlp(width=7, depth=2, maxout=5), (2,))
+    critic = mlp.critic(MlpOptions(width=7, depth=2, maxout=5), (2,))
     assert [m.out_features for m in critic.modules() if isinstance(m, torch.nn.Linear)] == [35, 35, 1]
 
 
 def test_batch_normalisation_is_seen_to_mix_samples() -> None:
-    assert mixes_samples(dcgan.critic(Dcgan(width=4), (1, 16, 16)))
-    assert not mixes_samples(dcgan.critic(Dcgan(width=4, normalisation="layer"), (1, 16, 16)))
-    assert not mixes_samples(mlp.critic(Mlp(width=4), (2,)))
+    assert mixes_samples(dcgan.critic(DcganOptions(width=4), (1, 16, 16)))
+    assert not mixes_samples(dcgan.critic(DcganOptions(width=4, normalisation="layer"), (1, 16, 16)))
+    assert not mixes_samples(mlp.critic(MlpOptions(width=4), (2,)))
 
 
 @pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])

@@ -46,7 +46,7 @@ def test_there_are_datasets() -> None:
 
 
 def test_ring_has_pacgans_scales() -> None:
-    data = synthetic.ring(synthetic.Ring())
+    data = synthetic.ring(synthetic.RingOptions())
     assert data.modes is not None
     assert data.modes.centres.shape == (8, 2)
     assert np.linalg.norm(data.modes.centres, axis=1) == pytest.approx(1)
@@ -58,16 +58,16 @@ def test_ring_has_pacgans_scales() -> None:
 
 
 def test_grid_has_pacgans_scales() -> None:
-    data = synthetic.grid(synthetic.Grid())
+    data = synthetic.grid(synthetic.GridOptions())
     assert data.modes is not None
     assert sorted(set(data.modes.centres.ravel())) == [-4, -2, 0, 2, 4]
     assert (len(data.modes.centres), data.modes.sigma) == (25, 0.05)
 
 
 def test_splits_are_apart_and_always_the_same() -> None:
-    one, again = (synthetic.ring(synthetic.Ring(points=100)) for _ in range(2))
+    one, again = (synthetic.ring(synthetic.RingOptions(points=100)) for _ in range(2))
     assert one.fingerprint == again.fingerprint
-    assert one.fingerprint != synthetic.ring(synthetic.Ring(points=100, sigma=0.02)).fingerprint
+    assert one.fingerprint != synthetic.ring(synthetic.RingOptions(points=100, sigma=0.02)).fingerprint
     assert (len(one.train), len(one.test)) == (100, 20)
     assert not np.isin(one.test, one.train).any()
 
@@ -136,9 +136,9 @@ def test_stacked_mnist_is_made_of_the_files_of_mnist_and_downloaded_like_it(data
     folder = data_folder / "MNIST" / "raw"
     for part in ("train", "t10k"):
         write_idx(folder / f"{part}-images-idx3-ubyte", np.full((4, 28, 28), 7, np.uint8))
-    data = DATASETS["stacked-mnist"].load(stacked.Stacked(images=10))
+    data = DATASETS["stacked-mnist"].load(stacked.StackedOptions(images=10))
     assert np.array_equal(data.train, np.full((10, 3, 28, 28), 7))
-    assert DATASETS["stacked-mnist"].shape(stacked.Stacked()) == data.test.shape[1:]
+    assert DATASETS["stacked-mnist"].shape(stacked.StackedOptions()) == data.test.shape[1:]
     assert DATASETS["stacked-mnist"].download is DATASETS["mnist"].download
     assert DATASETS["stacked-fashion"].download is DATASETS["fashion-mnist"].download
 
@@ -202,14 +202,14 @@ def test_image_folder(data_folder: Path, tmp_path: Path) -> None:
 
 def test_grey_image_folder(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
-    options = images.ImageFolder(path=str(tmp_path / "pictures"), size=8, channels=1)
+    options = images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8, channels=1)
     assert images.image_folder(options).train.shape == (18, 1, 8, 8)
     assert images.image_folder_shape(options) == (1, 8, 8)
 
 
 def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
     def load(path: Path) -> None:
-        images.image_folder(images.ImageFolder(path=str(path), size=8))
+        images.image_folder(images.ImageFolderOptions(path=str(path), size=8))
 
     with pytest.raises(DataError, match="there is no folder"):
         load(tmp_path / "nowhere")
@@ -228,7 +228,7 @@ def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
 
 def test_a_folder_stays_mapped_and_batches_are_read_from_it(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
-    data = images.image_folder(images.ImageFolder(path=str(tmp_path / "pictures"), size=8))
+    data = images.image_folder(images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8))
     batch = reals_on(data.train, CPU)(torch.tensor([3, 0]))
     expected = torch.from_numpy(np.array(data.train[[3, 0]])).float() / 127.5 - 1
     assert torch.equal(batch, expected)
@@ -238,5 +238,5 @@ def test_reals_are_images_in_minus_one_to_one_and_points_as_they_are() -> None:
     digits = images.digits(Options())
     batch = reals_on(digits.train, CPU)(torch.arange(10))
     assert (batch.min().item(), batch.max().item(), batch.dtype) == (-1, 1, torch.float32)
-    ring = synthetic.ring(synthetic.Ring(points=10))
+    ring = synthetic.ring(synthetic.RingOptions(points=10))
     assert torch.equal(reals_on(ring.train, CPU)(torch.tensor([4])), torch.from_numpy(ring.train[4:5]))

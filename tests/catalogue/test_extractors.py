@@ -124,7 +124,7 @@ def test_stacked_images_are_judged_as_their_channels_one_by_one(name: str, base:
 
 def test_real_stacked_digits_cover_all_classes_at_the_sampling_floor_of_the_kl() -> None:
     """With shares p of the ten classes KL = 3 KL(p ‖ uniform) + (1000 − 1)/(2n), the second from n samples."""
-    data = stacked.stacked_digits(stacked.Stacked())
+    data = stacked.stacked_digits(stacked.StackedOptions())
     count = len(data.test)
     _, logits = networks.extract(networks.load_extractor("stacked-digits", None, CPU), torch.from_numpy(data.test))
     assert logits is not None
@@ -162,7 +162,7 @@ def test_torch_fidelity_knows_the_stacked_extractors() -> None:
 
     from bench.catalogue.metrics.frechet import frechet_distance
 
-    data = stacked.stacked_digits(stacked.Stacked(images=2000))
+    data = stacked.stacked_digits(stacked.StackedOptions(images=2000))
     theirs = torch_fidelity.calculate_metrics(
         input1=Images(data.test),
         input2=Images(data.train),
@@ -207,7 +207,7 @@ def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch
     assert (known["epochs"], known["command"]) == (2, "python -m bench.catalogue.extractors mnist")
     assert known["test_accuracy"] > 0.5  # of ten classes, after two dozen steps
     assert extractor_hash("stacked-mnist") == f"stacked:{known['sha256']}"
-    data = stacked.stacked_mnist(stacked.Stacked(images=50))
+    data = stacked.stacked_mnist(stacked.StackedOptions(images=50))
     features, logits = networks.extract(
         networks.load_extractor("stacked-mnist", None, CPU), torch.from_numpy(data.train)
     )

@@ -54,7 +54,7 @@ def test_kl_against_a_naive_twin(labels: list[int]) -> None:
 
 def test_real_ring_data_has_the_ceiling_of_the_plane_and_all_modes() -> None:
     """P(χ²₂ ≤ 9) = 1 − e^(−4.5) = 98.89 %; the sampling floor of the KL is (k − 1)/(2n)."""
-    data = synthetic.ring(synthetic.Ring())
+    data = synthetic.ring(synthetic.RingOptions())
     assert data.modes is not None
     measured = mixture_modes(torch.from_numpy(data.test), data.modes)
     assert measured["modes"] == 8

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from bench.catalogue.penalties import (
     PENALTIES,
-    InstanceNoise,
-    WeightClip,
+    InstanceNoiseOptions,
+    WeightClipOptions,
     consensus,
     dragan,
     instance_noise,
@@ -110,14 +110,14 @@ def test_every_term_is_per_sample_and_moves_the_critic(name: str) -> None:
 
 def test_clipping() -> None:
     weights = [torch.tensor([-3.0, 0.2, 3.0])]
-    weight_clip(WeightClip(bound=0.5), weights)
+    weight_clip(WeightClipOptions(bound=0.5), weights)
     assert weights[0].tolist() == pytest.approx([-0.5, 0.2, 0.5])
 
 
 @pytest.mark.parametrize(("anneal", "done", "sigma"), [("none", 0.75, 2.0), ("linear", 0.75, 0.5), ("linear", 1.0, 0)])
 def test_instance_noise(anneal: str, done: float, sigma: float) -> None:
     samples, normal = torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[1.0], [-1.0]]])
-    shown = instance_noise(InstanceNoise(sigma=2.0, anneal=anneal), samples, normal, done)  # type: ignore[arg-type]
+    shown = instance_noise(InstanceNoiseOptions(sigma=2.0, anneal=anneal), samples, normal, done)  # type: ignore[arg-type]
     assert shown.flatten().tolist() == pytest.approx([1 + sigma, 2 - sigma])
 
 

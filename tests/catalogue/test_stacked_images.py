@@ -11,7 +11,7 @@ from bench.report.figures.contact import image_grid
 
 
 def test_stacked_images_are_three_of_the_same_split() -> None:
-    base, data = images.digits(Options()), stacked.stacked_digits(stacked.Stacked(images=400))
+    base, data = images.digits(Options()), stacked.stacked_digits(stacked.StackedOptions(images=400))
     assert (data.train.shape, data.test.shape, data.train.dtype) == ((400, 3, 8, 8), (80, 3, 8, 8), np.uint8)
     known = {split: {each.tobytes() for each in getattr(base, split)} for split in ("train", "test")}
     assert not known["train"] & known["test"]
@@ -36,14 +36,14 @@ def test_triplets_are_independent_and_spread_evenly() -> None:
 
 
 def test_stacked_images_are_always_the_same_and_their_number_is_part_of_the_fingerprint() -> None:
-    one, again, fewer = (stacked.stacked_digits(stacked.Stacked(images=n)) for n in (300, 300, 299))
+    one, again, fewer = (stacked.stacked_digits(stacked.StackedOptions(images=n)) for n in (300, 300, 299))
     assert one.fingerprint == again.fingerprint != fewer.fingerprint
     assert len(fewer.test) == 59
-    assert stacked.Stacked().images == 50_000
+    assert stacked.StackedOptions().images == 50_000
 
 
 def test_a_contact_sheet_of_stacked_images_is_in_colour() -> None:
-    data = stacked.stacked_digits(stacked.Stacked(images=50))
+    data = stacked.stacked_digits(stacked.StackedOptions(images=50))
     grid = image_grid(data.test[:4])
     assert grid.shape == (17, 17, 3)
     assert np.array_equal(grid[:8, 9:], data.test[1].transpose(1, 2, 0))

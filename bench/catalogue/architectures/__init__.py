@@ -24,7 +24,7 @@ class Fits(Protocol):
     def __call__(self, shape: Shape) -> str | None: ...  # noqa: D102
 
 
-class Mlp(Options):
+class MlpOptions(Options):
     """Fully connected layers; ``maxout`` > 0 replaces the activation by the largest of so many pieces (PacGAN)."""
 
     width: PositiveInt = 128
@@ -34,14 +34,14 @@ class Mlp(Options):
     maxout: NonNegativeInt = 0
 
 
-class Dcgan(Options):
+class DcganOptions(Options):
     """Strided convolutions; ``width`` is the number of channels beside the image."""
 
     width: PositiveInt = 64
     normalisation: Normalisation = "batch"
 
 
-class DcganUpsample(Options):
+class DcganUpsampleOptions(Options):
     """Nearest-neighbour upsampling and 3×3 convolutions; ``normalisation_eps`` is 0.8 in many tutorials."""
 
     width: PositiveInt = 128
@@ -49,14 +49,14 @@ class DcganUpsample(Options):
     normalisation_eps: PositiveFloat = 1e-5
 
 
-class Resnet(Options):
+class ResnetOptions(Options):
     """Residual blocks; ``width`` is the number of channels of all of them."""
 
     width: PositiveInt = 128
     normalisation: Normalisation = "batch"
 
 
-class Dirac(Options):
+class DiracOptions(Options):
     """One parameter a player, and where it begins: θ of the generator, ψ of the critic."""
 
     start: float = 1.0
@@ -100,32 +100,32 @@ def square_image(shape: Shape) -> str | None:
 ARCHITECTURES = {
     "dirac": Architecture(
         "one parameter a player: point θ against logit ψ·x (Mescheder et al. 2018)",
-        Dirac,
+        DiracOptions,
         "bench.catalogue.architectures.dirac",
         point_of_the_line,
     ),
     "mlp": Architecture(
         "fully connected: width, depth, activation, normalisation, maxout",
-        Mlp,
+        MlpOptions,
         "bench.catalogue.architectures.mlp",
         any_shape,
         {"activation": "leaky-relu"},
     ),
     "dcgan": Architecture(
         "transposed and strided convolutions (Radford et al. 2016)",
-        Dcgan,
+        DcganOptions,
         "bench.catalogue.architectures.dcgan",
         square_image,
     ),
     "dcgan-upsample": Architecture(
         "nearest-neighbour upsampling and 3×3 convolutions, 128–128–64",
-        DcganUpsample,
+        DcganUpsampleOptions,
         "bench.catalogue.architectures.dcgan_upsample",
         square_image,
     ),
     "resnet": Architecture(
         "residual blocks (Gulrajani et al. 2017; Miyato et al. 2018)",
-        Resnet,
+        ResnetOptions,
         "bench.catalogue.architectures.resnet",
         square_image,
         {"normalisation": "none"},

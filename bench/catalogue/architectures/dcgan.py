@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from bench.catalogue.architectures import Dcgan, Shape
+from bench.catalogue.architectures import DcganOptions, Shape
 from bench.catalogue.architectures.layers import initialise_normal, normalisation
 
 
@@ -16,7 +16,7 @@ def sizes(size: int) -> list[int]:
     return steps
 
 
-def generator(options: Dcgan, latent: int, shape: Shape) -> nn.Module:
+def generator(options: DcganOptions, latent: int, shape: Shape) -> nn.Module:
     """[n, latent] → [n, channels, size, size] in [−1, 1]; ReLU between transposed convolutions."""
     first, *rest = sizes(shape[1])
     width = options.width * 2 ** (len(rest) - 1)
@@ -35,7 +35,7 @@ def generator(options: Dcgan, latent: int, shape: Shape) -> nn.Module:
     return initialise_normal(nn.Sequential(*layers, nn.Tanh()))
 
 
-def critic(options: Dcgan, shape: Shape) -> nn.Module:
+def critic(options: DcganOptions, shape: Shape) -> nn.Module:
     """[n, channels, size, size] → logits [n]; LeakyReLU 0.2 between strided convolutions, the first not normalised."""
     smallest, *_ = steps = sizes(shape[1])
     channels, width = shape[0], options.width

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from bench.catalogue.architectures import DcganUpsample, Shape
+from bench.catalogue.architectures import DcganUpsampleOptions, Shape
 from bench.catalogue.architectures.layers import initialise_normal, normalisation
 
 
-def generator(options: DcganUpsample, latent: int, shape: Shape) -> nn.Module:
+def generator(options: DcganUpsampleOptions, latent: int, shape: Shape) -> nn.Module:
     """[n, latent] → [n, channels, size, size] in [−1, 1]; 128–128–64 channels at width 128."""
     channels, size, _ = shape
     half, quarter = (size + 1) // 2, (size + 3) // 4
@@ -38,7 +38,7 @@ def generator(options: DcganUpsample, latent: int, shape: Shape) -> nn.Module:
     )
 
 
-def critic(options: DcganUpsample, shape: Shape) -> nn.Module:
+def critic(options: DcganUpsampleOptions, shape: Shape) -> nn.Module:
     """[n, channels, size, size] → logits [n]; 3×3 convolutions of stride 2, 16–32–64–128 channels at width 128."""
     channels, size, _ = shape
     layers: list[nn.Module] = []

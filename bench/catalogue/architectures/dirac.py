@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.catalogue.architectures import Dirac, Shape
+from bench.catalogue.architectures import DiracOptions, Shape
 
 
-class Position(nn.Module):
+class DiracGenerator(nn.Module):
     """The generator: every latent [n, latent] becomes the point θ, [n, 1]."""
 
     def __init__(self, start: float):
@@ -20,7 +20,7 @@ class Position(nn.Module):
         return self.theta.expand(len(latents), 1)
 
 
-class Slope(nn.Module):
+class DiracCritic(nn.Module):
     """The critic: a point x becomes the logit ψ·x, [n, 1] → [n]."""
 
     def __init__(self, start: float):
@@ -32,11 +32,11 @@ class Slope(nn.Module):
         return (self.psi * points).flatten()
 
 
-def generator(options: Dirac, latent: int, shape: Shape) -> nn.Module:
+def generator(options: DiracOptions, latent: int, shape: Shape) -> nn.Module:
     """[n, latent] → [n, 1]."""
-    return Position(options.start)
+    return DiracGenerator(options.start)
 
 
-def critic(options: Dirac, shape: Shape) -> nn.Module:
+def critic(options: DiracOptions, shape: Shape) -> nn.Module:
     """[n, 1] → logits [n]."""
-    return Slope(options.start)
+    return DiracCritic(options.start)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from bench.catalogue.architectures import Normalisation, Resnet, Shape
+from bench.catalogue.architectures import Normalisation, ResnetOptions, Shape
 from bench.catalogue.architectures.dcgan import sizes
 from bench.catalogue.architectures.layers import normalisation
 
@@ -29,7 +29,7 @@ class ResidualBlock(nn.Module):
         return self.shortcut(features) + self.residual(features)
 
 
-def generator(options: Resnet, latent: int, shape: Shape) -> nn.Module:
+def generator(options: ResnetOptions, latent: int, shape: Shape) -> nn.Module:
     """[n, latent] → [n, channels, size, size] in [−1, 1]."""
     channels, size, _ = shape
     first, *rest = sizes(size)
@@ -46,7 +46,7 @@ def generator(options: Resnet, latent: int, shape: Shape) -> nn.Module:
     )
 
 
-def critic(options: Resnet, shape: Shape) -> nn.Module:
+def critic(options: ResnetOptions, shape: Shape) -> nn.Module:
     """[n, channels, size, size] → logits [n]; a normalisation stands before each ReLU but the first block's."""
     channels, size, _ = shape
     width = options.width

@@ -49,14 +49,14 @@ DATASETS = {
     ),
     "ring": Dataset(
         "Gaussians on a circle, 8 modes, radius 1, σ 0.01 (PacGAN)",
-        synthetic.Ring,
+        synthetic.RingOptions,
         _fixed(2),
         synthetic.ring,
         "coordinates",
     ),
     "grid": Dataset(
         "Gaussians on a square grid, 25 modes, −4 … 4 step 2, σ 0.05 (PacGAN)",
-        synthetic.Grid,
+        synthetic.GridOptions,
         _fixed(2),
         synthetic.grid,
         "coordinates",
@@ -94,14 +94,14 @@ DATASETS = {
     ),
     "stacked-digits": Dataset(
         "three handwritten digits as red, green and blue, 1000 classes, 60,000 of 3×8×8",
-        stacked.Stacked,
+        stacked.StackedOptions,
         _fixed(3, 8, 8),
         stacked.stacked_digits,
         "stacked-digits",
     ),
     "stacked-fashion": Dataset(
         "three images of Fashion-MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28",
-        stacked.Stacked,
+        stacked.StackedOptions,
         _fixed(3, 28, 28),
         stacked.stacked_fashion,
         "stacked-fashion",
@@ -109,7 +109,7 @@ DATASETS = {
     ),
     "stacked-mnist": Dataset(
         "three images of MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28 (downloaded)",
-        stacked.Stacked,
+        stacked.StackedOptions,
         _fixed(3, 28, 28),
         stacked.stacked_mnist,
         "stacked-mnist",
@@ -117,7 +117,7 @@ DATASETS = {
     ),
     "image-folder": Dataset(
         "your images below one folder, cropped and resized to a square",
-        images.ImageFolder,
+        images.ImageFolderOptions,
         images.image_folder_shape,
         images.image_folder,
         "inception",

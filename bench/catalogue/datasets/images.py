@@ -26,7 +26,7 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _CONNECTED = "or run on a machine with internet, which downloads it"
 
 
-class ImageFolder(Options):
+class ImageFolderOptions(Options):
     """All images below ``path``: the largest centred square of each, resized to ``size``; a tenth is for testing."""
 
     path: str
@@ -34,12 +34,12 @@ class ImageFolder(Options):
     channels: Literal[1, 3] = 3
 
 
-def image_folder_shape(options: ImageFolder) -> tuple[int, ...]:
+def image_folder_shape(options: ImageFolderOptions) -> tuple[int, ...]:
     """(channels, size, size)."""
     return options.channels, options.size, options.size
 
 
-def image_folder(options: ImageFolder) -> Data:
+def image_folder(options: ImageFolderOptions) -> Data:
     """The images of a folder, decoded once into a file that is memory-mapped from then on."""
     images = folder_arrays(Path(options.path), options.channels, options.size, data_folder() / "folders")
     split = len(images) - len(images) // 10

@@ -16,28 +16,28 @@ from bench.catalogue.datasets import images
 from bench.catalogue.datasets.data import Data, make_data
 
 
-class Stacked(Options):
+class StackedOptions(Options):
     """How many stacked images to train on; a fifth as many are for testing."""
 
     images: int = Field(default=50_000, ge=10)
 
 
-def stacked_digits(options: Stacked) -> Data:
+def stacked_digits(options: StackedOptions) -> Data:
     """Scikit-learn's handwritten digits, [n, 3, 8, 8]."""
     return _stacked(options, images.digits)
 
 
-def stacked_fashion(options: Stacked) -> Data:
+def stacked_fashion(options: StackedOptions) -> Data:
     """Fashion-MNIST, [n, 3, 28, 28]."""
     return _stacked(options, images.fashion_mnist)
 
 
-def stacked_mnist(options: Stacked) -> Data:
+def stacked_mnist(options: StackedOptions) -> Data:
     """MNIST, [n, 3, 28, 28]."""
     return _stacked(options, images.mnist)
 
 
-def _stacked(options: Stacked, load: Callable[[Options], Data]) -> Data:
+def _stacked(options: StackedOptions, load: Callable[[Options], Data]) -> Data:
     """Each split from the same split of the base dataset; always the same, whatever the seed of a run."""
     base = load(Options())
     splits = ((base.train, options.images), (base.test, options.images // 5))

@@ -10,7 +10,7 @@ from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Modes, make_data
 
 
-class Ring(Options):
+class RingOptions(Options):
     """PacGAN's scales (Lin et al. 2018, section 4.1)."""
 
     modes: PositiveInt = 8
@@ -19,7 +19,7 @@ class Ring(Options):
     points: PositiveInt = 100_000
 
 
-class Grid(Options):
+class GridOptions(Options):
     """PacGAN's scales (Lin et al. 2018, section 4.1): ``side``² modes, ``step`` apart, around the origin."""
 
     side: PositiveInt = 5
@@ -33,14 +33,14 @@ def point(options: Options) -> Data:
     return make_data(np.zeros((16, 1), dtype=np.float32), np.zeros((16, 1), dtype=np.float32))
 
 
-def ring(options: Ring) -> Data:
+def ring(options: RingOptions) -> Data:
     """Equal Gaussians on a circle around the origin, the first at angle 0."""
     angles = 2 * np.pi * np.arange(options.modes) / options.modes
     centres = options.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return _mixture(Modes(centres, options.sigma), options.points)
 
 
-def grid(options: Grid) -> Data:
+def grid(options: GridOptions) -> Data:
     """Equal Gaussians on a square grid around the origin."""
     ticks = options.step * (np.arange(options.side) - (options.side - 1) / 2)
     centres = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)

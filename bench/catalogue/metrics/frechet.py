@@ -19,7 +19,7 @@ from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.context import Context, Sampled
 
 
-class Reference(NamedTuple):
+class FeatureStatistics(NamedTuple):
     """What the distance needs of a set of features: mean [d], trace of the covariance, a factor [d, r] of it, LLᵀ."""
 
     mean: NDArray[np.floating]
@@ -31,29 +31,29 @@ def prepare(context: Context, options: Options) -> Callable[[Sampled], dict[str,
     """The function that measures samples against the training split, whose statistics are computed once."""
     name = EXTRACTORS[context.extractor].distance
     reference = _of_training_split(context)
-    return lambda sampled: {name: distance_to(reference, sampled.features)}
+    return lambda sampled: {name: distance_to_statistics(reference, sampled.features)}
 
 
 @cache
-def _of_training_split(context: Context) -> Reference:
-    return reference_of(context.train_features())
+def _of_training_split(context: Context) -> FeatureStatistics:
+    return feature_statistics(context.train_features())
 
 
 def frechet_distance(features: Tensor, reference: Tensor) -> float:
     """Fréchet distance between two sets of features [n, d], [m, d], of two samples or more each."""
-    return distance_to(reference_of(reference), features)
+    return distance_to_statistics(feature_statistics(reference), features)
 
 
-def reference_of(features: Tensor) -> Reference:
+def feature_statistics(features: Tensor) -> FeatureStatistics:
     """The statistics of features [n, d]: r is the rank of their covariance, as far as double precision tells it."""
     mean, centred = _moments(features)
     covariance = centred.T @ centred / (len(centred) - 1)
     variances, axes = np.linalg.eigh(covariance)
     known = variances > len(variances) * np.finfo(np.float64).eps * variances[-1]
-    return Reference(mean, float(np.trace(covariance)), axes[:, known] * np.sqrt(variances[known]))
+    return FeatureStatistics(mean, float(np.trace(covariance)), axes[:, known] * np.sqrt(variances[known]))
 
 
-def distance_to(reference: Reference, features: Tensor) -> float:
+def distance_to_statistics(reference: FeatureStatistics, features: Tensor) -> float:
     """Fréchet distance of features [n, d] to those of the reference; rounding can leave it a little below 0."""
     mean, centred = _moments(features)
     difference = mean - reference.mean

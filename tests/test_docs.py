@@ -200,5 +200,3 @@ def split(row: str) -> list[str]:
 def test_every_picture_of_the_readme_is_there() -> None:
     for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / path).is_file()
-
-

@@ -71,8 +71,8 @@ def test_dcgan_is_that_of_the_paper_at_64() -> None:
     generator = dcgan.generator(DcganOptions(width=128), 100, (3, 64, 64))
     convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
     assert [m.out_channels for m in convolutions] == [1024, 512, 256, 128, 3]
-    assert dcgan.sizes(64) == [4, 8, 16, 32, 64]
-    assert dcgan.sizes(28) == [7, 14, 28]
+    assert dcgan.feature_map_sizes(64) == [4, 8, 16, 32, 64]
+    assert dcgan.feature_map_sizes(28) == [7, 14, 28]
     weights = convolutions[0].weight
     assert weights.std().item() == pytest.approx(0.02, abs=2e-4)  # section 3: N(0, 0.02)
     normalised = [isinstance(m, torch.nn.BatchNorm2d) for m in dcgan.critic(DcganOptions(), (3, 64, 64)).children()]

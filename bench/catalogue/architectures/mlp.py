@@ -1,4 +1,4 @@
-"""Fully connected players, for points and for small images."""
+"""Fully connected networks, for points and for small images."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bench.catalogue.architectures.layers import Maxout, activation, normalisati
 
 
 def generator(options: MlpOptions, latent: int, shape: Shape) -> nn.Module:
-    """[n, latent] → [n, *shape]."""
+    """Return the generator, [n, latent] → [n, *shape]."""
     unflatten = [nn.Unflatten(1, shape)] if len(shape) > 1 else []
     return nn.Sequential(*_layers(options, latent, prod(shape)), *output_range(shape), *unflatten)
 
 
 def critic(options: MlpOptions, shape: Shape) -> nn.Module:
-    """[n, *shape] → logits [n]."""
+    """Return the critic, [n, *shape] → logits [n]."""
     return nn.Sequential(nn.Flatten(), *_layers(options, prod(shape), 1), nn.Flatten(0))
 
 

@@ -128,7 +128,7 @@ def test_a_broken_idx_file_is_told(data_folder: Path, content: bytes) -> None:
     path = data_folder / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte cannot be read"):
+    with pytest.raises(DataError, match=r"cannot read .*train-images-idx3-ubyte: "):
         images.mnist(Options())
 
 
@@ -165,13 +165,13 @@ def test_cifar10_batches(data_folder: Path) -> None:
 def test_a_batch_that_would_run_code_is_refused(data_folder: Path) -> None:
     write_cifar(data_folder / "cifar-10-batches-py")
     (data_folder / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps(Path("/")))
-    with pytest.raises(DataError, match="has no place in a batch"):
+    with pytest.raises(DataError, match=r"unexpected pathlib\..* in a batch of CIFAR-10"):
         images.cifar10(Options())
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
 def test_a_missing_dataset_says_how_to_get_it(data_folder: Path, name: str) -> None:
-    with pytest.raises(DataError, match=f"dataset '{name}' is not here.*machine with internet"):
+    with pytest.raises(DataError, match=f"dataset '{name}' not found.*machine with internet"):
         DATASETS[name].load(Options())
 
 
@@ -211,17 +211,17 @@ def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
     def load(path: Path) -> None:
         images.image_folder(images.ImageFolderOptions(path=str(path), size=8))
 
-    with pytest.raises(DataError, match="there is no folder"):
+    with pytest.raises(DataError, match=r"folder .*nowhere does not exist"):
         load(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no images"):
+    with pytest.raises(DataError, match=r"no images in .*empty"):
         load(tmp_path / "empty")
     write_folder(tmp_path / "few", count=3)
     with pytest.raises(DataError, match="at least 20"):
         load(tmp_path / "few")
     write_folder(tmp_path / "broken")
     (tmp_path / "broken" / "x.png").write_bytes(b"\x89PNG")
-    with pytest.raises(DataError, match=r"x\.png cannot be read"):
+    with pytest.raises(DataError, match=r"cannot read .*x\.png: "):
         load(tmp_path / "broken")
     assert not list((data_folder / "folders").glob("*.partial"))
 

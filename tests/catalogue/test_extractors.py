@@ -16,7 +16,7 @@ from bench.catalogue import extractors
 from bench.catalogue.datasets import DATASETS, images, stacked
 from bench.catalogue.extractors import EXTRACTORS, WEIGHTS, extractor_hash, manifest, networks
 from bench.catalogue.extractors import __main__ as training
-from bench.catalogue.extractors.__main__ import load, shifted
+from bench.catalogue.extractors.__main__ import augment, load
 from bench.catalogue.metrics.modes import class_modes
 from bench.errors import DataError
 
@@ -63,10 +63,10 @@ def test_batches_do_not_change_features() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_layers_are_fused_into_the_same_function(name: str) -> None:
     """All but the last digits are those of the layers that were trained; normalisation and its statistics are gone."""
-    size = networks.SIZES[name]
+    size = networks.IMAGE_SIZES[name]
     sample = torch.randint(0, 256, (50, 1, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     plain = networks.load_network(name).eval()
-    fused = networks.fused(networks.load_network(name))
+    fused = networks.for_inference(networks.load_network(name))
     assert len(fused) == len(plain) - 4
     with torch.no_grad():
         expected = networks.classify(plain, networks.scaled(sample))
@@ -81,7 +81,7 @@ def test_other_weights_are_refused(tmp_path, monkeypatch) -> None:  # type: igno
     np.savez(tmp_path / "digits.npz", other=np.zeros(3))
     for module in (extractors, networks):
         monkeypatch.setattr(module, "WEIGHTS", tmp_path)
-    with pytest.raises(DataError, match="is not the file that was measured; install ganbench again"):
+    with pytest.raises(DataError, match=r"does not match the hash in digits\.json; reinstall ganbench"):
         networks.load_network("digits")
 
 
@@ -89,7 +89,7 @@ def test_shifts_keep_the_shape_and_fill_with_black() -> None:
     torch.manual_seed(0)
     picture = torch.ones(2, 1, 8, 8)
     for _ in range(10):
-        moved = shifted(picture)
+        moved = augment(picture)
         assert moved.shape == picture.shape
         assert set(moved.unique().tolist()) <= {-1.0, 1.0}
 
@@ -97,7 +97,7 @@ def test_shifts_keep_the_shape_and_fill_with_black() -> None:
 def test_only_clothes_are_mirrored() -> None:
     torch.manual_seed(0)
     picture = torch.arange(1.0, 785.0).reshape(1, 1, 28, 28)
-    rising = [bool((shifted(picture, mirrored)[0, 0, 5:20, 5:20].diff() > 0).all()) for mirrored in [False, True] * 20]
+    rising = [bool((augment(picture, mirrored)[0, 0, 5:20, 5:20].diff() > 0).all()) for mirrored in [False, True] * 20]
     assert all(rising[::2])
     assert set(rising[1::2]) == {False, True}
 
@@ -105,7 +105,7 @@ def test_only_clothes_are_mirrored() -> None:
 @pytest.mark.parametrize(("name", "base"), [("stacked-digits", "digits"), ("stacked-fashion", "fashion-mnist")])
 def test_stacked_images_are_judged_as_their_channels_one_by_one(name: str, base: str) -> None:
     """Features are concatenated; P(100a + 10b + c) = P(a) P(b) P(c); the class is that of the three digits."""
-    size = networks.SIZES[base]
+    size = networks.IMAGE_SIZES[base]
     sample = torch.randint(0, 256, (40, 3, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     features, logits = networks.extract(networks.load_extractor(name, None, CPU), sample)
     assert logits is not None
@@ -193,7 +193,7 @@ def write_small_mnist(folder: Path) -> None:
 def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
     for name in ("mnist", "stacked-mnist"):
-        with pytest.raises(DataError, match=r"'mnist' is not here.*python -m bench\.catalogue\.extractors mnist"):
+        with pytest.raises(DataError, match=r"'mnist' not found.*python -m bench\.catalogue\.extractors mnist"):
             extractor_hash(name)
         with pytest.raises(DataError, match=r"python -m bench\.catalogue\.extractors mnist"):
             networks.load_extractor(name, None, CPU)
@@ -216,7 +216,7 @@ def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch
     (tmp_path / "extractors" / "mnist.npz").write_bytes(b"other")
     with pytest.raises(
         DataError,
-        match=r"is not the file that was measured; train it with 'python -m bench\.catalogue\.extractors mnist'",
+        match=r"does not match the hash in mnist\.json; train it again with 'python -m bench\.catalogue\.extractors mnist'",
     ):
         networks.load_network("mnist")
 

@@ -90,4 +90,4 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     nearest = get_close_matches(str(name), names, n=1, cutoff=0.5)
     if nearest:
         return f"; did you mean {nearest[0]!r}?"
-    return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else ""
+    return f"; available: {', '.join(names)}" if names else ""

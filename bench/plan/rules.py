@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bench.catalogue import suggestion
+from bench.catalogue import Options, suggestion
 from bench.catalogue.metrics.measures import MEASURES, plain_name
-from bench.catalogue.options import Options
 from bench.errors import SuiteError
 
 

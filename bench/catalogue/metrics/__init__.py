@@ -12,8 +12,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.options import Options
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from bench.catalogue import suggestion
+from bench.catalogue import Options, suggestion
 from bench.catalogue.metrics.measures import MEASURES, PROBES, plain_name
-from bench.catalogue.options import Options
 from bench.errors import SuiteError
 from bench.plan.rules import Rules
 from bench.plan.runs import hashed, record_name

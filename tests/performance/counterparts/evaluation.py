@@ -24,7 +24,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from bench.catalogue import find
 from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.extractors.networks import PREFIX
-from bench.catalogue.metrics.frechet import distance_to, reference_of
+from bench.catalogue.metrics.frechet import distance_to_statistics, feature_statistics
 from bench.compute.evaluation import evaluator
 from bench.compute.training.reals import load_data
 from bench.plan.specification import Evaluation, choose
@@ -109,8 +109,8 @@ def features_like_inceptions(count: int, dimension: int, seed: int) -> Tensor:
 
 def our_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
     """From features to the distance: covariance, and roots of a symmetric matrix's eigenvalues."""
-    known = reference_of(reference)
-    return lambda: distance_to(known, features)
+    known = feature_statistics(reference)
+    return lambda: distance_to_statistics(known, features)
 
 
 def torch_fidelity_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
@@ -126,7 +126,7 @@ def torch_fidelity_distance(features: Tensor, reference: Tensor) -> Callable[[],
 
 def our_trace(features: Tensor, reference: Tensor) -> Callable[[], float]:
     """The trace of (Σ₁Σ₂)^½ alone, from Σ₁ and a factor of Σ₂."""
-    covariance, factor = _covariance(features), reference_of(reference).factor
+    covariance, factor = _covariance(features), feature_statistics(reference).factor
     return lambda: float(np.sqrt(np.linalg.eigvalsh(factor.T @ covariance @ factor).clip(min=0)).sum())
 
 

@@ -221,7 +221,7 @@ CALLS: list[tuple[str, str]] = [
     ("log.log(True, fid=1.0)", "step: expected a whole number"),
     ("log.log(10, fid='1.0')", "fid: expected a number, not '1.0'"),
     ("log.log(10, fid=torch.zeros(2))", "fid: expected a number, not a value of type Tensor"),
-    ("log.samples(10, np.zeros((2, 3, 8, 8)))", "value_range must say (-1, 1) or (0, 1)"),
+    ("log.samples(10, np.zeros((2, 3, 8, 8)))", "float images need value_range=(-1, 1) or (0, 1)"),
     ("log.samples(10, np.zeros((2, 3, 8, 8)), value_range=(0, 255))", "not (0, 255)"),
     ("log.samples(10, np.full((2, 3, 8, 8), 9.0), value_range=(0, 1))", "values from 9 to 9 are outside"),
     ("log.samples(10, np.zeros((2, 8, 8, 3)))", "expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not 2×8×8×3"),

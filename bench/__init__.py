@@ -1,7 +1,10 @@
 """ganbench: is this way of training a GAN stable?
 
-``run`` trains what of a suite has no record yet; ``load`` gives one row a run, ``traces`` all that was measured over
-time, both as pandas frames. ``Recorder`` lets any training script publish its run as a record beside them.
+``run`` trains the runs of a suite that have no record yet. ``load`` returns one row per run, and ``traces`` everything
+measured over time, both as pandas frames. ``Recorder`` publishes a run of any other training script as a record.
+
+The other names are for packages that add losses, penalties, optimisers, architectures, datasets or metrics: see
+docs/api.md.
 """
 
 from __future__ import annotations
@@ -11,26 +14,85 @@ from typing import TYPE_CHECKING, Any
 from bench.version import __version__
 
 if TYPE_CHECKING:
+    from bench.catalogue import Options
+    from bench.catalogue.architectures import Architecture
+    from bench.catalogue.datasets import Data, Dataset
+    from bench.catalogue.datasets.data import Modes, make_data
+    from bench.catalogue.losses import GanLoss
+    from bench.catalogue.metrics import Metric
+    from bench.catalogue.metrics.context import Context, GameView, Sampled
+    from bench.catalogue.metrics.measures import Measure
+    from bench.catalogue.optimizers import OptimizerEntry
+    from bench.catalogue.penalties import Penalty, TermOptions, input_gradients
+    from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
     from bench.records.external.recorder import Recorder
     from bench.records.frames import traces
     from bench.running import run_suite as run
 
-__all__ = ["Recorder", "__version__", "load", "run", "traces"]
+__all__ = [
+    "Architecture",
+    "Context",
+    "Data",
+    "DataError",
+    "Dataset",
+    "GameView",
+    "GanLoss",
+    "GanbenchError",
+    "Measure",
+    "Metric",
+    "MissingDataError",
+    "Modes",
+    "OptimizerEntry",
+    "Options",
+    "Penalty",
+    "Recorder",
+    "Sampled",
+    "TermOptions",
+    "__version__",
+    "input_gradients",
+    "load",
+    "make_data",
+    "run",
+    "traces",
+]
 
 _HOMES = {
-    "Recorder": ("bench.records.external.recorder", "Recorder"),
-    "load": ("bench.evidence.outcomes", "load"),
-    "traces": ("bench.records.frames", "traces"),
-    "run": ("bench.running", "run_suite"),
+    "Architecture": "bench.catalogue.architectures",
+    "Context": "bench.catalogue.metrics.context",
+    "Data": "bench.catalogue.datasets.data",
+    "DataError": "bench.errors",
+    "Dataset": "bench.catalogue.datasets",
+    "GameView": "bench.catalogue.metrics.context",
+    "GanLoss": "bench.catalogue.losses",
+    "GanbenchError": "bench.errors",
+    "Measure": "bench.catalogue.metrics.measures",
+    "Metric": "bench.catalogue.metrics",
+    "MissingDataError": "bench.errors",
+    "Modes": "bench.catalogue.datasets.data",
+    "OptimizerEntry": "bench.catalogue.optimizers",
+    "Options": "bench.catalogue",
+    "Penalty": "bench.catalogue.penalties",
+    "Recorder": "bench.records.external.recorder",
+    "Sampled": "bench.catalogue.metrics.context",
+    "TermOptions": "bench.catalogue.penalties",
+    "input_gradients": "bench.catalogue.penalties",
+    "load": "bench.evidence.outcomes",
+    "make_data": "bench.catalogue.datasets.data",
+    "run": "bench.running",
+    "traces": "bench.records.frames",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for when it is asked for: the command answers before pandas and torch are there."""
+    """Import a public name on first use: the command answers before pandas and torch are loaded."""
     from importlib import import_module
 
     if name not in _HOMES:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(_HOMES[name]), "run_suite" if name == "run" else name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""``python -m bench`` is ``ganbench``."""
+"""``python -m bench`` runs the command ``ganbench``."""
 
 from bench.command import main
 

@@ -17,7 +17,8 @@ from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
 from bench.plan.suite import Suite, as_seeds
 from bench.records.frames import axes_of, place
-from bench.records.record import Metadata, paths_by_run, read_metadata, record_paths
+from bench.records.record import paths_by_run, read_metadata, record_paths
+from bench.records.schema import Metadata
 from bench.running import Summary, train_runs
 
 LEAST = 10  # fresh seeds, unless it is said otherwise
@@ -79,7 +80,7 @@ def confirm(
     records = [[read_metadata(path) for path in record_paths(folder)] for folder in folders]
     fresh = _fresh_seeds(seeds, records)
     cells = [_cells(side, axes_of([*records[0], *records[1]]), flagged) for side in records]
-    again = [where for where in flagged if cells[0][where]["training"] != cells[1][where]["training"]]
+    again = [where for where in flagged if cells[0][where].training != cells[1][where].training]
     options: dict[str, Any] = {
         "device": device,
         "workers": workers,
@@ -129,9 +130,9 @@ def _others(comparison: Comparison, flagged: Collection[Place]) -> int:
 
 
 def _fresh_seeds(given: int | Iterable[int] | None, records: list[list[Metadata]]) -> tuple[int, ...]:
-    used = {each["seed"] for side in records for each in side}
+    used = {each.seed for side in records for each in side}
     if given is None or isinstance(given, int):
-        count = max(LEAST, len({each["seed"] for each in records[1]})) if given is None else given
+        count = max(LEAST, len({each.seed for each in records[1]})) if given is None else given
         return as_seeds(range(max(used) + 1, max(used) + 1 + count))
     chosen = as_seeds(given)
     known = sorted(used & set(chosen))
@@ -150,7 +151,8 @@ def _train(
     folder: Path, cells: list[Metadata], seeds: tuple[int, ...], options: dict[str, Any], notices: list[str]
 ) -> Path:
     """The folder with the records of the cells on these seeds; that some are of other code is noted."""
-    runs: list[Run] = [rebuild(cell, seed, options["inception_weights"]) for cell in cells for seed in seeds]
+    recorded = [cell.model_dump(mode="json", exclude_unset=True) for cell in cells]
+    runs: list[Run] = [rebuild(each, seed, options["inception_weights"]) for each in recorded for seed in seeds]
     beside = folder.with_name(f"{folder.name}-confirmation")
     summary = train_runs(runs, beside, **options)
     if summary.missing:
@@ -163,9 +165,7 @@ def _train(
 def _of_other_code(folder: Path, runs: Collection[str]) -> list[str]:
     """That records which were there before were made at another commit than the code that runs now."""
     now = versions()["commit"]
-    made = [
-        read_metadata(path)["environment"].get("commit") for run, path in paths_by_run(folder).items() if run in runs
-    ]
+    made = [read_metadata(path).environment.commit for run, path in paths_by_run(folder).items() if run in runs]
     others = [commit for commit in made if commit != now]
     if not others:
         return []

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.evidence.results import Evidence, read_evidence
 from bench.records.record import publish
+from bench.records.schema import Metadata
 from bench.report.figures import draw_all
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
@@ -66,7 +67,7 @@ def record(
         }
         for step, value in zip(steps, values, strict=True)
     ]
-    publish(folder / "made" / "records" / f"{run}.parquet", metadata | changed, trace)
+    publish(folder / "made" / "records" / f"{run}.parquet", Metadata.model_validate(metadata | changed), trace)
 
 
 def made_evidence(folder: Path) -> Evidence:

@@ -1,4 +1,4 @@
-"""The recipe for CI: its commands parse, and its steps fail on a regression and on bad input alone."""
+"""The CI workflow in docs/: its commands parse, and it fails only on a regression or on invalid input."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.command import main
 DOCS = Path(__file__).parent.parent / "docs"
 WORKFLOW = yaml.safe_load((DOCS / "ganbench.yml").read_text())
 STEPS = {step.get("name", step.get("uses", "")): step for step in WORKFLOW["jobs"]["stability"]["steps"]}
-COMPARE, CONFIRM = "Compare", "Confirm what was flagged, on fresh seeds"
-COMMENT = "Comment on the pull request, always the same comment"
+COMPARE, CONFIRM = "Compare", "Confirm regressions on fresh seeds"
+SUMMARY, COMMENT = "Write the job summary", "Create or update the pull request comment"
 
 GANBENCH = """#!/bin/sh
 echo "ganbench $*" >> calls
@@ -38,16 +38,16 @@ def commands() -> list[list[str]]:
     lines = [
         line for text in (*blocks, *(step.get("run", "") for step in STEPS.values())) for line in text.splitlines()
     ]
-    found = [re.split(r" > | \|\| ", line)[0] for line in lines]
-    return [shlex.split(part)[1:] for part in found if re.match(r"\s*(\S*/)?ganbench ", part)]
+    parts = [re.split(r" > | \|\| ", line)[0] for line in lines]
+    return [shlex.split(part)[1:] for part in parts if re.match(r"\s*(\S*/)?ganbench ", part)]
 
 
-def test_all_verbs_of_a_gate_are_there() -> None:
+def test_the_gate_uses_all_its_verbs() -> None:
     assert {words[0] for words in commands()} == {"run", "compare", "confirm", "time"}
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_every_command_is_understood(words: list[str]) -> None:
+def test_every_command_parses(words: list[str]) -> None:
     main.commands[words[0]].make_context(words[0], words[1:])
 
 
@@ -56,11 +56,11 @@ def test_the_workflow_runs_on_pull_requests_and_may_comment() -> None:
     assert set(triggers) == {"pull_request", "workflow_dispatch"}
     assert WORKFLOW["permissions"] == {"contents": "read", "pull-requests": "write"}
     scripts = [step["run"] for step in STEPS.values() if "run" in step]
-    assert not [text for text in scripts if "${{" in text]  # what others write comes in as variables, never as a script
+    assert not [text for text in scripts if "${{" in text]  # untrusted text is passed in variables, never in a script
 
 
 def run_workflow(folder: Path, compare: int, confirm: int = 0, comments: str = "") -> tuple[str, str]:
-    """How the job ends, its first step that fails or "success", and the calls that were made."""
+    """Return the first failed step (or "success") and the commands that were called."""
     for name, script in (("ganbench", GANBENCH), ("gh", GH)):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
@@ -78,7 +78,7 @@ def run_workflow(folder: Path, compare: int, confirm: int = 0, comments: str = "
     (folder / "output").touch()
 
     def status() -> str:
-        return (folder / "output").read_text().strip().rpartition("=")[2]  # of the last step that gave one
+        return (folder / "output").read_text().strip().rpartition("=")[2]  # of the last step that set one
 
     def succeeds(step: dict[str, Any]) -> bool:
         return not subprocess.run(
@@ -86,7 +86,7 @@ def run_workflow(folder: Path, compare: int, confirm: int = 0, comments: str = "
         ).returncode
 
     conclusion = "success"
-    for name in (COMPARE, CONFIRM, "Tell", COMMENT, "Verdict"):
+    for name in (COMPARE, CONFIRM, SUMMARY, COMMENT, "Verdict"):
         wanted = {COMPARE: True, CONFIRM: status() == "1"}.get(name, status() != "")
         always = str(STEPS[name].get("if", "")).startswith("always()")
         if wanted and (always or conclusion == "success") and not succeeds(STEPS[name]) and conclusion == "success":
@@ -100,34 +100,34 @@ def run_workflow(folder: Path, compare: int, confirm: int = 0, comments: str = "
         (0, 0, "success"),
         (3, 0, "success"),
         (1, 1, "Verdict"),
-        (1, 0, "success"),  # a false alarm, as the confirmation says
+        (1, 0, "success"),  # a false alarm, according to the confirmation
         (1, 3, "success"),
         (2, 0, COMPARE),
         (1, 2, CONFIRM),
     ],
 )
-def test_only_a_regression_and_bad_input_fail(tmp_path: Path, compare: int, confirm: int, conclusion: str) -> None:
+def test_only_regressions_and_invalid_input_fail(tmp_path: Path, compare: int, confirm: int, conclusion: str) -> None:
     ending, calls = run_workflow(tmp_path, compare, confirm)
     assert ending == conclusion
     assert ("ganbench confirm" in calls) == (compare == 1)
     assert ("gh pr comment" in calls) == (compare != 2)
     if compare != 2:
-        told = (tmp_path / "comment.md").read_text()
-        assert told.startswith("<!-- ganbench -->\nthe comparison\n")
-        assert ("the confirmation" in told) == (compare == 1 and confirm != 2)
+        comment = (tmp_path / "comment.md").read_text()
+        assert comment.startswith("<!-- ganbench -->\nthe comparison\n")
+        assert ("the confirmation" in comment) == (compare == 1 and confirm != 2)
         assert (tmp_path / "comparison.xml").read_text() == "the comparison\n"
-        assert (tmp_path / "summary").read_text() in told
+        assert (tmp_path / "summary").read_text() in comment
 
 
-def test_one_comment_is_changed_instead_of_another_added(tmp_path: Path) -> None:
+def test_an_existing_comment_is_updated(tmp_path: Path) -> None:
     _, calls = run_workflow(tmp_path, 0, comments="42\\n43\\n")
     assert "gh api --method PATCH repos/owner/name/issues/comments/42 --field body=@comment.md" in calls
     assert "gh pr comment" not in calls
 
 
-def test_the_conditions_of_the_steps_are_those_tested_here() -> None:
+def test_the_conditions_of_the_steps_match_this_test() -> None:
     assert STEPS[COMPARE]["if"] == "github.event_name == 'pull_request'"
     assert STEPS[CONFIRM]["if"] == f"steps.{STEPS[COMPARE]['id']}.outputs.status == '1'"
-    for name in ("Tell", COMMENT, "Verdict"):
+    for name in (SUMMARY, COMMENT, "Verdict"):
         assert "steps.compare.outputs.status != ''" in STEPS[name]["if"]
     assert STEPS["Verdict"]["env"]["STATUS"] == "${{ steps.confirm.outputs.status || steps.compare.outputs.status }}"

@@ -1,4 +1,4 @@
-"""The documents say what the program does: their commands parse, their examples run, their numbers are recorded."""
+"""The documents match the program: commands parse, examples run, numbers come from records, links and paths exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import bench
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import manifest
 from bench.catalogue.losses import GanLoss
-from bench.catalogue.metrics import MEASURES, PROBES
+from bench.catalogue.metrics.measures import MEASURES, PROBES
 from bench.command import main
 from bench.evidence.statistics import wilson_interval
 from bench.plan.matrix import cells
@@ -25,7 +25,9 @@ from bench.plan.suite import parse_suite, suite_files
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 SUITES = (ROOT / "docs" / "suites.md").read_text()
+MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 RECORDED = ["quick", "ring", "grid", "digits", "fashion", "dirac", "techniques", "stacked-digits"]
 FOR_GPUS = {"cifar10", "ring-reference", "stacked-mnist", "stacked-mnist-r3gan"}
@@ -40,16 +42,16 @@ def commands() -> list[list[str]]:
     lines = [
         line for text in texts for block in blocks(text, "bash") for line in block.replace("\\\n", " ").splitlines()
     ]
-    found = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
-    return [words[1 : words.index(">") if ">" in words else None] for words in found if words[:1] == ["ganbench"]]
+    calls = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
+    return [words[1 : words.index(">") if ">" in words else None] for words in calls if words[:1] == ["ganbench"]]
 
 
-def test_there_are_commands() -> None:
+def test_the_docs_show_every_verb() -> None:
     assert {words[0] for words in commands()} == set(main.commands)
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_every_command_is_understood(words: list[str]) -> None:
+def test_every_command_parses(words: list[str]) -> None:
     verb = main.commands[words[0]]
     verb.make_context(words[0], words[1:])
 
@@ -68,13 +70,13 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     script.write_text(
         'if __name__ == "__main__":\n' + textwrap.indent(example, "    ") + "    print(len(runs), len(curves))\n"
     )
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    count, _ = done.stdout.split()[-2:]
+    process = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    count, _ = process.stdout.split()[-2:]
     assert count == "4"
 
 
-def test_the_loss_of_the_readme_is_a_loss() -> None:
+def test_the_readmes_loss_works() -> None:
     (example,) = [block for block in blocks(README, "python") if "GanLoss" in block]
     loss = eval(f"{{{example}}}", {"GanLoss": GanLoss})["pearson"]
     real, fake = torch.tensor([0.5]), torch.tensor([0.25])
@@ -84,8 +86,8 @@ def test_the_loss_of_the_readme_is_a_loss() -> None:
 
 def test_the_suite_of_the_docs_is_valid() -> None:
     (example,) = blocks(SUITES, "toml")
-    found = cells(parse_suite(tomllib.loads(example), "docs/suites.md"))
-    assert [(cell.axes["loss"], cell.axes["dataset"], cell.axes["penalty"]) for cell in found] == [
+    planned = cells(parse_suite(tomllib.loads(example), "docs/suites.md"))
+    assert [(cell.axes["loss"], cell.axes["dataset"], cell.axes["penalty"]) for cell in planned] == [
         ("non-saturating", "ring", "none"),
         ("non-saturating", "ring", "wgan-gp (weight=0.3)"),
         ("non-saturating", "wide grid", "none"),
@@ -93,15 +95,15 @@ def test_the_suite_of_the_docs_is_valid() -> None:
         ("hinge", "ring", "wgan-gp (weight=0.3)"),
         ("hinge", "wide grid", "wgan-gp (weight=0.3)"),
     ]
-    assert {cell.training.steps for cell in found} == {3000, 5000}
+    assert {cell.training.steps for cell in planned} == {3000, 5000}
 
 
-def test_the_docs_name_every_measure_and_the_accuracies_that_were_measured() -> None:
+def test_the_docs_name_every_measure_and_the_measured_accuracies() -> None:
     for name in (*MEASURES, *PROBES, *entries("metric")):
         assert f"`{name}`" in DOCUMENTS["measures"]
     for name in ("digits", "fashion-mnist"):
         (row,) = [line for line in DOCUMENTS["measures"].splitlines() if line.startswith(f"| `{name}` |")]
-        assert f"{100 * manifest(name)['test_accuracy']:.1f} %" in row
+        assert f"{100 * manifest(name)['test_accuracy']:.1f}%" in row
 
 
 def test_the_docs_name_every_penalty_and_dataset() -> None:
@@ -124,14 +126,13 @@ def test_the_docs_name_every_statistic_and_width() -> None:
 
 
 def test_contributing_names_every_table() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
     for _, table in TABLES.values():
-        assert f"`{table}`" in text
+        assert f"`{table}`" in CONTRIBUTING
     assert all(entries(kind) for kind in TABLES)
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_recorded_results_are_those_of_the_suites_as_they_are(name: str) -> None:
+def test_recorded_results_match_the_current_suites(name: str) -> None:
     from bench.plan.runs import plan_runs
     from bench.plan.suite import load_suite
     from bench.records.record import paths_by_run, read_metadata
@@ -141,31 +142,31 @@ def test_recorded_results_are_those_of_the_suites_as_they_are(name: str) -> None
     recorded = paths_by_run(ROOT / "results" / name)
     runs = plan_runs(load_suite(name))
     assert {run.id for run in runs} == recorded.keys()
-    assert read_metadata(recorded[runs[0].id])["cell"] == runs[0].cell
+    assert read_metadata(recorded[runs[0].id]).cell == runs[0].cell
 
 
-def test_all_suites_but_those_for_gpus_are_recorded_and_small_enough_for_git() -> None:
+def test_all_suites_except_those_for_gpus_are_recorded_in_small_files() -> None:
     assert set(RECORDED) == suite_files().keys() - FOR_GPUS
     for path in (ROOT / "results").rglob("*"):
-        if path.name != "report.html":  # which is not committed, as it can be made again
+        if path.name != "report.html":  # not committed
             assert path.stat().st_size < 2_000_000, path
 
 
-def test_the_readmes_numbers_are_the_recorded_ones() -> None:
+def test_the_readmes_table_matches_the_records() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| ") and "±" in line]
     recorded = (ROOT / "results" / "quick" / "table.md").read_text()
     assert len(rows) >= 4
     ring = recorded.partition("## ring")[2].partition("## ")[0]
-    header, _, *there = [split(line) for line in ring.splitlines() if line.startswith("|")]
-    shown = split(next(line for line in README.splitlines() if line.startswith("| loss")))
+    header, _, *recorded_rows = [split(line) for line in ring.splitlines() if line.startswith("|")]
+    columns = split(next(line for line in README.splitlines() if line.startswith("| loss")))
     for row in rows:
-        cells = dict(zip(shown, split(row), strict=True))
-        (same,) = [dict(zip(header, each, strict=True)) for each in there if each[0] == cells["loss"]]
-        assert {name: same[name] for name in cells} == cells
+        entries = dict(zip(columns, split(row), strict=True))
+        (same,) = [dict(zip(header, each, strict=True)) for each in recorded_rows if each[0] == entries["loss"]]
+        assert {name: same[name] for name in entries} == entries
 
 
 @pytest.mark.parametrize("dataset", ["ring", "grid"])
-def test_the_rates_told_of_the_techniques_are_those_of_the_records(dataset: str) -> None:
+def test_the_rates_of_the_techniques_match_the_records(dataset: str) -> None:
     runs = bench.load(ROOT / "results" / "techniques")
     runs = runs[runs["dataset"] == dataset]
     techniques = runs["penalty"].where(runs["critic"] != "spectral", "spectral")
@@ -174,23 +175,48 @@ def test_the_rates_told_of_the_techniques_are_those_of_the_records(dataset: str)
     names = split(header)
     assert len(rows) == 5
     for row in rows:
-        loss, *told = split(row)
-        for name, rate in zip(names, told, strict=True):
-            here = (techniques == name) & ((runs["loss"] == loss) | (loss == "all four"))
-            converged, n = int((runs[here]["outcome"] == "converged").sum()), int(here.sum())
+        loss, *rates = split(row)
+        for name, rate in zip(names, rates, strict=True):
+            selected = (techniques == name) & ((runs["loss"] == loss) | (loss == "all four"))
+            converged, n = int((runs[selected]["outcome"] == "converged").sum()), int(selected.sum())
             low, high = wilson_interval(converged, n)
-            assert rate == f"{converged}/{n} ({100 * low:.0f}–{100 * high:.0f} %)", (loss, name)
+            assert rate == f"{converged}/{n} ({100 * low:.0f}–{100 * high:.0f}%)", (loss, name)
 
 
-def test_what_is_told_of_a_thousand_modes_is_in_the_recorded_table() -> None:
+def test_the_table_of_a_thousand_modes_matches_the_records() -> None:
     recorded = (ROOT / "results" / "stacked-digits" / "table.md").read_text().splitlines()
-    header, _, *there = [split(line) for line in recorded if line.startswith("|")]
+    header, _, *recorded_rows = [split(line) for line in recorded if line.startswith("|")]
     text = DOCUMENTS["techniques"].partition("| loss | modes final |")
-    shown, _, *rows = [split(line) for line in (text[1] + text[2]).splitlines() if line.startswith("|")]
+    columns, _, *rows = [split(line) for line in (text[1] + text[2]).splitlines() if line.startswith("|")]
     assert len(rows) == 5
     for row in rows:
-        (same,) = [dict(zip(header, each, strict=True)) for each in there if each[0] == row[0]]
-        assert [same[name] for name in shown] == row
+        (same,) = [dict(zip(header, each, strict=True)) for each in recorded_rows if each[0] == row[0]]
+        assert [same[name] for name in columns] == row
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)
+def test_links_lead_to_files_and_headings(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, heading = link.partition("#")
+        target = path.parent / file if file else path
+        assert link.startswith("https://") or target.exists(), link
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), flags=re.M)
+            assert heading in {words.lower().replace(" ", "-") for words in headings}, link
+
+
+def test_the_paths_and_names_of_contributing_exist() -> None:
+    table = [line for line in CONTRIBUTING.splitlines() if line.startswith("| a")]
+    assert len(table) > 10
+    for row in table:
+        quoted = re.findall(r"`([^`]+)`", row)
+        files = [ROOT / words for words in quoted if "/" in words]
+        assert all(file.exists() for file in files), row
+        folders = [file if file.is_dir() else file.parent for file in files]
+        code = "".join(source.read_text() for folder in folders for source in folder.rglob("*.py"))
+        for name in (words for words in quoted if "/" not in words):
+            assert re.search(rf"(class |def |^){name}\b", code, flags=re.M), name
 
 
 def split(row: str) -> list[str]:
@@ -200,11 +226,3 @@ def split(row: str) -> list[str]:
 def test_every_picture_of_the_readme_is_there() -> None:
     for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / path).is_file()
-
-
-def test_the_package_says_what_it_gives() -> None:
-    assert set(bench.__all__) == {"Recorder", "__version__", "load", "run", "traces"}
-    for name in bench.__all__:
-        assert getattr(bench, name)
-    with pytest.raises(AttributeError, match="no attribute 'train'"):
-        bench.train  # noqa: B018

@@ -1,7 +1,8 @@
-"""Look-up by name: the tables of this package, and what other installed packages add to them.
+"""Everything that a suite can name, looked up by name.
 
-A package adds an entry by an entry point in the group ``ganbench.losses`` (or ``.architectures``, ``.datasets``,
-``.metrics``, ``.penalties``, ``.optimizers``) whose object is what the table of that kind holds.
+Other packages add entries by entry points in the groups ``ganbench.losses``, ``.penalties``, ``.optimizers``,
+``.architectures``, ``.datasets`` and ``.metrics``. An entry point refers to an object of the same type as the values of
+the table for that kind, such as a ``GanLoss``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from bench.errors import SuiteError
 
@@ -26,42 +29,48 @@ TABLES = {
 _PLURALS = {"loss": "losses", "penalty": "penalties"}
 
 
+class Options(BaseModel):
+    """Settings by name: immutable, with strict types. An unknown name or a wrong type is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
 @cache
 def entries(kind: str) -> Mapping[str, Any]:
-    """All entries of one kind by name: this package's first, then those of other packages."""
+    """Return all entries of one kind by name: the built-in ones, then those of other packages under other names."""
     module, table = TABLES[kind]
-    own: Mapping[str, Any] = getattr(import_module(module), table)
-    return {**{point.name: point.load() for point in _points(kind)}, **own}
+    built_in: Mapping[str, Any] = getattr(import_module(module), table)
+    return {**built_in, **{point.name: point.load() for point in _entry_points(kind) if point.name not in built_in}}
 
 
 def is_added(kind: str, name: str) -> bool:
-    """Whether an entry is not this package's own."""
+    """Return whether another package provides the entry."""
     module, table = TABLES[kind]
     return name not in getattr(import_module(module), table)
 
 
 def additions() -> list[str]:
-    """What other packages add, each with the version of its package; nothing of it is imported."""
-    versions = ((point, point.dist.version if point.dist else "") for kind in TABLES for point in _points(kind))
+    """Return a line for each entry of another package, with that package's version, without importing it."""
+    versions = ((point, point.dist.version if point.dist else "") for kind in TABLES for point in _entry_points(kind))
     return sorted(f"{point.group} {point.name} = {point.value} {version}" for point, version in versions)
 
 
-def _points(kind: str) -> EntryPoints:
-    points: EntryPoints = _installed().select(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}")
+def _entry_points(kind: str) -> EntryPoints:
+    points: EntryPoints = _installed_entry_points().select(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}")
     return points
 
 
 @cache
-def _installed() -> Any:
-    """Entry points of all packages, which takes as long to look for as those of one group."""
+def _installed_entry_points() -> Any:
+    """Return the entry points of all groups: reading one group takes just as long."""
     return entry_points()
 
 
 def find(kind: str, name: str) -> Any:
-    """The entry called ``name``.
+    """Return the entry called ``name``.
 
     Raises:
-        SuiteError: no such name; the text gives the nearest one.
+        SuiteError: the name is unknown; the message suggests the nearest one.
     """
     known = entries(kind)
     if name not in known:
@@ -70,15 +79,15 @@ def find(kind: str, name: str) -> Any:
 
 
 def resolve(path: str) -> Any:
-    """The object at ``"package.module:attribute"``, imported now: tables name code that needs torch this way."""
+    """Import and return the object at ``"package.module:attribute"``, the form in which tables name code for torch."""
     module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one, or all of them."""
-    names = sorted(str(each) for each in known)
-    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else ""
+    """Return the end of an error message about an unknown name: the nearest known name, or else all of them."""
+    names = sorted(map(str, known))
+    nearest = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    if nearest:
+        return f"; did you mean {nearest[0]!r}?"
+    return f"; available: {', '.join(names)}" if names else ""

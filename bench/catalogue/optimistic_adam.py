@@ -1,4 +1,4 @@
-"""Optimistic Adam (Daskalakis et al. 2018, algorithm 1), in torch's form of an optimiser."""
+"""Optimistic Adam as a torch optimiser."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from torch.optim import Optimizer
 
 
 class OptimisticAdam(Optimizer):
-    """θ ← θ − 2η dₜ + η dₜ₋₁ with Adam's direction d = m̂ / (√v̂ + ε), and d₀ = 0.
+    """Adam with an optimistic update: θ ← θ − 2η dₜ + η dₜ₋₁ (Daskalakis et al. 2018, algorithm 1).
+
+    d = m̂ / (√v̂ + ε) is the direction of Adam's step, and d₀ = 0.
 
     Args:
-        parameters: What is changed.
+        parameters: The parameters to optimise.
         lr: η.
-        betas: Decay of the running means m and v.
+        betas: Decay rates of the moving averages m and v.
         eps: ε.
     """
 
@@ -31,9 +33,9 @@ class OptimisticAdam(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One step along the parameters' gradients."""
+        """Update the parameters by their gradients; ``closure`` is not used."""
         for group in self.param_groups:
-            lr, (first, second), eps = group["lr"], group["betas"], group["eps"]
+            lr, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
             for parameter in group["params"]:
                 state = self.state[parameter]
                 if not state:
@@ -41,10 +43,10 @@ class OptimisticAdam(Optimizer):
                     for name in ("mean", "square", "direction"):
                         state[name] = torch.zeros_like(parameter)
                 state["step"] += 1
-                state["mean"].lerp_(parameter.grad, 1 - first)
-                state["square"].mul_(second).addcmul_(parameter.grad, parameter.grad, value=1 - second)
-                mean = state["mean"] / (1 - first ** state["step"])
-                square = state["square"] / (1 - second ** state["step"])
+                state["mean"].lerp_(parameter.grad, 1 - beta1)
+                state["square"].mul_(beta2).addcmul_(parameter.grad, parameter.grad, value=1 - beta2)
+                mean = state["mean"] / (1 - beta1 ** state["step"])
+                square = state["square"] / (1 - beta2 ** state["step"])
                 direction = mean / (square.sqrt() + eps)
                 parameter.add_(direction, alpha=-2 * lr).add_(state["direction"], alpha=lr)
                 state["direction"] = direction

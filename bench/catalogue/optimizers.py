@@ -1,14 +1,14 @@
-"""The optimisers, torch's own and optimistic Adam, what a suite can set of each, and schedules of the learning rate."""
+"""The optimisers (torch's own and optimistic Adam), their options, and the schedules of the learning rate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import cos, pi
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from bench.catalogue.options import Options
+from bench.catalogue import Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Adam(Options):
-    """Adam (Kingma & Ba 2015); ``weight_decay`` is the L2 form."""
+class AdamOptions(Options):
+    """Options of Adam (Kingma & Ba 2015).
+
+    ``lr``: the learning rate, by default 2e-4.
+    ``betas``: decay rates of the averages of gradients and of their squares, by default (0.5, 0.999).
+    ``eps``: added to the denominator, by default 1e-8.
+    ``weight_decay``: factor of an L2 penalty on the weights, by default 0.
+    """
 
     lr: PositiveFloat = 2e-4
     betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = (0.5, 0.999)
@@ -26,16 +32,28 @@ class Adam(Options):
     weight_decay: NonNegativeFloat = 0.0
 
 
-class Sgd(Options):
-    """Stochastic gradient descent with heavy-ball momentum."""
+class SgdOptions(Options):
+    """Options of stochastic gradient descent.
+
+    ``lr``: the learning rate, by default 0.01.
+    ``momentum``: heavy-ball momentum, by default 0.
+    ``weight_decay``: factor of an L2 penalty on the weights, by default 0.
+    """
 
     lr: PositiveFloat = 1e-2
     momentum: Fraction = 0.0
     weight_decay: NonNegativeFloat = 0.0
 
 
-class RmsProp(Options):
-    """RMSprop (Tieleman & Hinton 2012), as WGAN with clipping uses it."""
+class RmsPropOptions(Options):
+    """Options of RMSprop (Tieleman & Hinton 2012).
+
+    ``lr``: the learning rate, by default 5e-5, as for WGAN with weight clipping.
+    ``alpha``: decay rate of the average of squared gradients, by default 0.99.
+    ``momentum``: by default 0.
+    ``eps``: added to the denominator, by default 1e-8.
+    ``weight_decay``: factor of an L2 penalty on the weights, by default 0.
+    """
 
     lr: PositiveFloat = 5e-5
     alpha: Fraction = 0.99
@@ -44,8 +62,13 @@ class RmsProp(Options):
     weight_decay: NonNegativeFloat = 0.0
 
 
-class OptimisticAdam(Options):
-    """Adam whose steps look one ahead (Daskalakis et al. 2018)."""
+class OptimisticAdamOptions(Options):
+    """Options of optimistic Adam (Daskalakis et al. 2018).
+
+    ``lr``: the learning rate, by default 1e-4.
+    ``betas``: decay rates of the averages of gradients and of their squares, by default (0.5, 0.999).
+    ``eps``: added to the denominator, by default 1e-8.
+    """
 
     lr: PositiveFloat = 1e-4
     betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = (0.5, 0.999)
@@ -53,11 +76,18 @@ class OptimisticAdam(Options):
 
 
 class OptimizerEntry(NamedTuple):
-    """An optimiser: one line for ``ganbench list``, what a suite can set, and how it is built."""
+    """An optimiser.
+
+    Attributes:
+        summary: One line for ``ganbench list``.
+        options: What a suite can set.
+        build: (parameters, options) → the optimiser. Its update must be element by element, since all runs of a pack
+            share one parameter tensor.
+    """
 
     summary: str
     options: type[Options]
-    build: Callable[[Iterable[Tensor], Options], Optimizer]
+    build: Callable[[Iterable[Tensor], Any], Optimizer]
 
 
 def _adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
@@ -87,13 +117,19 @@ def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimize
 
 
 OPTIMIZERS = {
-    "adam": OptimizerEntry("lr, betas, eps, weight_decay (Kingma & Ba 2015)", Adam, _adam),
-    "sgd": OptimizerEntry("lr, momentum, weight_decay", Sgd, _sgd),
-    "rmsprop": OptimizerEntry("lr, alpha, momentum, eps, weight_decay (Tieleman & Hinton 2012)", RmsProp, _rmsprop),
-    "optimistic-adam": OptimizerEntry("lr, betas, eps (Daskalakis et al. 2018)", OptimisticAdam, _optimistic_adam),
+    "adam": OptimizerEntry("Adam: lr, betas, eps, weight_decay (Kingma & Ba 2015)", AdamOptions, _adam),
+    "sgd": OptimizerEntry("gradient descent: lr, momentum, weight_decay", SgdOptions, _sgd),
+    "rmsprop": OptimizerEntry(
+        "RMSprop: lr, alpha, momentum, eps, weight_decay (Tieleman & Hinton 2012)", RmsPropOptions, _rmsprop
+    ),
+    "optimistic-adam": OptimizerEntry(
+        "Adam with optimistic updates: lr, betas, eps (Daskalakis et al. 2018)",
+        OptimisticAdamOptions,
+        _optimistic_adam,
+    ),
 }
 
-SCHEDULES: dict[str, Callable[[float], float]] = {  # share of training done → share of the learning rate
+SCHEDULES: dict[str, Callable[[float], float]] = {  # fraction of training done → factor of the learning rate
     "constant": lambda done: 1.0,
     "linear": lambda done: 1.0 - done,
     "cosine": lambda done: 0.5 + 0.5 * cos(pi * done),

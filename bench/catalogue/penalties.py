@@ -1,10 +1,10 @@
-"""Penalties and other regularisers of the critic, orthogonal to the loss; several at once, each with its own options.
+"""Penalties and other regularisers of the critic. They combine with any loss and with one another.
 
-To add a term of the critic's loss: write the function, add one line to ``PENALTIES``. The tests pick it up. A
-regulariser that is no such term says by another field of its entry where it acts.
+To add a term of the critic's loss, write the function and add an entry to ``PENALTIES``; the tests cover every entry. A
+regulariser of another kind sets another field of ``Penalty``.
 
-The first dimension of all samples is that of the s runs of a pack, 1 for a run alone: a regulariser computes for each
-run what it would compute for it alone, and never mixes them.
+The first dimension of all tensors is the s runs of a pack, 1 for a single run. A regulariser must compute for each run
+what it would compute for that run alone, and must not mix runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import PositiveFloat, PositiveInt
 
-from bench.catalogue.options import Options
+from bench.catalogue import Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,49 +22,55 @@ if TYPE_CHECKING:
     Critic = Callable[[Tensor], Tensor]  # [s, n, ...] → logits [s, n]
 
 
-class Weighted(Options):
-    """A term with its weight in the critic's loss.
+class TermOptions(Options):
+    """Options of a penalty that is added to the critic's loss.
 
-    With ``every`` k > 1 it is added in every k-th critic update only, with k times the weight (lazy regularisation,
-    Karras et al. 2020, section 3.1).
+    ``weight``: the factor of the penalty, by default 10.
+    ``every``: the penalty is added in every k-th update of the critic, with k times its weight (lazy regularisation,
+    Karras et al. 2020, section 3.1). By default 1, every update.
     """
 
     weight: PositiveFloat = 10.0
     every: PositiveInt = 1
 
 
-class Consensus(Options):
-    """Weight of ½‖v‖² in the losses of both players."""
+class ConsensusOptions(Options):
+    """``weight``: the factor of ½‖v‖² in the losses of both players, by default 1."""
 
     weight: PositiveFloat = 1.0
 
 
-class WeightClip(Options):
-    """Every parameter of the critic is kept in [−bound, bound]."""
+class WeightClipOptions(Options):
+    """``bound``: every parameter of the critic is clipped to [−bound, bound], by default 0.01."""
 
     bound: PositiveFloat = 0.01
 
 
-class InstanceNoise(Options):
-    """Standard deviation of the noise: constant, or falling in a straight line to 0 at the last step."""
+class InstanceNoiseOptions(Options):
+    """Options of the noise.
+
+    ``sigma``: its standard deviation, by default 0.1, in units of the samples (images are in [−1, 1]).
+    ``anneal``: "none" (the default) keeps it constant, "linear" decreases it linearly to 0 at the last step.
+    """
 
     sigma: PositiveFloat = 0.1
     anneal: Literal["none", "linear"] = "none"
 
 
 class Penalty(NamedTuple):
-    """A regulariser; of ``term``, ``perturb``, ``project`` and ``joint`` one is there.
+    """A regulariser. Exactly one of ``term``, ``perturb``, ``project`` and ``joint`` is set.
 
     Attributes:
         summary: One line for ``ganbench list``.
-        options: What a suite can set.
-        term: (critic, real [s, n, ...], fake [s, n, ...], uniform [s, n, k]) → per sample [s, n], before the weight,
-            with a graph through the critic's parameters (and through ``fake`` where that has one).
-        uniforms: Size of one sample → how many fresh numbers k of U(0, 1) the term wants for each.
-        perturb: (options, samples [s, n, ...], normal like samples, share of training done) → what the critic is shown.
-        project: (options, critic's parameters [s, ...]): changes them in place after every update of the critic.
-        joint: (gradients of the critics' losses, gradients of the generators', each [s, ...]) → [s], what both players
-            of a run descend too.
+        options: What a suite can set; ``TermOptions`` if ``term`` is set.
+        term: (critic, real [s, n, ...], fake [s, n, ...], uniform [s, n, k]) → the penalty per sample [s, n], before
+            the weight. It must be differentiable by the critic's parameters, and by ``fake`` if that requires grad.
+        uniforms: Number of elements of one sample → k, how many random numbers from U(0, 1) ``term`` needs per sample.
+        perturb: (options, samples [s, n, ...], standard normal noise like samples, fraction of training done) → the
+            samples that the critic sees.
+        project: (options, the critic's parameters, each [s, ...]). It changes them in place after every update.
+        joint: (gradients of the critics' losses, gradients of the generators' losses, each [s, ...]) → a term [s] that
+            is added, with its weight, to the losses of both players. Its options need a ``weight``.
     """
 
     summary: str
@@ -76,8 +82,11 @@ class Penalty(NamedTuple):
     joint: Callable[[Iterable[Tensor], Iterable[Tensor]], Tensor] | None = None
 
 
-def slopes(critic: Critic, points: Tensor) -> Tensor:
-    """∇ₓD at points [s, n, ...] → [s, n, d], with a graph; each sample's own, where the critic does not mix samples."""
+def input_gradients(critic: Critic, points: Tensor) -> Tensor:
+    """Return ∇ₓD at points [s, n, ...] as [s, n, d], with a graph.
+
+    These are the gradients of single samples only if the critic does not mix samples, as batch normalisation does.
+    """
     import torch
 
     points = points if points.requires_grad else points.detach().requires_grad_()
@@ -85,57 +94,80 @@ def slopes(critic: Critic, points: Tensor) -> Tensor:
     return gradient.flatten(2)
 
 
-def between(real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
-    """x̂ = ε·real + (1 − ε)·fake, ε ~ U(0, 1)."""
+def interpolated(real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
+    """Return x̂ = ε·real + (1 − ε)·fake, [s, n, ...], with ε ~ U(0, 1) per sample, [s, n, 1]."""
     mix = uniform.view(*uniform.shape[:2], *[1] * (real.dim() - 2))
     return mix * real + (1 - mix) * fake
 
 
 def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
-    """(‖∇D(x̂)‖₂ − 1)², x̂ between a real and a generated sample (Gulrajani et al. 2017, eq. 3)."""
-    return (slopes(critic, between(real, fake, uniform)).norm(dim=2) - 1).square()
+    """Return (‖∇D(x̂)‖₂ − 1)², [s, n], with x̂ between a real and a generated sample.
+
+    Source: Gulrajani et al. 2017, eq. 3.
+    """
+    return (input_gradients(critic, interpolated(real, fake, uniform)).norm(dim=2) - 1).square()
 
 
 def zero_centred(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
-    """‖∇D(x̂)‖², x̂ between a real and a generated sample, without a ½ (Thanh-Tung et al. 2019, section 5)."""
-    return slopes(critic, between(real, fake, uniform)).square().sum(dim=2)
+    """Return ‖∇D(x̂)‖², [s, n], with x̂ between a real and a generated sample, without the factor ½.
+
+    Source: Thanh-Tung et al. 2019, section 5.
+    """
+    return input_gradients(critic, interpolated(real, fake, uniform)).square().sum(dim=2)
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
-    """½‖∇D(real)‖²; with its weight γ the (γ/2)‖∇D‖² of Mescheder et al. 2018, eq. 9. Some code leaves the ½ out."""
-    return 0.5 * slopes(critic, real).square().sum(dim=2)
+    """Return ½‖∇D(real)‖², [s, n]. With weight γ it is (γ/2)‖∇D‖²; some implementations omit the ½.
+
+    Source: Mescheder et al. 2018, eq. 9.
+    """
+    return 0.5 * input_gradients(critic, real).square().sum(dim=2)
 
 
 def r2(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
-    """½‖∇D(fake)‖² (Mescheder et al. 2018, eq. 10)."""
-    return 0.5 * slopes(critic, fake).square().sum(dim=2)
+    """Return ½‖∇D(fake)‖², [s, n].
+
+    Source: Mescheder et al. 2018, eq. 10.
+    """
+    return 0.5 * input_gradients(critic, fake).square().sum(dim=2)
 
 
 def dragan(critic: Critic, real: Tensor, fake: Tensor, uniform: Tensor) -> Tensor:
-    """(‖∇D(x̂)‖ − 1)² around the data (Kodali et al. 2017), as in the authors' code.
+    """Return (‖∇D(x̂)‖ − 1)², [s, n], with x̂ near a real sample.
 
-    x̂ = x + α·½·std(batch)·u with α and all entries of u from U(0, 1).
+    As in the authors' code, x̂ = x + α·½·std(batch)·u, where α and all entries of u are from U(0, 1).
+
+    Source: Kodali et al. 2017.
     """
     import torch
 
     deviation = torch.stack([batch.std() for batch in real]).view(-1, 1, 1)
-    reach = 0.5 * deviation * uniform[..., :1] * uniform[..., 1:]
-    return (slopes(critic, real + reach.view_as(real)).norm(dim=2) - 1).square()
+    offset = 0.5 * deviation * uniform[..., :1] * uniform[..., 1:]
+    return (input_gradients(critic, real + offset.view_as(real)).norm(dim=2) - 1).square()
 
 
-def weight_clip(options: WeightClip, parameters: Iterable[Tensor]) -> None:
-    """W ← min(max(w, −c), c) for every parameter (Arjovsky et al. 2017, algorithm 1)."""
+def weight_clip(options: WeightClipOptions, parameters: Iterable[Tensor]) -> None:
+    """Clip every parameter to [−bound, bound], in place.
+
+    Source: Arjovsky et al. 2017, algorithm 1.
+    """
     for parameter in parameters:
         parameter.clamp_(-options.bound, options.bound)
 
 
-def instance_noise(options: InstanceNoise, samples: Tensor, normal: Tensor, done: float) -> Tensor:
-    """X + σε, ε ~ N(0, 1), on real and on generated samples (Sønderby et al. 2017; Arjovsky & Bottou 2017)."""
+def instance_noise(options: InstanceNoiseOptions, samples: Tensor, normal: Tensor, done: float) -> Tensor:
+    """Return x + σε, [s, n, ...], with ε ~ N(0, 1), for real and for generated samples.
+
+    Source: Sønderby et al. 2017; Arjovsky & Bottou 2017.
+    """
     return samples + options.sigma * (1 - done if options.anneal == "linear" else 1) * normal
 
 
 def consensus(critic: Iterable[Tensor], generator: Iterable[Tensor]) -> Tensor:
-    """½‖v‖², v the gradients of both players on one batch (Mescheder et al. 2017, eq. 11)."""
+    """Return ½‖v‖², [s], where v is the gradients of both players on one batch.
+
+    Source: Mescheder et al. 2017, eq. 11.
+    """
     import torch
 
     squares = [gradient.square().reshape(len(gradient), -1).sum(dim=1) for gradient in (*critic, *generator)]
@@ -144,30 +176,34 @@ def consensus(critic: Iterable[Tensor], generator: Iterable[Tensor]) -> Tensor:
 
 PENALTIES = {
     "wgan-gp": Penalty(
-        "λ(‖∇D(x̂)‖ − 1)², x̂ between real and generated (Gulrajani et al. 2017)",
-        Weighted,
+        "λ(‖∇D(x̂)‖ − 1)², x̂ between real and generated samples (Gulrajani et al. 2017)",
+        TermOptions,
         wgan_gp,
         uniforms=lambda size: 1,
     ),
-    "r1": Penalty("(γ/2)‖∇D‖² on real samples (Mescheder et al. 2018)", Weighted, r1),
-    "r2": Penalty("(γ/2)‖∇D‖² on generated samples (Mescheder et al. 2018)", Weighted, r2),
+    "r1": Penalty("(γ/2)‖∇D‖² on real samples (Mescheder et al. 2018)", TermOptions, r1),
+    "r2": Penalty("(γ/2)‖∇D‖² on generated samples (Mescheder et al. 2018)", TermOptions, r2),
     "zero-centred": Penalty(
-        "λ‖∇D(x̂)‖², x̂ between real and generated (Thanh-Tung et al. 2019)",
-        Weighted,
+        "λ‖∇D(x̂)‖², x̂ between real and generated samples (Thanh-Tung et al. 2019)",
+        TermOptions,
         zero_centred,
         uniforms=lambda size: 1,
     ),
     "dragan": Penalty(
-        "λ(‖∇D(x̂)‖ − 1)², x̂ around real samples (Kodali et al. 2017)",
-        Weighted,
+        "λ(‖∇D(x̂)‖ − 1)², x̂ near real samples (Kodali et al. 2017)",
+        TermOptions,
         dragan,
         uniforms=lambda size: 1 + size,
     ),
-    "weight-clip": Penalty("critic's weights kept in ±bound (Arjovsky et al. 2017)", WeightClip, project=weight_clip),
+    "weight-clip": Penalty(
+        "critic's weights clipped to ±bound (Arjovsky et al. 2017)", WeightClipOptions, project=weight_clip
+    ),
     "instance-noise": Penalty(
-        "N(0, sigma²) on all that the critic sees (Sønderby et al. 2017)", InstanceNoise, perturb=instance_noise
+        "N(0, sigma²) noise on the critic's inputs (Sønderby et al. 2017)", InstanceNoiseOptions, perturb=instance_noise
     ),
     "consensus": Penalty(
-        "½‖v‖² of both players' gradients in both losses (Mescheder et al. 2017)", Consensus, joint=consensus
+        "½‖v‖², v the gradients of both players, in both losses (Mescheder et al. 2017)",
+        ConsensusOptions,
+        joint=consensus,
     ),
 }

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.catalogue.metrics.measures import MEASURES
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison
     from bench.report import Report
 
-SECONDARY = ("KL", "confident", "quality", "EMA")
+DETAILS = ("EMA", *(measure.label for measure in MEASURES.values() if measure.table == "details"))
 
 
 def show_report(report: Report) -> None:
@@ -83,7 +84,7 @@ def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
 
 def _importance(column: str) -> tuple[bool, bool, bool]:
     """Values after the last step before the best, the main measures before the others, words last."""
-    return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), any(w in column for w in SECONDARY)
+    return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), any(w in column for w in DETAILS)
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -1,0 +1,1 @@
+"""From packs of runs to records: training, evaluation and timing, on the CPU or a GPU."""

@@ -11,7 +11,7 @@ import torch
 
 from bench.catalogue import entries, find
 from bench.catalogue.extractors import extractor_hash
-from bench.catalogue.metrics import MEASURES, Measure
+from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.evaluation import evaluator, quantised
 from bench.compute.training.players import build_players, generate
 from bench.compute.training.random_streams import stream

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.catalogue import find
 from bench.catalogue.datasets import Data
-from bench.catalogue.metrics import PROBES
+from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator, quantised
 from bench.compute.training.game_state import Position
@@ -56,8 +56,8 @@ def evaluate(
     }
     if players.average is not None:
         average = settled(players.average)
-        averaged = judge.measure(quantised(generate(average, latents), data.train))
-        row |= {f"{name}_ema": value for name, value in averaged.items()}
+        of_average = judge.measure(quantised(generate(average, latents), data.train))
+        row |= {averaged(name): value for name, value in of_average.items()}
     row["samples"] = samples[: _kept(samples)].numpy().tobytes()
     history.trace.append(row)
     history.evaluation_seconds += time.perf_counter() - began
@@ -69,7 +69,7 @@ def measure_again(run: Run, players: Players, data: Data, judge: Evaluator) -> d
     measured = judge.measure(quantised(generate(players.generator, latents), data.train))
     if players.average is not None:
         of_average = judge.measure(quantised(generate(settled(players.average), latents), data.train))
-        measured |= {f"{name}_ema": value for name, value in of_average.items()}
+        measured |= {averaged(name): value for name, value in of_average.items()}
     return {name: value if math.isfinite(value) else None for name, value in measured.items()}
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 
 from bench.catalogue.datasets import Data
-from bench.catalogue.metrics import MEASURES
+from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
 from bench.plan.runs import Run
-from bench.records.record import Metadata
+from bench.records import schema
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
+from bench.records.schema import Ending, Environment, Metadata, Modes, Parameters, Samples, Timing, Training
 
 
 def metadata_of(
@@ -50,63 +51,65 @@ def metadata_of(
     steady = history.rates[1:] or history.rates  # the first chunk warms up
     rate = median(steady) if steady else None
     image = data.train.dtype == np.uint8
-    shape = [min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:]]
+    shape = (min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
-    modes = data.modes and {"centres": data.modes.centres.tolist(), "sigma": data.modes.sigma}
-    measured = {name.removesuffix("_ema") for name in history.trace[0]}
-    return {
-        "run": run.id,
-        "cell": run.cell,
-        "suite": run.suite,
-        "version": run.version,
-        "title": run.title,
-        "axes": dict(run.axes),
-        "seed": run.seed,
-        "training": training.model_dump(mode="json"),
-        "evaluation": run.evaluation.model_dump(mode="json"),
-        "rules": run.rules.model_dump(mode="json"),
-        "gate": run.gate.model_dump(mode="json"),
-        "references": [reference.model_dump(mode="json") for reference in run.references],
-        "data": {
-            "fingerprint": data.fingerprint,
-            "shape": list(data.train.shape[1:]),
-            "train": len(data.train),
-            "test": len(data.test),
-            "modes": modes,
-        },
-        "protocol": judge.protocol,
-        "real": judge.real,
-        "again": again,
-        "higher_is_better": {name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
-        "samples": {"shape": shape, "dtype": "uint8" if image else "float32"},
-        "parameters": {
-            "generator": sum(parameter.numel() for parameter in players.generator.parameters()),
-            "critic": sum(parameter.numel() for parameter in players.critic.parameters()),
-        },
-        "ending": {
-            "status": "diverged" if history.diverged else "finished",
-            "step": history.step,
-            "place": history.diverged,
-            "reason": reason,
-        },
-        "timing": {
-            "steps_per_second": rate,
-            "images_per_second": rate and rate * training.critic_steps * training.batch_size,
-            "training_seconds": history.training_seconds,
-            "evaluation_seconds": history.evaluation_seconds,
-            "wall_seconds": history.wall_seconds,
-            "peak_memory_bytes": environment.peak_memory_bytes(device),
-        },
-        "environment": {
+    measured = {plain_name(name) for name in history.trace[0]}
+    return Metadata(
+        run=run.id,
+        cell=run.cell,
+        suite=run.suite,
+        version=run.version,
+        title=run.title,
+        axes=dict(run.axes),
+        seed=run.seed,
+        training=Training.model_validate(training.model_dump(mode="json")),
+        evaluation=schema.Evaluation.model_validate(run.evaluation.model_dump(mode="json")),
+        rules=run.rules.model_dump(mode="json"),
+        gate=run.gate.model_dump(mode="json"),
+        references=tuple(reference.model_dump(mode="json") for reference in run.references),
+        data=_describe_data(data),
+        protocol=judge.protocol,
+        real=judge.real,
+        again=again,
+        higher_is_better={name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
+        samples=Samples(shape=shape, dtype="uint8" if image else "float32"),
+        parameters=Parameters(generator=_size(players.generator), critic=_size(players.critic)),
+        ending=Ending(
+            status="diverged" if history.diverged else "finished",
+            step=history.step,
+            place=history.diverged,
+            reason=reason,
+        ),
+        timing=Timing(
+            steps_per_second=rate,
+            images_per_second=rate and rate * training.critic_steps * training.batch_size,
+            training_seconds=history.training_seconds,
+            evaluation_seconds=history.evaluation_seconds,
+            wall_seconds=history.wall_seconds,
+            peak_memory_bytes=environment.peak_memory_bytes(device),
+        ),
+        environment=Environment(
             **environment.versions(),
-            "device": str(device),
-            "device_name": environment.device_name(device),
-            "threads": threads,
-            "workers": workers,
-            "pack": pack,
-            "resumed": history.resumed,
-            "date": datetime.now(UTC).date().isoformat(),
-            "tf32": training.tf32,
-            "precision": training.precision,
-        },
-    }
+            device=str(device),
+            device_name=environment.device_name(device),
+            threads=threads,
+            workers=workers,
+            pack=pack,
+            resumed=history.resumed,
+            date=datetime.now(UTC).date().isoformat(),
+            tf32=training.tf32,
+            precision=training.precision,
+        ),
+    )
+
+
+def _describe_data(data: Data) -> schema.Data:
+    modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
+    shape = data.train.shape[1:]
+    return schema.Data(
+        fingerprint=data.fingerprint, shape=shape, train=len(data.train), test=len(data.test), modes=modes
+    )
+
+
+def _size(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,1 @@
+"""From records to conclusions: outcomes, statistics and the gate. Nothing here loads torch."""

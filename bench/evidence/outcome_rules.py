@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics import Measure
-from bench.evidence.primary_measure import Array, Primary, describe, finite, real_value, told, trained, trained_steps
+from bench.catalogue.metrics.measures import COVERAGE_ORDER, Measure, averaged, describe, is_averaged
+from bench.evidence.primary_measure import Array, Primary, finite, real_value, trained, trained_steps
 from bench.evidence.states import State
 from bench.plan.rules import Rules
-from bench.records.record import Metadata, Trace
+from bench.records.record import Trace
+from bench.records.schema import Metadata
 
-COVERAGES = ("modes", "recall", "coverage")  # the first that is there tells of a collapse
 LEAST = 3  # evaluations that a variation is taken of at the least, and of twice as many
 Flags = NDArray[np.bool_]
 
@@ -38,9 +38,9 @@ class Coverage(NamedTuple):
 
 def diverged(trace: Trace, metadata: Metadata, rules: Rules, of: Primary | None) -> Outcome | None:
     """A value that is not finite, or that is enormous."""
-    ending = metadata["ending"]
-    if ending["status"] == "diverged":
-        return Outcome(State.DIVERGED, ending.get("reason") or "a value was not finite", ending.get("step"))
+    ending = metadata.ending
+    if not ending.finished:
+        return Outcome(State.DIVERGED, ending.reason or "a value was not finite", ending.step)
     steps = trained_steps(trace)
     missing, enormous = lost(of, len(steps)), exploded(trace, rules, of)
     if of is not None and missing.any():
@@ -55,7 +55,7 @@ def diverged(trace: Trace, metadata: Metadata, rules: Rules, of: Primary | None)
             State.DIVERGED, f"critic loss {loss:.3g} at step {step:,}, above {rules.exploding_loss:.3g}", step
         )
     assert of is not None
-    value, untrained = told(of.about, of.values[enormous][0]), told(of.about, of.untrained)
+    value, untrained = of.about.format(of.values[enormous][0]), of.about.format(of.untrained)
     above = f"above {rules.exploding:g} times the untrained generator's {untrained}"
     return Outcome(State.DIVERGED, f"{of.about.label} {value} at step {step:,}, {above}", step)
 
@@ -89,11 +89,11 @@ def never_learned(of: Primary, metadata: Metadata, rules: Rules) -> Outcome | No
         return Outcome(State.NEVER_LEARNED, "never evaluated after the first step")
     if learned(of, metadata, rules)[-1]:
         return None
-    best, tau, left = told(of.about, of.best[-1]), rules.tau_of(dataset_of(metadata)), of.left()
+    best, tau, left = of.about.format(of.best[-1]), rules.tau_of(dataset_of(metadata)), of.left()
     if tau is not None:
-        return Outcome(State.NEVER_LEARNED, f"best {of.about.label} {best}, never as good as {told(of.about, tau)}")
+        return Outcome(State.NEVER_LEARNED, f"best {of.about.label} {best}, never as good as {of.about.format(tau)}")
     assert left is not None
-    untrained, done = told(of.about, of.untrained), 1 - left[-1]
+    untrained, done = of.about.format(of.untrained), 1 - left[-1]
     if done <= 0:
         return Outcome(State.NEVER_LEARNED, f"best {of.about.label} {best}, no better than {untrained} untrained")
     way = f"{math.floor(100 * done)} % of the way to real data"
@@ -101,16 +101,17 @@ def never_learned(of: Primary, metadata: Metadata, rules: Rules) -> Outcome | No
 
 
 def coverage(trace: Trace, metadata: Metadata, of: Primary | None) -> Coverage | None:
-    """The first of ``COVERAGES`` that has a last value and one of real data; of the average where that is judged."""
-    suffix = "_ema" if of is not None and of.name.endswith("_ema") else ""
-    for plain in COVERAGES:
-        values = finite(trace, f"{plain}{suffix}")
+    """The first coverage that has a last value and a value of real data; of the average if runs are judged by that."""
+    of_average = of is not None and is_averaged(of.name)
+    for plain in COVERAGE_ORDER:
+        name = averaged(plain) if of_average else plain
+        values = finite(trace, name)
         real = real_value(metadata, plain)
-        modes = (metadata.get("data") or {}).get("modes")
+        modes = metadata.data.modes
         if plain == "modes" and math.isnan(real) and modes:
-            real = float(len(modes["centres"]))
+            real = float(len(modes.centres))
         if len(values) and not math.isnan(values[-1]) and real > 0:
-            return Coverage(describe(f"{plain}{suffix}"), trained_steps(trace), values, real)
+            return Coverage(describe(name), trained_steps(trace), values, real)
     return None
 
 
@@ -123,12 +124,12 @@ def collapsed(of: Coverage | None, rules: Rules) -> Outcome | None:
     if not under.any():
         return None
     name, first = of.about.label, int(np.argmax(under))
-    known, real = values[:first][~np.isnan(values[:first])], told(of.about, of.real)
+    known, real = values[:first][~np.isnan(values[:first])], of.about.format(of.real)
     step = int(of.steps[first])
     if len(known) and known.max() >= rules.collapsed * of.real:
-        fall = f"{name} fell from {told(of.about, known.max())} to {told(of.about, values[first])} at step {step:,}"
+        fall = f"{name} fell from {of.about.format(known.max())} to {of.about.format(values[first])} at step {step:,}"
         return Outcome(State.COLLAPSED, fall, step)
-    return Outcome(State.COLLAPSED, f"{name} never rose above {told(of.about, np.nanmax(values))} of {real}", step)
+    return Outcome(State.COLLAPSED, f"{name} never rose above {of.about.format(np.nanmax(values))} of {real}", step)
 
 
 def relapsed(of: Primary, rules: Rules) -> Outcome | None:
@@ -140,7 +141,7 @@ def relapsed(of: Primary, rules: Rules) -> Outcome | None:
     over, under = (best, last) if of.about.higher_is_better else (last, best)
     times = f"{over / under:,.{1 if over / under < 10 else 0}f} times" if under > 0 else "far"
     than = f"{times} {'under' if of.about.higher_is_better else ''}".strip() if under > 0 else "far from"
-    reason = f"{of.about.label} {told(of.about, last)} after the last step is {than} the best, {told(of.about, best)}"
+    reason = f"{of.about.label} {of.about.format(last)} after the last step is {than} the best, {of.about.format(best)}"
     return Outcome(State.RELAPSED, f"{reason} at step {at:,}", _first(of.steps, worse))
 
 
@@ -167,7 +168,7 @@ def oscillating(of: Primary, rules: Rules) -> Outcome | None:
 
 def dataset_of(metadata: Metadata) -> str:
     """The label of the dataset, by which thresholds can differ."""
-    return str((metadata.get("axes") or {}).get("dataset", ""))
+    return str(metadata.axes.get("dataset", ""))
 
 
 def carried(values: Array) -> Array:

@@ -41,7 +41,8 @@ from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import frame_of_runs
-from bench.records.record import Metadata, Record, Trace, read_judged, reading_many, record_paths
+from bench.records.record import Record, Trace, read_judged, record_paths
+from bench.records.schema import Metadata
 
 __all__ = ["Judging", "Outcome", "Stage", "State", "judge", "judging", "load", "states_over_time"]
 
@@ -107,9 +108,8 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
         (int(step), next((stage for there, stage in flags if there[index]), Stage.WELL))
         for index, step in enumerate(steps)
     ]
-    ending = metadata["ending"]
-    if ending["status"] == "diverged":
-        at = int(ending.get("step", steps[-1] if len(steps) else 0))
+    if not metadata.ending.finished:
+        at = metadata.ending.step
         stages = [*(each for each in stages if each[0] < at), (at, Stage.DIVERGED)]  # other code may have gone on
     return stages
 
@@ -127,13 +127,15 @@ def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None)
         given = load_suite(suite)
     if given is not None:
         return Judging(given.outcome, given.reference, given.compare)
-    latest = max(made_by, key=lambda each: str((each.get("environment") or {}).get("date", "")), default={})
+    latest = max(made_by, key=lambda each: each.environment.date, default=None)
     where = f"records of {suite}"
-    known = {key: value for key, value in latest.get("rules", {}).items() if key in Rules.model_fields}
+    if latest is None:
+        return Judging(Rules(), (), Gate())
+    known = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
     return Judging(
         validated(Rules, known, where),
-        tuple(validated(Reference, each, where) for each in latest.get("references", ())),
-        validated(Gate, latest.get("gate", {}), where),
+        tuple(validated(Reference, each, where) for each in latest.references),
+        validated(Gate, dict(latest.gate), where),
     )
 
 
@@ -156,14 +158,13 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: the suite is not valid.
     """
     given = load_suite(suite) if isinstance(suite, str) else suite
-    with reading_many():
-        return judged([read_judged(path) for path in record_paths(results)], given)
+    return judged([read_judged(path) for path in record_paths(results)], given)
 
 
 def judged(records: list[Record], given: Suite | None = None) -> pd.DataFrame:
     """The same of records that are read."""
     rules = {name: judging(name, made_by, given).rules for name, made_by in _by_suite(records).items()}
-    columns = pd.DataFrame([_verdict(each, rules[each.metadata["suite"]]) for each in records])
+    columns = pd.DataFrame([_verdict(each, rules[each.metadata.suite]) for each in records])
     frame = frame_of_runs((each.path, each.metadata) for each in records)
     return pd.concat([frame.drop(columns="record"), columns, frame["record"]], axis=1)
 
@@ -171,7 +172,7 @@ def judged(records: list[Record], given: Suite | None = None) -> pd.DataFrame:
 def _by_suite(records: list[Record]) -> dict[str, list[Metadata]]:
     suites: dict[str, list[Metadata]] = {}
     for each in records:
-        suites.setdefault(each.metadata["suite"], []).append(each.metadata)
+        suites.setdefault(each.metadata.suite, []).append(each.metadata)
     return suites
 
 
@@ -188,7 +189,7 @@ def _verdict(record: Record, rules: Rules) -> dict[str, Any]:
     }
     reach, at = rules.reach_of(dataset_of(metadata)), None
     if of is not None:
-        finished = metadata["ending"]["status"] == "finished"
+        finished = metadata.ending.finished
         row["primary"] = of.name
         row[f"{of.name}_final_over_best"] = final_over_best(of) if finished else np.nan
         row[f"{of.name}_mean_log10"] = mean_log10(of)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,30 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics import MEASURES, Measure
-from bench.plan.rules import PRIMARIES, Rules
-from bench.records.record import Metadata, Trace
+from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, Directions, Measure, describe, plain_name
+from bench.plan.rules import Rules
+from bench.records.record import Trace
+from bench.records.schema import Metadata
 
 Array = NDArray[np.float64]
-Ways = Mapping[str, bool | None]
-
-
-def describe(name: str, ways: Ways | None = None) -> Measure:
-    """The description of a measure; an average's says so.
-
-    Args:
-        name: Of the measure.
-        ways: ``higher_is_better`` of the records, which knows measures of other code too.
-    """
-    own = name.removesuffix("_ema")
-    plain = MEASURES.get(own) or Measure(own.replace("_", " "), (ways or {})[own], ".4g")
-    return plain._replace(label=f"{plain.label}, EMA") if name.endswith("_ema") else plain
-
-
-def told(about: Measure, value: float) -> str:
-    """A value as a sentence has it: without the zeros that a column of a table has."""
-    text = format(value * about.scale, about.spec)
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def trained_steps(trace: Trace) -> NDArray[np.int64]:
@@ -64,11 +46,11 @@ def _numbers(trace: Trace, name: str) -> Array:
 
 def real_value(metadata: Metadata, name: str) -> float:
     """The measure of real data, NaN where the record has none; an average is held against the same."""
-    value = (metadata.get("real") or {}).get(name.removesuffix("_ema"))
+    value = metadata.real.get(plain_name(name))
     return float(value) if value is not None and math.isfinite(value) else math.nan
 
 
-def choose_primary(measured: Collection[str], wanted: str | None, ways: Ways | None = None) -> str | None:
+def choose_primary(measured: Collection[str], wanted: str | None, ways: Directions | None = None) -> str | None:
     """The measure that a run is judged by: the one wanted, else the first known one; None where there is none.
 
     Args:
@@ -76,15 +58,12 @@ def choose_primary(measured: Collection[str], wanted: str | None, ways: Ways | N
         wanted: ``Rules.primary``.
         ways: ``higher_is_better`` of the record.
     """
-    plain = wanted.removesuffix("_ema") if wanted else None
-    for name in (wanted, plain, *PRIMARIES, *_LOWER_FIRST):
+    plain = plain_name(wanted) if wanted else None
+    for name in (wanted, plain, *PRIMARY_ORDER):
         if name is not None and name in measured and describe(name, ways).higher_is_better is not None:
             return name
     foreign = [name for name in measured if name not in MEASURES and (ways or {}).get(name) is not None]
     return min(foreign, key=lambda name: ((ways or {}).get(name) is True, name), default=None)
-
-
-_LOWER_FIRST = sorted(MEASURES, key=lambda name: MEASURES[name].higher_is_better is True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +136,11 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
     """The primary measure of a run, or None where nothing was measured.
 
     Args:
-        trace: Columns by name, as ``records.read_record`` or ``records.read_trace`` give them.
+        trace: Columns by name, as ``read_record`` gives them.
         metadata: Of its record.
         rules: Which measure is wanted.
     """
-    ways, name = metadata["higher_is_better"], _name(trace, metadata, rules)
+    ways, name = metadata.higher_is_better, _name(trace, metadata, rules)
     if name is None:
         return None
     about = describe(name, ways)
@@ -178,8 +157,8 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
 
 
 def _name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
-    ways = metadata["higher_is_better"]
-    return choose_primary([name for name in trace if name.removesuffix("_ema") in ways], rules.primary, ways)
+    ways = metadata.higher_is_better
+    return choose_primary([name for name in trace if plain_name(name) in ways], rules.primary, ways)
 
 
 def evaluations(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
@@ -188,16 +167,16 @@ def evaluations(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
     Other code logs losses more often than measures, and measures each at steps of its own. At the rows that are kept,
     another measure has the last value taken until then. The row of the first enormous loss is kept too.
     """
-    gaps = metadata.get("measured")
+    gaps = metadata.measured
     if not gaps:
         return trace
     columns = {name: np.asarray(trace[name]) for name in trace}
     rows = np.arange(len(columns["step"]))
     if (name := _name(trace, metadata, rules)) in gaps:
         enormous = np.abs(_numbers(trace, "critic_loss")) > rules.exploding_loss if "critic_loss" in trace else ()
-        rows = np.union1d(gaps[name], np.flatnonzero(enormous)[:1]).astype(int)
+        rows = np.union1d(np.array(gaps[name]), np.flatnonzero(enormous)[:1]).astype(int)
     for each in gaps.keys() & columns.keys():
-        if each.removesuffix("_ema") in metadata["higher_is_better"]:
+        if plain_name(each) in metadata.higher_is_better:
             columns[each] = _last_taken(_numbers(trace, each), np.array(gaps[each], dtype=int))
     return {name: values[rows] for name, values in columns.items()}
 

@@ -13,14 +13,14 @@ import pandas as pd
 
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.metrics import MEASURES, Measure
+from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
 from bench.evidence.outcomes import judged, judging
-from bench.evidence.primary_measure import describe
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import Suite
 from bench.records.frames import axes_of, frame_of_traces, place
-from bench.records.record import Metadata, Record, read_record, record_paths
+from bench.records.record import Record, read_record, record_paths
+from bench.records.schema import Metadata
 
 PLACE = ("loss", "architecture")
 
@@ -55,13 +55,13 @@ class Evidence:
     @cached_property
     def ways(self) -> dict[str, bool | None]:
         """Of every measure of the records, whether more is better."""
-        return {name: way for each in self.metadata.values() for name, way in each["higher_is_better"].items()}
+        return {name: way for each in self.metadata.values() for name, way in each.higher_is_better.items()}
 
     @property
     def title(self) -> str:
         """Of the suite."""
         first = next(iter(self.metadata.values()))
-        return str(first["title"] or first["suite"])
+        return str(first.title or first.suite)
 
     def datasets(self) -> list[str]:
         """In the order of the matrix."""
@@ -75,9 +75,9 @@ class Evidence:
     def _measures(self) -> dict[str, list[str]]:
         there: dict[str, set[str]] = {}
         for each in self.metadata.values():
-            there.setdefault(each["axes"]["dataset"], set()).update(each["final"])
+            there.setdefault(str(each.axes["dataset"]), set()).update(each.final)
         known = [*MEASURES, *(name for name in self.ways if name not in MEASURES)]
-        order = [name for plain in known for name in (plain, f"{plain}_ema")]
+        order = [name for plain in known for name in (plain, averaged(plain))]
         return {dataset: [name for name in order if name in names] for dataset, names in there.items()}
 
     def about(self, name: str) -> Measure:
@@ -105,11 +105,11 @@ class Evidence:
 
     def modes(self, dataset: str) -> int:
         """How many modes, or classes, there are to cover; 0 where that is not known."""
-        each = next(each for each in self.metadata.values() if each["axes"]["dataset"] == dataset)
-        known, extractor = each["data"]["modes"], EXTRACTORS.get(each["protocol"].get("extractor"))
-        if known:
-            return len(known["centres"])
-        return (extractor.classes if extractor else 0) or int((each.get("real") or {}).get("modes", 0))
+        each = next(each for each in self.metadata.values() if each.axes["dataset"] == dataset)
+        if each.data.modes:
+            return len(each.data.modes.centres)
+        extractor = EXTRACTORS.get(str(each.protocol.get("extractor")))
+        return (extractor.classes if extractor else 0) or int(each.real.get("modes") or 0)
 
     def of(self, dataset: str) -> pd.DataFrame:
         """The runs of a dataset, with their place on all axes but the loss as one text in the column "setting"."""
@@ -124,7 +124,7 @@ class Evidence:
 
 def real(runs: pd.DataFrame, name: str) -> float:
     """A measure of real data; NaN where there is none, as for a measure of the game."""
-    column = f"{name.removesuffix('_ema')}_real"
+    column = f"{plain_name(name)}_real"
     known = runs[column].dropna() if column in runs else runs.iloc[:0]
     return float(known.iloc[0]) if len(known) else float("nan")
 
@@ -163,7 +163,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))
         raise ResultsError(f"{results} holds records of several suites ({several}); name the folder of one")
-    by_run = {each.metadata["run"]: each for each in everything}
+    by_run = {each.metadata.run: each for each in everything}
     runs = _one_experiment_a_place(runs, {run: each.metadata for run, each in by_run.items()}, preferred)
     records = {run: by_run[run] for run in runs["run"]}
     metadata = {run: each.metadata for run, each in records.items()}
@@ -183,7 +183,7 @@ def _one_experiment_a_place(
     runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]
 ) -> pd.DataFrame:
     axes = axes_of(list(metadata.values()))
-    runs = runs.assign(cell=[metadata[run]["cell"] for run in runs["run"]])
+    runs = runs.assign(cell=[metadata[run].cell for run in runs["run"]])
     kept = []
     for where, group in runs.groupby(axes, sort=False, dropna=False):
         wanted = group[group["cell"].isin(preferred)] if group["cell"].nunique() > 1 else group
@@ -201,7 +201,7 @@ def _one_experiment_a_place(
 def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
     for other in records[1:]:
         sections = ("protocol", "data")
-        if any(other[section] != records[0][section] for section in sections):
+        if any(getattr(other, section) != getattr(records[0], section) for section in sections):
             raise ResultsError(
                 f"records of {dataset} were measured differently: {first_difference(records[0], other, sections)}; "
                 f"move some of them elsewhere"
@@ -213,7 +213,7 @@ SECTIONS = ("training", "evaluation", "protocol", "data")
 
 def first_difference(one: Metadata, other: Metadata, sections: tuple[str, ...] = SECTIONS) -> str:
     """The first setting in which two records differ."""
-    sides = [_flat({key: each.get(key) for key in sections}) for each in (one, other)]
+    sides = [_flat(each.model_dump(mode="json", include=set(sections), exclude_unset=True)) for each in (one, other)]
     for key in sides[0] | sides[1]:
         left, right = (side.get(key) for side in sides)
         if left != right and not key.endswith("label"):
@@ -243,6 +243,6 @@ def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
 
 
 def _names(metadata: Metadata, axis: str) -> list[str]:
-    value = metadata["training"].get(axis)
+    value = metadata.training.settings.get(axis)
     choices = value if isinstance(value, list) else [value]
     return [str(each["name"] if isinstance(each, dict) else each) for each in choices]

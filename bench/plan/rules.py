@@ -7,12 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bench.catalogue import suggestion
-from bench.catalogue.metrics import MEASURES
-from bench.catalogue.options import Options
+from bench.catalogue import Options, suggestion
+from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.errors import SuiteError
-
-PRIMARIES = ("fid", "fd", "distance", "swd", "kid", "kd", "kl")  # the first that was measured is the primary measure
 
 
 def check_measure(name: str, key: str) -> None:
@@ -21,7 +18,7 @@ def check_measure(name: str, key: str) -> None:
     Raises:
         SuiteError: there is none; the text gives the nearest one.
     """
-    if name.removesuffix("_ema") not in MEASURES:
+    if plain_name(name) not in MEASURES:
         raise SuiteError(f"{key}: unknown measure {name!r}{suggestion(name, MEASURES)}")
 
 
@@ -47,7 +44,7 @@ Factor = Annotated[float, Field(gt=1)]
 class Rules(Options):
     """The thresholds of outcomes; they decide no number of a run and can change without a re-run.
 
-    ``primary`` is the measure that a run is judged by, else the first of ``PRIMARIES`` that it was evaluated by. The
+    ``primary`` is the measure that a run is judged by, else the first in ``PRIMARY_ORDER`` that was measured. The
     way of a run leads from the untrained generator's value of it to that of real data. ``never_learned``, ``near`` are
     shares of this way that are left, ``collapsed`` a share of the modes (else recall, else coverage) of real data,
     ``relapsed``, ``exploding`` ratios, ``oscillating`` a coefficient of variation, ``exploding_loss`` an absolute
@@ -70,7 +67,7 @@ class Rules(Options):
     def _a_measure(cls, primary: str | None) -> str | None:
         if primary is not None:
             check_measure(primary, "primary")
-            if MEASURES[primary.removesuffix("_ema")].higher_is_better is None:
+            if MEASURES[plain_name(primary)].higher_is_better is None:
                 raise SuiteError(f"primary: of {primary!r} neither more nor less is better")
         return primary
 

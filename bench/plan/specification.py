@@ -14,8 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from bench.catalogue import find, suggestion
-from bench.catalogue.options import Options
+from bench.catalogue import Options, find, suggestion
 from bench.errors import SuiteError
 
 Table = Mapping[str, Any]

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, PrivateAttr
 
-from bench.catalogue import suggestion
-from bench.catalogue.options import Options
+from bench.catalogue import Options, suggestion
 from bench.errors import SuiteError
 from bench.files import told
 from bench.plan.rules import Gate, Reference, Rules, check_measure

@@ -1,8 +1,8 @@
-"""What a plan will cost, estimated from runs that were measured: nothing is trained to find out.
+"""The estimated cost of a plan, from the cost of recorded runs; nothing is trained to estimate it.
 
-One unit of work is one sample through one network, forward or backward. Seconds per unit are known for a dataset and
-an architecture from records; ``suites/costs.csv`` holds those of the recorded results, as printed by
-``python -m bench.records.costs RESULTS``.
+One unit of work is one sample through one network, forward or backward. Records give the seconds per unit for each
+dataset and architecture; ``suites/costs.csv`` holds those of the recorded results. To write it again, run
+``python -m bench.records.costs results > suites/costs.csv``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Speeds = Mapping[tuple[str, str], tuple[float, float]]
 
 
 class Speed(NamedTuple):
-    """Seconds per unit and per evaluation, medians over the runs of a dataset and an architecture on one device."""
+    """Seconds per unit and per evaluation: medians over the runs of one dataset, architecture and device."""
 
     dataset: str
     architecture: str
@@ -34,7 +34,7 @@ class Speed(NamedTuple):
 
 
 def measured_speeds(results: Path) -> Speeds:
-    """Seconds per unit and seconds per evaluation, by dataset and architecture; empty where nothing is recorded."""
+    """Seconds per unit and per evaluation, by dataset and architecture; empty if nothing is recorded."""
     try:
         table = speed_table(results)
     except ResultsError:  # nothing there, or nothing readable
@@ -43,22 +43,22 @@ def measured_speeds(results: Path) -> Speeds:
 
 
 def speed_table(results: Path) -> list[Speed]:
-    """What the records below a folder were measured to cost, by the alphabet."""
+    """The measured cost of the records below a folder, sorted by dataset and architecture."""
     seconds: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for record in map(read_metadata, record_paths(results)):
-        training, timing = record["training"], record["timing"]
-        if timing["steps_per_second"] is None or record.get("origin"):  # other code's runs cost what they cost there
+        training, timing, environment = record.training, record.timing, record.environment
+        if timing.steps_per_second is None or record.of_other_code:  # the cost of other code says nothing about ours
             continue
-        evaluations = 1 + training["steps"] // record["evaluation"]["every"]
-        device = f"{record['environment']['device_name']}, {record['environment']['threads']} thread"
-        kind = training["dataset"]["name"], training["architecture"]["name"], device
-        unit = 1 / timing["steps_per_second"] / units_per_step(training)
-        seconds.setdefault(kind, []).append((unit, timing["evaluation_seconds"] / evaluations))
+        evaluations = 1 + training.steps // (record.evaluation.every or training.steps)
+        device = f"{environment.device_name}, {environment.threads} thread"
+        unit = 1 / timing.steps_per_second / units_per_step(training.settings)
+        kind = training.dataset.name, training.architecture.name, device
+        seconds.setdefault(kind, []).append((unit, (timing.evaluation_seconds or 0.0) / evaluations))
     return [Speed(*kind, *map(median, zip(*runs, strict=True))) for kind, runs in sorted(seconds.items())]
 
 
 def shipped_speeds() -> Speeds:
-    """The same of the results that are recorded with the project."""
+    """The speeds in ``suites/costs.csv``, which comes with ganbench."""
     path = suite_folder() / "costs.csv"
     if not path.is_file():
         return {}
@@ -68,7 +68,7 @@ def shipped_speeds() -> Speeds:
 
 
 def estimate_seconds(runs: Iterable[Run], speeds: Speeds) -> float | None:
-    """Seconds of all runs one after another, or None where one is of a kind that was never measured."""
+    """Seconds for all runs one after another; None if the cost of any of them is unknown."""
     total = 0.0
     for run in runs:
         known = speeds.get((run.training.dataset.name, run.training.architecture.name))

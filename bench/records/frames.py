@@ -1,4 +1,4 @@
-"""Frames of records: one row a run, or one row per run, step and measure."""
+"""Records as pandas frames: one row per run, or one row per run, step and measure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.records.record import Metadata, Record, read_metadata, read_record, reading_many, record_paths
+from bench.records.record import Record, read_record, record_paths
+from bench.records.schema import Metadata, Timing
+
+SHOWN = ("device", "threads", "workers", "pack")  # columns about the environment
 
 
 def axes_of(metadata: list[Metadata]) -> list[str]:
-    """The axes of a set of records: those of every suite and setting that they come from, in their order."""
+    """The axes of a set of records: dataset, architecture and loss, then all others in the order they first occur."""
     first = {"dataset": None, "architecture": None, "loss": None}
-    return list(first | {axis: None for each in metadata for axis in each["axes"]})
+    return list(first | {axis: None for each in metadata for axis in each.axes})
 
 
 def place(metadata: Metadata, axis: str) -> Any:
-    """Where a record stands on an axis, also where the axis was not one of its own suite."""
-    if axis in metadata["axes"]:
-        return metadata["axes"][axis]
-    value: Any = metadata["training"]
+    """The value of a record on an axis, even if its own suite did not have that axis."""
+    if axis in metadata.axes:
+        return metadata.axes[axis]
+    value: Any = metadata.training.settings
     for part in axis.split("."):
         if isinstance(value, list) and len(value) == 1:  # the one penalty
             value = value[0]
@@ -33,51 +36,42 @@ def place(metadata: Metadata, axis: str) -> Any:
     if isinstance(value, list):
         return str(value)
     value = value["label"] if isinstance(value, Mapping) else value
-    return "–" if value is None else value  # an option that its choice does not have
-
-
-def load(results: str | Path) -> pd.DataFrame:
-    """One row a run, as ``rows`` gives it.
-
-    Raises:
-        ResultsError: nothing there, or a record that cannot be read.
-    """
-    with reading_many():
-        return frame_of_runs((path, read_metadata(path)) for path in record_paths(results))
+    return "–" if value is None else value  # the record has no such option
 
 
 def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
-    """One row a run.
+    """One row per run.
 
     Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
     "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
     real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
-    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values; what is not
-    known of a run of other code is missing.
+    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values. Values that
+    other code did not record are missing.
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
     frame = pd.DataFrame([_row(path, metadata, axes) for path, metadata in records])
     values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
-    values += [name for name in records[0][1]["timing"] if frame[name].dtype == object]
+    values += [name for name in Timing.model_fields if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(values, float))
 
 
 def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
-    ending, environment = metadata["ending"], metadata["environment"]
+    ending, timing, environment = metadata.ending, metadata.timing, metadata.environment
     return {
-        "suite": metadata["suite"],
-        "version": metadata["version"],
+        "suite": metadata.suite,
+        "version": metadata.version,
         **{axis: place(metadata, axis) for axis in axes},
-        "seed": metadata["seed"],
-        "run": metadata["run"],
-        "ending": ending["status"],
-        "reason": ending["reason"],
-        "steps_done": ending["step"],
-        **{f"{name}_{which}": value for which in ("final", "best") for name, value in metadata[which].items()},
-        **{f"{name}_real": value for name, value in (metadata.get("real") or {}).items()},
-        **metadata["timing"],
-        **{key: environment.get(key) for key in ("device", "threads", "workers", "pack")},
+        "seed": metadata.seed,
+        "run": metadata.run,
+        "ending": ending.status,
+        "reason": ending.reason,
+        "steps_done": ending.step,
+        **{f"{name}_final": value for name, value in metadata.final.items()},
+        **{f"{name}_best": value for name, value in metadata.best.items()},
+        **{f"{name}_real": value for name, value in metadata.real.items()},
+        **{name: getattr(timing, name) for name in Timing.model_fields},
+        **{name: getattr(environment, name) for name in SHOWN},
         "record": str(path),
     }
 
@@ -86,17 +80,17 @@ def traces(results: str | Path) -> pd.DataFrame:
     """Long form: one row per run, step and measure, with the columns of the matrix.
 
     Columns: suite, dataset, architecture, loss, any other axis, seed, run, step, critic_step, images (seen by the
-    critic), seconds, measure, value. Losses and probes are measures too. What was not measured at a step has no row.
+    critic), seconds, measure, value. Losses and probes are measures too. A measure that was not taken at a step has no
+    row there.
 
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
     """
-    with reading_many():
-        return frame_of_traces([read_record(path) for path in record_paths(results)])
+    return frame_of_traces([read_record(path) for path in record_paths(results)])
 
 
 def frame_of_traces(records: list[Record]) -> pd.DataFrame:
-    """The same of records that are read."""
+    """Traces in long form, as ``traces`` gives them, of records that were read already."""
     axes = axes_of([each.metadata for each in records])
     places = pd.DataFrame([_place(each.metadata, axes) for each in records])
     curves = [_curves(each) for each in records]
@@ -107,25 +101,25 @@ def frame_of_traces(records: list[Record]) -> pd.DataFrame:
 
 def _place(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
     return {
-        "suite": metadata["suite"],
+        "suite": metadata.suite,
         **{axis: place(metadata, axis) for axis in axes},
-        "seed": metadata["seed"],
-        "run": metadata["run"],
+        "seed": metadata.seed,
+        "run": metadata.run,
     }
 
 
 def _curves(record: Record) -> dict[str, NDArray[Any]]:
-    """Columns of all that a run measured over time, one measure after the other."""
-    training, trace = record.metadata["training"], record.trace
+    """The columns step, critic_step, images, seconds, measure and value of one run, measure by measure."""
+    training, trace = record.metadata.training, record.trace
     measures = [name for name in trace if name not in ("step", "seconds")]
-    step, gaps = trace["step"], record.metadata.get("measured", {})
+    step, gaps = trace["step"], record.metadata.measured
     rows = [np.array(gaps[name], dtype=int) if name in gaps else np.arange(len(step)) for name in measures]
     taken = np.concatenate(rows)
-    critic_step = step * training["critic_steps"]
+    critic_step = step * training.critic_steps
     columns = {
         "step": step,
         "critic_step": critic_step,
-        "images": critic_step * (training["batch_size"] or np.nan),  # unknown of some other code's runs
+        "images": critic_step * (training.batch_size or np.nan),  # unknown for some runs of other code
         "seconds": trace["seconds"],
     }
     return {

@@ -1,20 +1,18 @@
-"""Records: one self-sufficient Parquet file a run, published atomically and once.
+"""Records: one self-sufficient Parquet file per run, published atomically and once.
 
 The rows of the table are the trace, one per evaluation: step, seconds, losses, measures, and a few samples. The
-metadata of its schema hold, as JSON under ``ganbench``, everything else: specification, data, protocol, ending,
-timing, environment. Anyone with the file needs nothing else to use it.
+metadata of its schema hold everything else as JSON (``bench.records.schema``). Anyone with the file needs nothing else
+to use it.
 
-In the rows of other code's runs a value may be None, which is "not measured here" and no NaN. For each column with
-such gaps ``measured`` in the metadata numbers the rows that have it, so that readers of plain arrays know which.
+In a trace of other code a value may be None: it was not measured there, which is not the same as NaN. For each column
+with such gaps, ``measured`` in the metadata lists the rows that have a value.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -22,43 +20,47 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from pydantic_core import from_json
 
+from bench.catalogue.metrics.measures import plain_name
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import told, written_whole
+from bench.records.schema import SCHEMA, Metadata, migrated
 
 if TYPE_CHECKING:  # a plan needs no frame
     import pandas as pd
 
-SCHEMA = 1
 KEY = b"ganbench"
-Metadata = dict[str, Any]
+Row = dict[str, Any]
 Trace: TypeAlias = "Mapping[str, NDArray[Any]] | pd.DataFrame"  # columns by name, one value per evaluation
 
 
 class Record(NamedTuple):
-    """A record: its place, everything of it but the trace, and of the trace what was asked for."""
+    """A record: its path, its metadata, and the columns of its trace that were asked for."""
 
     path: Path
     metadata: Metadata
     trace: dict[str, NDArray[Any]]
 
 
-def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]], *, replace: bool = False) -> None:
-    """Publishes a record: a reader sees all of it or nothing.
+def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bool = False) -> None:
+    """Publish a record: readers see either all of it or nothing.
 
     Args:
-        path: Its place; a record that is there already stays.
-        metadata: What the module's docstring says.
+        path: Where to write it; a record that exists already is kept.
+        metadata: Everything but ``final``, ``best`` and ``measured``, which are derived from the trace.
         trace: Rows with equal keys; ``samples`` are bytes.
-        replace: Whether it takes the place of a record that is there.
+        replace: Whether to replace an existing record.
 
     Raises:
-        ResultsError: the disk is full, or the folder cannot be written; nothing half-written stays.
+        ResultsError: the disk is full, or the folder cannot be written; no partial file is left.
     """
-    content = {"schema": SCHEMA, **metadata, **summarise(trace, metadata), "judged": _judged(trace, metadata)}
-    if gaps := _measured(trace):
-        content["measured"] = gaps
+    final, best = summarise(trace, metadata)
+    complete = metadata.model_copy(
+        update={"schema_version": SCHEMA, "final": final, "best": best, "measured": _measured(trace)}
+    )
+    content = complete.model_dump(mode="json", by_alias=True, exclude_unset=True)
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
     try:
@@ -68,83 +70,82 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
         raise ResultsError(f"record {path} cannot be written: {told(error)}") from None
 
 
-def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The last value of every measure, none where the run diverged; and the best, the untrained generator aside.
+def summarise(trace: Sequence[Row], metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """The last and the best value of every measure.
 
-    A measure of which neither more nor less is better has no best.
+    A diverged run has no last value. The best leaves the untrained generator out, and a measure whose direction is
+    None has no best.
     """
-    higher = metadata["higher_is_better"]
-    measures = [name for name in trace[0] if name.removesuffix("_ema") in higher]
-    finished = metadata["ending"]["status"] == "finished"
-    end = math.inf if finished else metadata["ending"].get("step", math.inf)  # other code may have gone on
-    final, best = {}, {}
-    for name in measures:
+    higher, ending = metadata.higher_is_better, metadata.ending
+    end = math.inf if ending.finished else ending.step  # other code may have gone on after a failure
+    final: dict[str, float | None] = {}
+    best: dict[str, float | None] = {}
+    for name in (name for name in trace[0] if plain_name(name) in higher):
         known = [(row["step"], row[name]) for row in trace if row[name] is not None]
         values = [value for step, value in known if 0 < step <= end and math.isfinite(value)]
-        better = higher[name.removesuffix("_ema")]
+        better = higher[plain_name(name)]
         if better is not None:
             best[name] = (max if better else min)(values, default=None)
-        final[name] = known[-1][1] if finished and known and math.isfinite(known[-1][1]) else None
-    return {"final": final, "best": best}
+        final[name] = known[-1][1] if ending.finished and known and math.isfinite(known[-1][1]) else None
+    return final, best
 
 
-def _measured(trace: list[dict[str, Any]]) -> dict[str, list[int]]:
-    rows = {name: [number for number, row in enumerate(trace) if row[name] is not None] for name in trace[0]}
-    return {name: there for name, there in rows.items() if len(there) < len(trace) and name != "samples"}
-
-
-def _judged(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, list[float | None]] | None:
-    """What outcomes are derived from, once more: thousands of records are judged without reading their tables.
-
-    None where a value is infinite, which JSON does not have.
-    """
-    columns = {name: [row[name] for row in trace] for name in trace[0] if _is_judged(name, metadata)}
-    if any(isinstance(value, float) and math.isinf(value) for values in columns.values() for value in values):
-        return None
-    return {name: [None if value != value else value for value in values] for name, values in columns.items()}
-
-
-def _is_judged(name: str, metadata: Mapping[str, Any]) -> bool:
-    return name in ("step", "seconds", "critic_loss") or name.removesuffix("_ema") in metadata["higher_is_better"]
+def _measured(trace: Sequence[Row]) -> dict[str, tuple[int, ...]]:
+    rows = {name: tuple(number for number, row in enumerate(trace) if row[name] is not None) for name in trace[0]}
+    return {name: known for name, known in rows.items() if len(known) < len(trace) and name != "samples"}
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Everything of a record but its trace.
+    """The metadata of a record.
 
     Raises:
-        ResultsError: the file is cut short, or is no record.
+        ResultsError: the file is cut short, or is not a record.
     """
-    metadata = _open(path)[1]
-    metadata.pop("judged", None)  # of the trace
-    return metadata
+    return _open(path)[1]
 
 
 def read_judged(path: Path) -> Record:
-    """A record with those columns of its trace that outcomes are derived from: steps, seconds, losses, measures.
+    """A record with the columns of its trace that outcomes are derived from: steps, seconds, losses, measures.
 
     Raises:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = _open(path)
-    judged = metadata.pop("judged", None)
-    if judged is not None:
-        return Record(path, metadata, {name: np.array(values, dtype=float) for name, values in judged.items()})
-    return Record(path, metadata, _columns(path, file, lambda name: _is_judged(name, metadata)))
+    judged = {"step", "seconds", "critic_loss"}
+    return Record(
+        path,
+        metadata,
+        _columns(path, file, lambda name: name in judged or plain_name(name) in metadata.higher_is_better),
+    )
 
 
 def read_record(path: Path) -> Record:
-    """A record with all of its trace but the samples.
+    """A record with its whole trace, except the samples.
 
     Raises:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = _open(path)
-    metadata.pop("judged", None)
     return Record(path, metadata, _columns(path, file, lambda name: name != "samples"))
 
 
+def read_samples(path: Path, evaluation: int = -1) -> NDArray[Any]:
+    """The samples kept of one evaluation, [n, ...]: points as float32, images as uint8.
+
+    Args:
+        path: A record that keeps samples.
+        evaluation: Index among the evaluations that have samples; below 0 counts from the last.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    file, metadata = _open(path)
+    kept = [each for each in _columns(path, file, lambda name: name == "samples")["samples"] if each is not None]
+    return np.frombuffer(kept[evaluation], dtype=metadata.samples.dtype).reshape(metadata.samples.shape or ())
+
+
 def check_record(path: Path) -> None:
-    """Reads all of a record, its samples too, so that no damage goes unseen.
+    """Read all of a record, its samples too, to find any damage.
 
     Raises:
         ResultsError: the file is cut short or damaged.
@@ -152,30 +153,20 @@ def check_record(path: Path) -> None:
     _columns(path, _open(path)[0], lambda name: True)
 
 
-@contextmanager
-def reading_many() -> Iterator[None]:
-    """Meanwhile Python looks for no cycles: thousands of records are millions of objects without one.
-
-    To walk through them again and again takes as long as to read them.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 def _open(path: Path) -> tuple[pq.ParquetFile, Metadata]:
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
-        metadata: Metadata = from_json(file.metadata.metadata[KEY])
+        content = from_json(file.metadata.metadata[KEY])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _unreadable(path, error) from None
-    if metadata["schema"] != SCHEMA:
-        raise ResultsError(f"{path} has schema {metadata['schema']}; this version of ganbench reads schema {SCHEMA}")
-    return file, metadata
+    try:
+        return file, Metadata.model_validate(migrated(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedRecordError(f"{path} is not a record of ganbench: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise ResultsError(f"{path} has {error}") from None
 
 
 def _columns(path: Path, file: pq.ParquetFile, wanted: Callable[[str], bool]) -> dict[str, NDArray[Any]]:
@@ -186,53 +177,17 @@ def _columns(path: Path, file: pq.ParquetFile, wanted: Callable[[str], bool]) ->
     return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
-def read_trace(path: Path) -> pd.DataFrame:
-    """The trace of a record without its samples: one row per evaluation.
-
-    Raises:
-        ResultsError: the file is cut short or damaged.
-    """
-    return _read(path).drop(columns="samples", errors="ignore")
-
-
-def has_samples(metadata: Metadata) -> bool:
-    """Whether a record keeps samples; that of another code's run need not."""
-    return bool((metadata.get("samples") or {}).get("dtype"))
-
-
-def read_samples(path: Path, row: int = -1) -> NDArray[Any]:
-    """The samples kept at one evaluation, [n, ...]: points float32, or images uint8.
-
-    Args:
-        path: Of a record that keeps some.
-        row: Which of the evaluations that have samples, from the first or, below 0, from the last.
-
-    Raises:
-        ResultsError: the file is cut short or damaged.
-    """
-    kept = read_metadata(path)["samples"]
-    raw = _read(path)["samples"].dropna().iloc[row]
-    return np.frombuffer(raw, dtype=kept["dtype"]).reshape(kept["shape"])
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pq.read_table(path, page_checksum_verification=True).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from None
-
-
 def _unreadable(path: Path, error: Exception) -> ResultsError:
     if isinstance(error, OSError) and error.errno:  # the system's, not the format's
         return ResultsError(f"{path} cannot be read: {told(error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
     if isinstance(error, MemoryError) or type(error) is pa.ArrowException:  # no memory or thread: the file may be whole
         return ResultsError(f"{path} cannot be read: {reason}")
-    return DamagedRecordError(f"{path} is cut short or no record ({reason}); the run that made it can make it again")
+    return DamagedRecordError(f"{path} is cut short or not a record ({reason}); run its suite again to replace it")
 
 
 def record_paths(results: str | Path) -> list[Path]:
-    """All records below a folder, in the order of their names.
+    """All records below a folder, sorted by name.
 
     Raises:
         ResultsError: no such folder, or no record in it.
@@ -247,5 +202,5 @@ def record_paths(results: str | Path) -> list[Path]:
 
 
 def paths_by_run(folder: Path) -> dict[str, Path]:
-    """Run identity → path, of the records of a suite's results folder, unread: the identity ends the name."""
+    """Run identity → path, for the records in a suite's results folder; read from the names alone."""
     return {path.stem.rpartition("-")[2]: path for path in sorted(folder.glob("records/*.parquet"))}

@@ -1,4 +1,4 @@
-"""Samples as records keep them: a few images as bytes, or some points."""
+"""The samples that records keep: a few images as bytes, or some points."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from numpy.typing import NDArray
 
 from bench.errors import ResultsError
 
-KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples of every evaluation that go into the record
+KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples per evaluation that go into the record
 RANGES = ((-1, 1), (0, 1))
-TOLERANCE = 0.01  # of the range: an image that was resized may leave it a little
+TOLERANCE = 0.01  # of the range: resizing can push a pixel a little outside it
 
 
 def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray[Any] | None:
-    """The samples that a record keeps: images uint8 [n, channels, h, w], or points float32 [n, 2]; None: not finite.
+    """The samples that a record keeps: images as uint8 [n, channels, h, w], or points as float32 [n, 2].
+
+    None if a sample is not finite.
 
     Args:
-        given: Images [n, channels, h, w] or [n, h, w], uint8 or floats, or points [n, 2]; an array, or what numpy or
-            torch makes one of.
-        value_range: Of images in floats: (-1, 1) or (0, 1).
+        given: Images [n, channels, h, w] or [n, h, w], uint8 or floats, or points [n, 2]; an array, a tensor, or
+            nested sequences.
+        value_range: The range of float images: (-1, 1) or (0, 1).
 
     Raises:
-        ResultsError: another shape or type, no range, or values outside it.
+        ResultsError: the shape or type is another, the range is missing, or values lie outside it.
     """
     samples = as_array(given)
     if samples.ndim == 3:
@@ -46,7 +48,7 @@ def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray
 def _quantised(images: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
     if value_range is None or tuple(value_range) not in RANGES:
         said = "" if value_range is None else f", not {value_range}"
-        raise ResultsError(f"samples: of images in floats, value_range must say (-1, 1) or (0, 1){said}")
+        raise ResultsError(f"samples: float images need value_range=(-1, 1) or (0, 1){said}")
     low, high = value_range
     slack = TOLERANCE * (high - low)
     if images.min() < low - slack or images.max() > high + slack:
@@ -56,7 +58,7 @@ def _quantised(images: NDArray[Any], value_range: tuple[float, float] | None) ->
 
 
 def as_array(given: Any) -> NDArray[Any]:
-    """A numpy array of an array, of nested sequences, or of a tensor wherever it is and whatever its precision."""
+    """A numpy array made of an array, nested sequences, or a tensor on any device and of any precision."""
     if hasattr(given, "detach"):  # torch's, without importing it
         given = given.detach().cpu()
         given = (given.float() if given.is_floating_point() else given).numpy()

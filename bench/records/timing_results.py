@@ -1,4 +1,4 @@
-"""Timings of the cells of a suite, each alone: one JSON file a results folder, written whole and read without torch."""
+"""The timings that ``ganbench time`` takes: one JSON file per results folder."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Timings:
         title: Of the suite.
         axes: Of its matrix.
         environment: Versions, commit, machine, device, threads; date, and the load average before it began.
-        frame: One row a cell and round. Columns: the axes, round, steps (timed), seconds_per_step (of the generator),
+        frame: One row per cell and round. Columns: the axes, round, steps (timed), seconds_per_step (of the generator),
             images_per_second, seconds_per_evaluation, peak_memory_bytes.
-        work: Place of a cell (its labels) → its ``training`` and ``evaluation``, as a record has them.
+        work: Labels of a cell → its ``training`` and ``evaluation``, as in a record.
     """
 
     suite: str
@@ -45,19 +45,19 @@ class Timings:
 
 
 def timings_path(folder: Path) -> Path:
-    """Where the timings of a suite's results folder are."""
+    """The path of the timings in a suite's results folder."""
     return folder / "timings.json"
 
 
 def write_timings(folder: Path, content: Mapping[str, Any]) -> Path:
-    """Writes timings whole, in the place of those that were there.
+    """Write timings, replacing earlier ones.
 
     Args:
         folder: The suite's results folder.
         content: suite, version, title, axes, environment, and cells: each with axes, training, evaluation and rounds.
 
     Raises:
-        ResultsError: they cannot be written; nothing half-written stays.
+        ResultsError: they cannot be written; no partial file is left.
     """
     path = timings_path(folder)
     try:
@@ -72,7 +72,7 @@ def read_timings(folder: str | Path) -> Timings:
     """The timings of a suite's results folder.
 
     Raises:
-        ResultsError: there are none, or the file is cut short or not one of timings.
+        ResultsError: there are none, or the file is cut short or of another kind.
     """
     path = timings_path(Path(folder))
     try:
@@ -81,11 +81,11 @@ def read_timings(folder: str | Path) -> Timings:
             raise ResultsError(f"{path} has schema {content['schema']}; this version of ganbench reads schema {SCHEMA}")
         return _timings(content)
     except (FileNotFoundError, NotADirectoryError):
-        raise ResultsError(f"{folder} holds no timings ({path.name}); ganbench time SUITE makes them") from None
+        raise ResultsError(f"{folder} holds no timings ({path.name}); run `ganbench time SUITE` to take them") from None
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {told(error)}") from None
     except (ValueError, KeyError, TypeError):
-        raise ResultsError(f"{path} is cut short or no timings; ganbench time SUITE makes them again") from None
+        raise ResultsError(f"{path} is cut short or not a file of timings; run `ganbench time SUITE` again") from None
 
 
 def _timings(content: Table) -> Timings:
@@ -107,17 +107,17 @@ def _timings(content: Table) -> Timings:
 
 
 def incomparable(a: Timings, b: Timings) -> str | None:
-    """Why two timings must not be compared: the first thing in which they differ; None where they may.
+    """Why two sets of timings cannot be compared: the first difference that matters; None if they can.
 
-    Suite, hardware, device, threads, what ran beside, and for each cell that both have what it trains and evaluates,
-    precision and TF32 among it. Versions of the code and of torch may differ: they can be what is compared.
+    Suite, hardware, device, threads and parallel work must agree, and so must training and evaluation of each cell that
+    both have, including precision and TF32. Versions of ganbench and torch may differ: they may be what is compared.
     """
     if a.suite != b.suite:
         return _differs("suite", a.suite, b.suite)
     for key in CONDITIONS:
         sides = [each.environment.get(key) for each in (a, b)]
         if key == "device":
-            sides = [str(side).partition(":")[0] for side in sides]  # cuda:1 of the same name is as good as cuda:0
+            sides = [str(side).partition(":")[0] for side in sides]  # cuda:1 equals cuda:0
         if sides[0] != sides[1]:
             return _differs(key.replace("_", " "), *sides)
     for place in (place for place in a.work if place in b.work):
@@ -131,7 +131,7 @@ def _differs(name: str, one: Any, other: Any) -> str:
 
 
 def _changed(one: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Settings that both have with different values; those that only one knows are of another version."""
+    """Settings with different values on the two sides; a setting that only one side has comes from another version."""
     if isinstance(one, dict) and isinstance(other, dict):
         shared = [name for name in one if name in other and name not in NEITHER_FASTER_NOR_SLOWER]
         return [each for name in shared for each in _changed(one[name], other[name], f"{key}.{name}".lstrip("."))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.catalogue.metrics.measures import plain_name
 from bench.errors import ResultsError
 from bench.files import told
 
@@ -72,7 +73,7 @@ def write_report(
 
     evidence = read_evidence(results, preferred, suite)
     folder = Path(results if output is None else output)
-    measures = {name.removesuffix("_ema") for name in layout.measures} if layout and layout.measures else None
+    measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:
         tables, formatted = write_tables(evidence, folder, layout)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.evidence.outcome_rules import COVERAGES
-from bench.evidence.primary_measure import told
+from bench.catalogue.metrics.measures import COVERAGE_ORDER
 from bench.evidence.results import Evidence, real
 from bench.plan.rules import Rules
 
@@ -27,10 +26,10 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
         dataset: Its label.
         measures: Those that are shown; None: all.
     """
-    each = next(m for m in evidence.metadata.values() if m["axes"]["dataset"] == dataset)
-    protocol = each["protocol"]
+    each = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
+    protocol = each.protocol
     known = "; ".join(_protocol(protocol)) or "how it was measured is not recorded"
-    parts = [f"{dataset}: {known}; suite {each['suite']} version {each['version']}."]
+    parts = [f"{dataset}: {known}; suite {each.suite} version {each.version}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
@@ -38,7 +37,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     name = evidence.primary(dataset)
     if name is not None:
         about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
-        parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {told(about, tau)}."))
+        parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
         parts += _cannot_be_judged(evidence, dataset, name)
     else:
         parts.append("Without a measure of which more or less is better, only divergence can be seen.")
@@ -77,7 +76,7 @@ def _cannot_be_judged(evidence: Evidence, dataset: str, name: str) -> Iterable[s
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(here, name)):
         yield "No run is called never-learned: neither a value of the untrained generator nor τ is known."
-    coverages = [each for each in COVERAGES if each in evidence.measures(dataset)]
+    coverages = [each for each in COVERAGE_ORDER if each in evidence.measures(dataset)]
     if coverages and all(np.isnan(real(here, each)) for each in coverages) and not evidence.modes(dataset):
         yield f"No run is called collapsed: of real data, {' and '.join(coverages)} are not known."
     lines = evidence.traces
@@ -127,8 +126,8 @@ def _percent(share: float) -> str:
 def provenance(evidence: Evidence) -> str:
     """What made the records: versions, machine, date; every value that occurs."""
     everyone = evidence.metadata.values()
-    own = [each["environment"] for each in everyone if not each.get("origin")]
-    foreign = [{**each["environment"], **each["origin"]} for each in everyone if each.get("origin")]
+    own = [each.environment.model_dump() for each in everyone if each.origin is None]
+    foreign = [{**each.environment.model_dump(), **each.origin} for each in everyone if each.origin is not None]
     parts = []
     if own:
         commit = f" (commit {_all_of(own, 'commit', 10)})" if _all_of(own, "commit") else ""

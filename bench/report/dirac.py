@@ -10,7 +10,7 @@ import pandas as pd
 from bench.evidence.results import Evidence
 from bench.evidence.states import State
 from bench.files import written_whole
-from bench.records.record import Metadata
+from bench.records.schema import Metadata
 from bench.report.dirac_theory import Penalties, leading_eigenvalue
 
 THEORY_NOTE = (
@@ -23,7 +23,7 @@ THEORY_NOTE = (
 
 def has_dirac(evidence: Evidence, dataset: str) -> bool:
     """Whether the records of a dataset are of Dirac-GANs, with the measures of the metric "equilibrium"."""
-    of_other_code = any(evidence.metadata[run].get("origin") for run in _runs(evidence, dataset)["run"])
+    of_other_code = any(evidence.metadata[run].of_other_code for run in _runs(evidence, dataset)["run"])
     return not of_other_code and {"distance", "theta", "psi", "eigenvalue_real"} <= set(evidence.measures(dataset))
 
 
@@ -33,7 +33,7 @@ def _runs(evidence: Evidence, dataset: str) -> pd.DataFrame:
 
 def penalties_of(metadata: Metadata) -> Penalties:
     """Name → options of the penalties that a run was trained with."""
-    return {each["name"]: each["options"] for each in metadata["training"]["penalty"]}
+    return {each.name: each.options for each in metadata.training.penalties}
 
 
 def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
@@ -47,12 +47,12 @@ def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
     rows = []
     for place, runs in here.groupby(["loss", "technique", *other_axes(evidence, here)], sort=False, dropna=False):
         first = runs.iloc[0]
-        training = evidence.metadata[first["run"]]["training"]
+        training = evidence.metadata[first["run"]].training
         known = runs.dropna(subset="eigenvalue_real_final")
         at = None if known.empty else complex(*known[["eigenvalue_real_final", "eigenvalue_imaginary_final"]].iloc[0])
         row = dict(zip(("loss", "penalty", *other_axes(evidence, here)), map(str, place), strict=True))
         row["λ analytic"] = _complex(
-            leading_eigenvalue(training["loss"]["name"], penalties_of(evidence.metadata[first["run"]]))
+            leading_eigenvalue(training.loss.name, penalties_of(evidence.metadata[first["run"]]))
         )
         row["λ measured"] = _complex(at)
         for run in runs[runs["seed"] == first["seed"]].itertuples():
@@ -92,14 +92,14 @@ def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
 
 
 def _penalty(metadata: Metadata) -> str:
-    return " + ".join(each["label"] for each in metadata["training"]["penalty"]) or "none"
+    return " + ".join(each.label for each in metadata.training.penalties) or "none"
 
 
 def _way(metadata: Metadata) -> str:
     """How a run updates: "alternating, 5 critic steps"."""
-    training = metadata["training"]
-    steps = training["critic_steps"]
-    return f"{training['updates']}, {steps} critic step{'s' if steps > 1 else ''}"
+    training = metadata.training
+    steps = training.critic_steps
+    return f"{training.updates}, {steps} critic step{'s' if steps > 1 else ''}"
 
 
 def _complex(value: complex | None) -> str:

@@ -1,14 +1,14 @@
-"""Every architecture of the catalogue maps its shapes, and survives a step with every loss."""
+"""Every architecture generates and classifies its shapes; those from papers have the papers' layers."""
 
 import pytest
 import torch
 
 from bench.catalogue.architectures import (
     ARCHITECTURES,
-    Dcgan,
-    DcganUpsample,
-    Mlp,
-    Resnet,
+    DcganOptions,
+    DcganUpsampleOptions,
+    MlpOptions,
+    ResnetOptions,
     dcgan,
     dcgan_upsample,
     mlp,
@@ -53,7 +53,7 @@ def test_square_images_of_every_size(name: str, size: int, channels: int) -> Non
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 7, 7), (1, 65, 65), (2, 8, 8), (1, 8, 9)])
-def test_what_convolutions_cannot_make_is_said(shape: tuple[int, ...]) -> None:
+def test_convolutions_reject_other_shapes(shape: tuple[int, ...]) -> None:
     assert "square images" in (ARCHITECTURES["dcgan"].fits(shape) or "")
 
 
@@ -66,22 +66,22 @@ def test_mlp_takes_every_shape(shape: tuple[int, ...], options: dict[str, object
     assert players.critic(samples).shape == (4,)
 
 
-def test_dcgan_is_that_of_the_paper_at_64() -> None:
+def test_dcgan_at_64_pixels_has_the_layers_of_the_paper() -> None:
     """Radford et al. 2016, figure 1: 4×4×1024, 8×8×512, 16×16×256, 32×32×128, 64×64×3, without fully connected layers."""
-    generator = dcgan.generator(Dcgan(width=128), 100, (3, 64, 64))
+    generator = dcgan.generator(DcganOptions(width=128), 100, (3, 64, 64))
     convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
     assert [m.out_channels for m in convolutions] == [1024, 512, 256, 128, 3]
-    assert dcgan.sizes(64) == [4, 8, 16, 32, 64]
-    assert dcgan.sizes(28) == [7, 14, 28]
+    assert dcgan.feature_map_sizes(64) == [4, 8, 16, 32, 64]
+    assert dcgan.feature_map_sizes(28) == [7, 14, 28]
     weights = convolutions[0].weight
     assert weights.std().item() == pytest.approx(0.02, abs=2e-4)  # section 3: N(0, 0.02)
-    normalised = [isinstance(m, torch.nn.BatchNorm2d) for m in dcgan.critic(Dcgan(), (3, 64, 64)).children()]
-    assert not any(normalised[:3])  # none after the first layer of the critic
+    normalised = [isinstance(m, torch.nn.BatchNorm2d) for m in dcgan.critic(DcganOptions(), (3, 64, 64)).children()]
+    assert not any(normalised[:3])  # not after the critic's first layer
     assert sum(normalised) == 3
 
 
 def test_dcgan_upsample_has_128_128_64_channels_and_its_epsilon() -> None:
-    options = DcganUpsample(normalisation_eps=0.8)
+    options = DcganUpsampleOptions(normalisation_eps=0.8)
     generator = dcgan_upsample.generator(options, 100, (1, 28, 28))
     convolutions = [m for m in generator.modules() if isinstance(m, torch.nn.Conv2d)]
     assert [m.in_channels for m in convolutions] == [128, 128, 64]
@@ -92,9 +92,9 @@ def test_dcgan_upsample_has_128_128_64_channels_and_its_epsilon() -> None:
     assert [m.out_channels for m in critic.modules() if isinstance(m, torch.nn.Conv2d)] == [16, 32, 64, 128]
 
 
-def test_resnet_is_that_of_the_papers_at_32() -> None:
-    """Miyato et al. 2018, table 4: 256 and 128 channels, 4×4 doubled three times, halved two times of four."""
-    generator = resnet.generator(Resnet(width=256), 128, (3, 32, 32))
+def test_resnet_at_32_pixels_has_the_layers_of_the_papers() -> None:
+    """Miyato et al. 2018, table 4: 256 and 128 channels; three blocks double 4×4, and two of four halve 32×32."""
+    generator = resnet.generator(ResnetOptions(width=256), 128, (3, 32, 32))
     kernels = [
         (m.in_channels, m.out_channels, *m.kernel_size) for m in generator.modules() if hasattr(m, "kernel_size")
     ]
@@ -107,7 +107,7 @@ def test_resnet_is_that_of_the_papers_at_32() -> None:
     blocks = 3 * (2 * (9 * 256**2 + 256) + 256**2 + 256 + 2 * 2 * 256)
     assert parameters(generator) == 129 * 16 * 256 + blocks + 2 * 256 + 9 * 256 * 3 + 3 == 4_276_739
 
-    critic = resnet.critic(Resnet(normalisation="none"), (3, 32, 32))
+    critic = resnet.critic(ResnetOptions(normalisation="none"), (3, 32, 32))
     kernels = [tuple(m.weight.shape) for m in critic.modules() if isinstance(m, torch.nn.Conv2d)]
     wide, short = (128, 128, 3, 3), (128, 128, 1, 1)
     assert kernels == [(128, 3, 3, 3), wide, (128, 3, 1, 1), wide, wide, short, wide, wide, wide, wide]
@@ -123,7 +123,7 @@ def parameters(network: torch.nn.Module) -> int:
     return sum(each.numel() for each in network.parameters())
 
 
-def test_a_block_is_the_sum_of_both_ways_and_halving_is_the_mean_of_what_is_there() -> None:
+def test_a_block_adds_residual_and_shortcut_and_pooling_averages_partial_windows() -> None:
     double, triple = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(double.weight, 2.0)
     torch.nn.init.constant_(triple.weight, 3.0)
@@ -133,16 +133,16 @@ def test_a_block_is_the_sum_of_both_ways_and_halving_is_the_mean_of_what_is_ther
     assert halved.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]  # means of 0 1 3 4, of 2 5, of 6 7, of 8
 
 
-def test_a_normalisation_stands_before_each_relu_of_resnets_critic_but_the_first_blocks() -> None:
-    critic = resnet.critic(Resnet(width=4, normalisation="layer"), (3, 32, 32))
+def test_every_relu_of_resnets_critic_but_the_first_follows_a_normalisation() -> None:
+    critic = resnet.critic(ResnetOptions(width=4, normalisation="layer"), (3, 32, 32))
     kinds = [type(m) for m in critic.modules() if not list(m.children())]
     before = [kinds[index - 1] is torch.nn.GroupNorm for index, kind in enumerate(kinds) if kind is torch.nn.ReLU]
     assert before == [False, *[True] * 7]  # three further blocks of two, and the last
 
 
-def test_resnets_weights_have_xaviers_variances_and_its_biases_are_zero() -> None:
-    """Var w = g² · 2/(fan in + fan out): g = √2 on residual ways, 1 on shortcuts, dense layers and the output."""
-    generator = resnet.generator(Resnet(), 128, (3, 16, 16))
+def test_resnets_weights_have_xavier_variances_and_zero_biases() -> None:
+    """Var w = g² · 2/(fan in + fan out): g = √2 in residuals, 1 in shortcuts, dense layers and the output."""
+    generator = resnet.generator(ResnetOptions(), 128, (3, 16, 16))
     dense, block, output = generator[0], generator[2], generator[-2]
     for layer, gain, fan in [
         (dense, 1, 128 + 128 * 16),
@@ -156,10 +156,10 @@ def test_resnets_weights_have_xaviers_variances_and_its_biases_are_zero() -> Non
 
 
 @pytest.mark.parametrize("size", [8, 9, 15])
-def test_the_gradient_penalty_of_resnets_critic_has_the_gradient_of_finite_differences(size: int) -> None:
-    """Odd sizes are pooled with an edge of their own, and the penalty differentiates through it twice."""
+def test_the_gradient_of_resnets_gradient_penalty_agrees_with_finite_differences(size: int) -> None:
+    """Pooling odd sizes has partial windows, and the penalty differentiates through them twice."""
     torch.manual_seed(0)
-    critic = resnet.critic(Resnet(width=3, normalisation="layer"), (1, size, size)).double()
+    critic = resnet.critic(ResnetOptions(width=3, normalisation="layer"), (1, size, size)).double()
     images = torch.randn(2, 1, size, size, dtype=torch.float64, requires_grad=True)
 
     def penalty() -> torch.Tensor:
@@ -182,19 +182,19 @@ def test_the_gradient_penalty_of_resnets_critic_has_the_gradient_of_finite_diffe
 def test_maxout_is_the_largest_piece() -> None:
     features = torch.tensor([[1.0, 5.0, -2.0, 4.0, 0.0, 3.0]])
     assert Maxout(3)(features).tolist() == [[5.0, 4.0]]
-    critic = mlp.critic(Mlp(width=7, depth=2, maxout=5), (2,))
+    critic = mlp.critic(MlpOptions(width=7, depth=2, maxout=5), (2,))
     assert [m.out_features for m in critic.modules() if isinstance(m, torch.nn.Linear)] == [35, 35, 1]
 
 
-def test_batch_normalisation_is_seen_to_mix_samples() -> None:
-    assert mixes_samples(dcgan.critic(Dcgan(width=4), (1, 16, 16)))
-    assert not mixes_samples(dcgan.critic(Dcgan(width=4, normalisation="layer"), (1, 16, 16)))
-    assert not mixes_samples(mlp.critic(Mlp(width=4), (2,)))
+def test_batch_normalisation_is_detected_as_mixing_samples() -> None:
+    assert mixes_samples(dcgan.critic(DcganOptions(width=4), (1, 16, 16)))
+    assert not mixes_samples(dcgan.critic(DcganOptions(width=4, normalisation="layer"), (1, 16, 16)))
+    assert not mixes_samples(mlp.critic(MlpOptions(width=4), (2,)))
 
 
 @pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
 def test_spectral_normalisation_divides_by_the_largest_singular_value(name: str) -> None:
-    """Miyato et al. 2018, section 2.1: of every weight as a matrix [outputs, everything else]."""
+    """Every weight is a matrix [outputs, everything else] (Miyato et al. 2018, section 2.1)."""
     plan = training(architecture={"name": name, **SMALL[name]}, critic={"normalisation": "spectral"})
     critic = build_players(plan, (1, 8, 8), 0, CPU).critic
     for _ in range(100):  # power iterations

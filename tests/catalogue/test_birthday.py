@@ -1,4 +1,4 @@
-"""The birthday paradox: discrete supports of known size, one atom, and real data at its ceiling."""
+"""The birthday paradox on discrete supports of known size, on a single atom, and on real data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def normal(count: int, dimension: int, seed: int) -> torch.Tensor:
 
 
 def atoms(count: int, support: int, dimension: int, seed: int) -> torch.Tensor:
-    """Draws from equally likely atoms."""
+    """Draw from equally likely atoms, [count, dimension]."""
     which = torch.randint(support, (count,), generator=torch.Generator().manual_seed(seed))
     return normal(support, dimension, seed + 1)[which]
 
 
 def test_by_hand() -> None:
-    """Of 6 pairs of 0, 0, 1, 1.5 one is at distance 0 and one at ½."""
+    """The points 0, 0, 1, 1.5 make 6 pairs: one has distance 0 and one ½."""
     points = torch.tensor([[0.0], [0.0], [1.0], [1.5]])
     assert support_size(points, 0.0) == 6
     assert support_size(points, 0.5) == 3
@@ -34,16 +34,16 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize("dimension", [2, 100])
 @pytest.mark.parametrize("support", [20, 200, 2000])
-def test_a_discrete_uniform_distribution_has_as_many_atoms(
+def test_the_support_of_a_discrete_uniform_distribution_is_its_number_of_atoms(
     support: int, dimension: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pairs are Binomial-like with mean N(N − 1)/(2K): for K = 2000 about 1000 of them, so 3 % of deviation."""
-    monkeypatch.setattr("bench.catalogue.metrics.neighbours.ROWS", 300)  # pairs across pieces count, and once
+    """The expected number of pairs is N(N − 1)/(2K), about 1,000 for K = 2,000: a standard deviation of 3%."""
+    monkeypatch.setattr("bench.catalogue.metrics.neighbours.ROWS", 300)  # pairs across blocks are counted once
     points = atoms(2000, support, dimension, seed=1)
     assert support_size(points, 1e-3) == pytest.approx(support, rel=0.1)
 
 
-def test_real_data_that_is_discrete_has_no_distance_between_duplicates() -> None:
+def test_on_discrete_real_data_only_equal_samples_are_duplicates() -> None:
     train, test = atoms(1000, 50, 2, 0).numpy(), atoms(1000, 50, 2, 0).numpy()
     context = Context(make_data(train, test), "coordinates", lambda points: (points, None))
     samples = atoms(1000, 80, 2, 5)
@@ -52,12 +52,12 @@ def test_real_data_that_is_discrete_has_no_distance_between_duplicates() -> None
 
 
 @pytest.mark.parametrize("dimension", [2, 100])
-def test_one_atom_is_one(dimension: int) -> None:
+def test_a_single_atom_has_support_one(dimension: int) -> None:
     assert support_size(normal(1, dimension, 0).repeat(500, 1), 1e-4) == 1
 
 
-def test_real_data_gives_the_ceiling_that_the_quantile_sets() -> None:
-    """A share p of N samples has its neighbour within ε, in mutual pairs: N p/2 pairs, so (N − 1)/p."""
+def test_the_support_of_real_data_is_limited_by_the_quantile() -> None:
+    """A fraction p of N samples has a neighbour within ε. Mutual pairs are N p/2 pairs, so the support is (N − 1)/p."""
     n, p = 4000, 0.05
     train, test = normal(n, 2, 0).numpy(), normal(n, 2, 1).numpy()
     calls: list[int] = []
@@ -71,7 +71,7 @@ def test_real_data_gives_the_ceiling_that_the_quantile_sets() -> None:
     assert measure(Sampled(itself, itself, None))["support"] == pytest.approx((n - 1) / p, rel=0.1)
     assert measure(Sampled(other, other, None))["support"] == pytest.approx((n - 1) / p, rel=0.35)
     assert calls == [n]
-    more = torch.cat([itself, itself])  # no more than the test split has
+    more = torch.cat([itself, itself])  # only as many as the test split has are used
     assert measure(Sampled(more, more, None)) == measure(Sampled(itself, itself, None))
     collapsed = itself[: n // 400].repeat(400, 1)
     assert measure(Sampled(collapsed, collapsed, None))["support"] == pytest.approx(10, rel=0.05)

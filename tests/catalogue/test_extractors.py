@@ -1,4 +1,4 @@
-"""The shipped extractors are what their manifests say, and stacked images are judged channel by channel."""
+"""The shipped extractors match their manifests, and stacked images are classified channel by channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.catalogue import extractors
 from bench.catalogue.datasets import DATASETS, images, stacked
 from bench.catalogue.extractors import EXTRACTORS, WEIGHTS, extractor_hash, manifest, networks
 from bench.catalogue.extractors import __main__ as training
-from bench.catalogue.extractors.__main__ import load, shifted
+from bench.catalogue.extractors.__main__ import augment, load
 from bench.catalogue.metrics.modes import class_modes
 from bench.errors import DataError
 
@@ -31,7 +31,7 @@ def test_there_are_extractors() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_weights_are_small_hashed_and_accurate_enough(name: str) -> None:
+def test_weights_are_small_and_match_their_hash(name: str) -> None:
     path = WEIGHTS / f"{name}.npz"
     known = manifest(name)
     assert path.stat().st_size <= 1_000_000
@@ -40,7 +40,7 @@ def test_weights_are_small_hashed_and_accurate_enough(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_the_accuracy_told_is_the_accuracy_measured(name: str) -> None:
+def test_the_accuracy_in_the_manifest_is_reproduced(name: str) -> None:
     if name == "fashion-mnist" and not images.DEBIAN_FASHION_MNIST.is_dir():
         pytest.skip("apt-get install dataset-fashion-mnist")
     _, _, test_images, labels = load(name)
@@ -61,12 +61,12 @@ def test_batches_do_not_change_features() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_layers_are_fused_into_the_same_function(name: str) -> None:
-    """All but the last digits are those of the layers that were trained; normalisation and its statistics are gone."""
-    size = networks.SIZES[name]
+def test_the_network_for_inference_is_equivalent(name: str) -> None:
+    """The outputs agree with the trained network up to rounding, without its normalisation layers."""
+    size = networks.IMAGE_SIZES[name]
     sample = torch.randint(0, 256, (50, 1, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     plain = networks.load_network(name).eval()
-    fused = networks.fused(networks.load_network(name))
+    fused = networks.for_inference(networks.load_network(name))
     assert len(fused) == len(plain) - 4
     with torch.no_grad():
         expected = networks.classify(plain, networks.scaled(sample))
@@ -75,21 +75,21 @@ def test_layers_are_fused_into_the_same_function(name: str) -> None:
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5 * other.abs().max().item())
 
 
-def test_other_weights_are_refused(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_weights_with_another_hash_are_rejected(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     for suffix in (".npz", ".json"):
         (tmp_path / f"digits{suffix}").write_bytes((WEIGHTS / f"digits{suffix}").read_bytes())
     np.savez(tmp_path / "digits.npz", other=np.zeros(3))
     for module in (extractors, networks):
         monkeypatch.setattr(module, "WEIGHTS", tmp_path)
-    with pytest.raises(DataError, match="is not the file that was measured; install ganbench again"):
+    with pytest.raises(DataError, match=r"does not match the hash in digits\.json; reinstall ganbench"):
         networks.load_network("digits")
 
 
-def test_shifts_keep_the_shape_and_fill_with_black() -> None:
+def test_shifting_keeps_the_shape_and_fills_with_black() -> None:
     torch.manual_seed(0)
     picture = torch.ones(2, 1, 8, 8)
     for _ in range(10):
-        moved = shifted(picture)
+        moved = augment(picture)
         assert moved.shape == picture.shape
         assert set(moved.unique().tolist()) <= {-1.0, 1.0}
 
@@ -97,15 +97,15 @@ def test_shifts_keep_the_shape_and_fill_with_black() -> None:
 def test_only_clothes_are_mirrored() -> None:
     torch.manual_seed(0)
     picture = torch.arange(1.0, 785.0).reshape(1, 1, 28, 28)
-    rising = [bool((shifted(picture, mirrored)[0, 0, 5:20, 5:20].diff() > 0).all()) for mirrored in [False, True] * 20]
+    rising = [bool((augment(picture, mirrored)[0, 0, 5:20, 5:20].diff() > 0).all()) for mirrored in [False, True] * 20]
     assert all(rising[::2])
     assert set(rising[1::2]) == {False, True}
 
 
 @pytest.mark.parametrize(("name", "base"), [("stacked-digits", "digits"), ("stacked-fashion", "fashion-mnist")])
-def test_stacked_images_are_judged_as_their_channels_one_by_one(name: str, base: str) -> None:
-    """Features are concatenated; P(100a + 10b + c) = P(a) P(b) P(c); the class is that of the three digits."""
-    size = networks.SIZES[base]
+def test_stacked_images_are_classified_channel_by_channel(name: str, base: str) -> None:
+    """Features are concatenated, P(100a + 10b + c) = P(a) P(b) P(c), and the class consists of the three digits."""
+    size = networks.IMAGE_SIZES[base]
     sample = torch.randint(0, 256, (40, 3, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     features, logits = networks.extract(networks.load_extractor(name, None, CPU), sample)
     assert logits is not None
@@ -123,25 +123,27 @@ def test_stacked_images_are_judged_as_their_channels_one_by_one(name: str, base:
 
 
 def test_real_stacked_digits_cover_all_classes_at_the_sampling_floor_of_the_kl() -> None:
-    """With shares p of the ten classes KL = 3 KL(p ‖ uniform) + (1000 − 1)/(2n), the second from n samples."""
-    data = stacked.stacked_digits(stacked.Stacked())
+    """KL = 3 KL(p ‖ uniform) + (1000 − 1)/(2n), with frequencies p of the ten classes, in n samples."""
+    data = stacked.stacked_digits(stacked.StackedOptions())
     count = len(data.test)
     _, logits = networks.extract(networks.load_extractor("stacked-digits", None, CPU), torch.from_numpy(data.test))
     assert logits is not None
     measured = class_modes(logits)
-    assert measured["modes"] >= 998  # each class has about ten samples, and misses all of them with e^(−10)
+    assert measured["modes"] >= 998  # each class has about 10 samples, and none with probability e^(−10)
     _, singles = networks.extract(
         networks.load_extractor("digits", None, CPU), torch.from_numpy(images.digits(stacked.Options()).test)
     )
     assert singles is not None
     shares = singles.argmax(dim=1).bincount(minlength=10).double() / len(singles)
     imbalance = 3 * sum(p * log(10 * p) for p in shares.tolist())
-    assert measured["kl"] == pytest.approx(imbalance + 999 / (2 * count), abs=0.01)  # its deviation is √(999/2)/n
+    assert measured["kl"] == pytest.approx(
+        imbalance + 999 / (2 * count), abs=0.01
+    )  # its standard deviation is √(999/2)/n
     assert measured["modes_confident"] > 950
     assert measured["confident"] == pytest.approx(0.95, abs=0.05)
 
 
-def test_the_hash_of_a_stacked_extractor_says_what_is_done_with_which_weights() -> None:
+def test_the_hash_of_a_stacked_extractor_contains_that_of_its_weights() -> None:
     assert extractor_hash("stacked-digits") == f"stacked:{manifest('digits')['sha256']}"
     assert extractor_hash("stacked-fashion") == f"stacked:{extractor_hash('fashion-mnist')}"
 
@@ -162,7 +164,7 @@ def test_torch_fidelity_knows_the_stacked_extractors() -> None:
 
     from bench.catalogue.metrics.frechet import frechet_distance
 
-    data = stacked.stacked_digits(stacked.Stacked(images=2000))
+    data = stacked.stacked_digits(stacked.StackedOptions(images=2000))
     theirs = torch_fidelity.calculate_metrics(
         input1=Images(data.test),
         input2=Images(data.train),
@@ -180,7 +182,7 @@ def test_torch_fidelity_knows_the_stacked_extractors() -> None:
 
 
 def write_small_mnist(folder: Path) -> None:
-    """Scikit-learn's digits as files of MNIST: three times as large, in a frame of two pixels."""
+    """Write scikit-learn's digits, enlarged three times and padded by two pixels, in MNIST's format."""
     pictures, labels = images.digits_with_labels()
     large = np.pad(np.kron(pictures[:, 0], np.ones((3, 3), np.uint8)), ((0, 0), (2, 2), (2, 2)))
     folder.mkdir(parents=True)
@@ -190,10 +192,10 @@ def write_small_mnist(folder: Path) -> None:
             (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.tobytes())
 
 
-def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mnists_classifier_is_trained_on_the_users_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
     for name in ("mnist", "stacked-mnist"):
-        with pytest.raises(DataError, match=r"'mnist' is not here.*python -m bench\.catalogue\.extractors mnist"):
+        with pytest.raises(DataError, match=r"'mnist' not found.*python -m bench\.catalogue\.extractors mnist"):
             extractor_hash(name)
         with pytest.raises(DataError, match=r"python -m bench\.catalogue\.extractors mnist"):
             networks.load_extractor(name, None, CPU)
@@ -205,9 +207,9 @@ def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch
     assert not (WEIGHTS / "mnist.npz").exists()
     known = manifest("mnist")
     assert (known["epochs"], known["command"]) == (2, "python -m bench.catalogue.extractors mnist")
-    assert known["test_accuracy"] > 0.5  # of ten classes, after two dozen steps
+    assert known["test_accuracy"] > 0.5  # chance is 0.1; after 24 steps
     assert extractor_hash("stacked-mnist") == f"stacked:{known['sha256']}"
-    data = stacked.stacked_mnist(stacked.Stacked(images=50))
+    data = stacked.stacked_mnist(stacked.StackedOptions(images=50))
     features, logits = networks.extract(
         networks.load_extractor("stacked-mnist", None, CPU), torch.from_numpy(data.train)
     )
@@ -216,12 +218,12 @@ def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch
     (tmp_path / "extractors" / "mnist.npz").write_bytes(b"other")
     with pytest.raises(
         DataError,
-        match=r"is not the file that was measured; train it with 'python -m bench\.catalogue\.extractors mnist'",
+        match=r"does not match the hash in mnist\.json; train it again with 'python -m bench\.catalogue\.extractors mnist'",
     ):
         networks.load_network("mnist")
 
 
-def test_the_command_says_what_is_missing_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_reports_errors_and_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-m", "bench.catalogue.extractors", "inception"], capture_output=True, text=True, check=False

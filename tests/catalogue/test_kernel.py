@@ -1,4 +1,4 @@
-"""The kernel distance against the definition in two loops, a closed form, and torch-fidelity."""
+"""The kernel distance against its definition in two loops, closed forms, and torch-fidelity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def normal(count: int, dimension: int, seed: int, shift: float = 0.0) -> torch.T
 
 
 def naive(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Unbiased MMD² with k(x, y) = (x·y/d + 1)³, term by term."""
+    """Return the unbiased MMD² with k(x, y) = (x·y/d + 1)³, term by term."""
     n, d = one.shape
 
     def k(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -34,17 +34,17 @@ def naive(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
-def test_against_a_naive_twin(shift: float) -> None:
-    """One subset of all samples is a permutation of them."""
+def test_it_agrees_with_a_naive_implementation(shift: float) -> None:
+    """A subset that contains all samples is a permutation of them."""
     one, other = normal(40, 5, 0, shift), normal(40, 5, 1)
     assert kernel_distance(one, other, subsets=1, subset_size=40) == pytest.approx(naive(one, other), rel=1e-10)
     assert kernel_distance(one, other, subsets=3, subset_size=10**6) == pytest.approx(naive(one, other), rel=1e-10)
-    for first, second in ((one, other[:20]), (one[:20], other)):  # a subset is no larger than the smaller set
+    for first, second in ((one, other[:20]), (one[:20], other)):  # a subset is limited by the smaller set
         assert kernel_distance(first, second, 5, 1000) == kernel_distance(first, second, 5, 20)
 
 
 def test_two_points_have_their_closed_form() -> None:
-    """All x = a and y = b in one dimension: (a² + 1)³ + (b² + 1)³ − 2(ab + 1)³; a = 1, b = 2: 8 + 125 − 54 = 79."""
+    """With all x = a and y = b in one dimension: (a² + 1)³ + (b² + 1)³ − 2(ab + 1)³; a = 1, b = 2: 8 + 125 − 54 = 79."""
     one, other = torch.ones(10, 1, dtype=torch.float64), torch.full((30, 1), 2.0, dtype=torch.float64)
     assert kernel_distance(one, other, subsets=4, subset_size=5) == pytest.approx(79, rel=1e-12)
 
@@ -64,7 +64,7 @@ def test_uniform_distributions_have_their_closed_form() -> None:
     assert same == pytest.approx(0, abs=0.002)  # the biased estimate is 2 (E k(x, x) − E k(x, y))/300 = 0.009 higher
 
 
-def test_it_is_torch_fidelitys_and_draws_from_no_global_generator() -> None:
+def test_it_agrees_with_torch_fidelity_and_uses_no_global_generator() -> None:
     import torch_fidelity
     from torch_fidelity import metric_kid
 
@@ -80,7 +80,9 @@ def test_it_is_torch_fidelitys_and_draws_from_no_global_generator() -> None:
         one.double(), other.double(), kid_subsets=10, kid_subset_size=100, verbose=False
     )
     assert first == pytest.approx(double[torch_fidelity.KEY_METRIC_KID_MEAN], rel=1e-9)  # with its own seed
-    assert first == pytest.approx(theirs[torch_fidelity.KEY_METRIC_KID_MEAN], abs=1e-6)  # kernels of float32, about 1
+    assert first == pytest.approx(
+        theirs[torch_fidelity.KEY_METRIC_KID_MEAN], abs=1e-6
+    )  # torch-fidelity's kernels are float32, about 1
 
 
 @pytest.mark.parametrize(("extractor", "name"), [("coordinates", "kd"), ("digits", "kd"), ("inception", "kid")])

@@ -1,4 +1,4 @@
-"""Closed forms of the losses, and what every loss of the catalogue must do."""
+"""Closed forms of the losses, and properties that every loss must have."""
 
 from math import log
 
@@ -30,7 +30,7 @@ def test_every_loss_is_per_sample_finite_and_differentiable(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_falls_when_the_logits_move_the_right_way(name: str) -> None:
+def test_every_loss_decreases_when_the_logits_improve(name: str) -> None:
     real, fake = logits(0.3, -0.2), logits(0.1, 0.4)
     loss = LOSSES[name]
     assert (loss.critic(real + 0.1, fake - 0.1) < loss.critic(real, fake)).all()
@@ -53,14 +53,14 @@ def test_hinge_is_flat_beyond_its_margins() -> None:
 
 
 @pytest.mark.parametrize("logit", [-30.0, -5.0, -1.0, 0.0, 2.0])
-def test_minimax_saturates_where_the_critic_is_sure_and_non_saturating_does_not(logit: float) -> None:
+def test_minimax_saturates_for_a_confident_critic_and_non_saturating_does_not(logit: float) -> None:
     fake = logits(logit)
     sigmoid = torch.sigmoid(fake.detach()).item()
     (minimax_gradient,) = torch.autograd.grad(minimax(fake, fake).sum(), fake)
     (other_gradient,) = torch.autograd.grad(non_saturating(fake, fake).sum(), fake)
     assert minimax_gradient.item() == pytest.approx(-sigmoid, abs=1e-12)  # d/df −log(1 + eᶠ) = −σ(f)
     assert other_gradient.item() == pytest.approx(sigmoid - 1, abs=1e-12)  # d/df log(1 + e⁻ᶠ) = −σ(−f)
-    if logit == -30:  # sure that it is fake
+    if logit == -30:  # the critic is confident that it is generated
         assert abs(minimax_gradient.item()) < 1e-12
         assert abs(other_gradient.item()) > 1 - 1e-12
 

@@ -1,4 +1,4 @@
-"""Metrics against closed forms, a naive twin and torch-fidelity."""
+"""Metrics against closed forms, naive implementations and torch-fidelity."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import synthetic
 from bench.catalogue.datasets.data import Modes
 from bench.catalogue.datasets.images import digits
 from bench.catalogue.extractors import extractor_hash
-from bench.catalogue.metrics import MEASURES, METRICS
+from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.frechet import frechet_distance
+from bench.catalogue.metrics.measures import MEASURES
 from bench.catalogue.metrics.modes import class_modes, kl_to_uniform, mixture_modes
-from bench.catalogue.options import Options
 from bench.compute.evaluation import evaluator, quantised
 from bench.plan.specification import Evaluation, choose
 
@@ -40,21 +41,21 @@ def test_modes_by_hand() -> None:
     assert mixture_modes(points, SQUARE, minimum=2)["modes"] == 1
 
 
-def test_kl_lies_between_nothing_and_log_of_the_number_of_modes() -> None:
+def test_kl_is_between_zero_and_the_log_of_the_number_of_modes() -> None:
     assert kl_to_uniform(torch.arange(8), 8) == pytest.approx(0, abs=1e-15)
     assert kl_to_uniform(torch.zeros(50, dtype=torch.long), 8) == pytest.approx(log(8), abs=1e-12)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60))
-def test_kl_against_a_naive_twin(labels: list[int]) -> None:
+def test_kl_agrees_with_a_naive_implementation(labels: list[int]) -> None:
     shares = [labels.count(mode) / len(labels) for mode in range(5)]
     expected = sum(share * log(share / 0.2) for share in shares if share)
     assert kl_to_uniform(torch.tensor(labels), 5) == pytest.approx(expected, abs=1e-12)
 
 
-def test_real_ring_data_has_the_ceiling_of_the_plane_and_all_modes() -> None:
-    """P(χ²₂ ≤ 9) = 1 − e^(−4.5) = 98.89 %; the sampling floor of the KL is (k − 1)/(2n)."""
-    data = synthetic.ring(synthetic.Ring())
+def test_real_ring_data_cover_all_modes_with_the_expected_quality() -> None:
+    """P(χ²₂ ≤ 9) = 1 − e^(−4.5) = 98.89%; the sampling floor of the KL is (k − 1)/(2n)."""
+    data = synthetic.ring(synthetic.RingOptions())
     assert data.modes is not None
     measured = mixture_modes(torch.from_numpy(data.test), data.modes)
     assert measured["modes"] == 8
@@ -90,7 +91,7 @@ class Images(Dataset):  # type: ignore[type-arg]
         return self.images[index]
 
 
-def test_frechet_distance_is_that_of_torch_fidelity_on_the_same_samples() -> None:
+def test_frechet_distance_agrees_with_torch_fidelity() -> None:
     import torch_fidelity
 
     from bench.catalogue.extractors.networks import extract, load_extractor
@@ -120,7 +121,7 @@ def test_frechet_distance_is_that_of_torch_fidelity_on_the_same_samples() -> Non
 
 
 @pytest.mark.parametrize("name", ["ring", "digits"])
-def test_floor_and_ceiling_stand_beside_every_measure(name: str) -> None:
+def test_every_measure_has_a_value_of_real_data(name: str) -> None:
     evaluation = Evaluation.model_validate({"metrics": ["modes", "frechet"], "samples": 1000})
     extractor = {"ring": "coordinates", "digits": "digits"}[name]
     judge = evaluator(choose("dataset", name), evaluation, extractor_hash(extractor), None, CPU)
@@ -132,7 +133,7 @@ def test_floor_and_ceiling_stand_beside_every_measure(name: str) -> None:
     assert judge.protocol["samples"] == 1000
 
 
-def test_images_are_measured_as_they_would_be_saved() -> None:
+def test_images_are_quantised_before_they_are_measured() -> None:
     images = torch.tensor([-1.0, -0.999, 0.0, 1.0, 1.5, -7.0])
     assert quantised(images, np.zeros(1, np.uint8)).tolist() == [0, 0, 128, 255, 255, 0]
     real = torch.arange(256, dtype=torch.uint8)
@@ -141,8 +142,8 @@ def test_images_are_measured_as_they_would_be_saved() -> None:
 
 
 @pytest.mark.slow
-def test_inception_is_loaded_from_a_file_and_is_torch_fidelitys(tmp_path: object) -> None:
-    """Weights made here: the real code reads them, and FID is torch-fidelity's on the same samples."""
+def test_inception_is_loaded_from_a_file_and_agrees_with_torch_fidelity(tmp_path: object) -> None:
+    """With random weights in a file, FID is the same as torch-fidelity's."""
     import torch_fidelity
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -173,11 +174,11 @@ def test_inception_is_loaded_from_a_file_and_is_torch_fidelitys(tmp_path: object
         batch_size=8,
     )
     assert frechet_distance(*features) == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
-    assert networks.extract(inception, one[:, :1], batch=8)[0].shape == (8, 2048)  # grey as colour
+    assert networks.extract(inception, one[:, :1], batch=8)[0].shape == (8, 2048)  # grey images
     assert extractor_hash("inception", path) == networks.file_hash(path)
 
 
-def test_missing_inception_weights_are_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_inception_weights_are_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     from urllib.error import URLError
 
     from bench.catalogue.extractors import networks

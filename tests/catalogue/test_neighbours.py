@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: by hand, a naive twin, torch-fidelity, and their means on equal data."""
+"""Precision, recall, density and coverage: by hand, against a naive implementation and torch-fidelity, expectations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def normal(count: int, dimension: int, seed: int, shift: float = 0.0, scale: flo
 
 
 def naive(fake: np.ndarray, real: np.ndarray, k: int) -> dict[str, float]:  # type: ignore[type-arg]
-    """The definitions, sample by sample."""
+    """Return the measures by their definitions, sample by sample."""
 
     def radius(points: np.ndarray, index: int) -> float:  # type: ignore[type-arg]
         others = [np.sqrt(((points[index] - p) ** 2).sum()) for j, p in enumerate(points) if j != index]
@@ -57,16 +57,16 @@ def test_by_hand_on_a_line() -> None:
     assert measured == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
-@pytest.mark.parametrize("dimension", [2, 8, 80])  # summed differences, and above 16 products
+@pytest.mark.parametrize("dimension", [2, 8, 80])  # differences up to 16 features, matrix products above
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_against_a_naive_twin(dimension: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.catalogue.metrics.neighbours.ROWS", 7)  # several pieces, the last one shorter
+def test_they_agree_with_a_naive_implementation(dimension: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.catalogue.metrics.neighbours.ROWS", 7)  # several blocks, the last one shorter
     fake, real = normal(45, dimension, 0, shift=0.3, scale=0.8), normal(60, dimension, 1)
     assert neighbours(fake, real, k) == pytest.approx(naive(fake.numpy(), real.numpy(), k), abs=1e-12)
 
 
 @pytest.mark.parametrize(("dimension", "shift"), [(2, 1.0), (16, 0.3), (100, 0.1)])
-def test_precision_and_recall_are_torch_fidelitys(dimension: int, shift: float) -> None:
+def test_precision_and_recall_agree_with_torch_fidelity(dimension: int, shift: float) -> None:
     fake, real = normal(1200, dimension, 0, shift, scale=0.9), normal(1200, dimension, 1)
     for k in (3, 5):
         theirs = prc_features_to_metric(fake, real, prc_neighborhood=k, save_cpu_ram=True, verbose=False)
@@ -76,8 +76,8 @@ def test_precision_and_recall_are_torch_fidelitys(dimension: int, shift: float) 
             assert 0.05 < ours[name] <= 1
 
 
-def test_equal_distributions_have_the_known_means() -> None:
-    """E density = 1, E coverage = 1 − Π (n − i)/(2n − i) (Naeem et al. 2020, section 3.2); both whatever the density."""
+def test_equal_distributions_have_the_expected_density_and_coverage() -> None:
+    """E density = 1, E coverage = 1 − Π (n − i)/(2n − i) for every distribution (Naeem et al. 2020, section 3.2)."""
     n, k = 400, 5
     drawn = [neighbours(normal(n, 3, seed), normal(n, 3, 1000 + seed), k) for seed in range(20)]
     coverage = 1 - prod((n - i) / (2 * n - i) for i in range(1, k + 1))
@@ -95,19 +95,19 @@ def test_one_repeated_sample_has_precision_and_no_recall() -> None:
 
 
 @pytest.mark.parametrize("dimension", [2, 64])
-def test_copies_of_the_real_samples_have_everything_even_where_they_repeat(dimension: int) -> None:
+def test_copies_of_real_samples_have_full_precision_recall_and_coverage(dimension: int) -> None:
     real = normal(40, dimension, 0, shift=5.0).float()
     repeated = real.repeat(3, 1)
     assert neighbour_distances(repeated, 2).max() == 0
     assert neighbours(repeated.clone(), repeated, 2) == pytest.approx(
         {"precision": 1, "recall": 1, "density": 1.5, "coverage": 1}, abs=1e-12
     )
-    for k in (1, 3):  # the sample itself and k others, the last of them on the edge
+    for k in (1, 3):  # the sample itself and k others, the last on the surface
         shuffled = real[torch.randperm(40, generator=torch.Generator().manual_seed(1))]
         assert neighbours(shuffled, real, k)["density"] == pytest.approx((k + 1) / k, abs=1e-12)
 
 
-def test_samples_too_far_away_for_a_number_are_in_nobodys_ball() -> None:
+def test_samples_at_an_infinite_distance_are_in_no_ball() -> None:
     real, far = normal(40, 2, 0).float(), normal(40, 2, 1).float() * 1e38
     assert neighbours(far, real, 3) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
@@ -121,7 +121,7 @@ def context(data: Data, calls: list[int] | None = None) -> Context:
     return Context(data, "coordinates", extract)
 
 
-def test_equally_many_samples_are_compared_and_the_reference_is_made_once() -> None:
+def test_equally_many_samples_are_compared_and_the_reference_is_computed_once() -> None:
     train, test = normal(300, 2, 0).numpy(), normal(100, 2, 1).numpy()
     calls: list[int] = []
     measure = prepare(context(make_data(train, test), calls), NeighboursOptions(k=3))
@@ -130,6 +130,6 @@ def test_equally_many_samples_are_compared_and_the_reference_is_made_once() -> N
         expected = neighbours(fake[:100], torch.from_numpy(train[:100]), 3)
         assert measure(Sampled(fake, fake, None)) == expected
     assert calls == [100]
-    few = samples[:4]  # fewer than the neighbours asked for, and one
+    few = samples[:4]  # as few as k + 1
     assert measure(Sampled(few, few, None)) == neighbours(few, torch.from_numpy(train[:4]), 3)
     assert all(np.isfinite(list(neighbours(few[:2], few[2:], 5).values())))

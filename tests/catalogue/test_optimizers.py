@@ -1,4 +1,4 @@
-"""Optimistic Adam by hand, and what every optimiser of the catalogue must do."""
+"""Optimistic Adam by hand, and properties that every optimiser must have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_optimistic_adam_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimiser_goes_downhill_and_resumes_bit_by_bit(name: str) -> None:
+def test_every_optimiser_descends_and_resumes_bit_by_bit(name: str) -> None:
     entry = OPTIMIZERS[name]
 
     def descend(theta: torch.Tensor, optimizer: torch.optim.Optimizer, steps: int) -> None:
@@ -52,7 +52,7 @@ def test_every_optimiser_goes_downhill_and_resumes_bit_by_bit(name: str) -> None
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_schedule_begins_with_the_whole_rate_and_never_rises(name: str) -> None:
+def test_every_schedule_starts_at_the_full_rate_and_never_increases(name: str) -> None:
     shares = [SCHEDULES[name](step / 50) for step in range(51)]
     assert shares[0] == 1
     assert shares == sorted(shares, reverse=True)

@@ -1,6 +1,6 @@
-"""Closed forms of the penalties, and what every penalty of the catalogue must do.
+"""Closed forms of the penalties, and properties that every penalty must have.
 
-Samples are those of one run or of two beside each other, [s, n, ...].
+Samples are those of one run or of a pack of two, [s, n, ...].
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from bench.catalogue.penalties import (
     PENALTIES,
-    InstanceNoise,
-    WeightClip,
+    InstanceNoiseOptions,
+    WeightClipOptions,
     consensus,
     dragan,
     instance_noise,
@@ -40,7 +40,7 @@ def test_there_are_penalties() -> None:
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_a_penalty_acts_in_one_place(name: str) -> None:
+def test_a_penalty_sets_one_function(name: str) -> None:
     entry = PENALTIES[name]
     assert sum(field is not None for field in (entry.term, entry.perturb, entry.project, entry.joint)) == 1
 
@@ -73,7 +73,7 @@ def test_penalties_of_a_linear_critic(
     assert value.detach().numpy() == pytest.approx(of_norm(norm), abs=1e-12)
 
 
-def test_where_each_penalty_is_taken() -> None:
+def test_the_points_at_which_penalties_are_evaluated() -> None:
     real, fake = torch.tensor([[[1.0]]]), torch.tensor([[[5.0]]])
     quarter = torch.tensor([[[0.25]]])
     assert wgan_gp(Square(), real, fake, quarter).item() == pytest.approx(49, abs=1e-4)  # x̂ = 4: (8 − 1)²
@@ -82,8 +82,8 @@ def test_where_each_penalty_is_taken() -> None:
     assert r2(Square(), real, fake, quarter).item() == pytest.approx(50, abs=1e-5)  # ½ · 10²
 
 
-def test_dragan_looks_around_real_samples() -> None:
-    """x̂ = x + α·½·std·u: with α = 0.5 and u = (0.2, 0.4), and the deviation of the run's own batch."""
+def test_dragan_is_evaluated_near_real_samples() -> None:
+    """x̂ = x + α·½·std·u: α = 0.5, u = (0.2, 0.4), and the standard deviation of each run's batch."""
     one = torch.tensor([[1.0, 2.0], [4.0, -3.0]], dtype=torch.float64)
     real = torch.stack([one, 100 * one])
     uniform = torch.tensor([[0.5, 0.2, 0.4], [0.0, 0.9, 0.9]], dtype=torch.float64).expand(2, 2, 3)
@@ -93,16 +93,16 @@ def test_dragan_looks_around_real_samples() -> None:
 
 
 @pytest.mark.parametrize("name", TERMS)
-def test_every_term_is_per_sample_and_moves_the_critic(name: str) -> None:
+def test_every_term_is_per_sample_and_has_a_gradient(name: str) -> None:
     critic = nn.Sequential(nn.Flatten(2), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(1))
     images, entry = torch.randn(2, 6, 1, 2, 2), PENALTIES[name]
     uniform = torch.rand(2, 6, entry.uniforms(4))
     value = entry.term(critic, images, -images, uniform)  # type: ignore[misc]
     assert value.shape == (2, 6)
-    for run in range(2):  # each is what it is alone
-        own = slice(run, run + 1)
-        alone = entry.term(critic, images[own], -images[own], uniform[own])  # type: ignore[misc]
-        torch.testing.assert_close(value[own], alone)
+    for run in range(2):  # the same as for the run alone
+        rows = slice(run, run + 1)
+        alone = entry.term(critic, images[rows], -images[rows], uniform[rows])  # type: ignore[misc]
+        torch.testing.assert_close(value[rows], alone)
     gradients = torch.autograd.grad(value.mean(), list(critic.parameters()), allow_unused=True)
     assert gradients[0] is not None
     assert gradients[0].abs().max() > 0
@@ -110,19 +110,19 @@ def test_every_term_is_per_sample_and_moves_the_critic(name: str) -> None:
 
 def test_clipping() -> None:
     weights = [torch.tensor([-3.0, 0.2, 3.0])]
-    weight_clip(WeightClip(bound=0.5), weights)
+    weight_clip(WeightClipOptions(bound=0.5), weights)
     assert weights[0].tolist() == pytest.approx([-0.5, 0.2, 0.5])
 
 
 @pytest.mark.parametrize(("anneal", "done", "sigma"), [("none", 0.75, 2.0), ("linear", 0.75, 0.5), ("linear", 1.0, 0)])
 def test_instance_noise(anneal: str, done: float, sigma: float) -> None:
     samples, normal = torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[1.0], [-1.0]]])
-    shown = instance_noise(InstanceNoise(sigma=2.0, anneal=anneal), samples, normal, done)  # type: ignore[arg-type]
+    shown = instance_noise(InstanceNoiseOptions(sigma=2.0, anneal=anneal), samples, normal, done)  # type: ignore[arg-type]
     assert shown.flatten().tolist() == pytest.approx([1 + sigma, 2 - sigma])
 
 
 def test_consensus_is_half_the_squared_norm_of_both_gradients() -> None:
-    """Of two runs: ½(1 + 4 + 4 + 16), and ½(9 + 1)."""
+    """For two runs: ½(1 + 4 + 4 + 16) and ½(9 + 1)."""
     critic = [torch.tensor([[1.0, 2.0], [0.0, 3.0]])]
     generator = [torch.tensor([[[2.0]], [[0.0]]]), torch.tensor([4.0, 1.0])]
     assert consensus(critic, generator).tolist() == [12.5, 5.0]

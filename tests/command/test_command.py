@@ -211,7 +211,7 @@ def test_a_dataset_that_is_not_there(
     invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "data"))
-    refused(invoke("plan", "cifar10"), "dataset 'cifar10' is not here", "cifar-10-python.tar.gz")
+    refused(invoke("plan", "cifar10"), "dataset 'cifar10' not found", "cifar-10-python.tar.gz")
     assert list(tmp_path.iterdir()) == []
 
 

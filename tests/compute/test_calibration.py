@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 import bench
 from bench.catalogue import entries
 from bench.catalogue.extractors import extractor_hash
-from bench.catalogue.metrics import MEASURES, METRICS
+from bench.catalogue.metrics import METRICS
+from bench.catalogue.metrics.measures import MEASURES
 from bench.command import main
 from bench.compute.calibration import calibrate, default_architecture
 from bench.compute.evaluation import evaluator
@@ -122,7 +123,7 @@ def test_csv_holds_the_same_numbers_with_the_protocol_in_every_line() -> None:
         (["rign"], ["unknown dataset 'rign'", "did you mean 'ring'?"]),
         (["ring", "--architecture", "dcgna"], ["unknown architecture 'dcgna'", "did you mean 'dcgan'?"]),
         (["ring", "--architecture", "dcgan"], ["architecture 'dcgan' makes square images", "dataset 'ring'"]),
-        (["mnist"], ["dataset 'mnist' is not here"]),
+        (["mnist"], ["dataset 'mnist' not found"]),
         (["digits", "--device", "cuda:99"], ["--device cuda:99"]),
     ],
 )

@@ -32,6 +32,7 @@ from bench.errors import ResultsError
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 from bench.records.record import read_metadata, read_samples, record_paths
+from bench.records.schema import Metadata
 from bench.report import write_report
 
 TIMINGS = ("seconds",)
@@ -56,8 +57,8 @@ def same(one: Path, other: Path) -> None:
     for left, right in zip(record_paths(one), record_paths(other), strict=True):
         assert left.name == right.name
         first, second = read_metadata(left), read_metadata(right)
-        for key in first.keys() - {"timing", "environment"}:
-            assert first[key] == second[key], key
+        for key in Metadata.model_fields.keys() - {"timing", "environment"}:
+            assert getattr(first, key) == getattr(second, key), key
         assert (read_samples(left) == read_samples(right)).all()
 
 
@@ -125,7 +126,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(
             events = go(run, settings)
             assert ends(events) == ["recorded"]
             assert "goes on from step" in notice(events)
-            assert read_metadata(settings.record(run))["environment"]["resumed"] == 1
+            assert read_metadata(settings.record(run)).environment.model_dump()["resumed"] == 1
         assert not settings.checkpoint(run).exists()
     same(tmp_path / "stopped", tiny_results)
 
@@ -322,7 +323,7 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     assert second.returncode == 0, output
     assert f"{len(before)} of them recorded already" in output
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert any(read_metadata(path)["environment"]["resumed"] for path in record_paths(tmp_path / "broken"))
+    assert any(read_metadata(path).environment.model_dump()["resumed"] for path in record_paths(tmp_path / "broken"))
     same(tmp_path / "broken" / "slow", slow_results)
     assert not list((tmp_path / "broken").rglob("*.pt"))
     assert not list((tmp_path / "broken").rglob("*.partial"))
@@ -347,8 +348,8 @@ def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
     assert ends(go(run, Settings(folder=tmp_path / "killed"))) == ["recorded"]
     same(tmp_path / "killed", tmp_path / "whole")
     record = read_metadata(record_paths(tmp_path / "killed")[0])
-    assert record["ending"]["status"] == "diverged"
-    assert record["timing"]["steps_per_second"] is None
+    assert record.ending.status == "diverged"
+    assert record.timing.steps_per_second is None
     report = write_report(tmp_path / "killed", formats=("png",))  # nothing but a failure is a result too
     assert report.formatted["ring (points=1000)"]["failures"].tolist()[0] == "1 diverged"
 
@@ -402,8 +403,8 @@ def test_wall_seconds_are_all_seconds(tiny_runs: list[Run], tmp_path: Path, monk
     monkeypatch.setattr(execution, "_look", slow)
     settings = Settings(folder=tmp_path)
     assert ends(go(tiny_runs[0], settings)) == ["recorded"]
-    timing = read_metadata(settings.record(tiny_runs[0]))["timing"]
-    assert timing["wall_seconds"] > timing["training_seconds"] + timing["evaluation_seconds"] + 0.4  # four looks
+    timing = read_metadata(settings.record(tiny_runs[0])).timing
+    assert timing.wall_seconds > timing.training_seconds + timing.evaluation_seconds + 0.4  # type: ignore[operator]  # four looks
 
 
 @pytest.mark.gpu
@@ -426,8 +427,8 @@ def test_a_run_on_cuda_is_stopped_and_goes_on(tiny_runs: list[Run], tmp_path: Pa
     assert ends(go(tiny_runs[0], settings, lambda: True)) == ["stopped"]
     assert ends(go(tiny_runs[0], settings)) == ["recorded"]
     record = read_metadata(settings.record(tiny_runs[0]))
-    assert record["environment"]["device"] == "cuda:0"
-    assert record["timing"]["peak_memory_bytes"] > 0
+    assert record.environment.device == "cuda:0"
+    assert record.timing.peak_memory_bytes
 
 
 def test_restore_refuses_the_checkpoint_of_another_run(tiny_runs: list[Run], tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from bench.catalogue.metrics import PROBES, PathAngleOptions, SpectrumOptions
+from bench.catalogue.metrics import PathAngleOptions, SpectrumOptions
+from bench.catalogue.metrics.measures import PROBES
 from bench.catalogue.metrics.path_angle import path_cosines
 from bench.catalogue.metrics.path_angle import prepare as prepare_path_angle
 from bench.catalogue.metrics.spectrum import dense_jacobian, eigenvalues, transposed_product

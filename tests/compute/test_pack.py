@@ -175,7 +175,7 @@ def test_records_do_not_depend_on_packs_and_say_their_size(
     together = execute(divide(runs, lambda alike: 8, 1), tmp_path / "together")
     pd.testing.assert_frame_equal(measured(trained_alone), together, check_exact=True)
     for folder, size in ((trained_alone, 1), (tmp_path / "together", 8)):
-        assert {read_metadata(path)["environment"]["pack"] for path in record_paths(folder)} == {size}
+        assert {read_metadata(path).environment.pack for path in record_paths(folder)} == {size}
 
 
 def test_a_run_that_diverges_leaves_the_others_as_they_are(
@@ -190,11 +190,11 @@ def test_a_run_that_diverges_leaves_the_others_as_they_are(
     assert len({kind(run) for run in pack}) == 1
     together = execute([pack], tmp_path / "together")
     ending = next(
-        read_metadata(path)["ending"]
+        read_metadata(path).ending
         for path in record_paths(tmp_path / "together")
-        if read_metadata(path)["run"] == diverging.id
+        if read_metadata(path).run == diverging.id
     )
-    assert (ending["status"], ending["place"]) == ("diverged", "critic loss")
+    assert (ending.status, ending.place) == ("diverged", "critic loss")
     others = {run.id for run in pack} - {diverging.id}
     pd.testing.assert_frame_equal(
         *(frame[frame["run"].isin(others)].reset_index(drop=True) for frame in (alone, together)), check_exact=True

@@ -156,7 +156,7 @@ def test_a_mistake_is_one_line(tiny: str, tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_or_not_whole_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match=r"holds no timings .* ganbench time SUITE makes them"):
+    with pytest.raises(ResultsError, match=r"holds no timings .* run `ganbench time SUITE` to take them"):
         read_timings(tmp_path / "tiny")
     path = write_timings(tmp_path / "tiny", content())
     text = path.read_text()

@@ -11,8 +11,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
+from changed_records import content_of, publish_content, rows_of
 from click.testing import CliRunner, Result
 from conftest import train_suite
 
@@ -21,10 +21,11 @@ from bench.compute.engines.in_process import in_process
 from bench.errors import SuiteError
 from bench.evidence.gate.compare import compare as bench_compare
 from bench.plan.rebuilding import rebuild
-from bench.records.record import Metadata, publish, read_metadata, record_paths
+from bench.records.record import read_metadata, record_paths
 from bench.records.timing_results import write_timings
 
 RESULTS = Path(__file__).parents[2] / "results"
+Content = dict[str, Any]
 
 
 def compare(*words: object) -> Result:
@@ -34,28 +35,26 @@ def compare(*words: object) -> Result:
 def changed(
     source: Path,
     target: Path,
-    metadata: Callable[[Metadata], None] | None = None,
-    fd: Callable[[Metadata], float] | None = None,
+    metadata: Callable[[Content], None] | None = None,
+    fd: Callable[[Content], float] | None = None,
 ) -> Path:
     """A copy of records with other metadata, or with FD times a factor."""
     shutil.rmtree(target, ignore_errors=True)
     for path in record_paths(source):
-        record, rows = read_metadata(path), pq.read_table(path).to_pylist()
+        record, rows = content_of(path), rows_of(path)
         for row in rows:
             row["fd"] *= fd(record) if fd else 1.0
         if metadata:
             metadata(record)
-        publish(
-            target / "records" / path.name, {key: v for key, v in record.items() if key not in ("final", "best")}, rows
-        )
+        publish_content(target / "records" / path.name, record, rows)
     return target
 
 
-def worse(cell: str, factor: float) -> Callable[[Metadata], float]:
+def worse(cell: str, factor: float) -> Callable[[Content], float]:
     """FD of the cells with this word in their place, times a factor and a little noise."""
     noise = np.random.default_rng(0)
 
-    def of(record: Metadata) -> float:
+    def of(record: Content) -> float:
         return math.exp(noise.normal(0, 0.05)) * (
             factor if cell in " ".join(map(str, record["axes"].values())) else 1.0
         )
@@ -106,7 +105,7 @@ def test_few_noisy_runs_are_inconclusive_and_say_how_many_it_takes(tmp_path: Pat
         (lambda record: record["data"].update(fingerprint="x"), "data.fingerprint is"),
     ],
 )
-def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callable[[Metadata], None], text: str) -> None:
+def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callable[[Content], None], text: str) -> None:
     result = compare("quick", changed(RESULTS / "quick", tmp_path / "quick", change))
     assert result.exit_code == 2
     assert text in result.stderr
@@ -187,7 +186,7 @@ def test_few_seeds_and_lacking_ones_are_told(tmp_path: Path) -> None:
     fewer = tmp_path / "ring"
     shutil.copytree(RESULTS / "ring" / "records", fewer / "records")
     for path in record_paths(fewer):
-        if read_metadata(path)["seed"] > 3:
+        if read_metadata(path).seed > 3:
             path.unlink()
     told = " ".join(compare("ring", fewer).stdout.split())
     assert "The candidate has fewer seeds than the baseline in 4 of the cells." in told
@@ -195,7 +194,7 @@ def test_few_seeds_and_lacking_ones_are_told(tmp_path: Path) -> None:
     assert "fewer seeds" not in compare("ring", "ring").stdout
 
 
-def hostile(record: Metadata) -> None:
+def hostile(record: Content) -> None:
     record["axes"]["loss"] = f'{record["axes"]["loss"]} | <b>"&</b>\n\b.'
 
 
@@ -265,7 +264,7 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     assert "1 flagged cells on fresh seeds 8 to 15" in first.stderr
     assert "the baseline's records stand" in first.stderr
     records = record_paths(tmp_path / "candidate" / "many-confirmation")
-    assert sorted(read_metadata(path)["seed"] for path in records) == list(range(8, 16))
+    assert sorted(read_metadata(path).seed for path in records) == list(range(8, 16))
     assert not (many.parent / "many-confirmation").exists()
     before = {path: path.stat().st_mtime_ns for path in records}
     monkeypatch.setattr("bench.confirming.versions", lambda: {"commit": "of another day"})
@@ -306,7 +305,7 @@ def test_what_made_the_first_look_is_corrected_as_there(regressed: Path) -> None
 def test_a_candidate_that_breaks_everywhere_is_regressed_with_three_seeds(tmp_path: Path) -> None:
     """No cell of three seeds can show it by itself, for Boschloo's p of three of three against none is 1/64."""
 
-    def diverged(record: Metadata) -> None:
+    def diverged(record: Content) -> None:
         record["ending"].update(status="diverged", reason="a loss of NaN", step=10)
         record["seed"] += 100
 
@@ -341,9 +340,9 @@ def test_seeds_must_be_fresh_and_records_ganbenchs_own(many: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["quick", "ring", "grid", "digits", "dirac", "techniques", "stacked-digits"])
 def test_a_run_is_rebuilt_from_its_record(name: str) -> None:
-    cells = {read_metadata(path)["cell"]: path for path in record_paths(RESULTS / name)}
+    cells = {read_metadata(path).cell: path for path in record_paths(RESULTS / name)}
     for path in cells.values():
-        record = read_metadata(path)
+        record = content_of(path)
         again = rebuild(record, record["seed"])
         assert again.id == record["run"]
         assert again.file_name == path.name
@@ -351,7 +350,7 @@ def test_a_run_is_rebuilt_from_its_record(name: str) -> None:
 
 
 def test_a_run_of_other_numerics_is_not_rebuilt() -> None:
-    record = read_metadata(record_paths(RESULTS / "quick")[0])
+    record = content_of(record_paths(RESULTS / "quick")[0])
     with pytest.raises(SuiteError, match="has changed since; run the suite again"):
         rebuild({**record, "run": "0" * 16}, 3)
 

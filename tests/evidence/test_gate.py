@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from bench.catalogue.metrics import MEASURES
+from bench.catalogue.metrics.measures import MEASURES
 from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
 from bench.plan.rules import Gate
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from changed_records import content_of, publish_content, rows_of
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,8 @@ from bench.evidence.primary_measure import choose_primary, primary
 from bench.evidence.states import State
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import load_suite
-from bench.records.record import publish, read_metadata, read_trace, record_paths
+from bench.records.record import read_metadata, record_paths
+from bench.records.schema import Metadata
 
 NAN = float("nan")
 RULES = Rules()
@@ -35,16 +37,18 @@ def a_trace(fd: list[Any], modes: list[Any] | None = None, **columns: list[Any])
     )
 
 
-def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finished", **more: Any) -> dict[str, Any]:
-    """What a verdict asks of the metadata of a record: eight modes, and FD 1 for real data."""
-    return {
-        "axes": {"dataset": "ring"},
+def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finished", **changed: Any) -> Metadata:
+    """The metadata of a run on eight modes, where FD is 1 for real data."""
+    names = {"dataset": "ring", "architecture": "mlp", "loss": "hinge"}
+    content = {
+        **{"run": "r", "cell": "c", "suite": "made", "seed": 0, "axes": names},
         "real": {"modes": 8.0} | ({} if real is None else {"fd": real}),
         "higher_is_better": {"fd": False} | ({"modes": True} if "modes" in trace else {}),
-        "data": {"modes": {"centres": [[0.0, 0.0]] * 8}},
-        "ending": {"status": status, "step": int(trace["step"].iloc[-1]), "reason": "", "place": None},
-        "training": {"steps": 100 * (len(trace) - 1)},
-    } | more
+        "data": {"modes": {"centres": [[0.0, 0.0]] * 8, "sigma": 0.1}},
+        "ending": {"status": status, "step": int(trace["step"].iloc[-1])},
+        "training": {**{k: {"name": v, "label": v} for k, v in names.items()}, "steps": 100 * (len(trace) - 1)},
+    }
+    return Metadata.model_validate(content | changed)
 
 
 def verdict(fd: list[Any], modes: list[Any] | None = None, rules: Rules = RULES, **more: Any) -> Outcome:
@@ -82,7 +86,7 @@ def test_a_run_that_ended_before_its_last_step_diverged() -> None:
     trace = a_trace(GOOD)
     ending = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite at step 93"}
     expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
-    assert judge(trace, a_record(trace) | {"ending": ending}, RULES) == expected
+    assert judge(trace, a_record(trace, ending=ending), RULES) == expected
     trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
     expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200, above 1e+08", 200)
     assert judge(trace, a_record(trace), RULES) == expected
@@ -135,16 +139,20 @@ def test_what_is_not_known_decides_nothing() -> None:
     assert verdict([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the way leads to 0
     assert verdict([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
     trace = pd.DataFrame({"step": [0, 10]})
-    assert judge(trace, a_record(trace) | {"higher_is_better": {}}, RULES) == Outcome(State.CONVERGED)
+    assert judge(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.CONVERGED)
     assert verdict([1.0]).state == State.NEVER_LEARNED
     fd, modes, expected = PLANTED["stuck"]
     stuck = a_trace(fd, modes)
-    assert judge(stuck, a_record(stuck) | {"real": {"fd": 1.0}}, RULES) == expected  # as many modes as centres
+    assert (
+        judge(stuck, a_record(stuck).model_copy(update={"real": {"fd": 1.0}}), RULES) == expected
+    )  # as many modes as centres
 
 
 def test_recall_tells_of_a_collapse_where_modes_are_unknown() -> None:
     trace = a_trace(GOOD, recall=[0.0, 0.4, 0.6, 0.5, 0.2, 0.1, 0.1])
-    record = a_record(trace, data={}) | {"higher_is_better": {"fd": False, "recall": True}, "real": {"recall": 0.7}}
+    record = a_record(trace, data={}, higher_is_better={"fd": False, "recall": True}).model_copy(
+        update={"real": {"recall": 0.7}}
+    )
     assert judge(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
 
 
@@ -154,7 +162,9 @@ def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
 
     def state(*recall: float) -> Outcome:
         trace = a_trace([1.0] * len(recall), recall=list(recall))
-        record = a_record(trace) | {"higher_is_better": {"fd": False, "recall": True}, "real": {"recall": 0.8}}
+        record = a_record(trace, higher_is_better={"fd": False, "recall": True}).model_copy(
+            update={"real": {"recall": 0.8}}
+        )
         return judge(trace, record, rules)
 
     assert state(0.0, 0.3, 0.39).state == State.NEVER_LEARNED
@@ -180,7 +190,7 @@ TRACES = st.lists(st.tuples(VALUES, st.one_of(st.integers(0, 8), st.none())), mi
 @given(TRACES, st.one_of(VALUES), st.sampled_from(["finished", "diverged"]))
 def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: Any, status: str) -> None:
     trace = a_trace([fd for fd, _ in rows], [modes for _, modes in rows])
-    record = a_record(trace, status=status) | {"real": {"fd": real, "modes": 8.0}}
+    record = a_record(trace, status=status).model_copy(update={"real": {"fd": real, "modes": 8.0}})
     outcome, stages = judge(trace, record, RULES), states_over_time(trace, record, RULES)
     assert (outcome.state == State.CONVERGED) == (outcome.reason == "")
     assert "nan" not in outcome.reason
@@ -243,7 +253,7 @@ def test_stages_over_time() -> None:
         (500, Stage.COLLAPSED),
         (600, Stage.WELL),
     ]
-    gone = a_record(trace) | {"ending": {"status": "diverged", "step": 640}}
+    gone = a_record(trace, ending={"status": "diverged", "step": 640})
     assert states_over_time(trace, gone, RULES)[-1] == (640, Stage.DIVERGED)
 
 
@@ -252,8 +262,8 @@ def planted(tiny_results: Path) -> Path:
     """The tiny suite's records, with other traces: one run diverged, one collapsed, one relapsed, one converged."""
     kinds = ["collapsed", "relapsed", "converged"]
     for number, path in enumerate(record_paths(tiny_results)):
-        record: dict[str, Any] = read_metadata(path)
-        rows = [{**row, "samples": bytes(200 * 2 * 4)} for row in read_trace(path).to_dict("records")]
+        record = content_of(path)
+        rows = [{**row, "samples": bytes(200 * 2 * 4)} for row in rows_of(path)]
         fd, modes = [9.0, 2.0, 0.5, 0.4], [0.0, 8.0, 8.0, 8.0]
         if number == 0:
             rows, ending = rows[:2], {"status": "diverged", "step": 93, "place": "critic loss"}
@@ -264,8 +274,7 @@ def planted(tiny_results: Path) -> Path:
             fd = [9.0, 2.0, 0.5, 3.0]
         for row, value, count in zip(rows, fd, modes, strict=False):
             row |= {"fd": value, "modes": count}
-        path.unlink()
-        publish(path, record, rows)
+        publish_content(path, record, rows)
     return tiny_results
 
 
@@ -302,9 +311,10 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
 def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
     assert judging("ring", []).rules == load_suite("ring").outcome
     assert judging("no such suite", []) == (Rules(), (), Gate())
-    older = {"environment": {"date": "2026-01-01"}, "rules": {"relapsed": 2.0}}
-    newer = {"environment": {"date": "2026-02-01"}, "rules": {"relapsed": 7.0, "of a later version": 1}}
-    newer |= {"references": [{"source": "a paper", "values": {"fd": 1.0}}]}
+    trace, published = a_trace([1.0]), {"source": "a paper", "values": {"fd": 1.0}}
+    older = a_record(trace, environment={"date": "2026-01-01"}, rules={"relapsed": 2.0})
+    rules = {"relapsed": 7.0, "of a later version": 1}
+    newer = a_record(trace, environment={"date": "2026-02-01"}, rules=rules, references=[published])
     assert judging("no such suite", [newer, older]) == (
         Rules(relapsed=7.0), (Reference(source="a paper", values={"fd": 1.0}),), Gate()
     )  # fmt: skip

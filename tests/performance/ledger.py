@@ -1,6 +1,6 @@
-"""Measures every claim of speed beside its counterpart and writes docs/performance.md: twenty minutes, nothing beside it.
+"""Measure every speed claim against its counterpart and write docs/performance.md; takes twenty minutes, idle machine.
 
-``python tests/performance/ledger.py [PART ...]``: all parts, or some; the sections of others stay as they are.
+``python tests/performance/ledger.py [PART ...]`` measures all parts, or only those given; other sections are kept.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from tabulate import tabulate
 from bench.compute import environment
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
-INTRODUCTION = """# How fast, and against what
+INTRODUCTION = """# Speed
 
-Ratios are of two things measured in turn in one run, medians of several rounds; loops of training run in processes of
-their own, so that neither gains from what the other sets. The counterparts are the loop that most people write ([training.py](../tests/performance/counterparts/training.py)) and
-`torch_fidelity.calculate_metrics` ([evaluation.py](../tests/performance/counterparts/evaluation.py)). This document is
-written by one command, on a machine that does nothing else:
+Each ratio compares ganbench with a counterpart that is measured alternately in the same session; values are medians of
+several rounds. Training loops run in separate processes, so that the settings of one do not affect the other. The
+counterparts are a typical training loop ([training.py](../tests/performance/counterparts/training.py)) and
+`torch_fidelity.calculate_metrics` ([evaluation.py](../tests/performance/counterparts/evaluation.py)). A single command
+writes this document; run it on an idle machine:
 
 ```bash
 python tests/performance/ledger.py
@@ -36,54 +37,54 @@ python tests/performance/ledger.py
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as Markdown."""
+    """Return the rows as a Markdown table."""
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 
 
-def of_many_runs() -> str:
-    """Packs on workers against the plain loop."""
+def many_runs_section() -> str:
+    """Compare packs on two workers with the plain loop."""
     rows = []
-    for what, runs in (
+    for label, runs in (
         ("`ring`: 4 losses × 16 seeds", many_runs.ring_runs()),
         ("the same without WGAN-GP: 3 × 16", many_runs.ring_runs(losses=["minimax", "non-saturating", "hinge"])),
         ("WGAN-GP alone: 16 seeds", many_runs.ring_runs(losses=["wgan-gp"])),
     ):
-        found = many_runs.measure(what, runs)
-        packs = " + ".join(map(str, found.packs))
-        plain = [f"{1000 * each:.0f}" for each in found.plain.values()]
-        ratios = [f"**{each / found.ours:.2f}**" for each in found.plain.values()]
-        rows.append([what, packs, f"{1000 * found.ours:.0f}", *plain, *ratios])
+        measured = many_runs.measure(label, runs)
+        packs = " + ".join(map(str, measured.packs))
+        plain = [f"{1000 * seconds:.0f}" for seconds in measured.plain.values()]
+        ratios = [f"**{seconds / measured.ours:.2f}**" for seconds in measured.plain.values()]
+        rows.append([label, packs, f"{1000 * measured.ours:.0f}", *plain, *ratios])
     return (
-        "## Many runs of points\n\nThe suite `ring` (MLP 128×3, batch 128; WGAN-GP with five critic steps), evaluation "
-        "off: milliseconds for one step of all runs, as packs on two workers of one thread each, and by the plain loop "
-        "one run after another, on one thread and on two (torch's default here).\n\n"
+        "## Many runs of points\n\nMilliseconds for one step of all runs of the suite `ring` (MLP 128×3, batch 128; "
+        "WGAN-GP with five critic steps), without evaluation. ganbench trains packs on two workers with one thread each; "
+        "the plain loop trains one run after another, with one thread and with two (torch's default here).\n\n"
         + table(["runs", "packs", "ganbench", "loop, 1 thread", "loop, 2 threads", "ratio to 1", "ratio to 2"], rows)
     )
 
 
-def of_convolutions() -> str:
-    """A step of images against the plain loop and the machine's convolutions."""
+def convolutions_section() -> str:
+    """Compare a training step on images with the plain loop and with the machine's convolutions."""
     rows = []
     for count in (1, 2):
         for architecture, width in convolutions.CASES:
-            found = convolutions.measure(architecture, width, count)
+            step = convolutions.measure(architecture, width, count)
             rows.append(
                 [
                     f"{architecture}, width {width}",
                     count,
-                    f"{1000 * found.plain:.0f}",
-                    f"{1000 * found.ours:.0f}",
-                    f"**{found.plain / found.ours:.2f}**",
-                    f"{found.flops / 1e9:.1f}",
-                    f"{found.flops / found.ours / 1e9:.0f}",
-                    f"{found.rate / 1e9:.0f}",
-                    f"**{100 * found.share:.0f} %**",
+                    f"{1000 * step.plain:.0f}",
+                    f"{1000 * step.ours:.0f}",
+                    f"**{step.plain / step.ours:.2f}**",
+                    f"{step.flops / 1e9:.1f}",
+                    f"{step.flops / step.ours / 1e9:.0f}",
+                    f"{step.rate / 1e9:.0f}",
+                    f"**{100 * step.share:.0f}%**",
                 ]
             )
     return (
-        "## A step of images\n\nOne critic and one generator step at 3×32×32, batch 64, non-saturating, Adam. FLOPs are "
-        "those that `torch.utils.flop_counter` counts in our step; the limit is the fastest of the networks' own "
-        "convolutions, forward, measured beside it.\n\n"
+        "## A step of images\n\nOne critic step and one generator step at 3×32×32, batch 64, non-saturating, Adam. "
+        "`torch.utils.flop_counter` counts the FLOPs of ganbench's step. The limit is the throughput of the fastest "
+        "convolution in the networks (forward pass), measured alternately with the step.\n\n"
         + table(
             ["networks", "threads", "loop, ms", "ganbench, ms", "ratio", "GFLOP", "GFLOP/s", "limit", "of the limit"],
             rows,
@@ -91,77 +92,80 @@ def of_convolutions() -> str:
     )
 
 
-def of_evaluation() -> str:
-    """One evaluation against torch-fidelity's."""
+def evaluation_section() -> str:
+    """Compare one evaluation with torch-fidelity's."""
     rows = [
         [each.claim, f"{1000 * each.theirs:.0f}", f"{1000 * each.ours:.0f}", f"**{each.theirs / each.ours:.1f}**",
          f"{each.agreement:.0e}"]
         for each in evaluation.measure()
     ]  # fmt: skip
-    return "## An evaluation\n\nMilliseconds, and how far both values are apart, relative to theirs.\n\n" + table(
-        ["what", "torch-fidelity", "ganbench", "ratio", "apart"], rows
+    return "## An evaluation\n\nMilliseconds, and the relative difference of the two values.\n\n" + table(
+        ["evaluation", "torch-fidelity", "ganbench", "ratio", "difference"], rows
     )
 
 
-def of_start() -> str:
-    """How soon the command answers."""
+def command_section() -> str:
+    """Time the command."""
     rows = []
-    with tempfile.TemporaryDirectory() as place:
-        results = Path(place)
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
         recorded = DOCUMENT.parents[1] / "results" / "quick" / "records"
         subprocess.run(["cp", "-r", recorded.parent, results / "quick"], check=True)
-        complete = f"run quick --results {place}"
-        answer(complete)  # writes the report
+        complete = f"run quick --results {folder}"
+        seconds_of(complete)  # writes the report
         for words in ("--help", "plan quick", "plan techniques", complete):
-            times = sorted(answer(words) for _ in range(7))
-            told = words.replace(place, "…") + (" (complete)" if words == complete else "")
-            rows.append([f"`ganbench {told}`", f"{times[0]:.2f}", f"{median(times):.2f}"])
-    return "## The command\n\nSeconds until it ends, best and median of seven.\n\n" + table(
+            times = sorted(seconds_of(words) for _ in range(7))
+            shown = words.replace(folder, "…") + (" (complete)" if words == complete else "")
+            rows.append([f"`ganbench {shown}`", f"{times[0]:.2f}", f"{median(times):.2f}"])
+    return "## The command\n\nSeconds until the command exits, best and median of seven calls.\n\n" + table(
         ["command", "best", "median"], rows
     )
 
 
-def answer(words: str) -> float:
-    """Seconds of one command."""
+def seconds_of(words: str) -> float:
+    """Return the seconds that one command takes."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "bench", *words.split()], check=True, capture_output=True)
     return time.perf_counter() - began
 
 
-def of_growth() -> str:
-    """Curves of cost, and what the harness costs."""
+def growth_section() -> str:
+    """Measure how cost grows with seeds, losses, steps, records and pack size, and the overhead of the harness."""
 
     def curve(title: str, headers: Sequence[str], rows: Sequence[growth.Row]) -> str:
         return f"{title}\n\n" + table(headers, [[f"{row[0]:,}", *(f"{each:.3g}" for each in row[1:])] for row in rows])
 
     parts = [
-        curve("Seeds of one loss of `ring`, 50 steps, packs of up to eight, one worker:",
-              ["seeds", "seconds", "seconds a seed"], growth.of_seeds()),
-        curve("Losses, four seeds each, 50 steps:", ["losses", "seconds", "seconds a run"], growth.of_losses()),
-        curve("Steps of eight seeds:", ["steps", "seconds", "seconds a step"], growth.of_steps()),
-        curve("Records read by `bench.load`:", ["records", "seconds", "ms a record"], growth.of_records()),
-        curve("Memory of a pack beyond what a run alone takes:", ["runs", "MiB", "MiB a run"], growth.of_memory()),
+        curve("Seeds of one loss of `ring`, 50 steps, packs of up to eight runs, one worker:",
+              ["seeds", "seconds", "seconds per seed"], growth.of_seeds()),
+        curve("Losses with four seeds each, 50 steps:", ["losses", "seconds", "seconds per run"], growth.of_losses()),
+        curve("Steps, with eight seeds:", ["steps", "seconds", "seconds per step"], growth.of_steps()),
+        curve("Records read by `bench.load`:", ["records", "seconds", "ms per record"], growth.of_records()),
+        curve("Peak memory of a pack, in addition to that of a single run:", ["runs", "MiB", "MiB per run"], growth.of_memory()),
     ]  # fmt: skip
     rows = []
     for size in (1, 8):
-        found = growth.of_harness(size)
-        dearer = (f"{each / found.bare - 1:+.1%}" for each in (found.loop, found.executed))
-        rows.append([size, *(f"{each:.2f}" for each in found), *dearer])
+        times = growth.of_harness(size)
+        overheads = (f"{value / times.bare - 1:+.1%}" for value in (times.loop, times.executed))
+        rows.append([size, *(f"{value:.2f}" for value in times), *overheads])
     harness = (
-        "The harness: milliseconds of a step of `ring`'s MLP on one batch again and again; bare, on batches that are "
-        "drawn from torch's global generator; in the loop (named streams, losses kept and looked at); and as runs of 1,000 "
-        "steps are executed (probes, progress, records too; evaluation aside). Percentages are of the bare step.\n\n"
-        + table(["runs in the pack", "one batch", "bare", "in the loop", "as executed", "loop", "executed"], rows)
+        "Overhead of the harness, in milliseconds per step of `ring`'s MLP. *One batch*: the same batch in every step. "
+        "*Bare*: new batches from torch's global generator. *Loop*: ganbench's training loop, with named random streams "
+        "and a check of the losses. *Executed*: whole runs of 1,000 steps, with probes, progress and records, without "
+        "evaluation. Overheads are relative to *bare*.\n\n"
+        + table(
+            ["runs in the pack", "one batch", "bare", "loop", "executed", "loop overhead", "executed overhead"], rows
+        )
     )
     return "## How cost grows\n\n" + "\n\n".join([*parts, harness])
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    "many-runs": of_many_runs,
-    "convolutions": of_convolutions,
-    "evaluation": of_evaluation,
-    "start": of_start,
-    "growth": of_growth,
+    "many-runs": many_runs_section,
+    "convolutions": convolutions_section,
+    "evaluation": evaluation_section,
+    "start": command_section,
+    "growth": growth_section,
 }
 
 
@@ -175,7 +179,7 @@ HEADINGS = {
 
 
 def hardware() -> str:
-    """Where and when."""
+    """Return a sentence with the date, the hardware and the versions."""
     versions = environment.versions()
     return (
         f"Measured on {datetime.now(UTC).date().isoformat()}: {environment.device_name(torch.device('cpu'))}, "
@@ -186,22 +190,22 @@ def hardware() -> str:
 
 
 def sections() -> dict[str, str]:
-    """Those of the document, by their headings."""
+    """Return the sections of the document by heading."""
     text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
     parts = ["## " + part.strip() for part in text.split("\n## ")[1:]]
     return {part.partition("\n")[0]: part for part in parts}
 
 
 def main(names: Sequence[str]) -> None:
-    """Measures the named parts, or all, and writes each into the document as soon as it is there."""
+    """Measure the named parts, or all, and write each section as soon as it is measured."""
     where = hardware()
     torch.set_num_threads(1)
     for name in names or PARTS:
         heading, _, rest = PARTS[name]().partition("\n")
-        told = sections() | {heading: f"{heading}\n\n{where}\n{rest}"}
-        order = [HEADINGS[each] for each in PARTS if HEADINGS[each] in told]
-        DOCUMENT.write_text("\n\n".join([INTRODUCTION.rstrip(), *(told[each] for each in order)]) + "\n")
-        print(told[heading], flush=True)
+        known = sections() | {heading: f"{heading}\n\n{where}\n{rest}"}
+        order = [HEADINGS[part] for part in PARTS if HEADINGS[part] in known]
+        DOCUMENT.write_text("\n\n".join([INTRODUCTION.rstrip(), *(known[heading] for heading in order)]) + "\n")
+        print(known[heading], flush=True)
 
 
 if __name__ == "__main__":

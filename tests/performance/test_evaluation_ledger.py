@@ -1,4 +1,4 @@
-"""An evaluation beside torch-fidelity's: the same value; figures by ``python -m counterparts.evaluation`` here."""
+"""An evaluation and torch-fidelity's give the same value; ``python -m counterparts.evaluation`` gives the figures."""
 
 from __future__ import annotations
 

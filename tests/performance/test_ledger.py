@@ -1,4 +1,4 @@
-"""What the ledger measures, once and in small: that it measures at all. Figures: ``python tests/performance/ledger.py``."""
+"""Smoke tests of the ledger's measurements; ``python tests/performance/ledger.py`` gives the figures."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def write_copies(folder: Path, count: int) -> Path:
     recorded = [(read_metadata(path), pq.read_table(path).to_pylist()) for path in sorted(RECORDED.glob("*.parquet"))]
     for number in range(count):
         metadata, trace = recorded[number % len(recorded)]
-        own = metadata | {"run": f"{number:016x}", "seed": number}
+        own = metadata.model_copy(update={"run": f"{number:016x}", "seed": number})
         publish(folder / "records" / f"copy-s{number}-{number:016x}.parquet", own, trace)
     return folder
 

@@ -117,7 +117,7 @@ def test_a_missing_dataset_is_downloaded_only_when_asked(
     asked = []
     monkeypatch.setattr(images, "_download", asked.append)
     for download in (False, True):
-        with pytest.raises(DataError, match=r"cifar10.*is not here"):
+        with pytest.raises(DataError, match=r"cifar10.*not found"):
             plan_runs(suite, download=download)
     assert asked == ["CIFAR10"]
 

@@ -53,9 +53,10 @@ def test_a_wide_table_comes_back(tmp_path: Path) -> None:
         ["hinge", 0, 0, "fid", 400], ["hinge", 0, 100, "fid", 40], ["hinge", 1, 0, "fid", 410], ["hinge", 1, 100, "fid", 50],
     ]  # fmt: skip
     metadata = read_metadata(record_paths(tmp_path)[0])
-    assert metadata["origin"]["kind"] == "import"
-    assert metadata["origin"]["table"] == "log.csv"
-    assert (metadata["protocol"], metadata["real"]) == ({"extractor": "inception"}, {"fid": 2.0})
+    assert metadata.origin is not None
+    assert metadata.origin["kind"] == "import"
+    assert metadata.origin["table"] == "log.csv"
+    assert (metadata.protocol, metadata.real) == ({"extractor": "inception"}, {"fid": 2.0})
 
 
 def test_a_long_table_comes_back_in_every_format(tmp_path: Path) -> None:
@@ -304,7 +305,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.output == (
         "recorded 2 runs of 1 cell in results/theirs/records, 1 of them diverged; ganbench report results/theirs\n"
     )
-    assert read_metadata(record_paths("results")[0])["rules"]["tau"] == 60
+    assert read_metadata(record_paths("results")[0]).rules["tau"] == 60
     for more, text in (
         ([], "2 of 2 runs are recorded already"),
         (["--replace", "--map", "FID"], "--map FID: expected COLUMN=ROLE"),

@@ -11,30 +11,38 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from changed_records import content_of, publish_content, rows_of
 
 import bench
 from bench.errors import DamagedRecordError, ResultsError
 from bench.records import record
-from bench.records.record import publish, read_metadata, read_samples, read_trace, record_paths, summarise
+from bench.records.record import publish, read_metadata, read_record, read_samples, record_paths, summarise
+from bench.records.schema import SCHEMA, Ending, Metadata
 
 TRACE = [
     {"step": 0, "seconds": 0.0, "critic_loss": float("nan"), "generator_loss": 0.1, "fd": 1.0, "modes": 8.0, "samples": b"ab"},
     {"step": 10, "seconds": 1.0, "critic_loss": 0.5, "generator_loss": 0.1, "fd": 3.0, "modes": 2.0, "samples": b"cd"},
     {"step": 20, "seconds": 2.0, "critic_loss": 0.5, "generator_loss": 0.1, "fd": 4.0, "modes": 3.0, "samples": b"ef"},
 ]  # fmt: skip
-METADATA = {
-    "higher_is_better": {"fd": False, "modes": True},
-    "ending": {"status": "finished"},
-    "samples": {"shape": [2], "dtype": "uint8"},
-}
+NAMES = {"dataset": "ring", "architecture": "mlp", "loss": "hinge"}
+METADATA = Metadata.model_validate(
+    {
+        **{"run": "r", "cell": "c", "suite": "made", "seed": 2**53 + 1, "axes": NAMES},
+        "training": {"steps": 20, **{axis: {"name": name, "label": name} for axis, name in NAMES.items()}},
+        "higher_is_better": {"fd": False, "modes": True},
+        "ending": {"status": "finished", "step": 20},
+        "samples": {"shape": [2], "dtype": "uint8"},
+    }
+)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "records" / "a.parquet"
     publish(path, METADATA, TRACE)
     content = read_metadata(path)
-    assert {key: content[key] for key in METADATA} == METADATA
-    assert read_trace(path)["fd"].tolist() == [1, 3, 4]
+    assert content.model_copy(update={"final": {}, "best": {}}) == METADATA
+    assert read_record(path).trace["fd"].tolist() == [1, 3, 4]
+    assert "samples" not in read_record(path).trace
     assert read_samples(path).tolist() == list(b"ef")
     assert read_samples(path, 0).tolist() == list(b"ab")
     assert [each.name for each in path.parent.iterdir()] == ["a.parquet"]
@@ -44,18 +52,18 @@ def test_a_record_is_published_once(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     publish(path, METADATA, TRACE)
     before = path.read_bytes()
-    publish(path, {**METADATA, "other": 1}, TRACE)
+    publish(path, METADATA.model_copy(update={"title": "another"}), TRACE)
     assert path.read_bytes() == before
 
 
 def test_best_leaves_the_untrained_generator_aside_and_final_needs_an_end() -> None:
-    assert summarise(TRACE, METADATA) == {"final": {"fd": 4, "modes": 3}, "best": {"fd": 3, "modes": 3}}
-    diverged = {**METADATA, "ending": {"status": "diverged"}}
-    assert summarise(TRACE, diverged)["final"] == {"fd": None, "modes": None}
-    assert summarise(TRACE[:1], diverged)["best"] == {"fd": None, "modes": None}
+    assert summarise(TRACE, METADATA) == ({"fd": 4, "modes": 3}, {"fd": 3, "modes": 3})
+    diverged = METADATA.model_copy(update={"ending": Ending(status="diverged", step=20)})
+    assert summarise(TRACE, diverged)[0] == {"fd": None, "modes": None}
+    assert summarise(TRACE[:1], diverged)[1] == {"fd": None, "modes": None}
     broken = [TRACE[0], {**TRACE[1], "fd": float("inf")}, {**TRACE[2], "fd": float("nan")}]
-    assert summarise(broken, METADATA)["best"]["fd"] is None
-    assert summarise(broken, METADATA)["final"]["fd"] is None
+    assert summarise(broken, METADATA)[1]["fd"] is None
+    assert summarise(broken, METADATA)[0]["fd"] is None
 
 
 @pytest.mark.parametrize("place", ["write_table", "fsync", "replace"])
@@ -77,10 +85,10 @@ def test_a_record_cut_short_anywhere_is_seen(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in range(0, len(whole), 37):
         path.write_bytes(whole[:length])
-        with pytest.raises(ResultsError, match="cut short or no record"):
+        with pytest.raises(ResultsError, match="cut short or not a record"):
             read_metadata(path)
-        with pytest.raises(ResultsError, match="cut short or no record"):
-            read_trace(path)
+        with pytest.raises(ResultsError, match="cut short or not a record"):
+            read_record(path)
 
 
 @pytest.mark.parametrize("error", [pa.ArrowMemoryError("malloc of size 64 failed"), pa.ArrowException("no thread")])
@@ -106,7 +114,7 @@ def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:
     raw[place] ^= 1
     path.write_bytes(raw)
     with pytest.raises(ResultsError):
-        read_trace(path)
+        read_record(path)
 
 
 def test_a_later_schema_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,18 +165,8 @@ def test_traces_are_long_and_agree_with_load(tiny_results: Path) -> None:
 
 
 def test_a_record_is_enough_by_itself(tiny_results: Path) -> None:
-    record = read_metadata(record_paths(tiny_results)[0])
-    assert {
-        "training",
-        "evaluation",
-        "data",
-        "protocol",
-        "real",
-        "ending",
-        "timing",
-        "environment",
-        "seed",
-    } <= record.keys()
+    record = content_of(record_paths(tiny_results)[0])
+    assert record.keys() == {"schema", *Metadata.model_fields} - {"schema_version", "origin"}
     assert record["environment"].keys() >= {"ganbench", "commit", "dirty", "torch", "device", "threads", "pack"}
     assert record["training"]["loss"]["name"] in ("non-saturating", "wgan-gp")
     assert record["training"]["critic_optimizer"]["options"]["lr"] == 2e-4
@@ -178,13 +176,34 @@ def test_a_record_is_enough_by_itself(tiny_results: Path) -> None:
 
 def test_an_axis_of_one_suite_has_a_place_in_all(tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
-    record = read_metadata(path)
+    record = content_of(path)
     record["axes"]["optimizer.lr"] = 0.5
-    publish(path.with_name("other.parquet"), record, TRACE_LIKE(path))
+    publish_content(path.with_name("other.parquet"), record, rows_of(path))
     frame = bench.load(tiny_results)
     assert sorted(frame["optimizer.lr"]) == [2e-4, 2e-4, 2e-4, 2e-4, 0.5]
 
 
-def TRACE_LIKE(path: Path) -> list[dict[str, object]]:
-    rows = read_trace(path).to_dict("records")
-    return [{**row, "samples": b""} for row in rows]
+def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    """It repeated columns of the trace as JSON, and the earliest had neither rules nor published results."""
+    path = tmp_path / "old.parquet"
+    content = METADATA.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    content |= {"schema": 1, "judged": {"fd": [1.0, 3.0, 4.0]}, "final": {"fd": 4.0}, "best": {"fd": 3.0}}
+    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({record.KEY: json.dumps(content)})
+    record.pq.write_table(table, path)
+    metadata = read_metadata(path)
+    assert (metadata.schema_version, metadata.seed, metadata.final) == (SCHEMA, 2**53 + 1, {"fd": 4.0})
+    assert (metadata.rules, metadata.references, metadata.again) == ({}, (), {})
+    assert read_record(path).trace["fd"].tolist() == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [({"seed": "two"}, "seed"), ({"ending": {"status": "fine", "step": 1}}, "ending.status"), ({"sead": 1}, "sead")],
+)
+def test_metadata_that_are_not_of_the_schema_are_damage(tmp_path: Path, change: dict[str, object], where: str) -> None:
+    path = tmp_path / "wrong.parquet"
+    content = METADATA.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"schema": SCHEMA} | change
+    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({record.KEY: json.dumps(content)})
+    record.pq.write_table(table, path)
+    with pytest.raises(DamagedRecordError, match=rf"wrong.parquet is not a record of ganbench: {where}: "):
+        read_metadata(path)

@@ -53,8 +53,9 @@ def test_what_is_logged_is_what_is_read(tmp_path: Path) -> None:
     assert math.isnan(run["steps_per_second"])
     assert run["outcome"] == "converged"
     metadata = read_metadata(the_record(tmp_path))
-    assert metadata["origin"]["kind"] == "recorder"
-    assert metadata["environment"]["torch"] == str(torch.__version__)
+    assert metadata.origin is not None
+    assert metadata.origin["kind"] == "recorder"
+    assert metadata.environment.torch == str(torch.__version__)
 
 
 def test_losses_that_are_logged_more_often_than_measures_decide_nothing(tmp_path: Path) -> None:
@@ -103,14 +104,14 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
         log.fail("said too late")
         log.log(30, fid=3.0)  # a loop that goes on
     record = read_record(the_record(tmp_path))
-    assert record.metadata["ending"] == {
+    assert record.metadata.ending.model_dump() == {
         "status": "diverged",
         "step": 20,
         "place": "critic loss",
         "reason": "critic loss not finite at step 20",
     }
-    assert record.metadata["final"] == {"fid": None}
-    assert record.metadata["best"] == {"fid": 30.0}
+    assert record.metadata.final == {"fid": None}
+    assert record.metadata.best == {"fid": 30.0}
     assert states_over_time(record.trace, record.metadata, Rules())[-1] == (20, Stage.DIVERGED)
 
 
@@ -220,7 +221,7 @@ CALLS: list[tuple[str, str]] = [
     ("log.log(True, fid=1.0)", "step: expected a whole number"),
     ("log.log(10, fid='1.0')", "fid: expected a number, not '1.0'"),
     ("log.log(10, fid=torch.zeros(2))", "fid: expected a number, not a value of type Tensor"),
-    ("log.samples(10, np.zeros((2, 3, 8, 8)))", "value_range must say (-1, 1) or (0, 1)"),
+    ("log.samples(10, np.zeros((2, 3, 8, 8)))", "float images need value_range=(-1, 1) or (0, 1)"),
     ("log.samples(10, np.zeros((2, 3, 8, 8)), value_range=(0, 255))", "not (0, 255)"),
     ("log.samples(10, np.full((2, 3, 8, 8), 9.0), value_range=(0, 1))", "values from 9 to 9 are outside"),
     ("log.samples(10, np.zeros((2, 8, 8, 3)))", "expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not 2×8×8×3"),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from changed_records import content_of, publish_content, rows_of
 from made_runs import LOSSES, drawn, line_of, made_evidence, record, thin_lines
 from matplotlib.colors import to_hex
 
 from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.statistics import expected_best, wilson_interval
-from bench.records.record import publish, read_metadata, read_trace, record_paths
+from bench.records.record import publish, record_paths
 from bench.report.figures import draw_all, draw_figures
 from bench.report.figures.budget import counted, worst_seen
 from bench.report.figures.contact import image_grid
@@ -157,14 +157,14 @@ def test_what_makes_no_sense_is_not_drawn(tmp_path: Path) -> None:
 
 def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:
     """No samples, no seconds, no batch, no real data, no modes, and nothing before the first step."""
-    from bench.records.external.external_run import Ending, ForeignRun, completed, describe_record
+    from bench.records.external.external_run import ForeignRun, completed, describe_record, ended
 
     for loss in LOSSES:
         for seed in range(2):
             axes = {"dataset": "faces", "architecture": "theirs", "loss": loss}
             run = ForeignRun(suite="foreign", axes=axes, seed=seed, ways={"their_fid": False})
             trace = completed([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
-            publish(run.record(tmp_path), describe_record(run, trace, Ending(3), {}), trace)
+            publish(run.record(tmp_path), describe_record(run, trace, ended(3), {}), trace)
     evidence = read_evidence(tmp_path)
     paths = draw_figures(evidence, tmp_path / "figures", ["svg"])
     names = {path.stem for path in paths}
@@ -194,12 +194,11 @@ def test_panels_are_wrapped_and_paged_not_shrunk(made: Evidence) -> None:
 def with_a_failure(tiny_results: Path) -> Path:
     """The tiny suite, one of whose runs is said to have diverged."""
     path = record_paths(tiny_results)[0]
-    metadata: dict[str, Any] = read_metadata(path)
-    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
+    metadata = content_of(path)
+    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in rows_of(path)][:3]
     trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
     metadata["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
-    path.unlink()
-    publish(path, metadata, trace)
+    publish_content(path, metadata, trace)
     return tiny_results
 
 

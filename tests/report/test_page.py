@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from bench.catalogue.metrics import PROBES
+from bench.catalogue.metrics.measures import PROBES
 from bench.evidence.results import Evidence, read_evidence
 from bench.records.external.recorder import Recorder
 from bench.report.contrasts import contrasts

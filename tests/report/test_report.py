@@ -6,11 +6,11 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from changed_records import content_of, publish_content, rows_of
 from matplotlib.image import imread
 
 import bench
@@ -19,7 +19,7 @@ from bench.command.show_report import fitting_columns
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.suite import load_suite
-from bench.records.record import publish, read_metadata, read_trace, record_paths
+from bench.records.record import record_paths
 from bench.report import Report, write_report
 from bench.report.tables import Layout, format_table, summarise_cells
 from bench.report.tables.layout import lay_out
@@ -36,12 +36,11 @@ def with_a_failure(trained_tiny: Path, tmp_path_factory: pytest.TempPathFactory)
     """The results of the tiny suite with one run changed to a diverged one; not to be changed."""
     results = Path(shutil.copytree(trained_tiny, tmp_path_factory.mktemp("results") / "tiny"))
     path = record_paths(results)[0]
-    record: dict[str, Any] = read_metadata(path)
-    trace = [{**row, "samples": bytes(200 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
+    record = content_of(path)
+    trace = [{**row, "samples": bytes(200 * 2 * 4)} for row in rows_of(path)][:3]
     trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
     record["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
-    path.unlink()
-    publish(path, record, trace)
+    publish_content(path, record, trace)
     return results
 
 
@@ -141,13 +140,12 @@ def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -
 def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Path) -> None:
     """Records with distance and θ beside the samples' measures, and with a probe that is no measure."""
     for path in record_paths(tiny_results):
-        record: dict[str, Any] = read_metadata(path)
+        record = content_of(path)
         record["higher_is_better"] |= {"distance": False, "theta": None}
-        rows = read_trace(path).to_dict("records")
+        rows = rows_of(path)
         for number, row in enumerate(rows):
             row |= {"samples": bytes(200 * 2 * 4), "distance": 2.0**-number, "theta": -1.0, "gap": float("nan")}
-        path.unlink()
-        publish(path, record, rows)
+        publish_content(path, record, rows)
     report = write_report(tiny_results, formats=("png",))
     table = report.formatted["ring (points=1000)"]
     assert table["distance final"].tolist() == ["0.125 [0.125, 0.125]", "0.125 [0.125, 0.125]", "1.00", ""]
@@ -281,10 +279,9 @@ def test_suites_and_protocols_are_never_mixed(tiny: str, tiny_results: Path) -> 
 
 def test_a_measure_that_is_not_finite_is_told(tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
-    record: dict[str, Any] = read_metadata(path)
-    trace = [{**row, "samples": b""} for row in read_trace(path).to_dict("records")]
+    record = content_of(path)
+    trace = [{**row, "samples": b""} for row in rows_of(path)]
     trace[-1]["fd"] = float("inf")
-    path.unlink()
-    publish(path, record, trace)
+    publish_content(path, record, trace)
     table = formatted(read_evidence(tiny_results))
     assert table["FD final"].str.contains(r"\(1 of 2\)").tolist().count(True) == 1

@@ -56,7 +56,7 @@ def test_never_are_different_experiments_in_one_entry(techniques: Evidence) -> N
         for table in lay_out(techniques, layout):
             for line in table.lines:
                 for entry in line.entries.values():
-                    assert len({techniques.metadata[run]["cell"] for run in entry.runs}) <= 1
+                    assert len({techniques.metadata[run].cell for run in entry.runs}) <= 1
 
 
 def test_an_entry_is_of_the_runs_that_the_sidecar_says(quick: Evidence, tmp_path: Path) -> None:

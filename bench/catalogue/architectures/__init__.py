@@ -1,8 +1,8 @@
-"""The architectures: a generator and a critic of one family each; one file a family.
+"""The architectures: families of networks with a generator and a critic, one module per family.
 
-To add one: write a file with ``generator(options, latent, shape)`` and ``critic(options, shape)``, both giving an
-``nn.Module``; put its options and one line here. The tests in ``tests/test_architectures.py`` pick it up. Nothing here
-imports torch, so that the table can be listed and a suite validated without it.
+To add one, write a module with ``generator(options, latent, shape)`` and ``critic(options, shape)``, which both return
+an ``nn.Module``, and add its options and an entry here; the tests cover every entry. This module does not import torch,
+so listing the architectures and validating a suite do not need it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from bench.catalogue.options import Options
+from bench.catalogue import Options
 
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
@@ -19,13 +19,20 @@ Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
 class Fits(Protocol):
-    """Whether a family can make and judge samples of this shape: None, or what it asks for."""
+    """Return None if a family supports samples of a shape, else a description of the shapes that it supports."""
 
     def __call__(self, shape: Shape) -> str | None: ...  # noqa: D102
 
 
-class Mlp(Options):
-    """Fully connected layers; ``maxout`` > 0 replaces the activation by the largest of so many pieces (PacGAN)."""
+class MlpOptions(Options):
+    """Options of fully connected networks.
+
+    ``width``: units per hidden layer, by default 128.
+    ``depth``: number of hidden layers, by default 3.
+    ``activation``: by default "relu" for the generator and "leaky-relu" (slope 0.2) for the critic.
+    ``normalisation``: between linear layer and activation, by default "none"; "spectral" is on all weights.
+    ``maxout``: if positive, replaces the activation by the maximum over this many linear pieces, as in PacGAN.
+    """
 
     width: PositiveInt = 128
     depth: PositiveInt = 3
@@ -34,30 +41,43 @@ class Mlp(Options):
     maxout: NonNegativeInt = 0
 
 
-class Dcgan(Options):
-    """Strided convolutions; ``width`` is the number of channels beside the image."""
+class DcganOptions(Options):
+    """Options of DCGAN.
+
+    ``width``: channels of the layer next to the image, doubled with every halving of the size; by default 64.
+    ``normalisation``: by default "batch".
+    """
 
     width: PositiveInt = 64
     normalisation: Normalisation = "batch"
 
 
-class DcganUpsample(Options):
-    """Nearest-neighbour upsampling and 3×3 convolutions; ``normalisation_eps`` is 0.8 in many tutorials."""
+class DcganUpsampleOptions(Options):
+    """Options of DCGAN with upsampling.
+
+    ``width``: channels of the generator's first layers, by default 128; all other widths are proportional to it.
+    ``normalisation``: by default "batch".
+    ``normalisation_eps``: ε of all normalisations but the generator's first, by default 1e-5; 0.8 in many tutorials.
+    """
 
     width: PositiveInt = 128
     normalisation: Normalisation = "batch"
     normalisation_eps: PositiveFloat = 1e-5
 
 
-class Resnet(Options):
-    """Residual blocks; ``width`` is the number of channels of all of them."""
+class ResnetOptions(Options):
+    """Options of residual networks.
+
+    ``width``: channels of all blocks, by default 128.
+    ``normalisation``: by default "batch" for the generator and "none" for the critic.
+    """
 
     width: PositiveInt = 128
     normalisation: Normalisation = "batch"
 
 
-class Dirac(Options):
-    """One parameter a player, and where it begins: θ of the generator, ψ of the critic."""
+class DiracOptions(Options):
+    """``start``: the initial value of the only parameter, θ of the generator and ψ of the critic; by default 1."""
 
     start: float = 1.0
 
@@ -67,10 +87,10 @@ class Architecture(NamedTuple):
 
     Attributes:
         summary: One line for ``ganbench list``.
-        options: What a suite can set, for the generator and, in ``critic``, for the critic.
-        module: Where ``generator`` and ``critic`` are, imported when networks are built.
-        fits: Whether the family can make samples of a shape.
-        critic_defaults: What is different for the critic unless the suite says otherwise.
+        options: What a suite can set in ``architecture`` and, for the critic alone, in ``critic``.
+        module: Name of the module with ``generator`` and ``critic``, imported when networks are built.
+        fits: Which shapes of samples the family supports.
+        critic_defaults: Defaults of the critic's options that differ from the generator's.
     """
 
     summary: str
@@ -81,17 +101,17 @@ class Architecture(NamedTuple):
 
 
 def any_shape(shape: Shape) -> str | None:
-    """Everything fits."""
+    """Support every shape."""
     return None
 
 
-def point_of_the_line(shape: Shape) -> str | None:
-    """Only single numbers."""
+def single_number(shape: Shape) -> str | None:
+    """Support samples of one number."""
     return None if shape == (1,) else "single numbers"
 
 
 def square_image(shape: Shape) -> str | None:
-    """Only square images, 8 to 64 pixels wide, of 1 or 3 channels."""
+    """Support square images of 8 to 64 pixels with 1 or 3 channels."""
     if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= 64 and shape[0] in (1, 3):
         return None
     return "square images of 8×8 to 64×64 pixels with 1 or 3 channels"
@@ -99,33 +119,33 @@ def square_image(shape: Shape) -> str | None:
 
 ARCHITECTURES = {
     "dirac": Architecture(
-        "one parameter a player: point θ against logit ψ·x (Mescheder et al. 2018)",
-        Dirac,
+        "one parameter per player: generated point θ, logit ψ·x (Mescheder et al. 2018)",
+        DiracOptions,
         "bench.catalogue.architectures.dirac",
-        point_of_the_line,
+        single_number,
     ),
     "mlp": Architecture(
         "fully connected: width, depth, activation, normalisation, maxout",
-        Mlp,
+        MlpOptions,
         "bench.catalogue.architectures.mlp",
         any_shape,
         {"activation": "leaky-relu"},
     ),
     "dcgan": Architecture(
-        "transposed and strided convolutions (Radford et al. 2016)",
-        Dcgan,
+        "DCGAN: transposed and strided convolutions (Radford et al. 2016)",
+        DcganOptions,
         "bench.catalogue.architectures.dcgan",
         square_image,
     ),
     "dcgan-upsample": Architecture(
-        "nearest-neighbour upsampling and 3×3 convolutions, 128–128–64",
-        DcganUpsample,
+        "DCGAN with nearest-neighbour upsampling and 3×3 convolutions, 128–128–64 channels",
+        DcganUpsampleOptions,
         "bench.catalogue.architectures.dcgan_upsample",
         square_image,
     ),
     "resnet": Architecture(
-        "residual blocks (Gulrajani et al. 2017; Miyato et al. 2018)",
-        Resnet,
+        "residual networks (Gulrajani et al. 2017; Miyato et al. 2018)",
+        ResnetOptions,
         "bench.catalogue.architectures.resnet",
         square_image,
         {"normalisation": "none"},

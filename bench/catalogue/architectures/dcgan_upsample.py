@@ -1,21 +1,20 @@
-"""Nearest-neighbour upsampling followed by convolutions, for square images of any asked size.
+"""DCGAN with nearest-neighbour upsampling and convolutions, as in many tutorials, for every square size.
 
-The simple implementation of DCGAN found in many tutorials, whose images come out at another size than asked for where
-that is not a multiple of 4, and whose critic fails where it is not a multiple of 16. Here every feature map is
-upsampled to the size that it must have. The tutorials' dropout in the critic is left out: it would be a second source
-of noise inside the comparison of losses.
+In the tutorials, images have the wrong size if it is not a multiple of 4, and the critic fails if it is not a multiple
+of 16. Here every feature map is upsampled to the exact size. The tutorials' dropout in the critic is omitted: it would
+be another source of noise when losses are compared.
 """
 
 from __future__ import annotations
 
 from torch import nn
 
-from bench.catalogue.architectures import DcganUpsample, Shape
+from bench.catalogue.architectures import DcganUpsampleOptions, Shape
 from bench.catalogue.architectures.layers import initialise_normal, normalisation
 
 
-def generator(options: DcganUpsample, latent: int, shape: Shape) -> nn.Module:
-    """[n, latent] → [n, channels, size, size] in [−1, 1]; 128–128–64 channels at width 128."""
+def generator(options: DcganUpsampleOptions, latent: int, shape: Shape) -> nn.Module:
+    """Return the generator, [n, latent] → [n, channels, size, size] in [−1, 1]; 128–128–64 channels at width 128."""
     channels, size, _ = shape
     half, quarter = (size + 1) // 2, (size + 3) // 4
     wide, narrow = options.width, max(1, options.width // 2)
@@ -38,8 +37,11 @@ def generator(options: DcganUpsample, latent: int, shape: Shape) -> nn.Module:
     )
 
 
-def critic(options: DcganUpsample, shape: Shape) -> nn.Module:
-    """[n, channels, size, size] → logits [n]; 3×3 convolutions of stride 2, 16–32–64–128 channels at width 128."""
+def critic(options: DcganUpsampleOptions, shape: Shape) -> nn.Module:
+    """Return the critic, [n, channels, size, size] → logits [n].
+
+    It has four 3×3 convolutions with stride 2, and 16–32–64–128 channels at width 128.
+    """
     channels, size, _ = shape
     layers: list[nn.Module] = []
     for level in range(4):

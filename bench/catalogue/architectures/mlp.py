@@ -1,4 +1,4 @@
-"""Fully connected players, for points and for small images."""
+"""Fully connected networks, for points and for small images."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from math import prod
 
 from torch import nn
 
-from bench.catalogue.architectures import Mlp, Shape
+from bench.catalogue.architectures import MlpOptions, Shape
 from bench.catalogue.architectures.layers import Maxout, activation, normalisation, output_range
 
 
-def generator(options: Mlp, latent: int, shape: Shape) -> nn.Module:
-    """[n, latent] → [n, *shape]."""
+def generator(options: MlpOptions, latent: int, shape: Shape) -> nn.Module:
+    """Return the generator, [n, latent] → [n, *shape]."""
     unflatten = [nn.Unflatten(1, shape)] if len(shape) > 1 else []
     return nn.Sequential(*_layers(options, latent, prod(shape)), *output_range(shape), *unflatten)
 
 
-def critic(options: Mlp, shape: Shape) -> nn.Module:
-    """[n, *shape] → logits [n]."""
+def critic(options: MlpOptions, shape: Shape) -> nn.Module:
+    """Return the critic, [n, *shape] → logits [n]."""
     return nn.Sequential(nn.Flatten(), *_layers(options, prod(shape), 1), nn.Flatten(0))
 
 
-def _layers(options: Mlp, inputs: int, outputs: int) -> list[nn.Module]:
+def _layers(options: MlpOptions, inputs: int, outputs: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for _ in range(options.depth):
         layers += [

@@ -1,23 +1,23 @@
 """Residual networks of Gulrajani et al. 2017 (appendix C) and Miyato et al. 2018 (appendix B.4), for every square size.
 
-At 32×32 these are their networks for CIFAR-10, table 4 of the latter: three blocks that double 4×4, and a critic of
-two blocks that halve and two that do not. As in Gulrajani et al. the critic takes the mean over its last feature map,
-where Miyato et al. take the sum.
+At 32×32 these are the papers' networks for CIFAR-10 (table 4 of Miyato et al.): three blocks double the size from 4×4;
+in the critic two blocks halve it and two keep it. As in Gulrajani et al., the critic averages its last feature map;
+Miyato et al. take the sum.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from bench.catalogue.architectures import Normalisation, Resnet, Shape
-from bench.catalogue.architectures.dcgan import sizes
+from bench.catalogue.architectures import Normalisation, ResnetOptions, Shape
+from bench.catalogue.architectures.dcgan import feature_map_sizes
 from bench.catalogue.architectures.layers import normalisation
 
-SMALLEST = 8  # the critic's feature maps are halved while they are larger
+SMALLEST = 8  # the critic halves larger feature maps
 
 
 class ResidualBlock(nn.Module):
-    """Two ways from the input to the output, [n, c, h, w] → [n, c', h', w'], and their sum."""
+    """The sum of a residual and a shortcut, [n, c, h, w] → [n, c', h', w']."""
 
     def __init__(self, residual: list[nn.Module], shortcut: list[nn.Module]):
         super().__init__()
@@ -25,20 +25,20 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Sequential(*shortcut)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Shortcut plus residual."""
+        """Return shortcut plus residual."""
         return self.shortcut(features) + self.residual(features)
 
 
-def generator(options: Resnet, latent: int, shape: Shape) -> nn.Module:
-    """[n, latent] → [n, channels, size, size] in [−1, 1]."""
+def generator(options: ResnetOptions, latent: int, shape: Shape) -> nn.Module:
+    """Return the generator, [n, latent] → [n, channels, size, size] in [−1, 1]."""
     channels, size, _ = shape
-    first, *rest = sizes(size)
+    first, *rest = feature_map_sizes(size)
     width = options.width
-    return initialised(
+    return initialise_xavier(
         nn.Sequential(
             nn.Linear(latent, width * first**2),
             nn.Unflatten(1, (width, first, first)),
-            *[_up(width, larger, options.normalisation) for larger in rest],
+            *[_upsampling_block(width, larger, options.normalisation) for larger in rest],
             *_activation(width, options.normalisation),
             _conv(width, channels),
             nn.Tanh(),
@@ -46,20 +46,23 @@ def generator(options: Resnet, latent: int, shape: Shape) -> nn.Module:
     )
 
 
-def critic(options: Resnet, shape: Shape) -> nn.Module:
-    """[n, channels, size, size] → logits [n]; a normalisation stands before each ReLU but the first block's."""
+def critic(options: ResnetOptions, shape: Shape) -> nn.Module:
+    """Return the critic, [n, channels, size, size] → logits [n].
+
+    Every ReLU but that of the first block is preceded by the normalisation.
+    """
     channels, size, _ = shape
     width = options.width
-    blocks = [_first(channels, width)]
+    blocks = [_input_block(channels, width)]
     size = (size + 1) // 2
     while size > SMALLEST:
-        blocks.append(_down(width, options.normalisation))
+        blocks.append(_downsampling_block(width, options.normalisation))
         size = (size + 1) // 2
-    return initialised(
+    return initialise_xavier(
         nn.Sequential(
             *blocks,
-            ResidualBlock(_twice(width, options.normalisation), []),
-            ResidualBlock(_twice(width, options.normalisation), []),
+            ResidualBlock(_two_convolutions(width, options.normalisation), []),
+            ResidualBlock(_two_convolutions(width, options.normalisation), []),
             *_activation(width, options.normalisation),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -69,29 +72,29 @@ def critic(options: Resnet, shape: Shape) -> nn.Module:
     )
 
 
-def _up(width: int, size: int, norm: Normalisation) -> ResidualBlock:
-    """Enlarges feature maps to ``size``, by nearest neighbours."""
+def _upsampling_block(width: int, size: int, norm: Normalisation) -> ResidualBlock:
+    """Return a block that upsamples feature maps to ``size`` by nearest neighbours."""
 
-    def enlarge() -> nn.Module:
+    def upsample() -> nn.Module:
         return nn.Upsample(size=(size, size))
 
-    residual = [*_activation(width, norm), enlarge(), _conv(width, width), *_activation(width, norm)]
-    return ResidualBlock([*residual, _conv(width, width)], [enlarge(), _conv(width, width, 1)])
+    residual = [*_activation(width, norm), upsample(), _conv(width, width), *_activation(width, norm)]
+    return ResidualBlock([*residual, _conv(width, width)], [upsample(), _conv(width, width, 1)])
 
 
-def _first(channels: int, width: int) -> ResidualBlock:
-    """Halves the image; it begins without a ReLU, which would cut the pixels below 0."""
+def _input_block(channels: int, width: int) -> ResidualBlock:
+    """Return a block that halves the image. It has no ReLU at its start, which would remove pixels below 0."""
     residual = [_conv(channels, width), nn.ReLU(), _conv(width, width), _halve()]
     return ResidualBlock(residual, [_halve(), _conv(channels, width, 1)])
 
 
-def _down(width: int, norm: Normalisation) -> ResidualBlock:
-    """Halves feature maps."""
-    return ResidualBlock([*_twice(width, norm), _halve()], [_conv(width, width, 1), _halve()])
+def _downsampling_block(width: int, norm: Normalisation) -> ResidualBlock:
+    """Return a block that halves feature maps."""
+    return ResidualBlock([*_two_convolutions(width, norm), _halve()], [_conv(width, width, 1), _halve()])
 
 
-def _twice(width: int, norm: Normalisation) -> list[nn.Module]:
-    """Normalisation, ReLU and convolution, two times."""
+def _two_convolutions(width: int, norm: Normalisation) -> list[nn.Module]:
+    """Return normalisation, ReLU and convolution, twice."""
     return [*_activation(width, norm), _conv(width, width), *_activation(width, norm), _conv(width, width)]
 
 
@@ -104,13 +107,16 @@ def _conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
 
 
 def _halve() -> nn.Module:
-    """Means over 2×2, at the edge of an odd size over what is there: n → ⌈n/2⌉."""
+    """Return the mean over 2×2, at the edge of an odd size over fewer pixels: n → ⌈n/2⌉."""
     return nn.AvgPool2d(2, ceil_mode=True)
 
 
-def initialised(network: nn.Module) -> nn.Module:
-    """Xavier's uniform weights, with gain √2 for the convolutions on residual ways (the code of Miyato et al. 2018)."""
-    residual = {each for block in network.modules() if isinstance(block, ResidualBlock) for each in block.residual}
+def initialise_xavier(network: nn.Module) -> nn.Module:
+    """Draw Xavier-uniform weights, with gain √2 for convolutions of residuals; return the network.
+
+    Source: the code of Miyato et al. 2018.
+    """
+    residual = {layer for block in network.modules() if isinstance(block, ResidualBlock) for layer in block.residual}
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight, gain=2**0.5 if module in residual else 1.0)

@@ -1,6 +1,6 @@
-"""The datasets. Nothing here imports torch: arrays are loaded by numpy, and go to the device when a run is trained.
+"""The datasets. They are numpy arrays: nothing here imports torch, and training moves them to the device.
 
-To add one: write a function ``options → Data`` (see ``synthetic.py`` and ``images.py``) and put one line here.
+To add one, write a function ``options → Data`` (as in ``synthetic.py`` or ``images.py``) and add an entry here.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import images, stacked, synthetic
 from bench.catalogue.datasets.data import Data
-from bench.catalogue.options import Options
 
 __all__ = ["DATASETS", "Data", "Dataset"]
 
@@ -21,10 +21,11 @@ class Dataset(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set.
-        shape: options → the shape of one sample, known without loading it.
-        load: options → train and test split.
-        extractor: The features of its Fréchet distance, a name of ``bench.catalogue.extractors.EXTRACTORS``.
-        download: Fetches the files from the internet where ``load`` does not find them, or None.
+        shape: options → the shape of one sample, without loading the data.
+        load: options → training and test split. It raises ``MissingDataError`` if files are missing.
+        extractor: Name of the feature extractor for metrics, from ``bench.catalogue.extractors.EXTRACTORS``:
+            "coordinates" for points, "inception" for images without an extractor of their own.
+        download: Downloads the missing files; None if they cannot be downloaded.
     """
 
     summary: str
@@ -41,35 +42,35 @@ def _fixed(*shape: int) -> Callable[[Options], tuple[int, ...]]:
 
 DATASETS = {
     "point": Dataset(
-        "a point on the line, for the Dirac-GAN (Mescheder et al. 2018)",
+        "one point on a line, for the Dirac-GAN (Mescheder et al. 2018)",
         Options,
         _fixed(1),
         synthetic.point,
         "coordinates",
     ),
     "ring": Dataset(
-        "Gaussians on a circle, 8 modes, radius 1, σ 0.01 (PacGAN)",
-        synthetic.Ring,
+        "Gaussians on a circle: 8 modes, radius 1, σ = 0.01 (PacGAN)",
+        synthetic.RingOptions,
         _fixed(2),
         synthetic.ring,
         "coordinates",
     ),
     "grid": Dataset(
-        "Gaussians on a square grid, 25 modes, −4 … 4 step 2, σ 0.05 (PacGAN)",
-        synthetic.Grid,
+        "Gaussians on a square grid: 25 modes from −4 to 4, σ = 0.05 (PacGAN)",
+        synthetic.GridOptions,
         _fixed(2),
         synthetic.grid,
         "coordinates",
     ),
     "digits": Dataset(
-        "handwritten digits of scikit-learn, 1,797 of 1×8×8",
+        "handwritten digits of scikit-learn: 1,797 images, 1×8×8",
         Options,
         _fixed(1, 8, 8),
         images.digits,
         "digits",
     ),
     "fashion-mnist": Dataset(
-        "Fashion-MNIST, 70,000 of 1×28×28 (Debian's dataset-fashion-mnist, or downloaded)",
+        "Fashion-MNIST: 70,000 images, 1×28×28 (Debian's dataset-fashion-mnist, or downloaded)",
         Options,
         _fixed(1, 28, 28),
         images.fashion_mnist,
@@ -77,7 +78,7 @@ DATASETS = {
         images.download_fashion_mnist,
     ),
     "mnist": Dataset(
-        "MNIST, 70,000 of 1×28×28 (downloaded)",
+        "MNIST: 70,000 images, 1×28×28 (downloaded)",
         Options,
         _fixed(1, 28, 28),
         images.mnist,
@@ -85,7 +86,7 @@ DATASETS = {
         images.download_mnist,
     ),
     "cifar10": Dataset(
-        "CIFAR-10, 60,000 of 3×32×32 (downloaded)",
+        "CIFAR-10: 60,000 images, 3×32×32 (downloaded)",
         Options,
         _fixed(3, 32, 32),
         images.cifar10,
@@ -93,31 +94,31 @@ DATASETS = {
         images.download_cifar10,
     ),
     "stacked-digits": Dataset(
-        "three handwritten digits as red, green and blue, 1000 classes, 60,000 of 3×8×8",
-        stacked.Stacked,
+        "three handwritten digits as colour channels: 1,000 classes, 60,000 images, 3×8×8",
+        stacked.StackedOptions,
         _fixed(3, 8, 8),
         stacked.stacked_digits,
         "stacked-digits",
     ),
     "stacked-fashion": Dataset(
-        "three images of Fashion-MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28",
-        stacked.Stacked,
+        "three images of Fashion-MNIST as colour channels: 1,000 classes, 60,000 images, 3×28×28",
+        stacked.StackedOptions,
         _fixed(3, 28, 28),
         stacked.stacked_fashion,
         "stacked-fashion",
         images.download_fashion_mnist,
     ),
     "stacked-mnist": Dataset(
-        "three images of MNIST as red, green and blue, 1000 classes, 60,000 of 3×28×28 (downloaded)",
-        stacked.Stacked,
+        "three images of MNIST as colour channels: 1,000 classes, 60,000 images, 3×28×28 (downloaded)",
+        stacked.StackedOptions,
         _fixed(3, 28, 28),
         stacked.stacked_mnist,
         "stacked-mnist",
         images.download_mnist,
     ),
     "image-folder": Dataset(
-        "your images below one folder, cropped and resized to a square",
-        images.ImageFolder,
+        "your own images in a folder and its subfolders, cropped and resized to squares",
+        images.ImageFolderOptions,
         images.image_folder_shape,
         images.image_folder,
         "inception",

@@ -1,4 +1,4 @@
-"""What a dataset gives: two arrays, their fingerprint, and, for synthetic data, the true modes."""
+"""A loaded dataset: two arrays, their fingerprint and, for Gaussian mixtures, the true modes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from bench.errors import DataError
 
 @dataclass(frozen=True)
 class Modes:
-    """The true modes of a mixture of equal isotropic Gaussians: centres [k, d] and the standard deviation of each."""
+    """The modes of a mixture of equally likely isotropic Gaussians with the same standard deviation.
+
+    Attributes:
+        centres: [k, d].
+        sigma: The standard deviation along each axis.
+    """
 
     centres: NDArray[np.float64]
     sigma: float
@@ -21,13 +26,13 @@ class Modes:
 
 @dataclass(frozen=True)
 class Data:
-    """Real samples, split for training and for the floor of the metrics.
+    """Real samples in two splits.
 
     Attributes:
-        train: [n, ...]: float32 points, or uint8 images [n, channels, height, width]. May be memory-mapped.
-        test: The same, never trained on.
-        fingerprint: SHA-256 over both arrays, their shapes and types: the part of a run's identity that is data.
-        modes: The true modes of synthetic data.
+        train: float32 points [n, d] or uint8 images [n, channels, height, width]. May be memory-mapped.
+        test: Held-out samples of the same type and shape.
+        fingerprint: SHA-256 of both arrays with their shapes and types; it is part of the identity of runs.
+        modes: The true modes, if the data are a Gaussian mixture.
     """
 
     train: NDArray[np.generic]
@@ -37,18 +42,23 @@ class Data:
 
 
 def make_data(train: NDArray[np.generic], test: NDArray[np.generic], modes: Modes | None = None) -> Data:
-    """Data with its fingerprint.
+    """Return the data with their fingerprint.
+
+    Args:
+        train: float32 points [n, d] or uint8 images [n, channels, height, width].
+        test: Held-out samples of the same type and shape.
+        modes: The true modes, if the data are a Gaussian mixture.
 
     Raises:
-        DataError: a split of fewer than two samples has no covariance.
+        DataError: a split has fewer than two samples, so that it has no covariance.
     """
     if min(len(train), len(test)) < 2:
-        raise DataError(f"a dataset needs 2 samples or more to train and to test; it has {len(train)} and {len(test)}")
+        raise DataError(f"a dataset needs at least 2 training and 2 test samples; it has {len(train)} and {len(test)}")
     return Data(train=train, test=test, fingerprint=fingerprint(train, test), modes=modes)
 
 
 def fingerprint(*arrays: NDArray[np.generic]) -> str:
-    """SHA-256 over types, shapes and bytes, in hexadecimal; read in pieces, so that a memory map stays one."""
+    """Return the SHA-256 of types, shapes and bytes, in hexadecimal. Arrays are read in pieces, for memory maps."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())

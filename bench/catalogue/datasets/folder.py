@@ -1,4 +1,4 @@
-"""A folder of images as one memory-mapped array, decoded once."""
+"""A folder of images, decoded once into a memory-mapped array."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", "
 
 
 def folder_arrays(folder: Path, channels: int, size: int, cache: Path) -> NDArray[np.uint8]:
-    """All images below ``folder`` as uint8 [n, channels, size, size], memory-mapped.
+    """Return all images in ``folder`` and its subfolders as uint8 [n, channels, size, size], memory-mapped.
 
-    The images are taken in an order that is always the same and has nothing to do with their names, so that any part
-    of them is a fair sample. The array lies in ``cache`` under a name made of the folder and of the names, sizes and
-    times of its files, so that a changed folder is decoded again.
+    They are in the order of the hashes of their paths: it is always the same, and any part of the images is a random
+    sample. The array is kept in ``cache``; its file name depends on the folder and on the names, sizes and times of
+    its files, so a changed folder is decoded again.
 
     Raises:
-        DataError: no such folder, no images in it, or one that cannot be read.
+        DataError: the folder does not exist or has no images, or an image cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(f"image-folder: there is no folder {folder}")
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
-    files = sorted(found, key=lambda path: hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest())
+        raise DataError(f"image-folder: folder {folder} does not exist")
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+    files = sorted(paths, key=lambda path: hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest())
     if not files:
-        raise DataError(f"image-folder: {folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+        raise DataError(f"image-folder: no images in {folder} ({', '.join(sorted(SUFFIXES))})")
     stamp = hashlib.sha256(f"{folder.resolve()} {channels} {size}".encode())
     for file in files:
         status = file.stat()
@@ -37,7 +37,7 @@ def folder_arrays(folder: Path, channels: int, size: int, cache: Path) -> NDArra
     target = cache / f"{stamp.hexdigest()[:24]}.npy"
     try:
         return np.load(target, mmap_mode="c")
-    except (OSError, ValueError):  # not there, or damaged
+    except (OSError, ValueError):  # missing or damaged
         _decode(files, channels, size, target)
     return np.load(target, mmap_mode="c")
 
@@ -51,7 +51,7 @@ def _decode(files: list[Path], channels: int, size: int, target: Path) -> None:
                 images[index] = _square(file, channels, size)
             images.flush()
     except OSError as error:
-        raise DataError(f"image-folder: {target} cannot be written: {told(error)}") from None
+        raise DataError(f"image-folder: cannot write {target}: {told(error)}") from None
 
 
 def _square(file: Path, channels: int, size: int) -> NDArray[np.uint8]:
@@ -60,11 +60,11 @@ def _square(file: Path, channels: int, size: int) -> NDArray[np.uint8]:
     try:
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16 bits a pixel, which a conversion to 8 would clip
+            if upright.mode.startswith("I"):  # 16 bits per pixel, which converting to 8 would clip
                 upright = Image.fromarray((np.asarray(upright) / 257).clip(0, 255).round().astype(np.uint8))
             picture = upright.convert("L" if channels == 1 else "RGB")
             square = ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
-        raise DataError(f"image-folder: {file} cannot be read: {error}") from None
+        raise DataError(f"image-folder: cannot read {file}: {error}") from None
     array = np.asarray(square, dtype=np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)

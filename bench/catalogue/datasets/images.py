@@ -1,4 +1,4 @@
-"""Image datasets in their original file formats, read by numpy into uint8 arrays [n, channels, height, width]."""
+"""Image datasets, read from their original files into uint8 arrays [n, channels, height, width]."""
 
 from __future__ import annotations
 
@@ -15,50 +15,59 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, make_data
 from bench.catalogue.datasets.folder import folder_arrays
-from bench.catalogue.options import Options
 from bench.errors import DataError, MissingDataError
 from bench.files import data_folder
 
 Images = NDArray[np.uint8]
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-_CONNECTED = "or run on a machine with internet, which downloads it"
+_DOWNLOAD = "or run on a machine with internet to download it"
 
 
-class ImageFolder(Options):
-    """All images below ``path``: the largest centred square of each, resized to ``size``; a tenth is for testing."""
+class ImageFolderOptions(Options):
+    """Options of the images in a folder and its subfolders. A tenth of them is the test split.
+
+    ``path``: the folder.
+    ``size``: the largest centred square of each image is resized to this many pixels, 8 to 1,024; by default 64.
+    ``channels``: 3 for colour (the default), 1 for grey.
+    """
 
     path: str
     size: int = Field(default=64, ge=8, le=1024)
     channels: Literal[1, 3] = 3
 
 
-def image_folder_shape(options: ImageFolder) -> tuple[int, ...]:
-    """(channels, size, size)."""
+def image_folder_shape(options: ImageFolderOptions) -> tuple[int, ...]:
+    """Return (channels, size, size)."""
     return options.channels, options.size, options.size
 
 
-def image_folder(options: ImageFolder) -> Data:
-    """The images of a folder, decoded once into a file that is memory-mapped from then on."""
+def image_folder(options: ImageFolderOptions) -> Data:
+    """Load the images of a folder. They are decoded once into a file, which is then memory-mapped.
+
+    Raises:
+        DataError: the folder cannot be read, or has fewer than 20 images.
+    """
     images = folder_arrays(Path(options.path), options.channels, options.size, data_folder() / "folders")
     split = len(images) - len(images) // 10
     if len(images) - split > 1:
         return make_data(images[:split], images[split:])
-    raise DataError(f"image-folder: {options.path} holds {len(images)} images; at least 20 are needed")
+    raise DataError(f"image-folder: {options.path} has {len(images)} images; at least 20 are needed")
 
 
 def digits(options: Options) -> Data:
-    """The 1,797 handwritten digits of scikit-learn (Alpaydin & Kaynak 1998), a third of each class for testing."""
+    """Load scikit-learn's 1,797 handwritten digits (Alpaydin & Kaynak 1998); a third of each class is held out."""
     images, labels = digits_with_labels()
     is_test = digits_test_mask(labels)
     return make_data(images[~is_test], images[is_test])
 
 
 def digits_with_labels() -> tuple[Images, NDArray[np.int64]]:
-    """Images [1797, 1, 8, 8] with the grey levels 0 to 16 spread over 0 to 255, and labels [1797]."""
+    """Return images [1797, 1, 8, 8], whose grey levels 0 to 16 are scaled to 0 to 255, and labels [1797]."""
     packaged = Path(str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")))
-    if packaged.is_file():  # to import scikit-learn takes a second
+    if packaged.is_file():  # importing scikit-learn takes a second
         table = np.loadtxt(packaged, delimiter=",", dtype=np.int64)
         levels, labels = table[:, :-1], table[:, -1]
     else:
@@ -69,7 +78,7 @@ def digits_with_labels() -> tuple[Images, NDArray[np.int64]]:
 
 
 def digits_test_mask(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Every third image of each class."""
+    """Return a mask [n] of every third image of each class."""
     mask = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         mask[np.flatnonzero(labels == label)[2::3]] = True
@@ -77,18 +86,18 @@ def digits_test_mask(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def fashion_mnist(options: Options) -> Data:
-    """Fashion-MNIST (Xiao et al. 2017), from Debian's package or from a download."""
+    """Load Fashion-MNIST (Xiao et al. 2017), from Debian's package or from a download."""
     return _idx_data("fashion-mnist", fashion_mnist_folder())
 
 
 def fashion_mnist_folder() -> Path:
-    """Debian's folder where it is, else the one that torchvision downloads to."""
+    """Return the folder of Debian's package if it exists, else the folder that torchvision downloads to."""
     debian = DEBIAN_FASHION_MNIST
     return debian if debian.is_dir() else data_folder() / "FashionMNIST" / "raw"
 
 
 def mnist(options: Options) -> Data:
-    """MNIST (LeCun et al. 1998)."""
+    """Load MNIST (LeCun et al. 1998)."""
     return _idx_data("mnist", data_folder() / "MNIST" / "raw")
 
 
@@ -98,41 +107,46 @@ def _idx_data(name: str, folder: Path) -> Data:
 
 
 def read_idx(path: Path, name: str) -> Images:
-    """An array of an idx file of unsigned bytes, plain or with ``.gz`` at its end.
+    """Read an idx file of unsigned bytes, plain or gzipped (with ``.gz`` added to its name).
+
+    Args:
+        path: Path of the plain file.
+        name: Name of the dataset, for error messages.
 
     Raises:
-        DataError: no such file, or not one of this format.
+        MissingDataError: neither file exists.
+        DataError: the file is not in this format.
     """
     zipped = path.with_name(path.name + ".gz")
     if not path.is_file() and not zipped.is_file():
         hint = "apt-get install dataset-fashion-mnist, " if name == "fashion-mnist" else ""
         raise MissingDataError(
-            f"dataset {name!r} is not here: {path.parent} has no {path.name}; "
-            f"{hint}put its idx files there {_CONNECTED}"
+            f"dataset {name!r} not found: {path.name} is missing in {path.parent}; "
+            f"{hint}copy its idx files there, {_DOWNLOAD}"
         )
     try:
         raw = path.read_bytes() if path.is_file() else gzip.decompress(zipped.read_bytes())
         if raw[:3] != b"\0\0\x08":
-            raise ValueError("it does not begin as an idx file of unsigned bytes does")
+            raise ValueError("not an idx file of unsigned bytes")
         shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
     except (ValueError, OSError, EOFError, IndexError, zlib.error) as error:
-        raise DataError(f"dataset {name!r}: {path} cannot be read: {error}") from None
+        raise DataError(f"dataset {name!r}: cannot read {path}: {error}") from None
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Unpickles plain containers and numpy arrays, and refuses everything that could run code."""
+    """Unpickles plain containers and numpy arrays, and rejects everything that could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype"):
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
         if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a batch of CIFAR-10")
+        raise pickle.UnpicklingError(f"unexpected {module}.{name} in a batch of CIFAR-10")
 
 
 def cifar10(options: Options) -> Data:
-    """CIFAR-10 (Krizhevsky 2009), from the batches of its Python version."""
+    """Load CIFAR-10 (Krizhevsky 2009) from the batches of its Python version."""
     folder = data_folder() / "cifar-10-batches-py"
     train = np.concatenate([_cifar_batch(folder / f"data_batch_{number}") for number in range(1, 6)])
     return make_data(train, _cifar_batch(folder / "test_batch"))
@@ -141,14 +155,14 @@ def cifar10(options: Options) -> Data:
 def _cifar_batch(path: Path) -> Images:
     if not path.is_file():
         raise MissingDataError(
-            f"dataset 'cifar10' is not here: {path.parent} has no {path.name}; "
-            f"unpack cifar-10-python.tar.gz in {path.parent.parent} {_CONNECTED}"
+            f"dataset 'cifar10' not found: {path.name} is missing in {path.parent}; "
+            f"unpack cifar-10-python.tar.gz in {path.parent.parent}, {_DOWNLOAD}"
         )
     try:
         with path.open("rb") as file:
             return _pickled_images(file)
     except (pickle.UnpicklingError, EOFError, KeyError, ValueError, AttributeError) as error:
-        raise DataError(f"dataset 'cifar10': {path} cannot be read: {error}") from None
+        raise DataError(f"dataset 'cifar10': cannot read {path}: {error}") from None
 
 
 def _pickled_images(file: IO[bytes]) -> Images:
@@ -157,30 +171,30 @@ def _pickled_images(file: IO[bytes]) -> Images:
 
 
 def download_fashion_mnist() -> None:
-    """Fetches Fashion-MNIST."""
+    """Download Fashion-MNIST."""
     _download("FashionMNIST")
 
 
 def download_mnist() -> None:
-    """Fetches MNIST."""
+    """Download MNIST."""
     _download("MNIST")
 
 
 def download_cifar10() -> None:
-    """Fetches CIFAR-10."""
+    """Download CIFAR-10."""
     _download("CIFAR10")
 
 
 def _download(name: str) -> None:
-    """Lets torchvision fetch and check a dataset.
+    """Download and verify a dataset by torchvision.
 
     Raises:
-        DataError: it could not.
+        DataError: the download failed.
     """
     from torchvision import datasets
 
     try:
-        with redirect_stdout(stderr):
+        with redirect_stdout(stderr):  # torchvision prints its progress to stdout
             getattr(datasets, name)(data_folder(), download=True)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]

@@ -1,6 +1,6 @@
-"""Stacked images: three random images of a dataset as the channels of one, 1000 modes from ten classes.
+"""Stacked images: three random grey images as the channels of a colour image, so that 10 classes make 1,000 modes.
 
-Stacked MNIST goes back to Metz et al. 2017 and Che et al. 2017; images of other datasets are stacked the same way.
+Stacked MNIST was introduced by Metz et al. 2017 and Che et al. 2017. Images of other datasets are stacked the same way.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bench.catalogue import Options
 from bench.catalogue.datasets import images
 from bench.catalogue.datasets.data import Data, make_data
-from bench.catalogue.options import Options
 
 
-class Stacked(Options):
-    """How many stacked images to train on; a fifth as many are for testing."""
+class StackedOptions(Options):
+    """``images``: number of stacked images in the training split, by default 50,000; the test split has a fifth."""
 
     images: int = Field(default=50_000, ge=10)
 
 
-def stacked_digits(options: Stacked) -> Data:
-    """Scikit-learn's handwritten digits, [n, 3, 8, 8]."""
+def stacked_digits(options: StackedOptions) -> Data:
+    """Return stacks of scikit-learn's handwritten digits, [n, 3, 8, 8]."""
     return _stacked(options, images.digits)
 
 
-def stacked_fashion(options: Stacked) -> Data:
-    """Fashion-MNIST, [n, 3, 28, 28]."""
+def stacked_fashion(options: StackedOptions) -> Data:
+    """Return stacks of Fashion-MNIST, [n, 3, 28, 28]."""
     return _stacked(options, images.fashion_mnist)
 
 
-def stacked_mnist(options: Stacked) -> Data:
-    """MNIST, [n, 3, 28, 28]."""
+def stacked_mnist(options: StackedOptions) -> Data:
+    """Return stacks of MNIST, [n, 3, 28, 28]."""
     return _stacked(options, images.mnist)
 
 
-def _stacked(options: Stacked, load: Callable[[Options], Data]) -> Data:
-    """Each split from the same split of the base dataset; always the same, whatever the seed of a run."""
+def _stacked(options: StackedOptions, load: Callable[[Options], Data]) -> Data:
+    """Stack images within each split of the base dataset. The stacks are the same for every seed of a run."""
     base = load(Options())
     splits = ((base.train, options.images), (base.test, options.images // 5))
     train, test = (
@@ -49,5 +49,5 @@ def _stacked(options: Stacked, load: Callable[[Options], Data]) -> Data:
 
 
 def triplets(count: int, singles: int, seed: np.random.SeedSequence) -> NDArray[np.int64]:
-    """Which of the single images are red, green and blue, [count, 3]: independent, with replacement."""
+    """Return the indices of the images for the three channels, [count, 3], drawn independently with replacement."""
     return np.random.Generator(np.random.PCG64(seed)).integers(singles, size=(count, 3))

@@ -1,4 +1,4 @@
-"""A point, and mixtures of Gaussians in the plane whose modes are known."""
+"""Synthetic data: a point, and mixtures of Gaussians in the plane with known modes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 
+from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Modes, make_data
-from bench.catalogue.options import Options
 
 
-class Ring(Options):
-    """PacGAN's scales (Lin et al. 2018, section 4.1)."""
+class RingOptions(Options):
+    """Options of Gaussians on a circle; the defaults are PacGAN's (Lin et al. 2018, section 4.1).
+
+    ``modes``: number of Gaussians, by default 8.
+    ``radius``: radius of the circle, by default 1.
+    ``sigma``: standard deviation of each Gaussian, by default 0.01.
+    ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
+    """
 
     modes: PositiveInt = 8
     radius: PositiveFloat = 1.0
@@ -19,8 +25,14 @@ class Ring(Options):
     points: PositiveInt = 100_000
 
 
-class Grid(Options):
-    """PacGAN's scales (Lin et al. 2018, section 4.1): ``side``² modes, ``step`` apart, around the origin."""
+class GridOptions(Options):
+    """Options of Gaussians on a square grid; the defaults are PacGAN's (Lin et al. 2018, section 4.1).
+
+    ``side``: number of Gaussians along each side, by default 5, which makes 25 modes.
+    ``step``: distance between neighbouring modes, by default 2.
+    ``sigma``: standard deviation of each Gaussian, by default 0.05.
+    ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
+    """
 
     side: PositiveInt = 5
     step: PositiveFloat = 2.0
@@ -29,32 +41,32 @@ class Grid(Options):
 
 
 def point(options: Options) -> Data:
-    """All real samples at the origin of the line: the data of the Dirac-GAN (Mescheder et al. 2018, section 2)."""
+    """Return samples [16, 1] that are all 0: the data of the Dirac-GAN (Mescheder et al. 2018, section 2)."""
     return make_data(np.zeros((16, 1), dtype=np.float32), np.zeros((16, 1), dtype=np.float32))
 
 
-def ring(options: Ring) -> Data:
-    """Equal Gaussians on a circle around the origin, the first at angle 0."""
+def ring(options: RingOptions) -> Data:
+    """Return equally likely Gaussians on a circle around the origin, the first at angle 0."""
     angles = 2 * np.pi * np.arange(options.modes) / options.modes
     centres = options.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return _mixture(Modes(centres, options.sigma), options.points)
 
 
-def grid(options: Grid) -> Data:
-    """Equal Gaussians on a square grid around the origin."""
+def grid(options: GridOptions) -> Data:
+    """Return equally likely Gaussians on a square grid around the origin."""
     ticks = options.step * (np.arange(options.side) - (options.side - 1) / 2)
     centres = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
     return _mixture(Modes(centres, options.sigma), options.points)
 
 
 def _mixture(modes: Modes, points: int) -> Data:
-    """``points`` to train on and a fifth as many to test; always the same, whatever the seed of a run."""
+    """Draw ``points`` training samples and a fifth as many test samples, the same for every seed of a run."""
     train, test = np.random.SeedSequence(0).spawn(2)
     return make_data(_sample(modes, points, train), _sample(modes, max(1, points // 5), test), modes)
 
 
 def _sample(modes: Modes, count: int, seed: np.random.SeedSequence) -> NDArray[np.float32]:
     generator = np.random.Generator(np.random.PCG64(seed))
-    which = generator.integers(len(modes.centres), size=count)
+    labels = generator.integers(len(modes.centres), size=count)
     noise = modes.sigma * generator.standard_normal((count, modes.centres.shape[1]))
-    return (modes.centres[which] + noise).astype(np.float32)
+    return (modes.centres[labels] + noise).astype(np.float32)

@@ -1,6 +1,6 @@
-"""The feature extractors behind the Fréchet distance and the classes of images, and what identifies each.
+"""The feature extractors of the metrics, and the hashes of their weights.
 
-Nothing here imports torch: a plan needs to know which weights a value will come from, not to load them.
+Nothing here imports torch: planning runs needs the hashes, not the networks.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from bench.errors import DataError
 from bench.files import data_folder
 
 WEIGHTS = Path(__file__).parent / "weights"
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's; its name ends in its hash
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's; the name ends in the hash
 
 
 class Extractor(NamedTuple):
     """A feature extractor.
 
     Attributes:
-        summary: One line for the docs and the captions.
-        classes: How many classes its logits tell apart; 0: it has none.
-        distance: What the Fréchet distance on its features is called: "fid" only with Inception.
-        channels_of: The extractor that this one applies to each channel of a stacked image, or none.
+        summary: One line for docs and captions.
+        classes: Number of classes of its logits; 0 if it has no logits.
+        distance: Name of the Fréchet distance on its features: "fid" with Inception, otherwise "fd".
+        channels_of: Name of the extractor that is applied to each channel of a stacked image; "" for other images.
     """
 
     summary: str
@@ -38,48 +38,55 @@ EXTRACTORS = {
     "coordinates": Extractor("the points themselves", 0, "fd"),
     "digits": Extractor("small convolutional classifier of handwritten digits, 64 features", 10, "fd"),
     "fashion-mnist": Extractor("small convolutional classifier of Fashion-MNIST, 64 features", 10, "fd"),
-    "mnist": Extractor("small convolutional classifier of MNIST, 64 features, trained where MNIST is", 10, "fd"),
-    "stacked-digits": Extractor("that of digits on each channel, 192 features", 1000, "fd", "digits"),
-    "stacked-fashion": Extractor("that of fashion-mnist on each channel, 192 features", 1000, "fd", "fashion-mnist"),
-    "stacked-mnist": Extractor("that of mnist on each channel, 192 features", 1000, "fd", "mnist"),
-    "inception": Extractor("Inception v3 of torch-fidelity, 2048 features", 0, "fid"),
+    "mnist": Extractor("small convolutional classifier of MNIST, 64 features, trained on your machine", 10, "fd"),
+    "stacked-digits": Extractor("the classifier of digits on each channel, 192 features", 1000, "fd", "digits"),
+    "stacked-fashion": Extractor(
+        "the classifier of fashion-mnist on each channel, 192 features", 1000, "fd", "fashion-mnist"
+    ),
+    "stacked-mnist": Extractor("the classifier of mnist on each channel, 192 features", 1000, "fd", "mnist"),
+    "inception": Extractor("Inception v3 of torch-fidelity, 2,048 features", 0, "fid"),
 }
 
 
 def weights_file(name: str) -> Path:
-    """Where the weights of a small classifier are: in the package, else where they were trained on this machine.
+    """Return the path of a small classifier's weights, in the package or trained on this machine.
 
     Raises:
-        DataError: in neither place.
+        DataError: the weights are in neither place.
     """
     for folder in (WEIGHTS, trained_folder()):
         path = folder / f"{name}.npz"
         if path.is_file() and path.with_suffix(".json").is_file():
             return path
     raise DataError(
-        f"extractor {name!r} is not here: {trained_folder()} has no {name}.npz and {name}.json; "
-        f"'python -m bench.catalogue.extractors {name}' trains it"
+        f"extractor {name!r} not found: {name}.npz or {name}.json is missing in {trained_folder()}; "
+        f"train it with 'python -m bench.catalogue.extractors {name}'"
     )
 
 
 def trained_folder() -> Path:
-    """Where weights that are not shipped are written to."""
+    """Return the folder for weights that were trained on this machine."""
     return data_folder() / "extractors"
 
 
 def manifest(name: str) -> dict[str, Any]:
-    """What is known of the weights of a small classifier: their hash, test accuracy, and how they were made."""
-    known: dict[str, Any] = json.loads(weights_file(name).with_suffix(".json").read_text())
-    return known
+    """Return the hash of a small classifier's weights, its test accuracy, and how it was trained."""
+    content: dict[str, Any] = json.loads(weights_file(name).with_suffix(".json").read_text())
+    return content
 
 
 def extractor_hash(name: str, inception_weights: Path | None = None) -> str:
-    """The SHA-256 of an extractor's weights, in hexadecimal, or the name where there are none.
+    """Return the SHA-256 of an extractor's weights in hexadecimal, or its name if it has no weights.
 
-    A classifier that is applied to each channel has that of its weights after ``stacked:``.
+    For an extractor of stacked images this is ``stacked:`` and the hash of the single-channel classifier. For
+    torch-fidelity's own Inception weights it is the name of their file.
+
+    Args:
+        name: A name in ``EXTRACTORS``.
+        inception_weights: File of Inception's weights; None for torch-fidelity's own.
 
     Raises:
-        DataError: the weights are not here, or not where they were said to be.
+        DataError: the weights are missing.
     """
     base = EXTRACTORS[name].channels_of
     if base:
@@ -94,7 +101,7 @@ def extractor_hash(name: str, inception_weights: Path | None = None) -> str:
 @cache
 def _inception_hash(inception_weights: Path) -> str:
     if not inception_weights.is_file():
-        raise DataError(f"--inception-weights: there is no file {inception_weights}")
+        raise DataError(f"--inception-weights: file {inception_weights} does not exist")
     with inception_weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return INCEPTION_FILE if digest.startswith("6726825d") else digest  # the same weights, downloaded or given
+    return INCEPTION_FILE if digest.startswith("6726825d") else digest  # torch-fidelity's own file, passed by its path

@@ -1,7 +1,8 @@
-"""Trains an extractor: ``python -m bench.catalogue.extractors digits`` (or fashion-mnist, or mnist).
+"""Train an extractor: ``python -m bench.catalogue.extractors digits`` (or fashion-mnist, or mnist).
 
-Writes ``NAME.npz`` and ``NAME.json`` (hash, test accuracy, how it was made): those that are shipped into ``weights/``
-beside this file, that of MNIST, which not every machine has, into ``extractors/`` of the data folder.
+It writes the weights to ``NAME.npz``, and their hash, the test accuracy and how it was trained to ``NAME.json``.
+"digits" and "fashion-mnist" are part of the package and are written to ``weights/`` next to this file. "mnist" is
+trained on the user's machine and is written to ``extractors/`` in the data folder.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bench.catalogue.datasets.images import (
     read_idx,
 )
 from bench.catalogue.extractors import WEIGHTS, trained_folder
-from bench.catalogue.extractors.networks import SIZES, build_network, file_hash, scaled
+from bench.catalogue.extractors.networks import IMAGE_SIZES, build_network, file_hash, scaled
 from bench.errors import GanbenchError, MissingDataError
 from bench.files import data_folder
 
@@ -34,7 +35,7 @@ BATCH = {"digits": 32, "fashion-mnist": 128, "mnist": 128}
 
 
 def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Train images and labels, test images and labels."""
+    """Return training images [n, 1, size, size] and labels [n], and test images and labels."""
     if name == "digits":
         images, labels = digits_with_labels()
         test = digits_test_mask(labels)
@@ -47,12 +48,12 @@ def load(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
         ]
         parts = [part[:, None] if part.ndim == 3 else part.astype(np.int64) for part in parts]
-    train, train_labels, test_images, test_labels = (torch.from_numpy(part.copy()) for part in parts)
-    return train, train_labels, test_images, test_labels
+    train_images, train_labels, test_images, test_labels = (torch.from_numpy(part.copy()) for part in parts)
+    return train_images, train_labels, test_images, test_labels
 
 
 def load_or_download(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same, with MNIST fetched where it is not here."""
+    """Return the same as ``load``, after downloading MNIST if it is missing."""
     try:
         return load(name)
     except MissingDataError:
@@ -62,47 +63,47 @@ def load_or_download(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return load(name)
 
 
-def shifted(images: Tensor, mirrored: bool = False) -> Tensor:
-    """Each batch moved by up to one pixel and, where it makes no other class (clothes), mirrored half the time."""
+def augment(images: Tensor, mirror: bool = False) -> Tensor:
+    """Return a batch shifted by up to one pixel and, with ``mirror``, mirrored with probability ½."""
     size = images.shape[-1]
-    down, right = torch.randint(0, 3, (2,)).tolist()
-    moved = F.pad(images, (1, 1, 1, 1), value=-1.0)[..., down : down + size, right : right + size]
-    return moved.flip(-1) if mirrored and torch.rand(()) < 0.5 else moved
+    top, left = torch.randint(0, 3, (2,)).tolist()
+    shifted = F.pad(images, (1, 1, 1, 1), value=-1.0)[..., top : top + size, left : left + size]
+    return shifted.flip(-1) if mirror and torch.rand(()) < 0.5 else shifted
 
 
 def train(name: str) -> tuple[nn.Module, float]:
-    """The network after training on the train split, and its accuracy on the test split."""
+    """Train a network; return it with its accuracy on the test split."""
     torch.manual_seed(0)
     images, labels, test_images, test_labels = load_or_download(name)
-    network = build_network(SIZES[name])
+    network = build_network(IMAGE_SIZES[name])
     batches = len(images) // BATCH[name]
     steps = EPOCHS[name] * batches
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
     for epoch in range(EPOCHS[name]):
         for batch in torch.randperm(len(images))[: batches * BATCH[name]].split(BATCH[name]):
-            moved = shifted(scaled(images[batch]), mirrored=name == "fashion-mnist")
-            loss = F.cross_entropy(network(moved), labels[batch])
+            inputs = augment(scaled(images[batch]), mirror=name == "fashion-mnist")  # clothes, unlike digits
+            loss = F.cross_entropy(network(inputs), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-        print(f"{name}: epoch {epoch + 1} of {EPOCHS[name]}, loss {loss.item():.3f}", flush=True)
+        print(f"Epoch {epoch + 1}/{EPOCHS[name]}: training loss {loss.item():.3f}", flush=True)
     network.eval()
     with torch.no_grad():
-        guesses = torch.cat([network(scaled(piece)).argmax(1) for piece in test_images.split(1000)])
-    return network, (guesses == test_labels).double().mean().item()
+        predicted = torch.cat([network(scaled(piece)).argmax(1) for piece in test_images.split(1000)])
+    return network, (predicted == test_labels).double().mean().item()
 
 
 def main(name: str) -> None:
-    """Trains, measures, and writes the weights and what is known of them."""
+    """Train an extractor, and write its weights and manifest."""
     network, accuracy = train(name)
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
     folder = trained_folder() if name == "mnist" else WEIGHTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.npz"
     np.savez_compressed(path, **weights)
-    known = {
+    content = {
         "sha256": file_hash(path),
         "test_accuracy": round(accuracy, 4),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -111,13 +112,15 @@ def main(name: str) -> None:
         "torch": torch.__version__,
         "date": datetime.now(UTC).date().isoformat(),
     }
-    path.with_suffix(".json").write_text(json.dumps(known, indent=2) + "\n")
-    print(json.dumps(known, indent=2))
+    path.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n")
+    print(
+        f"Test accuracy {100 * accuracy:.2f}%. Weights and manifest written to {path} and {path.with_suffix('.json')}."
+    )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in [[name] for name in SIZES]:
-        sys.exit(f"usage: python -m bench.catalogue.extractors {{{','.join(SIZES)}}}")
+    if sys.argv[1:] not in [[name] for name in IMAGE_SIZES]:
+        sys.exit(f"usage: python -m bench.catalogue.extractors {{{','.join(IMAGE_SIZES)}}}")
     try:
         main(sys.argv[1])
     except GanbenchError as error:

@@ -1,4 +1,4 @@
-"""The networks: small classifiers in torch-fidelity's form, and torch-fidelity's own Inception."""
+"""The networks: small classifiers as torch-fidelity extractors, and torch-fidelity's Inception."""
 
 from __future__ import annotations
 
@@ -16,70 +16,70 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest, weights_file
 from bench.errors import DataError
 
-SIZES = {"digits": 8, "fashion-mnist": 28, "mnist": 28}
+IMAGE_SIZES = {"digits": 8, "fashion-mnist": 28, "mnist": 28}
 FEATURES = 64
-BATCH = {"cpu": 64}  # images at a time: on a CPU what a layer of 28×28×32 leaves stays in the cache
-PREFIX = "ganbench-"  # torch_fidelity.calculate_metrics(feature_extractor="ganbench-digits", ...) knows them too
+BATCH = {"cpu": 64}  # so small that the activations of a 28×28×32 layer stay in the cache of a CPU
+PREFIX = "ganbench-"  # for torch_fidelity.calculate_metrics(feature_extractor="ganbench-digits", ...)
 
 
 class SmallClassifier(FeatureExtractorBase):  # type: ignore[misc]
-    """Four convolutions and one hidden layer of 64: uint8 images [n, 1, size, size] → (features [n, 64], logits).
+    """Four convolutions and a hidden layer of 64 units: uint8 images [n, 1, size, size] → (features [n, 64], logits).
 
     Stacked images [n, 3, size, size] are classified channel by channel, see ``classify_channels``.
 
     Args:
         name: "ganbench-" and a name in ``EXTRACTORS``, such as "ganbench-digits".
-        features_list: Which of the outputs "features" and "logits" are wanted, in this order.
-        network: The layers, where they are not to be loaded from the weights of that name.
-        **kwargs: What torch-fidelity hands to every extractor; not used.
+        features_list: Which of the outputs "features" and "logits" to return, in this order.
+        network: The layers; None loads the weights of that name.
+        **kwargs: Arguments that torch-fidelity passes to every extractor; not used.
     """
 
     def __init__(self, name: str, features_list: list[str], network: nn.Sequential | None = None, **kwargs: object):
         super().__init__(name, features_list)
-        plain = name.removeprefix(PREFIX)
-        base = EXTRACTORS[plain].channels_of
+        name = name.removeprefix(PREFIX)
+        base = EXTRACTORS[name].channels_of
         self.classify = classify_channels if base else classify
-        self.network: nn.Sequential = network or load_network(base or plain)
+        self.network: nn.Sequential = network or load_network(base or name)
         self.eval()
         self.requires_grad_(False)
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
-        """The two outputs."""
+        """Return the names of the two outputs."""
         return ("features", "logits")
 
     @staticmethod
     def get_default_feature_layer_for_metric(metric: str) -> str:
-        """The hidden layer serves every metric but the inception score."""
+        """Return "logits" for the inception score, "features" (the hidden layer) for other metrics."""
         return "logits" if metric == "isc" else "features"
 
     @staticmethod
     def can_be_compiled() -> bool:
-        """Not needed for networks of this size, whose images differ in size."""
+        """Return False: networks of this size gain nothing."""
         return False
 
     @staticmethod
     def get_dummy_input_for_compile() -> Tensor:
-        """Any image that all of them take."""
+        """Return a black image."""
         return torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Uint8 images → the wanted outputs."""
+        """Return the outputs in ``features_list`` for uint8 images."""
         outputs = dict(zip(("features", "logits"), self.classify(self.network, scaled(images)), strict=True))
         return tuple(outputs[name] for name in self.features_list)
 
 
 def classify(network: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Images [n, 1, size, size] in [−1, 1] → features [n, 64], logits [n, 10]."""
+    """Return features [n, 64] and logits [n, 10] of images [n, 1, size, size] in [−1, 1]."""
     features = network[:-1](images)
     return features, network[-1](features)
 
 
 def classify_channels(network: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Images [n, 3, size, size] in [−1, 1] → features [n, 3 · 64], logits [n, 1000] of the classes 100a + 10b + c.
+    """Return features [n, 3 · 64] and logits [n, 1000] of images [n, 3, size, size] in [−1, 1].
 
-    The channels are judged one by one, so the probability of a class is the product of those of its three digits, and
-    a sum of log-softmaxes is its logit.
+    Class 100a + 10b + c has the digits a, b and c in the three channels. Its probability is the product of their
+    probabilities, so its logit is the sum of their log-softmaxes.
     """
     features, logits = classify(network, images.flatten(0, 1)[:, None])
     first, second, third = logits.log_softmax(dim=1).unflatten(0, (-1, 3)).unbind(dim=1)
@@ -88,12 +88,12 @@ def classify_channels(network: nn.Sequential, images: Tensor) -> tuple[Tensor, T
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Uint8 images to floats in [−1, 1]."""
+    """Return uint8 images as floats in [−1, 1]."""
     return (images / 127.5).sub_(1)
 
 
 def build_network(size: int, classes: int = 10) -> nn.Sequential:
-    """The layers for images [n, 1, size, size]: three halvings, a hidden layer, logits."""
+    """Return the layers for images [n, 1, size, size]: convolutions with three poolings, a hidden layer, logits."""
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -112,10 +112,11 @@ def build_network(size: int, classes: int = 10) -> nn.Sequential:
     )
 
 
-def fused(network: nn.Sequential) -> nn.Sequential:
-    """The same function of evaluation in fewer passes over memory: normalisation within convolutions, channels last.
+def for_inference(network: nn.Sequential) -> nn.Sequential:
+    """Return an equivalent of the network in evaluation mode that needs fewer passes over memory.
 
-    ReLU comes after pooling, where there is a quarter of the numbers: max(0, max x) = max max(0, x).
+    Batch normalisation is folded into the convolutions, and the memory format is channels-last. ReLU follows pooling,
+    where it has a quarter of the elements: max(0, max x) = max max(0, x).
     """
     layers: list[nn.Module] = []
     for layer in network.eval():
@@ -129,36 +130,35 @@ def fused(network: nn.Sequential) -> nn.Sequential:
 
 
 def load_network(name: str) -> nn.Sequential:
-    """The network ``name``, its weights checked against their hash.
+    """Load a small classifier and verify the hash of its weights.
 
     Raises:
-        DataError: the file is missing, or is not the one whose accuracy was measured.
+        DataError: the file is missing, or its hash is not that in the manifest.
     """
     path = weights_file(name)
     if file_hash(path) != manifest(name)["sha256"]:
-        shipped = path.parent == WEIGHTS
-        train = f"train it with 'python -m bench.catalogue.extractors {name}'"
-        advice = "install ganbench again" if shipped else train
-        raise DataError(f"extractor {name!r}: {path} is not the file that was measured; {advice}")
-    network = build_network(SIZES[name], EXTRACTORS[name].classes)
+        train = f"train it again with 'python -m bench.catalogue.extractors {name}'"
+        advice = "reinstall ganbench" if path.parent == WEIGHTS else train
+        raise DataError(f"extractor {name!r}: {path} does not match the hash in {name}.json; {advice}")
+    network = build_network(IMAGE_SIZES[name], EXTRACTORS[name].classes)
     with np.load(path) as arrays:
         network.load_state_dict({key: torch.from_numpy(arrays[key]) for key in arrays.files}, strict=True)
     return network
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_extractor(name: str, inception_weights: Path | None, device: torch.device) -> FeatureExtractorBase:
-    """An extractor on ``device``, ready to be called with uint8 images.
+    """Return an extractor for uint8 images on ``device``.
 
     Raises:
-        DataError: its weights are not here, and cannot be fetched.
+        DataError: its weights are missing and cannot be downloaded.
     """
     if name != "inception":
-        network = fused(load_network(EXTRACTORS[name].channels_of or name))
+        network = for_inference(load_network(EXTRACTORS[name].channels_of or name))
         return SmallClassifier(PREFIX + name, ["features", "logits"], network).to(device)
     path = None if inception_weights is None else str(inception_weights)
     try:
@@ -166,27 +166,30 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
-            f"Inception's weights cannot be loaded ({reason}); fetch {INCEPTION_FILE} from the releases of "
-            f"torch-fidelity and give --inception-weights PATH"
+            f"cannot load Inception's weights ({reason}); download {INCEPTION_FILE} from the releases of "
+            f"torch-fidelity and pass --inception-weights PATH"
         ) from None
     return inception.to(device)
 
 
 def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int | None = None) -> tuple[Tensor, Tensor | None]:
-    """Features [n, d] and logits [n, classes], or None, of uint8 images, on the CPU.
+    """Return features [n, d] and logits [n, classes] (None for Inception) of uint8 images, on the CPU.
 
-    Grey images are repeated over three channels for Inception.
+    Args:
+        extractor: From ``load_extractor``.
+        images: [n, channels, height, width]; for Inception, grey images are repeated over three channels.
+        batch: Images per forward pass; None chooses it by the device.
     """
     grey_to_colour = extractor.name == "inception-v3-compat" and images.shape[1] == 1
     device = next(extractor.parameters()).device
-    pieces = []
+    outputs = []
     with torch.inference_mode():
         for piece in images.split(batch or BATCH.get(device.type, 256)):
-            there = piece.to(device)
-            pieces.append(extractor(there.expand(-1, 3, -1, -1) if grey_to_colour else there))
-        features, *logits = (torch.cat(column).cpu() for column in zip(*pieces, strict=True))
+            piece = piece.to(device)
+            outputs.append(extractor(piece.expand(-1, 3, -1, -1) if grey_to_colour else piece))
+        features, *logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
     return features, logits[0] if logits else None
 
 
-for _name in [*SIZES, *(name for name, each in EXTRACTORS.items() if each.channels_of)]:
+for _name in [*IMAGE_SIZES, *(name for name, each in EXTRACTORS.items() if each.channels_of)]:
     register_feature_extractor(PREFIX + _name, SmallClassifier)

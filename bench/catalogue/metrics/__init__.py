@@ -1,8 +1,8 @@
-"""The metrics a suite can ask for, and the measures that they give. Nothing here imports torch.
+"""The metrics a suite can ask for. Nothing here imports torch.
 
 To add one: write ``prepare(context, options) → (sampled → {measure: value})`` in a file of its own, put one line into
-``METRICS`` and its measures into ``MEASURES``. A metric of the game looks at the players instead of their samples:
-``prepare(options) → (position → {measure: value})``.
+``METRICS`` and its measures into ``MEASURES`` (in ``measures.py``). A metric of the game looks at the players instead
+of their samples: ``prepare(options) → (view → {measure: value})``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.options import Options
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -84,15 +84,6 @@ class Metric(NamedTuple):
     needs: Callable[[str, bool], str | None]
     of: Literal["samples", "game"] = "samples"
     architecture: str | None = None
-
-
-class Measure(NamedTuple):
-    """One number of a metric: how tables call it, which way is better (None: neither), and how it is written."""
-
-    label: str
-    higher_is_better: bool | None
-    spec: str
-    scale: float = 1.0
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
@@ -166,48 +157,4 @@ METRICS = {
         of="game",
         architecture="dirac",
     ),
-}
-
-MEASURES = {
-    "modes": Measure("modes", True, ".1f"),
-    "modes_confident": Measure("modes, confident", True, ".1f"),
-    "high_quality": Measure("high quality %", True, ".1f", scale=100),
-    "confident": Measure("confident %", True, ".1f", scale=100),
-    "kl": Measure("KL", False, ".3f"),
-    "fd": Measure("FD", False, ".3g"),
-    "fid": Measure("FID", False, ".2f"),
-    "kd": Measure("KD", False, ".3g"),
-    "kid": Measure("KID", False, ".5f"),
-    "precision": Measure("precision", True, ".3f"),
-    "recall": Measure("recall", True, ".3f"),
-    "density": Measure("density", True, ".3f"),
-    "coverage": Measure("coverage", True, ".3f"),
-    "swd": Measure("SWD", False, ".3g"),
-    "support": Measure("support", True, ".3g"),
-    "distance": Measure("distance", False, ".3g"),
-    "theta": Measure("θ", None, ".3g"),
-    "psi": Measure("ψ", None, ".3g"),
-    "eigenvalue_real": Measure("Re λ", None, ".4f"),
-    "eigenvalue_imaginary": Measure("Im λ", None, ".4f"),
-    "spectrum_real": Measure("largest Re λ", None, ".3g"),
-    "spectrum_rotation": Measure("largest |Im λ|/|Re λ|", None, ".3g"),
-    "spectrum_radius": Measure("radius of the update", None, ".6g"),
-    "path_attraction": Measure("attraction", None, ".3f"),
-    "path_rotation": Measure("rotation", None, ".3f"),
-}
-
-PROBES = {  # columns of every trace, taken at the last step before each evaluation
-    "real_logit": "mean logit on real samples",
-    "fake_logit": "mean logit on generated samples",
-    "gap": "mean logit on real minus generated samples",
-    "critic_accuracy": "share of pairs in which the real sample has the larger logit",
-    "test_gap": "mean logit on samples trained on minus samples held out",
-    "critic_gradient_norm": "norm of the gradient of the critic's loss",
-    "generator_gradient_norm": "norm of the gradient of the generator's loss",
-    "slope_real": "mean ‖∇ₓD‖ on real samples",
-    "slope_fake": "mean ‖∇ₓD‖ on generated samples",
-    "critic_weight_norm": "norm of the critic's weights",
-    "generator_weight_norm": "norm of the generator's weights",
-    "critic_update_ratio": "norm of the critic's update over that of its weights",
-    "generator_update_ratio": "norm of the generator's update over that of its weights",
 }

@@ -1,7 +1,7 @@
 """The size of the support by the birthday paradox (Arora & Zhang 2017, "Do GANs actually learn the distribution?").
 
-Among N draws from K equally likely samples N(N − 1)/(2K) pairs coincide in the mean. The paper looks for duplicates by
-eye among the closest pairs; to call a pair a duplicate by its distance in feature space, as here, is ours.
+Among N draws from K equally likely samples, N(N − 1)/(2K) pairs are expected to coincide. The paper identifies
+duplicates among the closest pairs by eye; here a threshold on the distance in feature space does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.catalogue.metrics.real_features import comparable, reference_features
 
 
 def prepare(context: Context, options: BirthdayOptions) -> Callable[[Sampled], dict[str, float]]:
-    """The function that estimates the support of samples; ε comes from as many of the training split, once."""
+    """Return the metric. The threshold ε is computed from as many training samples as there are samples, once."""
 
     @cache
     def epsilon(count: int) -> float:
@@ -34,16 +34,17 @@ def prepare(context: Context, options: BirthdayOptions) -> Callable[[Sampled], d
 
 
 def duplicate_distance(real: Tensor, quantile: float) -> float:
-    """ε: the quantile of the distances of real features [n, d] to their nearest neighbours."""
+    """Return ε, the quantile of the distances of real features [n, d] to their nearest neighbours."""
     return torch.quantile(neighbour_distances(real, 1).double(), quantile).item()
 
 
 def support_size(features: Tensor, epsilon: float) -> float:
-    """N(N − 1)/2 over the number of pairs of features [N, d] that are at most ε apart.
+    """Return N(N − 1)/2 divided by the number of pairs of features [N, d] whose distance is at most ε.
 
-    Without such a pair it is N(N − 1)/2, a lower bound. Real data with ε at their quantile p give about (N − 1)/p,
-    because a share p of them, in pairs, is as close as that: a larger support cannot be told from theirs.
+    Without any such pair the result is N(N − 1)/2, a lower bound. If ε is the quantile p of the real data, their own
+    result is about (N − 1)/p, since a fraction p of them, in pairs, is that close. Larger supports cannot be
+    distinguished from it.
     """
-    rows = distances(features, features)
-    close = sum(int(np.count_nonzero((each <= epsilon).triu(start + 1).numpy())) for start, each in rows)
+    blocks = distances(features, features)
+    close = sum(int(np.count_nonzero((block <= epsilon).triu(start + 1).numpy())) for start, block in blocks)
     return len(features) * (len(features) - 1) / 2 / max(close, 1)

@@ -1,4 +1,4 @@
-"""What metrics are given: samples with their features, the real data to hold them against, and views of the game."""
+"""The inputs of metrics: samples with their features, the real data, and views of the game."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue.datasets import Data
 
-PIECE = 4096  # samples whose features are computed at once
+BATCH = 4096  # samples whose features are computed at once
 
 
 class Sampled(NamedTuple):
-    """Samples as metrics see them: points [n, d] or uint8 images, their features [n, d] and logits [n, classes]."""
+    """Generated samples.
+
+    Attributes:
+        samples: Points [n, d] or uint8 images [n, channels, height, width].
+        features: Their features [n, d]; of points, the points themselves.
+        logits: Logits of the extractor's classes [n, classes], or None if it has no classes.
+    """
 
     samples: Tensor
     features: Tensor
@@ -27,70 +32,72 @@ class Sampled(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What a metric may prepare itself with: one a dataset and extractor, so that caches can be keyed by it."""
+    """The real data and their extractor. There is one object per dataset and extractor, so that it can be a cache key.
+
+    Attributes:
+        data: Training and test split.
+        extractor: Name of the extractor, from ``bench.catalogue.extractors.EXTRACTORS``.
+        extract: Samples → features [n, d], and logits [n, classes] or None.
+    """
 
     data: Data
     extractor: str
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
-    def train_features(self) -> Tensor:
-        """Features of the whole training split, extracted once: 60,000 × 64 of them are 15 MB."""
-        return self._train_features
-
     @cached_property
-    def _train_features(self) -> Tensor:
-        return _in_pieces(self.data.train, lambda piece: self.extract(piece)[0])
+    def train_features(self) -> Tensor:
+        """Features [n, d] of the training split, extracted once. 60,000 × 64 features take 15 MB."""
+        train = self.data.train
+        batches = (np.array(train[start : start + BATCH]) for start in range(0, len(train), BATCH))  # of a memory map
+        return torch.cat([self.extract(torch.from_numpy(batch))[0] for batch in batches])
 
 
 class GameView(Protocol):
-    """What metrics of the game look at: the players of a run after some step. Nothing they do changes the players.
+    """The players of a run after some step, for metrics of the game. Metrics cannot change the players.
 
-    Parameters are one vector [p] in double precision, the critic's first. Gradients are of each player's loss by its
-    own parameters, on one fixed batch of so many samples. Penalties that training adds only now and then count in
-    every update here, with their own weight, which is their mean.
+    All parameters are one vector [p] in double precision, the critic's first. Gradients are those of each player's
+    loss by its own parameters, on one fixed batch of ``samples`` samples. A penalty that training adds in every k-th
+    update, with k times its weight, is included with its weight.
     """
 
     @property
     def step(self) -> int:
-        """Generator steps done."""
+        """Number of generator steps done."""
         ...
 
     @property
     def run(self) -> Hashable:
-        """The same for all views of one run, and for no other."""
+        """An identifier that all views of one run share."""
         ...
 
     @property
     def penalties(self) -> tuple[str, ...]:
-        """Names of the regularisers."""
+        """Names of the run's penalties."""
         ...
 
     def parameters(self) -> Tensor:
-        """All parameters, [p]."""
+        """Return all parameters, [p]."""
         ...
 
     def initial_parameters(self) -> Tensor:
-        """Those before the first step, [p]."""
+        """Return the parameters before the first step, [p]."""
         ...
 
     def learning_rates(self) -> Tensor:
-        """The learning rate of each parameter at this step, [p]."""
+        """Return the learning rate of each parameter at this step, [p]."""
         ...
 
     def gradients(self, samples: int) -> tuple[list[Tensor], list[Tensor]]:
-        """All parameters and their gradients, tensor by tensor; the gradients can be differentiated again."""
+        """Return the parameter tensors and their gradients; the gradients can be differentiated again."""
         ...
 
     def gradients_at(self, points: Iterable[Tensor], samples: int) -> list[Tensor]:
-        """All gradients [p] at each point [p]; spectral normalisation divides by the singular values there."""
+        """Return the gradients [p] at each of the parameter vectors ``points``.
+
+        Spectral normalisation divides by the singular values at that point.
+        """
         ...
 
     def at(self, parameters: Tensor) -> GameView:
-        """A view of copies of the players with these parameters [p]."""
+        """Return a view of copies of the players with these parameters [p]."""
         ...
-
-
-def _in_pieces(array: NDArray[np.generic], function: Callable[[Tensor], Tensor]) -> Tensor:
-    """A function over an array that may be memory-mapped, piece by piece."""
-    starts = range(0, len(array), PIECE)
-    return torch.cat([function(torch.from_numpy(np.array(array[start : start + PIECE]))) for start in starts])

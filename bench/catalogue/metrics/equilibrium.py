@@ -1,4 +1,4 @@
-"""Where the two players of a Dirac-GAN are, how far from the equilibrium, and the eigenvalues of the game there."""
+"""Distance of a Dirac-GAN's players from the equilibrium, and the eigenvalue of the game at the equilibrium."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable, Hashable
 
 import torch
 
+from bench.catalogue import Options
 from bench.catalogue.metrics.context import GameView
 from bench.catalogue.metrics.spectrum import dense_jacobian
-from bench.catalogue.options import Options
 
 
 def prepare(options: Options) -> Callable[[GameView], dict[str, float]]:
-    """The function that measures (θ, ψ), √(θ² + ψ²), and the eigenvalue with the largest real part at (0, 0).
+    """Return the metric: θ, ψ, the distance √(θ² + ψ²), and the eigenvalue with the largest real part at (0, 0).
 
-    The eigenvalues are those of the continuous-time system, of minus the gradients of both players (Mescheder et al.
-    2018, section 2); of a conjugate pair the one with positive imaginary part is given. They are NaN where the field
-    has no derivative at the equilibrium, as with a penalty (‖∇D‖ − 1)².
+    The eigenvalues are those of the continuous-time system, whose field is minus the gradients of both players
+    (Mescheder et al. 2018, section 2). Of a conjugate pair, the one with positive imaginary part is returned. The
+    values are NaN if the field has no derivative at the equilibrium, as with a penalty (‖∇D‖ − 1)².
     """
-    known: dict[Hashable, tuple[float, float]] = {}
+    eigenvalues: dict[Hashable, tuple[float, float]] = {}
 
     def measure(game: GameView) -> dict[str, float]:
         psi, theta = game.parameters().tolist()
-        if game.run not in known:
-            known[game.run] = _at_equilibrium(game)
-        real, imaginary = known[game.run]
+        if game.run not in eigenvalues:
+            eigenvalues[game.run] = _eigenvalue_at_equilibrium(game)
+        real, imaginary = eigenvalues[game.run]
         return {
             "distance": (theta**2 + psi**2) ** 0.5,
             "theta": theta,
@@ -36,7 +36,7 @@ def prepare(options: Options) -> Callable[[GameView], dict[str, float]]:
     return measure
 
 
-def _at_equilibrium(game: GameView) -> tuple[float, float]:
+def _eigenvalue_at_equilibrium(game: GameView) -> tuple[float, float]:
     if {"wgan-gp", "dragan"} & set(game.penalties):
         return float("nan"), float("nan")  # |ψ| has no derivative at 0
     equilibrium = game.at(torch.zeros_like(game.parameters()))

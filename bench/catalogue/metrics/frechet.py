@@ -1,7 +1,7 @@
-"""The Fréchet distance, by torch-fidelity's definition: ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½) (Heusel et al. 2017).
+"""The Fréchet distance ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), as torch-fidelity defines it (Heusel et al. 2017).
 
-Torch-fidelity takes the roots of the eigenvalues of Σ₁Σ₂, a general matrix [d, d]. With Σ₂ = LLᵀ they are those of
-LᵀΣ₁L, a symmetric one, whose eigenvalues cost less; L belongs to the reference and is kept.
+torch-fidelity takes the roots of the eigenvalues of Σ₁Σ₂, which is not symmetric. With Σ₂ = LLᵀ, they are also the
+eigenvalues of the symmetric matrix LᵀΣ₁L, which are cheaper to compute. L belongs to the real data and is cached.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.context import Context, Sampled
-from bench.catalogue.options import Options
 
 
-class Reference(NamedTuple):
-    """What the distance needs of a set of features: mean [d], trace of the covariance, a factor [d, r] of it, LLᵀ."""
+class FeatureStatistics(NamedTuple):
+    """Statistics of a set of features.
+
+    Attributes:
+        mean: [d].
+        trace: Trace of the covariance Σ.
+        factor: L [d, r] with Σ = LLᵀ, where r is the numerical rank of Σ.
+    """
 
     mean: NDArray[np.floating]
     trace: float
@@ -28,33 +34,33 @@ class Reference(NamedTuple):
 
 
 def prepare(context: Context, options: Options) -> Callable[[Sampled], dict[str, float]]:
-    """The function that measures samples against the training split, whose statistics are computed once."""
+    """Return the metric: the distance to the training split, whose statistics are computed once."""
     name = EXTRACTORS[context.extractor].distance
-    reference = _of_training_split(context)
-    return lambda sampled: {name: distance_to(reference, sampled.features)}
+    reference = _training_statistics(context)
+    return lambda sampled: {name: distance_to_statistics(reference, sampled.features)}
 
 
 @cache
-def _of_training_split(context: Context) -> Reference:
-    return reference_of(context.train_features())
+def _training_statistics(context: Context) -> FeatureStatistics:
+    return feature_statistics(context.train_features)
 
 
 def frechet_distance(features: Tensor, reference: Tensor) -> float:
-    """Fréchet distance between two sets of features [n, d], [m, d], of two samples or more each."""
-    return distance_to(reference_of(reference), features)
+    """Return the Fréchet distance between two sets of features [n, d] and [m, d], with n, m ≥ 2."""
+    return distance_to_statistics(feature_statistics(reference), features)
 
 
-def reference_of(features: Tensor) -> Reference:
-    """The statistics of features [n, d]: r is the rank of their covariance, as far as double precision tells it."""
+def feature_statistics(features: Tensor) -> FeatureStatistics:
+    """Return the statistics of features [n, d]."""
     mean, centred = _moments(features)
     covariance = centred.T @ centred / (len(centred) - 1)
     variances, axes = np.linalg.eigh(covariance)
-    known = variances > len(variances) * np.finfo(np.float64).eps * variances[-1]
-    return Reference(mean, float(np.trace(covariance)), axes[:, known] * np.sqrt(variances[known]))
+    nonzero = variances > len(variances) * np.finfo(np.float64).eps * variances[-1]
+    return FeatureStatistics(mean, float(np.trace(covariance)), axes[:, nonzero] * np.sqrt(variances[nonzero]))
 
 
-def distance_to(reference: Reference, features: Tensor) -> float:
-    """Fréchet distance of features [n, d] to those of the reference; rounding can leave it a little below 0."""
+def distance_to_statistics(reference: FeatureStatistics, features: Tensor) -> float:
+    """Return the Fréchet distance of features [n, d] to the reference. Rounding can make it slightly negative."""
     mean, centred = _moments(features)
     difference = mean - reference.mean
     trace = float(np.vdot(centred, centred)) / (len(centred) - 1)
@@ -63,9 +69,9 @@ def distance_to(reference: Reference, features: Tensor) -> float:
 
 
 def trace_of_root(centred: NDArray[np.float64], factor: NDArray[np.float64]) -> float:
-    """The trace of (Σ₁LLᵀ)^½ with Σ₁ = XᵀX/(n − 1) of centred features X [n, d] and a factor L [d, r].
+    """Return the trace of (Σ₁LLᵀ)^½, where Σ₁ = XᵀX/(n − 1) for centred features X [n, d] and a factor L [d, r].
 
-    The eigenvalues of (XL)ᵀXL are those of XL(XL)ᵀ but for zeros: of the two, the smaller is solved.
+    (XL)ᵀXL and XL(XL)ᵀ have the same eigenvalues except for zeros; those of the smaller matrix are computed.
     """
     if len(centred) < factor.shape[1]:
         half = centred @ factor
@@ -77,7 +83,7 @@ def trace_of_root(centred: NDArray[np.float64], factor: NDArray[np.float64]) -> 
 
 
 def _moments(features: Tensor) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
-    """The mean as torch-fidelity takes it, in the features' own precision, and the features less that in double."""
+    """Return the mean [d] in the features' precision, as torch-fidelity does, and centred features in double."""
     array = features.numpy()
     double = array.astype(np.float64)
     return array.mean(axis=0), double - double.mean(axis=0)

@@ -1,4 +1,4 @@
-"""The kernel distance by torch-fidelity's definition, called KID only with Inception (Bińkowski et al. 2018)."""
+"""The kernel distance as torch-fidelity defines it; with Inception it is the KID (Bińkowski et al. 2018)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics import KernelOptions
 from bench.catalogue.metrics.context import Context, Sampled
 
-SEED = 2020  # torch-fidelity's own: the subsets are those that it would draw
+SEED = 2020  # torch-fidelity's, for the same subsets
 
 
 class Subset(NamedTuple):
-    """Indices of as many generated as real samples, and the mean kernel between different ones of the real."""
+    """Indices of equally many generated and real samples.
+
+    Attributes:
+        generated: [s].
+        real: [s].
+        within_real: Mean kernel between different real samples.
+    """
 
     generated: Tensor
     real: Tensor
@@ -27,31 +33,37 @@ class Subset(NamedTuple):
 
 
 def prepare(context: Context, options: KernelOptions) -> Callable[[Sampled], dict[str, float]]:
-    """The function that measures samples against the whole training split, whose part is computed once."""
+    """Return the metric: the distance to the training split, whose part of the sums is computed once."""
     name = {"fid": "kid", "fd": "kd"}[EXTRACTORS[context.extractor].distance]
-    reference = context.train_features()
-    drawn = cache(lambda count: draw_subsets(count, reference, options.subsets, options.subset_size))
-    return lambda sampled: {name: _distance(sampled.features, reference, drawn(len(sampled.features)))}
+    reference = context.train_features
+    subsets = cache(lambda count: draw_subsets(count, reference, options.subsets, options.subset_size))
+    return lambda sampled: {name: _distance(sampled.features, reference, subsets(len(sampled.features)))}
 
 
 def kernel_distance(features: Tensor, reference: Tensor, subsets: int, subset_size: int) -> float:
-    """Mean over random subsets of the unbiased MMD² between features [n, d] and [m, d]; it may be below 0.
+    """Return the mean over random subsets of the unbiased MMD² between features [n, d] and [m, d].
 
-    Σ_{i≠j} k(xᵢ, xⱼ)/(s(s − 1)) + Σ_{i≠j} k(yᵢ, yⱼ)/(s(s − 1)) − 2 Σ_{ij} k(xᵢ, yⱼ)/s² with the kernel
-    k(x, y) = (x·y/d + 1)³, on ``subsets`` of s samples each, ``subset_size`` or as many as there are. Sums are in
-    double precision: a small difference of large ones is left.
+    MMD² = Σ_{i≠j} k(xᵢ, xⱼ)/(s(s − 1)) + Σ_{i≠j} k(yᵢ, yⱼ)/(s(s − 1)) − 2 Σ_{ij} k(xᵢ, yⱼ)/s², with the kernel
+    k(x, y) = (x·y/d + 1)³. It can be negative. The sums are in double precision, as their difference is small.
+
+    Args:
+        features: Generated features [n, d].
+        reference: Real features [m, d].
+        subsets: Number of subsets.
+        subset_size: s, at most n and m.
     """
     return _distance(features, reference, draw_subsets(len(features), reference, subsets, subset_size))
 
 
 def draw_subsets(count: int, reference: Tensor, subsets: int, subset_size: int) -> list[Subset]:
-    """Subsets of ``count`` generated samples and of reference features [m, d], always the same."""
+    """Draw subsets of ``count`` generated samples and of reference features [m, d], always the same."""
     size = min(subset_size, count, len(reference))
     generator = np.random.RandomState(SEED)
-    drawn = []
+    drawn: list[Subset] = []
     for _ in range(subsets):
         generated, real = (
-            torch.from_numpy(generator.choice(there, size, replace=False)) for there in (count, len(reference))
+            torch.from_numpy(generator.choice(population, size, replace=False))
+            for population in (count, len(reference))
         )
         drawn.append(Subset(generated, real, mean_within(reference[real].double())))
     return drawn
@@ -60,20 +72,20 @@ def draw_subsets(count: int, reference: Tensor, subsets: int, subset_size: int) 
 def _distance(features: Tensor, reference: Tensor, subsets: list[Subset]) -> float:
     values = []
     for subset in subsets:
-        one, other = features[subset.generated].double(), reference[subset.real].double()
-        across = kernel_sum(one, other) / len(one) ** 2
-        values.append(mean_within(one) + subset.within_real - 2 * across)
+        fake, real = features[subset.generated].double(), reference[subset.real].double()
+        between = kernel_sum(fake, real) / len(fake) ** 2
+        values.append(mean_within(fake) + subset.within_real - 2 * between)
     return fmean(values)
 
 
 def mean_within(features: Tensor) -> float:
-    """Mean kernel between different ones of features [s, d]."""
+    """Return the mean kernel between different features of a set [s, d]."""
     count, dimension = features.shape
-    same = (features.square().sum(dim=1) / dimension + 1).pow(3).sum().item()
-    return (kernel_sum(features, features) - same) / (count * (count - 1))
+    diagonal = (features.square().sum(dim=1) / dimension + 1).pow(3).sum().item()
+    return (kernel_sum(features, features) - diagonal) / (count * (count - 1))
 
 
 def kernel_sum(one: Tensor, other: Tensor) -> float:
-    """Σ_{ij} k(xᵢ, yⱼ) of features [s, d] and [t, d]."""
+    """Return Σ_{ij} k(xᵢ, yⱼ) for features [s, d] and [t, d]."""
     kernel = torch.addmm(one.new_ones(1), one, other.T, alpha=1 / one.shape[1])
     return torch.dot(kernel.square().flatten(), kernel.flatten()).item()

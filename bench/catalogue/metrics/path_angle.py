@@ -1,4 +1,4 @@
-"""The path angle: does the game's field point at the end of the path that training took, or turn around it?"""
+"""The path angle: whether the game's field points to the end of the training path or rotates around it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from bench.catalogue.metrics.context import GameView
 
 
 def prepare(options: PathAngleOptions) -> Callable[[GameView], dict[str, float]]:
-    """The function that measures the path angle at the players' position.
+    """Return the metric: attraction and rotation around the players' current parameters.
 
-    With ω₀ the parameters of both players at the first step, ω those now, and v the field of minus their gradients,
-    c(α) = cos∠(ω − ω₀, v(ω₀ + α(ω − ω₀))) (Berard et al. 2020, section 4.1). An attracting point at α = 1 makes c
-    change its sign there, from + to −; rotation makes a bump of one sign. Two numbers say how much of either there is,
-    over 0 < δ ≤ ``reach``: ``path_attraction`` is the mean of (c(1 − δ) − c(1 + δ)) / 2, and ``path_rotation`` the
-    largest |c(1 − δ) + c(1 + δ)| / 2; both at most 1. That summary is ours, the paper draws c.
+    Let ω₀ be the parameters of both players before the first step, ω the current ones, and v minus their gradients.
+    The path angle is c(α) = cos∠(ω − ω₀, v(ω₀ + α(ω − ω₀))) (Berard et al. 2020, section 4.1). If ω is attracting, c
+    changes its sign from + to − at α = 1; rotation appears as a bump of one sign. Over 0 < δ ≤ ``reach``,
+    ``path_attraction`` is the mean of (c(1 − δ) − c(1 + δ)) / 2, and ``path_rotation`` the maximum of
+    |c(1 − δ) + c(1 + δ)| / 2; both are at most 1. These two numbers are not in the paper, which plots c. Both are NaN
+    before the first step.
     """
 
     def measure(game: GameView) -> dict[str, float]:
@@ -36,8 +37,8 @@ def prepare(options: PathAngleOptions) -> Callable[[GameView], dict[str, float]]
 
 
 def path_cosines(game: GameView, alphas: np.ndarray, samples: int) -> np.ndarray:
-    """c(α) at every α, [len(alphas)], on one fixed batch and in double precision."""
+    """Return c(α) for every α, [len(alphas)], on one fixed batch and in double precision."""
     start = game.initial_parameters()
-    way = game.parameters() - start
-    fields = game.gradients_at((start + float(alpha) * way for alpha in alphas), samples)
-    return np.array([torch.nn.functional.cosine_similarity(-field, way, dim=0).item() for field in fields])
+    path = game.parameters() - start
+    fields = game.gradients_at((start + float(alpha) * path for alpha in alphas), samples)
+    return np.array([torch.nn.functional.cosine_similarity(-field, path, dim=0).item() for field in fields])

@@ -1,4 +1,4 @@
-"""Equal numbers of generated and of real samples, for metrics whose value depends on how many there are."""
+"""Equal numbers of generated and real samples, for metrics that depend on the sample size."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from bench.catalogue.metrics.context import Context
 
 
 def comparable(context: Context, samples: int) -> int:
-    """How many of the samples are compared with as many of the training split: all that both splits can match.
+    """Return how many of the samples to compare with as many training samples.
 
-    The test split counts too, so that generated and real samples are measured under one protocol on small datasets.
+    The number is limited by both splits: test samples, as a reference, are then measured by the same protocol.
     """
     return min(samples, len(context.data.train), len(context.data.test))
 
 
 @cache
 def reference_features(context: Context, count: int) -> Tensor:
-    """Features [count, d] of samples of the training split, always the same, extracted once for all metrics.
+    """Return features [count, d] of training samples, always the same, extracted once for all metrics.
 
-    Points were drawn in random order, and the first are taken; images can be sorted (scikit-learn's digits are, by
-    their writers), and are picked at random.
+    Points are in random order, so the first ones are used. Images can be sorted (scikit-learn's digits are sorted by
+    writer), so they are chosen at random.
     """
     train = context.data.train
     if train.dtype != np.uint8:
-        picked = np.arange(count)
+        chosen = np.arange(count)
     else:
-        picked = np.sort(np.random.default_rng(0).choice(len(train), count, replace=False))
-    return context.extract(torch.from_numpy(np.array(train[picked])))[0]
+        chosen = np.sort(np.random.default_rng(0).choice(len(train), count, replace=False))
+    return context.extract(torch.from_numpy(np.array(train[chosen])))[0]

@@ -16,7 +16,7 @@ from bench.catalogue.metrics.real_features import comparable, reference_features
 
 
 def prepare(context: Context, options: SlicedWassersteinOptions) -> Callable[[Sampled], dict[str, float]]:
-    """The function that measures points against as many of the training split."""
+    """Return the metric: the distance to as many training points."""
     reference = cache(lambda count: ordered_projections(reference_features(context, count), options.projections))
 
     def measure(sampled: Sampled) -> dict[str, float]:
@@ -27,22 +27,22 @@ def prepare(context: Context, options: SlicedWassersteinOptions) -> Callable[[Sa
 
 
 def sliced_wasserstein(points: Tensor, reference: Tensor, projections: int = 64) -> float:
-    """Mean over directions u in [0, π) of the Wasserstein-1 distance between the projections of points [n, 2], [n, 2].
+    """Return the mean Wasserstein-1 distance between the projections of points [n, 2] and [n, 2].
 
-    On a line W₁ = 1/n Σ |x₍ᵢ₎ − y₍ᵢ₎| over the order statistics. The directions are equally spaced, not drawn: a shift
-    by s gives 2‖s‖/π as their number grows. Points [n, 1] lie on a line already.
+    In one dimension, W₁ = 1/n Σ |x₍ᵢ₎ − y₍ᵢ₎| over the order statistics. The directions in [0, π) are equally spaced,
+    not random: with many of them, a shift by s gives 2‖s‖/π. Points [n, 1] are not projected.
     """
-    return _distance(*(ordered_projections(each, projections) for each in (points, reference)))
+    return _distance(ordered_projections(points, projections), ordered_projections(reference, projections))
 
 
-def _distance(one: Tensor, other: Tensor) -> float:
-    return (one - other).abs().mean().item()
+def _distance(ordered: Tensor, reference: Tensor) -> float:
+    return (ordered - reference).abs().mean().item()
 
 
 def ordered_projections(points: Tensor, projections: int) -> Tensor:
-    """Projections of points [n, 2] on each of the directions, in order from the least: [projections, n]."""
+    """Return the projections of points [n, 2] onto each direction in ascending order, [projections, n]."""
     angles = torch.arange(projections, dtype=torch.float64) * (math.pi / projections)
     directions = torch.stack([angles.cos(), angles.sin()], dim=1)
     if points.shape[1] == 1:
         directions = directions.new_ones(1, 1)
-    return torch.from_numpy(np.sort((directions @ points.double().T).numpy(), axis=1))  # thrice as fast as torch's
+    return torch.from_numpy(np.sort((directions @ points.double().T).numpy(), axis=1))  # three times as fast as torch's

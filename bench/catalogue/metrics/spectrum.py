@@ -1,4 +1,4 @@
-"""Leading eigenvalues of the game's Jacobian, by products with it alone: the matrix is never built."""
+"""Leading eigenvalues of the game's Jacobian, from matrix-vector products; the matrix is never built."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from torch import Tensor
 from bench.catalogue.metrics import SpectrumOptions
 from bench.catalogue.metrics.context import GameView
 
-DENSE = 24  # parameters up to which all eigenvalues are computed: ARPACK wants more than it is asked for
-RESTARTS = 100  # of ARPACK, each about as many products as its basis has vectors
+DENSE = 24  # up to this many parameters all eigenvalues are computed, as ARPACK needs more than it returns
+RESTARTS = 100  # limit for ARPACK; each takes about as many products as its basis has vectors
 Product = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def prepare(options: SpectrumOptions) -> Callable[[GameView], dict[str, float]]:
-    """The function that measures the spectrum at the players' position.
+    """Return the metric: properties of the spectrum at the players' current parameters.
 
     Let v be the gradients of both players' losses, each by its own parameters, on one fixed batch, and A the Jacobian
-    of −v, the continuous-time system (Mescheder et al. 2017, section 3). ``spectrum_real`` is the largest real part of
-    A's eigenvalues (negative: attracting), ``spectrum_rotation`` the largest |imaginary| / |real| among those of the
-    largest modulus (Berard et al. 2020, section 4), ``spectrum_radius`` the largest modulus of I + ηA, the update of
-    simultaneous gradient descent with the learning rates that both players have at this step, where an adaptive
-    optimiser's own scaling is left aside. NaN where ARPACK does not find all that it is asked for in time.
+    of −v, the continuous-time system (Mescheder et al. 2017, section 3).
+
+    - ``spectrum_real`` is the largest real part of A's eigenvalues; negative means attracting.
+    - ``spectrum_rotation`` is the largest |imaginary| / |real| among the eigenvalues of largest modulus (Berard et al.
+      2020, section 4).
+    - ``spectrum_radius`` is the largest modulus of the eigenvalues of I + ηA, the update of simultaneous gradient
+      descent with the players' learning rates at this step. The scaling by an adaptive optimiser is ignored.
+
+    They are NaN if ARPACK does not converge.
     """
 
     def measure(game: GameView) -> dict[str, float]:
@@ -36,7 +40,7 @@ def prepare(options: SpectrumOptions) -> Callable[[GameView], dict[str, float]]:
         leading = eigenvalues(product, size, count, "LM", tolerance)
         if not len(leading):
             return dict.fromkeys(("spectrum_real", "spectrum_rotation", "spectrum_radius"), float("nan"))
-        shift = float(np.abs(leading).max())  # makes the tolerance relative to the spectrum, not to a value near 0
+        shift = float(np.abs(leading).max())  # so that the tolerance is relative to the spectrum, not to a value near 0
         rightmost = eigenvalues(lambda w: product(w) + shift * w, size, count, "LR", tolerance) - shift
         update = eigenvalues(lambda w: w + product(rates * w), size, count, "LM", tolerance)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -51,21 +55,21 @@ def prepare(options: SpectrumOptions) -> Callable[[GameView], dict[str, float]]:
 
 
 def _largest(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.max()) if len(known) else float("nan")
+    numbers = values[~np.isnan(values)]
+    return float(numbers.max()) if len(numbers) else float("nan")
 
 
 def eigenvalues(product: Product, size: int, count: int, which: str, tolerance: float) -> NDArray[np.complex128]:
-    """``count`` eigenvalues of a real matrix [size, size] that is known by its products, from one end of the spectrum.
+    """Return ``count`` eigenvalues at one end of the spectrum of a real matrix [size, size] that is given by products.
 
-    None where ARPACK does not find them all: some of them would not be the outermost.
+    The result is empty if ARPACK does not find all of them, since some of those that it finds may not be extreme.
 
     Args:
         product: w [size] → Aw.
-        size: Of the matrix.
-        count: How many; all of a small matrix.
+        size: Number of rows of the matrix.
+        count: Number of eigenvalues; of a small matrix all are returned.
         which: "LM" (largest modulus) or "LR" (largest real part).
-        tolerance: Of ARPACK, relative.
+        tolerance: Relative tolerance of ARPACK.
     """
     if size <= max(DENSE, 2 * count + 2):
         dense = np.stack([product(column) for column in np.eye(size)], axis=1)
@@ -74,7 +78,7 @@ def eigenvalues(product: Product, size: int, count: int, which: str, tolerance: 
     start = np.random.default_rng(0).standard_normal(size)
     basis = min(size, max(4 * count, 40))
     try:
-        found = eigs(
+        outermost = eigs(
             operator,
             k=count,
             which=which,
@@ -86,29 +90,30 @@ def eigenvalues(product: Product, size: int, count: int, which: str, tolerance: 
         )
     except ArpackError:
         return np.empty(0, dtype=np.complex128)
-    return np.asarray(found, dtype=np.complex128)
+    return np.asarray(outermost, dtype=np.complex128)
 
 
 def transposed_product(game: GameView, samples: int) -> tuple[Product, NDArray[np.float64]]:
-    """W → Aᵀw, whose eigenvalues are those of A, and the learning rate of every parameter; in double precision.
+    """Return the product w → Aᵀw, in double precision, and the learning rate of every parameter.
 
-    One product costs one backward pass through the graph of the gradients, which is built once.
+    Aᵀ has the eigenvalues of A. One product takes one backward pass through the graph of the gradients, which is built
+    once.
     """
     parameters, gradients = game.gradients(samples)
 
     def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
         pieces = torch.from_numpy(np.array(vector, dtype=np.float64).reshape(-1)).split([p.numel() for p in parameters])
         directions = [piece.view(p.shape).to(p) for piece, p in zip(pieces, parameters, strict=True)]
-        found = torch.autograd.grad(
+        products = torch.autograd.grad(
             gradients, parameters, directions, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        return -torch.cat([each.flatten() for each in found]).cpu().numpy()
+        return -torch.cat([piece.flatten() for piece in products]).cpu().numpy()
 
     return product, game.learning_rates().numpy()
 
 
 def dense_jacobian(game: GameView, samples: int) -> Tensor:
-    """The Jacobian of −v, column by column, for games of few parameters: the critic's first."""
+    """Return the Jacobian A of −v, [p, p], for games of few parameters; the critic's come first."""
     product, rates = transposed_product(game, samples)
-    columns: list[Any] = [product(column) for column in np.eye(len(rates))]
-    return torch.from_numpy(np.stack(columns))  # rows of the transpose's columns: A itself
+    rows: list[Any] = [product(unit) for unit in np.eye(len(rates))]  # the columns of Aᵀ
+    return torch.from_numpy(np.stack(rows))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.catalogue.architectures import Shape
 from bench.catalogue.optimizers import SCHEDULES
-from bench.catalogue.penalties import Weighted
+from bench.catalogue.penalties import TermOptions
 from bench.compute.training.game import Game
 from bench.compute.training.players import Players, build_players, settled
 from bench.compute.training.samplers import Batches
@@ -129,7 +129,7 @@ class Position:
 
 
 def _always(penalty: Choice) -> Choice:
-    if not isinstance(penalty.options, Weighted):
+    if not isinstance(penalty.options, TermOptions):
         return penalty
     return penalty.model_copy(update={"options": penalty.options.model_copy(update={"every": 1})})
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from bench.catalogue.metrics import PROBES
+from bench.catalogue.metrics.measures import PROBES
 from bench.compute.training.game import CriticTerms, Game, Gradients
 
 

@@ -1,0 +1,1 @@
+"""The gate: is a candidate worse than its baseline? Tests, decision, and how it is reported."""

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bench.catalogue.metrics import Measure
+from bench.catalogue.metrics.measures import Measure
 from bench.evidence.states import has_failed
 from bench.evidence.statistics import (
     Bounds,

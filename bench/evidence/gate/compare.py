@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics import Measure
+from bench.catalogue.metrics.measures import Measure
 from bench.errors import ResultsError
 from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
 from bench.evidence.results import Evidence, first_difference, read_evidence
@@ -203,7 +203,7 @@ def _check_same_suite(one: Evidence, other: Evidence) -> None:
 
 def _check_same_protocol(dataset: str, one: Evidence, other: Evidence) -> None:
     sections = ("protocol", "data", "evaluation")
-    sides = [next(m for m in each.metadata.values() if m["axes"]["dataset"] == dataset) for each in (one, other)]
-    if any(sides[0].get(section) != sides[1].get(section) for section in sections):
+    sides = [next(m for m in each.metadata.values() if m.axes["dataset"] == dataset) for each in (one, other)]
+    if any(getattr(sides[0], section) != getattr(sides[1], section) for section in sections):
         found = first_difference(sides[0], sides[1], sections)
         raise ResultsError(f"not comparable: {dataset} was measured differently: {found} (baseline and candidate)")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.catalogue.metrics import Measure
+from bench.catalogue.metrics.measures import Measure
 from bench.evidence.gate.cell_tests import Trial, identical, quality
 from bench.evidence.gate.failure_tests import failures, failures_together
 from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show

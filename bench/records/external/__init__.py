@@ -1,0 +1,1 @@
+"""Runs that other code trained: ``Recorder`` and ``ganbench import`` turn them into records."""

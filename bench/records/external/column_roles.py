@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics import MEASURES, PROBES
+from bench.catalogue.metrics.measures import MEASURES, PROBES, plain_name
 from bench.errors import TableError
 from bench.plan.specification import TRAINING_KEYS
-from bench.records.external.external_run import LOSSES, PLACE, Label, Ways, is_dynamic, is_known
+from bench.records.external.external_run import LOSSES, PLACE, Ways, is_dynamic, is_known
 from bench.records.external.spreadsheet import Table
+from bench.records.schema import Label
 
 SETTINGS = ("steps", "batch_size", "critic_steps")
 NEEDED = (*PLACE, "seed", "step")
@@ -77,7 +78,7 @@ def assign_roles(
             raise TableError(f"nothing says what {role!r} is: --map COLUMN={role}, or --set {role}=VALUE")
     measures = tuple(role for role in columns if is_known(role, ways))
     _check_form(columns, measures)
-    named = {name.removesuffix("_ema") for name in measures}
+    named = {plain_name(name) for name in measures}
     for name in ways if "value" not in columns else ():
         if name not in named:
             raise TableError(f"--lower, --higher: no column is mapped to {name!r}{suggestion(name, named)}")

@@ -7,21 +7,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from bench.catalogue import suggestion
-from bench.catalogue.metrics import MEASURES, PROBES
-from bench.catalogue.options import Options
+from bench.catalogue import Options, suggestion
+from bench.catalogue.metrics.measures import MEASURES, PROBES, plain_name
 from bench.errors import SuiteError
 from bench.plan.rules import Rules
 from bench.plan.runs import hashed, record_name
+from bench.records.schema import Ending, Environment, Evaluation, Label, Metadata, Samples, Timing, Training
 from bench.version import __version__
 
 PLACE = ("dataset", "architecture", "loss")
 LOSSES = ("critic_loss", "generator_loss")
-Label = str | int | float | bool
 Row = dict[str, Any]
 Ways = Mapping[str, bool | None]
 TAKEN = {  # columns of the frames of runs and of traces
@@ -108,7 +107,7 @@ def is_known(name: str, ways: Ways) -> bool:
         name: Of the column.
         ways: What is known beside the measures of this package.
     """
-    return is_dynamic(name) or name.removesuffix("_ema") in {*ways, *MEASURES}
+    return is_dynamic(name) or plain_name(name) in {*ways, *MEASURES}
 
 
 def unknown(name: str, ways: Ways, how: str) -> str:
@@ -117,12 +116,9 @@ def unknown(name: str, ways: Ways, how: str) -> str:
     return f"of {name!r} it is not known whether more is better: {how}{near if 'did you mean' in near else ''}"
 
 
-class Ending(NamedTuple):
-    """How a run ended: its last step, or that at which it failed; why it failed, else ""; what was not finite."""
-
-    step: int
-    reason: str = ""
-    place: str | None = None
+def ended(step: int, reason: str = "", place: str | None = None) -> Ending:
+    """How a run ended: at its last step, or, with a reason, at the step where it failed."""
+    return Ending(status="diverged" if reason else "finished", step=step, place=place, reason=reason)
 
 
 def completed(rows: list[Row]) -> list[Row]:
@@ -139,55 +135,48 @@ def completed(rows: list[Row]) -> list[Row]:
 
 
 def describe_record(
-    run: ForeignRun, trace: list[Row], ending: Ending, origin: Mapping[str, Any], **known: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The metadata of the record of a run, with None for all that is not known of it.
+    run: ForeignRun,
+    trace: list[Row],
+    ending: Ending,
+    origin: Mapping[str, Any],
+    *,
+    timing: Timing = Timing(),  # noqa: B008  (frozen)
+    environment: Mapping[str, Any] | None = None,
+    samples: Samples = Samples(),  # noqa: B008
+) -> Metadata:
+    """The metadata of the record of a run; what is not known of it stays None.
 
     Args:
         run: What is known of it.
         trace: As ``completed`` gives it.
         ending: How it ended.
         origin: What made the record.
-        known: More of the sections "timing", "environment", "samples".
+        timing: What it cost.
+        environment: Where it was trained: keys of the section of that name.
+        samples: Which samples the trace keeps.
     """
-    plain = {name.removesuffix("_ema") for name in trace[0]}
-    names = {axis: {"name": str(run.axes[axis]), "label": str(run.axes[axis]), "options": {}} for axis in PLACE}
-    return {
-        **run.model_dump(
-            mode="json", include={"suite", "version", "title", "axes", "seed", "rules", "protocol", "real"}
-        ),
-        "run": run.id,
-        "cell": run.cell,
-        "training": {
-            **run.axes,
-            **names,
-            "steps": max(run.steps or 1, ending.step, trace[-1]["step"]),
-            "batch_size": run.batch_size,
-            "critic_steps": run.critic_steps,
-        },
-        "evaluation": {"metrics": [], "every": None, "samples": run.protocol.get("samples")},
-        "references": [],
-        "data": dict.fromkeys(("fingerprint", "shape", "train", "test", "modes")),
-        "higher_is_better": {name: MEASURES[name].higher_is_better for name in MEASURES if name in plain} | run.ways,
-        "samples": {"shape": None, "dtype": None, **known.get("samples", {})},
-        "parameters": {"generator": None, "critic": None},
-        "ending": {"status": "diverged" if ending.reason else "finished", **ending._asdict()},
-        "timing": {**dict.fromkeys(TIMING), **known.get("timing", {})},
-        "environment": {
-            **dict.fromkeys(ENVIRONMENT),
-            "ganbench": __version__,
-            "date": datetime.now(UTC).date().isoformat(),
-            **known.get("environment", {}),
-        },
-        "origin": dict(origin),
-    }
-
-
-TIMING = (
-    *("steps_per_second", "images_per_second", "training_seconds", "evaluation_seconds", "wall_seconds"),
-    "peak_memory_bytes",
-)
-ENVIRONMENT = (
-    *("commit", "dirty", "python", "torch", "numpy", "platform", "device", "device_name"),
-    *("threads", "workers", "pack"),
-)
+    plain = {plain_name(name) for name in trace[0]}
+    choices = {axis: {"name": str(run.axes[axis]), "label": str(run.axes[axis])} for axis in PLACE}
+    steps = max(run.steps or 1, ending.step, trace[-1]["step"])
+    training = {**run.axes, **choices, "steps": steps, "batch_size": run.batch_size, "critic_steps": run.critic_steps}
+    today = datetime.now(UTC).date().isoformat()
+    return Metadata(
+        run=run.id,
+        cell=run.cell,
+        suite=run.suite,
+        version=run.version,
+        title=run.title,
+        axes=dict(run.axes),
+        seed=run.seed,
+        training=Training.model_validate(training),
+        evaluation=Evaluation(samples=run.protocol.get("samples")),
+        rules=run.rules.model_dump(mode="json"),
+        protocol=dict(run.protocol),
+        real=dict(run.real),
+        higher_is_better={name: MEASURES[name].higher_is_better for name in MEASURES if name in plain} | run.ways,
+        samples=samples,
+        ending=ending,
+        timing=timing,
+        environment=Environment(**{"ganbench": __version__, "date": today, **(environment or {})}),
+        origin=dict(origin),
+    )

@@ -15,10 +15,11 @@ from bench.files import told
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external.column_roles import assign_roles
-from bench.records.external.external_run import Ending, ForeignRun, Label, Row, completed, describe_record
+from bench.records.external.external_run import ForeignRun, Row, completed, describe_record
 from bench.records.external.spreadsheet import read_table
 from bench.records.external.table_runs import TableRun, runs_of
 from bench.records.record import publish
+from bench.records.schema import Ending, Label, Metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +103,12 @@ def import_table(
     return Imported(folder=folder, runs=tuple(runs), endings=tuple(each.ending for each in found))
 
 
-def _content(run: ForeignRun, of: TableRun, origin: Mapping[str, Any]) -> tuple[dict[str, Any], list[Row]]:
+def _content(run: ForeignRun, of: TableRun, origin: Mapping[str, Any]) -> tuple[Metadata, list[Row]]:
     trace = completed(of.trace)
     return describe_record(run, trace, of.ending, origin), trace
 
 
-def _publish_all(folder: Path, contents: Mapping[Path, tuple[dict[str, Any], list[Row]]]) -> None:
+def _publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]]) -> None:
     """Writes all records beside their places, then moves them there; what comes in between is undone."""
     try:
         (folder / "records").mkdir(parents=True, exist_ok=True)

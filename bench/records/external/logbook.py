@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.errors import ResultsError
 from bench.records.external.external_run import Row, Ways, completed, is_known, unknown
+from bench.records.schema import Timing
 
 CLOCK = "clock"
 
@@ -90,24 +91,24 @@ class Logbook:
             row["seconds"] = row.get("seconds", math.nan) if self._timed else clock
         return completed(rows)
 
-    def timing(self, images_per_step: int | None) -> dict[str, float | None]:
+    def timing(self, images_per_step: int | None) -> Timing:
         """What is known of the speed: more where seconds are given, which are those of training alone."""
-        timing: dict[str, float | None] = {"wall_seconds": self.elapsed}
+        wall = self.elapsed
         known = [row for row in self.trace() if math.isfinite(row["seconds"])]
         if not self._timed or not known:
-            return timing
+            return Timing(wall_seconds=wall)
         rates = [
             (late["step"] - early["step"]) / (late["seconds"] - early["seconds"])
             for early, late in pairwise(known)
             if late["seconds"] > early["seconds"]
         ]
         rate = median(rates[1:] or rates) if rates else None  # the first steps warm up
-        images = None if rate is None or images_per_step is None else rate * images_per_step
-        return timing | {
-            "steps_per_second": rate,
-            "images_per_second": images,
-            "training_seconds": known[-1]["seconds"],
-        }
+        return Timing(
+            wall_seconds=wall,
+            steps_per_second=rate,
+            images_per_second=None if rate is None or images_per_step is None else rate * images_per_step,
+            training_seconds=known[-1]["seconds"],
+        )
 
 
 def as_step(given: Any) -> int:

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalogue.metrics import PROBES
+from bench.catalogue.metrics.measures import PROBES
 from bench.errors import GanbenchError, ResultsError, SuiteError
 from bench.files import told
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external import origin as caller
-from bench.records.external.external_run import PLACE, Ending, ForeignRun, Label, describe_record, is_dynamic
+from bench.records.external.external_run import PLACE, ForeignRun, describe_record, ended, is_dynamic
 from bench.records.external.logbook import Logbook, as_step
 from bench.records.record import publish
 from bench.records.samples import kept_samples
+from bench.records.schema import Ending, Label, Samples
 
 LONGEST = 200  # characters of an exception that become the reason
 
@@ -99,8 +100,8 @@ class Recorder:
         self._replace = replace
         self._check_place()
         self._log = Logbook(self.run.ways)
-        self._kind: dict[str, Any] = {}  # of the samples
-        self._failed = Ending(0)
+        self._kind = Samples()
+        self._failed = ended(0)
         self._is_open = False
 
     def _check_place(self) -> None:
@@ -152,9 +153,9 @@ class Recorder:
             self._log.put(row)
             self._not_finite("samples", row["step"])
             return
-        kind = {"shape": list(kept.shape), "dtype": str(kept.dtype)}
-        if self._kind not in ({}, kind):
-            was, now = (f"{each['dtype']} {each['shape']}" for each in (self._kind, kind))
+        kind = Samples(shape=kept.shape, dtype=str(kept.dtype))
+        if self._kind not in (Samples(), kind):
+            was, now = (f"{each.dtype} {list(each.shape or ())}" for each in (self._kind, kind))
             raise ResultsError(f"Recorder.samples: {now} at step {row['step']:,}, and {was} before")
         self._kind = kind
         self._log.put(row | {"samples": kept.tobytes()})
@@ -167,14 +168,14 @@ class Recorder:
             step: At which. [default: the last one that was logged]
         """
         self._check_open()
-        self._fail(Ending(self._log.last if step is None else as_step(step), str(reason).strip() or "failed"))
+        self._fail(ended(self._log.last if step is None else as_step(step), str(reason).strip() or "failed"))
 
     def _fail(self, ending: Ending) -> None:
         if not self.failure:
             self.failure, self._failed = ending.reason, ending
 
     def _not_finite(self, what: str, step: int) -> None:
-        self._fail(Ending(step, f"{what} not finite at step {step:,}", what))
+        self._fail(ended(step, f"{what} not finite at step {step:,}", what))
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -188,7 +189,7 @@ class Recorder:
             return
         if error is not None:
             text = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-            self._fail(Ending(self._log.last, text[:LONGEST]))
+            self._fail(ended(self._log.last, text[:LONGEST]))
         self._publish()
 
     def _publish(self) -> None:
@@ -198,7 +199,7 @@ class Recorder:
         metadata = describe_record(
             self.run,
             trace,
-            self._failed if self.failure else Ending(self._log.last),
+            self._failed if self.failure else ended(self._log.last),
             caller.origin(),
             timing=self._log.timing(None if batch is None else self.run.critic_steps * batch),
             environment=caller.versions(),

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.catalogue.metrics import MEASURES
+from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.errors import TableError
 from bench.records.external.column_roles import AXIS, SETTINGS, Roles
-from bench.records.external.external_run import PLACE, Ending, Label, Row, is_known, unknown
+from bench.records.external.external_run import PLACE, Row, ended, is_known, unknown
 from bench.records.external.spreadsheet import Table
+from bench.records.schema import Ending, Label
 
 Key = tuple[tuple[Label, ...], int]  # the place on all axes, and the seed
 
@@ -110,7 +111,7 @@ class _Rows:
                 where = f"{self.table.name}: row {row + 1}, column {self.roles.columns['measure']!r}"
                 raise TableError(f"{where}: {unknown(name, self.roles.ways, how)}")
         for name in self.roles.ways:
-            if name not in {each.removesuffix("_ema") for each in names}:
+            if name not in {plain_name(each) for each in names}:
                 raise TableError(f"--lower, --higher: {self.table.name} has no measure {name!r}")
         numbers = self.table.numbers(self.roles.columns["value"])
         return [{name: math.nan if n is None else n} for name, n in zip(names, numbers, strict=True)]
@@ -188,14 +189,14 @@ def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) ->
     """How a run ended: as the table says, else by its last values and its last step."""
     step = int(trace[-1]["step"])
     if failed:
-        return Ending(step, reason or "failed")
+        return ended(step, reason or "failed")
     for name, at, value in _last_values(trace):
         if value is None or not math.isfinite(value):
             label = MEASURES[name].label if name in MEASURES else name.replace("_", " ")
-            return Ending(at, f"no finite {label} at step {at:,}", label)
+            return ended(at, f"no finite {label} at step {at:,}", label)
     if failed is None and step < planned:
-        return Ending(step, f"ended at step {step:,} of {planned:,}")
-    return Ending(step)
+        return ended(step, f"ended at step {step:,} of {planned:,}")
+    return ended(step)
 
 
 def _last_values(trace: list[Row]) -> Iterator[tuple[str, int, float | None]]:

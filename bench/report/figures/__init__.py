@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.catalogue import suggestion
+from bench.catalogue.metrics.measures import plain_name
 from bench.errors import GanbenchError
 from bench.evidence.results import Evidence
 from bench.files import written_whole
 from bench.report.dirac import has_dirac
 from bench.report.figures.budget import draw_budget
 from bench.report.figures.contact_sheets import draw_contact_sheets
-from bench.report.figures.curves import LOGARITHMIC, X, draw_curves
+from bench.report.figures.curves import X, draw_curves
 from bench.report.figures.heat_map import draw_geometric_means, draw_modes
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
@@ -27,7 +28,6 @@ __all__ = [
     "COLOURS",
     "FORMATS",
     "LINES",
-    "LOGARITHMIC",
     "WIDTHS",
     "Drawing",
     "X",
@@ -47,7 +47,7 @@ def check_choices(
     Raises:
         GanbenchError: no such format, width, x or measure.
     """
-    known = {name.removesuffix("_ema") for dataset in evidence.datasets() for name in evidence.measures(dataset)}
+    known = {plain_name(name) for dataset in evidence.datasets() for name in evidence.measures(dataset)}
     _check("format", formats, FORMATS)
     _check("x", [x], X)
     _check("measure", measures or (), known)

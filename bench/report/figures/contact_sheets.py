@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
-from bench.records.record import Metadata, read_samples
+from bench.records.record import read_samples
+from bench.records.schema import Metadata
 from bench.report.figures.contact import image_grid
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SIZE, TINY, plain, text_width
@@ -65,8 +66,8 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
 
 def can_be_seen(metadata: Metadata) -> bool:
     """Whether samples are images, or points in a plane with known modes; those of the Dirac-GAN are neither."""
-    dtype = (metadata.get("samples") or {}).get("dtype")
-    return dtype == "uint8" or bool(dtype and (metadata.get("data") or {}).get("modes"))
+    dtype = metadata.samples.dtype
+    return dtype == "uint8" or bool(dtype and metadata.data.modes)
 
 
 def _grid(width: float, seeds: int, strips: int) -> Grid:
@@ -141,12 +142,13 @@ def draw_samples(
         )
         canvas.set(xlim=limits[0], ylim=limits[1])
         return []
-    modes = metadata["data"]["modes"]
-    centres = np.array(modes["centres"])
+    modes = metadata.data.modes
+    assert modes is not None  # can_be_seen
+    centres = np.array(modes.centres)
     reach = np.abs(centres).max() * REACH
     unit = side / (2 * reach)
     middle = np.array(corner) + side / 2
-    radius = max(3 * modes["sigma"], 0.02 * reach)  # never smaller than can be seen
+    radius = max(3 * modes.sigma, 0.02 * reach)  # never smaller than can be seen
     rings = EllipseCollection(
         2 * radius * unit,
         2 * radius * unit,

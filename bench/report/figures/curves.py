@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics import Measure
+from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
 from bench.evidence.results import Evidence, real
 from bench.evidence.states import State, has_failed
 from bench.records.record import Record
@@ -30,7 +30,6 @@ X = {
     "images": "images seen by the critic",
     "seconds": "seconds of training",
 }
-LOGARITHMIC = ("fd", "fid", "distance", "swd")
 LEAST = 1.45  # inches of a panel
 HIGH = 1.3
 ROWS = 6
@@ -55,11 +54,11 @@ def draw_curves(
     over runs, in which a run that diverged is from then on the worst. A run that diverged ends in a cross, another
     that failed in an open mark. Grey: real data, thick, and the untrained generators, dotted.
     """
-    shown = [name for name in evidence.measures(dataset) if measures is None or name.removesuffix("_ema") in measures]
+    shown = [name for name in evidence.measures(dataset) if measures is None or plain_name(name) in measures]
     over = "" if x == "steps" else f"-{x}"
     for kind, names in (
-        ("", [name for name in shown if not name.endswith("_ema")]),
-        ("-ema", [name for name in shown if name.endswith("_ema")]),
+        ("", [name for name in shown if not is_averaged(name)]),
+        ("-ema", [name for name in shown if is_averaged(name)]),
     ):
         yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{over}", names, x)
     primary = evidence.primary(dataset)
@@ -115,13 +114,13 @@ def _draw(
 
 def line_of(record: Record, name: str, x: str) -> Line:
     """What one run has of a measure over x."""
-    trace, training = record.trace, record.metadata["training"]
+    trace, training = record.trace, record.metadata.training
     step = np.asarray(trace["step"], dtype=float)
-    critic_step = step * float(training.get("critic_steps") or np.nan)
+    critic_step = step * training.critic_steps
     along = {
         "steps": step,
         "critic-steps": critic_step,
-        "images": critic_step * float(training.get("batch_size") or np.nan),
+        "images": critic_step * (training.batch_size or np.nan),
         "seconds": np.asarray(trace["seconds"], dtype=float) if "seconds" in trace else np.full(len(step), np.nan),
     }
     y = np.asarray(trace[name], dtype=float) if name in trace else np.full(len(step), np.nan)
@@ -169,7 +168,7 @@ def _draw_measure(panel: Axes, evidence: Evidence, of: Panel, name: str, x: str)
     for series in of.series:
         _draw_series(panel, lines_of(evidence, series, name, x), series, about)
     panel.autoscale_view()
-    _scale(panel, name)
+    _scale(panel, about)
     panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     panel.xaxis.set_major_formatter(FuncFormatter(_compact))
 
@@ -194,9 +193,9 @@ def _draw_series(panel: Axes, lines: list[Line], series: Series, about: Measure)
         panel.plot(*median_of(scaled, about.higher_is_better), color=colour, linestyle=style, linewidth=1.6, zorder=3)
 
 
-def _scale(panel: Axes, name: str) -> None:
+def _scale(panel: Axes, measure: Measure) -> None:
     """Logarithmic for a distance, whose good and bad values are decades apart."""
-    if name.removesuffix("_ema") not in LOGARITHMIC:
+    if not measure.logarithmic:
         panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         return
     values = [np.asarray(line.get_ydata(), dtype=float) for line in panel.lines]

@@ -64,7 +64,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], tall
             _write(panel, middle, _counted(runs, sheet.width * 0.27, lines), (runs["outcome"] == State.CONVERGED).all())
         y += GAP
     here = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
-    most = max(int(evidence.metadata[run]["training"]["steps"]) for run in here)
+    most = max(evidence.metadata[run].training.steps for run in here)
     panel.set(xlim=(0, most), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
     panel.xaxis.set_major_locator(MaxNLocator(6 if sheet.width > 5 else 3, steps=[1, 2, 2.5, 5, 10]))
     panel.xaxis.set_major_formatter(FuncFormatter(thousands))
@@ -81,7 +81,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], tall
 def _draw_run(panel: Axes, evidence: Evidence, y: float, run: str) -> None:
     record = evidence.records[run]
     stages = states_over_time(record.trace, record.metadata, evidence.rules)
-    rows = spans(stages, int(record.metadata["training"]["steps"]))
+    rows = spans(stages, record.metadata.training.steps)
     panel.broken_barh(
         [(start, end - start) for start, end, _ in rows],
         (y - 0.44, 0.88),

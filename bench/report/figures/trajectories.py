@@ -117,7 +117,7 @@ def _draw_run(canvas: Axes, square: Square, converged: bool, record: Record) -> 
         if inside:
             canvas.plot(*place, "o", color=colour, markerfacecolor=fill, markersize=2.5, zorder=5)
     canvas.plot(*square.at(np.zeros((1, 2)), reach).T, "+", color="black", markersize=4, zorder=5)
-    loss = metadata["training"]["loss"]["name"]
+    loss = metadata.training.loss.name
     if not is_known(loss, penalties_of(metadata)):
         return []
     ticks = np.linspace(-0.92, 0.92, ARROWS) * reach

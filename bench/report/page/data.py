@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.catalogue.metrics import PROBES, Measure
+from bench.catalogue.metrics.measures import PROBES, Measure
 from bench.evidence.results import Evidence, cells, real
 from bench.evidence.states import State
 from bench.report.captions import caption, note, provenance
 from bench.report.contrasts import contrasts
-from bench.report.figures.curves import LOGARITHMIC
 from bench.report.figures.style import COLOURS as PALETTE
 from bench.report.figures.style import LINES
 from bench.report.outcome_styles import COLOURS as STAGES
@@ -102,7 +101,7 @@ def _measure(about: Measure, name: str, of_real: float) -> dict[str, Any]:
         "higher": about.higher_is_better,
         "spec": about.spec,
         "scale": about.scale,
-        "log": name.removesuffix("_ema") in LOGARITHMIC,
+        "log": about.logarithmic,
         "real": number(of_real, DIGITS),
     }
 

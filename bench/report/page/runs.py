@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence
-from bench.records.record import Metadata, Record
+from bench.records.record import Record
+from bench.records.schema import Metadata, Timing
 from bench.report.outcome_styles import COLOURS as STAGES
 from bench.report.outcome_styles import spans
 
@@ -69,9 +70,8 @@ def run_entry(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) ->
         pool: Takes what other runs have too: specification, environment.
     """
     metadata, trace = record.metadata, record.trace
-    training, timing = metadata.get("training") or {}, metadata.get("timing") or {}
+    training, timing = metadata.training, metadata.timing
     stages, looks = states_over_time(trace, metadata, evidence.rules), list(STAGES)
-    steps = training.get("steps") or int(max(trace["step"], default=0))
     measures = evidence.measures(str(run["dataset"]))
     return {
         "id": str(run["run"]),
@@ -80,15 +80,15 @@ def run_entry(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) ->
         "seed": int(run["seed"]),
         "reason": str(run["outcome_reason"]),
         "since": number(run["outcome_step"], DIGITS),
-        "steps": int(steps),
-        "spans": [[start, end, looks.index(look)] for start, end, look in spans(stages, int(steps))],
-        "final": [number(_value(metadata, "final", name), DIGITS) for name in measures],
-        "best": [number(_value(metadata, "best", name), DIGITS) for name in measures],
+        "steps": training.steps,
+        "spans": [[start, end, looks.index(look)] for start, end, look in spans(stages, training.steps)],
+        "final": [number(metadata.final.get(name), DIGITS) for name in measures],
+        "best": [number(metadata.best.get(name), DIGITS) for name in measures],
         "ratio": number(run.get(f"{run['primary']}_final_over_best"), FEW),
-        "critic_steps": training.get("critic_steps"),
-        "batch_size": training.get("batch_size"),
-        "speed": number(timing.get("steps_per_second"), FEW),
-        "seconds": number(timing.get("training_seconds"), FEW),
+        "critic_steps": training.critic_steps,
+        "batch_size": training.batch_size,
+        "speed": number(timing.steps_per_second, FEW),
+        "seconds": number(timing.training_seconds, FEW),
         "timing": [[label, _timing(timing, key)] for key, label in TIMING.items()],
         "evaluations": len(trace["step"]),
         "grid": [int(step) for step in trace["step"]],
@@ -98,7 +98,7 @@ def run_entry(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) ->
             if name not in ("step", "samples")
         },
         "made": pool.place(specification(metadata)),
-        "environment": pool.place(_rows(metadata.get("environment") or {})),
+        "environment": pool.place(_rows(metadata.environment.model_dump(mode="json", exclude_unset=True))),
     }
 
 
@@ -119,12 +119,8 @@ def _thin(entry: dict[str, Any], kept: list[int]) -> dict[str, Any]:
     return {**entry, "trace": trace, "grid": [entry["grid"][index] for index in kept]}
 
 
-def _value(metadata: Metadata, which: str, name: str) -> float | None:
-    return (metadata.get(which) or {}).get(name)
-
-
-def _timing(timing: Mapping[str, Any], key: str) -> float | None:
-    value = number(timing.get(key), FEW + 1)
+def _timing(timing: Timing, key: str) -> float | None:
+    value = number(getattr(timing, key), FEW + 1)
     return number(value / MIB, FEW) if value is not None and key == "peak_memory_bytes" else value
 
 
@@ -141,19 +137,11 @@ def specification(metadata: Metadata) -> list[list[Any]]:
 
     The seed is not in it, so that the runs of a cell have the same.
     """
-    data = dict(metadata.get("data") or {})
-    modes = data.get("modes")
-    if modes:
-        data["modes"] = f"{len(modes['centres'])} known, σ = {modes['sigma']:g}"
-    sections = {
-        "training": metadata.get("training"),
-        "evaluation": metadata.get("evaluation"),
-        "data": data,
-        "protocol": metadata.get("protocol"),
-        "parameters": metadata.get("parameters"),
-        "origin": metadata.get("origin"),
-    }
-    told = {title: _rows(table) for title, table in sections.items() if isinstance(table, Mapping)}
+    titles = ("training", "evaluation", "data", "protocol", "parameters", "origin")
+    sections = metadata.model_dump(mode="json", include=set(titles), exclude_unset=True)
+    if modes := metadata.data.modes:
+        sections["data"]["modes"] = f"{len(modes.centres)} known, σ = {modes.sigma:g}"
+    told = {title: _rows(sections[title]) for title in titles if sections.get(title)}
     return [[title, rows] for title, rows in told.items() if any(text != UNKNOWN for _, text in rows)]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.evidence.results import Evidence
-from bench.records.record import Record, has_samples
+from bench.records.record import Record
 from bench.report.figures.contact import image_grid
 from bench.report.page.runs import spread
 
@@ -37,13 +37,13 @@ class Window(NamedTuple):
 def window(evidence: Evidence, dataset: str) -> Window | None:
     """What of the plane is shown of a dataset of points in it; None for any other."""
     records = [evidence.records[run] for run in evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]]
-    kept = [each for each in records if has_samples(each.metadata)]
-    if {tuple(each.metadata["samples"]["shape"][1:]) for each in kept} != {(2,)}:
+    kept = [each for each in records if each.metadata.keeps_samples]
+    if {(each.metadata.samples.shape or ())[1:] for each in kept} != {(2,)}:
         return None
-    modes = (kept[0].metadata.get("data") or {}).get("modes")
+    modes = kept[0].metadata.data.modes
     if modes:
-        centres = np.round(np.array(modes["centres"], dtype=float), 4)
-        return Window(round(1.35 * float(np.abs(centres).max()), 4) or 1.0, centres.tolist(), float(modes["sigma"]))
+        centres = np.round(np.array(modes.centres, dtype=float), 4)
+        return Window(round(1.35 * float(np.abs(centres).max()), 4) or 1.0, centres.tolist(), modes.sigma)
     values = np.abs(np.concatenate([frames[-1].ravel() for each in kept if len(frames := _frames(each)[1])] or [[]]))
     inner = values[np.isfinite(values)]
     return Window(round(1.1 * float(np.quantile(inner, 0.99)), 4) if inner.any() else 1.0, [], 0.0)
@@ -57,7 +57,7 @@ def shown_samples(record: Record, of: Window | None, runs: int) -> dict[str, Any
         of: The window of its dataset, if it is of points in the plane.
         runs: How many there are on the page, to share its room.
     """
-    if not has_samples(record.metadata):
+    if not record.metadata.keeps_samples:
         return None
     steps, frames = _frames(record)
     room = min(MOST, ROOM // runs)
@@ -70,12 +70,12 @@ def shown_samples(record: Record, of: Window | None, runs: int) -> dict[str, Any
 
 def _frames(record: Record) -> tuple[list[int], NDArray[Any]]:
     """The steps at which a record keeps samples, and all of these, [steps, n, ...]."""
-    kept = record.metadata["samples"]
+    kept = record.metadata.samples
     there = "samples" in pq.read_schema(record.path).names
     raw = pq.read_table(record.path, columns=["samples"]).column("samples").to_pylist() if there else []
     steps = [int(step) for step, each in zip(record.trace["step"], raw, strict=False) if each]
     content = b"".join(each for each in raw if each)
-    return steps, np.frombuffer(content, dtype=kept["dtype"]).reshape(len(steps), *kept["shape"])
+    return steps, np.frombuffer(content, dtype=kept.dtype).reshape(len(steps), *(kept.shape or ()))
 
 
 def _points(frames: NDArray[Any], steps: list[int], of: Window, room: int) -> dict[str, Any]:

@@ -66,5 +66,5 @@ def _spread(values: pd.Series, column: str) -> dict[str, float]:
 
 def again(evidence: Evidence, runs: pd.DataFrame, name: str) -> np.ndarray[Any, Any]:
     """A measure of the last generators on a second set of samples, [n]; NaN where a record has none."""
-    seconds: list[Mapping[str, Any]] = [evidence.metadata[run].get("again") or {} for run in runs["run"]]
+    seconds: list[Mapping[str, Any]] = [evidence.metadata[run].again for run in runs["run"]]
     return np.array([np.nan if each.get(name) is None else each[name] for each in seconds], dtype=float)

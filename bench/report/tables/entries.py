@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.catalogue.metrics import Measure
+from bench.catalogue.metrics.measures import Measure
 from bench.evidence.results import Evidence
 from bench.evidence.states import State, count_failed, count_outcomes
 from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, wilson_interval

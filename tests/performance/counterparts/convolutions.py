@@ -1,4 +1,4 @@
-"""A step of convolutional players at 32×32 against the plain loop, and against what the machine's convolutions reach."""
+"""A training step of convolutional networks at 32×32, compared with the plain loop and with the machine's convolutions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDS = 3
 
 
 class Step(NamedTuple):
-    """Seconds of one critic and one generator step, and how far from the machine's limit ours is."""
+    """Seconds of one critic and one generator step, and what is needed to compare ours with the machine's limit."""
 
     architecture: str
     width: int
@@ -28,11 +28,11 @@ class Step(NamedTuple):
     plain: float
     ours: float
     flops: float
-    rate: float  # of the best convolution of these networks, FLOP/s
+    rate: float  # FLOP/s of the fastest convolution in these networks
 
     @property
     def share(self) -> float:
-        """Of that rate."""
+        """The share of that rate that our step reaches."""
         return self.flops / self.ours / self.rate
 
 
@@ -43,7 +43,7 @@ def specify(architecture: str, width: int) -> Training:
 
 
 def measure(architecture: str, width: int, count: int, rounds: int = ROUNDS, shape: tuple[int, ...] = SHAPE) -> Step:
-    """Both in turn, and the convolutions beside them; medians."""
+    """Measure both loops and the convolutions alternately and return medians."""
     training = specify(architecture, width)
     reals = torch.rand(500, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     times: dict[str, list[float]] = {"plain": [], "ours": [], "rate": []}
@@ -63,7 +63,7 @@ def measure(architecture: str, width: int, count: int, rounds: int = ROUNDS, sha
 
 
 def best_rate(training: Training, shape: tuple[int, ...]) -> float:
-    """FLOP/s of the fastest of the networks' own convolutions, forward, on channels-last images."""
+    """Return the FLOP/s of the fastest convolution in the networks: forward pass, channels-last images."""
     module = find("architecture", training.architecture.name).module
     generator = resolve(f"{module}:generator")(training.architecture.options, training.latent, shape)
     critic = resolve(f"{module}:critic")(training.critic.options, shape)

@@ -1,4 +1,4 @@
-"""One evaluation against ``torch_fidelity.calculate_metrics`` on the same samples with the same extractor's weights."""
+"""One evaluation compared with ``torch_fidelity.calculate_metrics``: same samples, same extractor weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from bench.catalogue import find
 from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.extractors.networks import PREFIX
-from bench.catalogue.metrics.frechet import distance_to, reference_of
+from bench.catalogue.metrics.frechet import distance_to_statistics, feature_statistics
 from bench.compute.evaluation import evaluator
 from bench.compute.training.reals import load_data
 from bench.plan.specification import Evaluation, choose
@@ -33,7 +33,7 @@ ROUNDS, SAMPLES, CORES = 5, 10_000, 2
 
 
 class Timed(NamedTuple):
-    """Seconds of ours and of theirs, medians, and how far the values are apart, relative to theirs."""
+    """Median seconds of ours and theirs, and the difference of the values relative to theirs."""
 
     claim: str
     ours: float
@@ -42,7 +42,7 @@ class Timed(NamedTuple):
 
 
 class Images(Dataset):  # type: ignore[type-arg]
-    """Images that lie in memory, the quickest dataset there is."""
+    """Images in memory: the fastest possible dataset."""
 
     def __init__(self, images: Tensor):
         self.images = images
@@ -61,7 +61,7 @@ def samples_of(dataset: str, count: int) -> Tensor:
 
 
 def our_evaluation(samples: Tensor, dataset: str) -> Callable[[], float]:
-    """What stands after every so many steps of a run: the reference's statistics are there."""
+    """Return our evaluation as a run calls it, with the statistics of the reference already computed."""
     asked = Evaluation(metrics=(choose("metric", "frechet"),), samples=len(samples))
     weights = extractor_hash(find("dataset", dataset).extractor)
     judge = evaluator(choose("dataset", dataset), asked, weights, None, CPU)
@@ -69,19 +69,19 @@ def our_evaluation(samples: Tensor, dataset: str) -> Callable[[], float]:
 
 
 def torch_fidelity_evaluation(samples: Tensor, dataset: str, cache_root: str | None = None) -> Callable[[], float]:
-    """Torch-fidelity's call with its defaults: batches of 64, four loading processes.
+    """Return a call of torch-fidelity with its defaults: batches of 64, four loader processes.
 
     Args:
         samples: The generated images.
-        dataset: Name of the real ones.
-        cache_root: Where the reference's statistics are kept, under a name; None: the plain call, which extracts both.
+        dataset: Name of the real dataset.
+        cache_root: Folder where the statistics of the reference are cached; None: extract the features of both sides.
     """
     reference = Images(torch.from_numpy(load_data(choose("dataset", dataset)).train.copy()))
     cached = {"cache_root": cache_root, "input2_cache_name": dataset} if cache_root else {"cache": False}
 
     def call() -> float:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of four processes on two cores
+            warnings.simplefilter("ignore")  # about four processes on two cores
             measured = torch_fidelity.calculate_metrics(
                 input1=Images(samples),
                 input2=reference,
@@ -99,7 +99,7 @@ def torch_fidelity_evaluation(samples: Tensor, dataset: str, cache_root: str | N
 
 
 def features_like_inceptions(count: int, dimension: int, seed: int) -> Tensor:
-    """Features whose variances fall over six decades, as Inception's do, on axes of their own."""
+    """Return features with variances over six decades, like Inception's, along random axes."""
     generator = np.random.default_rng(seed)
     axes, _ = np.linalg.qr(generator.standard_normal((dimension, dimension)))
     deviations = np.logspace(0, -3, dimension)
@@ -109,12 +109,12 @@ def features_like_inceptions(count: int, dimension: int, seed: int) -> Tensor:
 
 def our_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
     """From features to the distance: covariance, and roots of a symmetric matrix's eigenvalues."""
-    known = reference_of(reference)
-    return lambda: distance_to(known, features)
+    known = feature_statistics(reference)
+    return lambda: distance_to_statistics(known, features)
 
 
 def torch_fidelity_distance(features: Tensor, reference: Tensor) -> Callable[[], float]:
-    """The same: covariance, and roots of a general matrix's eigenvalues."""
+    """Return theirs: covariance, then square roots of the eigenvalues of a general matrix."""
     known = fid_features_to_statistics(reference)
 
     def call() -> float:
@@ -126,12 +126,12 @@ def torch_fidelity_distance(features: Tensor, reference: Tensor) -> Callable[[],
 
 def our_trace(features: Tensor, reference: Tensor) -> Callable[[], float]:
     """The trace of (Σ₁Σ₂)^½ alone, from Σ₁ and a factor of Σ₂."""
-    covariance, factor = _covariance(features), reference_of(reference).factor
+    covariance, factor = _covariance(features), feature_statistics(reference).factor
     return lambda: float(np.sqrt(np.linalg.eigvalsh(factor.T @ covariance @ factor).clip(min=0)).sum())
 
 
 def torch_fidelity_trace(features: Tensor, reference: Tensor) -> Callable[[], float]:
-    """The same by torch-fidelity's line, from Σ₁ and Σ₂."""
+    """Return theirs, from Σ₁ and Σ₂, with the expression that torch-fidelity uses."""
     one, other = _covariance(features), _covariance(reference)
     return lambda: float(np.sum(np.sqrt(np.linalg.eigvals(one.dot(other)).astype("complex128")).real))
 
@@ -147,10 +147,10 @@ def measure(
     dimension: int = 2048,
     cores: int = CORES,
 ) -> list[Timed]:
-    """All pairs, each in turn with its counterpart; all that can be kept is made before the clock.
+    """Measure all pairs, alternating between ours and theirs; reusable results are computed before the clock starts.
 
-    ``cores`` holds for torch and for numpy's BLAS. Where others use the machine it should be 1: threads that wait for
-    each other there take up to fourteen times as long, now ours and now theirs.
+    ``cores`` sets the threads of torch and of numpy's BLAS. Use 1 on a shared machine: threads that wait for each other
+    take up to fourteen times as long there, sometimes in ours and sometimes in theirs.
     """
     made = samples_of(dataset, samples)
     wide = [features_like_inceptions(samples, dimension, seed) for seed in (0, 1)]

@@ -1,4 +1,4 @@
-"""How cost grows: wall time against seeds, losses, steps and records, memory against pack size, and the harness itself."""
+"""How cost grows: time over seeds, losses, steps and records; memory over pack size; overhead of the harness."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ Row = tuple[Any, ...]
 
 
 def of_seeds(counts: Sequence[int] = (1, 2, 4, 8, 16, 32, 64), steps: int = 50) -> list[Row]:
-    """Seeds, seconds of all, seconds of each: one loss, packs of eight at the most, one worker."""
+    """Return seeds, total seconds, seconds per seed: one loss, packs of at most eight runs, one worker."""
     return [(count, *_trained(ring_runs(count, ["non-saturating"]), steps)) for count in counts]
 
 
 def of_losses(steps: int = 50) -> list[Row]:
-    """Losses, seconds of all, seconds of each: four seeds of each loss with one critic step."""
+    """Return losses, total seconds, seconds per run: four seeds per loss, one critic step."""
     names = ("minimax", "non-saturating", "hinge")
     return [(count, *_trained(ring_runs(4, names[:count]), steps)) for count in (1, 2, 3)]
 
 
 def of_steps(counts: Sequence[int] = (50, 100, 200, 400)) -> list[Row]:
-    """Steps, seconds of all, seconds of each step: eight seeds."""
+    """Return steps, total seconds, seconds per step: eight seeds."""
     runs = ring_runs(8, ["non-saturating"])
     return [(count, whole := _trained(runs, count)[0], whole / count) for count in counts]
 
@@ -59,7 +59,7 @@ def _trained(runs: list[Run], steps: int) -> tuple[float, float]:
 
 
 def of_records(counts: Sequence[int] = (1, 10, 100, 1000, 10_000)) -> list[Row]:
-    """Records, seconds of ``bench.load``, milliseconds of each."""
+    """Return records, seconds of ``bench.load``, milliseconds per record."""
     rows = []
     for count in counts:
         with tempfile.TemporaryDirectory() as place:
@@ -90,7 +90,7 @@ print((environment.peak_memory_bytes(torch.device("cpu")) - before) / 2**20)
 
 
 def of_memory(sizes: Sequence[int] = (1, 4, 16, 64)) -> list[Row]:
-    """Pack size, peak MiB beyond a run alone, MiB of each run: each size in a process of its own."""
+    """Return pack size, peak MiB in addition to a single run, MiB per run; each size in a separate process."""
     rows = []
     for size in sizes:
         code = MEMORY.format(path=sys.path, size=size)
@@ -100,13 +100,13 @@ def of_memory(sizes: Sequence[int] = (1, 4, 16, 64)) -> list[Row]:
 
 
 class Harness(NamedTuple):
-    """Milliseconds of a step of a pack.
+    """Milliseconds per step of a pack.
 
     Attributes:
-        same: The arithmetic alone, on one batch that is there already.
-        bare: The same on batches that are drawn as anyone draws them, from torch's global generator.
-        loop: As the loop takes it: named streams, losses kept and looked at.
-        executed: As runs are executed, evaluation aside: probes, progress, checkpoints and records too.
+        same: The arithmetic alone, with one fixed batch.
+        bare: The same with new batches from torch's global generator.
+        loop: The training loop: named random streams, and a check of the losses.
+        executed: Whole runs without evaluation: also probes, progress, checkpoints and records.
     """
 
     same: float
@@ -116,7 +116,7 @@ class Harness(NamedTuple):
 
 
 def of_harness(size: int, steps: int = 200, executed: int = 1000, rounds: int = 7) -> Harness:
-    """Medians of so many rounds, each of so many steps; evaluated as often as the suite says."""
+    """Return medians over rounds; runs are evaluated as often as the suite says."""
     runs = ring_runs(size, ["non-saturating"])
     rows = [
         (_bare(runs, steps, Same), _bare(runs, steps, Plain), _loop(runs, steps), _executed(runs, executed))

@@ -1,4 +1,4 @@
-"""Many runs of points: the ring's four losses on sixteen seeds, and WGAN-GP alone; packs on workers against a loop."""
+"""Many runs of points (the suite ring): packs on workers compared with a plain loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHAPE = (2,)
 
 
 class Throughput(NamedTuple):
-    """Seconds of a step of all runs, in one round."""
+    """Seconds for one step of all runs."""
 
     what: str
     runs: int
@@ -34,7 +34,7 @@ class Throughput(NamedTuple):
 
 
 def ring_runs(seeds: int = 16, losses: Sequence[str] | None = None) -> list[Run]:
-    """The suite's runs."""
+    """Return runs of the suite ring."""
     filters = {"loss": set(losses)} if losses else {}
     return plan_runs(load_suite("ring"), seeds=seeds, filters=filters)
 
@@ -45,9 +45,9 @@ def reals_of(run: Run) -> torch.Tensor:
 
 
 def measure(what: str, runs: list[Run], steps: int = STEPS, rounds: int = ROUNDS, workers: int = CORES) -> Throughput:
-    """Both in turn, so that a machine that grows slow meets both; medians.
+    """Measure packs and plain loop alternately, so that a slow phase of the machine affects both, and return medians.
 
-    Of the plain loop one seed a loss is timed, for all seeds cost the same.
+    The plain loop is timed with one seed per loss, because all seeds cost the same.
     """
     reals = reals_of(runs[0])
     size = sizes("auto", [Settings(folder=Path())] * workers, None, lambda notice: None)
@@ -79,7 +79,7 @@ def measure(what: str, runs: list[Run], steps: int = STEPS, rounds: int = ROUNDS
 
 
 def deal(packs: Sequence[list[Run]], workers: int) -> list[list[list[Run]]]:
-    """Packs to workers as the engine does: each takes the next when it is free."""
+    """Assign packs to workers as the engine does: an idle worker takes the next pack."""
     hands: list[list[list[Run]]] = [[] for _ in range(workers)]
     busy = [0.0] * workers
     for pack in packs:

@@ -1,4 +1,4 @@
-"""The training loop as most people write it, and ours beside it: the same networks, losses, steps and optimiser."""
+"""A typical training loop, and ours: the same networks, losses, steps and optimiser."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from bench.compute.training.pack import assemble
 from bench.plan.specification import Training
 
 CPU = torch.device("cpu")
-WARM = 3  # steps before the clock starts
+WARM = 3  # steps before timing starts
 
 
 def plain_loop(training: Training, shape: Shape, reals: Tensor) -> Callable[[int], None]:
-    """The function that takes so many steps.
+    """Return a function that takes a number of steps.
 
-    Networks as their definitions say (channels first, layer by layer), ``backward`` through all there is, torch's Adam as it comes, the
-    critic once on real and once on generated samples, its weights not frozen in the generator's step.
+    Networks run as they are defined (channels first, layer by layer). ``backward`` goes through the whole graph, torch's
+    Adam has its defaults, and the critic sees real and generated samples in two calls. Its weights are not frozen in the
+    generator's step.
     """
     torch.manual_seed(0)
     module = find("architecture", training.architecture.name).module
@@ -75,7 +76,7 @@ def plain_loop(training: Training, shape: Shape, reals: Tensor) -> Callable[[int
 
 
 def our_loop(trainings: Sequence[Training], seeds: Sequence[int], shape: Shape, reals: Tensor) -> Callable[[int], None]:
-    """The function that takes so many steps with a pack."""
+    """Return a function that takes a number of steps with a pack."""
     pack = assemble(trainings, seeds, shape, lambda indices: reals[indices], len(reals), CPU)
     done = 0
 
@@ -89,7 +90,7 @@ def our_loop(trainings: Sequence[Training], seeds: Sequence[int], shape: Shape, 
 
 
 def our_loops(packs: Sequence[Sequence[tuple[Training, int]]], shape: Shape, reals: Tensor) -> Callable[[int], None]:
-    """The function that takes so many steps with each pack of runs (training, seed), one pack after the other."""
+    """Return a function that takes a number of steps with each pack of runs (training, seed), one pack at a time."""
     loops = [our_loop([each for each, _ in pack], [seed for _, seed in pack], shape, reals) for pack in packs]
 
     def steps(count: int) -> None:
@@ -101,7 +102,7 @@ def our_loops(packs: Sequence[Sequence[tuple[Training, int]]], shape: Shape, rea
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """So many threads for torch."""
+    """Set the number of torch's threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -111,13 +112,13 @@ def threads(count: int) -> Iterator[None]:
 
 
 class Apart:
-    """A loop in a process of its own: what one contender sets for its process does not help, or harm, the other.
+    """A loop in a separate process, so that process-wide settings of one side do not affect the other.
 
     Args:
-        make: A function of this module; its result takes so many steps.
-        given: What it is called with.
-        count: Threads.
-        worker: Whether the process is set up as a worker of ganbench is.
+        make: A function of this module that returns a loop.
+        given: Arguments of ``make``.
+        count: Number of threads.
+        worker: Whether the process is set up like a worker of ganbench.
     """
 
     def __init__(self, make: Callable[..., Callable[[int], None]], given: Sequence[Any], count: int, worker: bool):
@@ -127,16 +128,16 @@ class Apart:
         self._process.start()
 
     def begin(self, count: int) -> None:
-        """Asks for so many steps."""
+        """Start a number of steps."""
         self._pipe.send(count)
 
     def wait(self) -> float:
-        """Seconds of one of them."""
+        """Wait for the steps and return the seconds per step."""
         taken: float = self._pipe.recv()
         return taken
 
     def seconds(self, count: int) -> float:
-        """Seconds of one of so many steps, taken now."""
+        """Take a number of steps and return the seconds per step."""
         self.begin(count)
         return self.wait()
 

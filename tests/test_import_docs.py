@@ -1,4 +1,4 @@
-"""What docs/elsewhere.md shows works as it stands: its script runs, its tables are imported, reports are written."""
+"""The examples in docs/import.md work: the script runs, the tables are imported, and reports are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import bench
 from bench.command import main
 from bench.report import write_report
 
-TEXT = (Path(__file__).parent.parent / "docs" / "elsewhere.md").read_text()
+TEXT = (Path(__file__).parent.parent / "docs" / "import.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -24,28 +24,28 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def of_the_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def script_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("script")
     (script,) = blocks("python")
     (folder / "script.py").write_text(script)
     command, environment = [sys.executable, "-W", "error", "script.py"], {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "outcome_reason" in done.stdout
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "outcome_reason" in process.stdout
     return folder / "results" / "my-ring"
 
 
-def test_the_script_publishes_its_runs(of_the_script: Path) -> None:
-    runs = bench.load(of_the_script)
+def test_the_script_records_its_runs(script_results: Path) -> None:
+    runs = bench.load(script_results)
     assert len(runs) == 6
     assert (runs["steps_done"] == 200).all()
     assert (runs["modes_real"] == 8).all()
-    assert set(bench.traces(of_the_script)["measure"]) == {"modes", "mode_distance", "critic_loss"}
+    assert set(bench.traces(script_results)["measure"]) == {"modes", "mode_distance", "critic_loss"}
 
 
 @pytest.mark.slow
-def test_the_script_has_a_report(of_the_script: Path) -> None:
-    assert_reported(of_the_script, "My own loop")
+def test_the_script_has_a_report(script_results: Path) -> None:
+    assert_reported(script_results, "My own loop")
 
 
 def assert_reported(folder: Path, title: str) -> None:
@@ -60,8 +60,8 @@ def imported(name: str, table: str, command: str, folder: Path, monkeypatch: pyt
     Path(name).write_text(table)
     words = shlex.split(command.replace("\\\n", " "))
     assert words[:3] == ["ganbench", "import", name]
-    done = CliRunner().invoke(main, words[1:])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(main, words[1:])
+    assert result.exit_code == 0, result.output
     return folder / "results" / words[words.index("--suite") + 1]
 
 

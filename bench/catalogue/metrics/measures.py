@@ -1,0 +1,132 @@
+"""Everything that is known about a measure, in one place: how it is written, which way is better, where it is used.
+
+A measure is one number that a metric gives, such as ``fd``. Where a suite trains with an average of the generator's
+weights, each measure is taken of the average too; its name then ends in ``_ema``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+AVERAGED = "_ema"
+Directions = Mapping[str, bool | None]  # measure → whether more is better; None: neither
+
+
+class Measure(NamedTuple):
+    """One number that a metric gives.
+
+    Attributes:
+        label: Its name in tables and figures.
+        higher_is_better: Whether more is better; None if neither more nor less is.
+        spec: Format of a value in tables, as in ``format(value, spec)``.
+        scale: A value is multiplied by this before it is written; 100 turns shares into percent.
+        logarithmic: Whether figures draw it on a logarithmic axis; all of its values must then be positive.
+        primary_rank: Runs are classified by the measured one with the lowest rank; None comes after all ranks.
+        coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
+        table: Where it stands by default: "details" is left out first when a terminal is narrow.
+    """
+
+    label: str
+    higher_is_better: bool | None
+    spec: str
+    scale: float = 1.0
+    logarithmic: bool = False
+    primary_rank: int | None = None
+    coverage_rank: int | None = None
+    table: Literal["main", "details"] = "main"
+
+    def format(self, value: float) -> str:
+        """A value for a sentence: scaled, and without trailing zeros."""
+        text = format(value * self.scale, self.spec)
+        return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+MEASURES = {  # in the order of columns
+    "modes": Measure("modes", True, ".1f", coverage_rank=1),
+    "modes_confident": Measure("modes, confident", True, ".1f", table="details"),
+    "high_quality": Measure("high quality %", True, ".1f", scale=100, table="details"),
+    "confident": Measure("confident %", True, ".1f", scale=100, table="details"),
+    "kl": Measure("KL", False, ".3f", primary_rank=7, table="details"),
+    "fd": Measure("FD", False, ".3g", logarithmic=True, primary_rank=2),
+    "fid": Measure("FID", False, ".2f", logarithmic=True, primary_rank=1),
+    "kd": Measure("KD", False, ".3g", primary_rank=6),
+    "kid": Measure("KID", False, ".5f", primary_rank=5),
+    "precision": Measure("precision", True, ".3f"),
+    "recall": Measure("recall", True, ".3f", coverage_rank=2),
+    "density": Measure("density", True, ".3f"),
+    "coverage": Measure("coverage", True, ".3f", coverage_rank=3),
+    "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4),
+    "support": Measure("support", True, ".3g"),
+    "distance": Measure("distance", False, ".3g", logarithmic=True, primary_rank=3),
+    "theta": Measure("θ", None, ".3g"),
+    "psi": Measure("ψ", None, ".3g"),
+    "eigenvalue_real": Measure("Re λ", None, ".4f"),
+    "eigenvalue_imaginary": Measure("Im λ", None, ".4f"),
+    "spectrum_real": Measure("largest Re λ", None, ".3g"),
+    "spectrum_rotation": Measure("largest |Im λ|/|Re λ|", None, ".3g"),
+    "spectrum_radius": Measure("radius of the update", None, ".6g"),
+    "path_attraction": Measure("attraction", None, ".3f"),
+    "path_rotation": Measure("rotation", None, ".3f"),
+}
+
+PROBES = {  # columns of every trace, taken at the last step before each evaluation
+    "real_logit": "mean logit on real samples",
+    "fake_logit": "mean logit on generated samples",
+    "gap": "mean logit on real minus generated samples",
+    "critic_accuracy": "share of pairs in which the real sample has the larger logit",
+    "test_gap": "mean logit on samples trained on minus samples held out",
+    "critic_gradient_norm": "norm of the gradient of the critic's loss",
+    "generator_gradient_norm": "norm of the gradient of the generator's loss",
+    "slope_real": "mean ‖∇ₓD‖ on real samples",
+    "slope_fake": "mean ‖∇ₓD‖ on generated samples",
+    "critic_weight_norm": "norm of the critic's weights",
+    "generator_weight_norm": "norm of the generator's weights",
+    "critic_update_ratio": "norm of the critic's update over that of its weights",
+    "generator_update_ratio": "norm of the generator's update over that of its weights",
+}
+
+
+def _by_primary_rank(name: str) -> tuple[float, bool]:
+    measure = MEASURES[name]
+    rank = float("inf") if measure.primary_rank is None else measure.primary_rank
+    return rank, measure.higher_is_better is True
+
+
+PRIMARY_ORDER = sorted((name for name in MEASURES if MEASURES[name].higher_is_better is not None), key=_by_primary_rank)
+COVERAGE_ORDER = sorted(
+    (name for name in MEASURES if MEASURES[name].coverage_rank is not None),
+    key=lambda name: MEASURES[name].coverage_rank or 0,
+)
+
+
+def plain_name(name: str) -> str:
+    """The name of the measure itself: ``fd`` for ``fd`` and ``fd_ema``."""
+    return name.removesuffix(AVERAGED)
+
+
+def is_averaged(name: str) -> bool:
+    """Whether a measure was taken of the average of the generator's weights."""
+    return name.endswith(AVERAGED)
+
+
+def averaged(name: str) -> str:
+    """The name under which a measure of the average of the generator's weights is recorded."""
+    return f"{name}{AVERAGED}"
+
+
+def describe(name: str, directions: Directions | None = None) -> Measure:
+    """The description of a measure; the label of an average says so.
+
+    Args:
+        name: Of the measure.
+        directions: ``higher_is_better`` of the records, which has measures of other code too.
+
+    Raises:
+        KeyError: neither ganbench nor ``directions`` knows the measure.
+    """
+    plain = plain_name(name)
+    measure = MEASURES.get(plain) or Measure(plain.replace("_", " "), (directions or {})[plain], ".4g")
+    if is_averaged(name):
+        return measure._replace(label=f"{measure.label}, EMA", table="details")
+    return measure

@@ -1,0 +1,197 @@
+"""What a record says about its run, beside the trace: one model for all writers and readers.
+
+Runs that ganbench trains, ``bench.Recorder`` and ``ganbench import`` all fill in this model; whatever they do not know
+is None. A record holds it as JSON under the key ``ganbench`` of its Parquet schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 2
+Label = str | int | float | bool
+
+
+class Section(BaseModel):
+    """A part of a record; None stands for what is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecordedChoice(Section):
+    """A name of the catalogue with its options."""
+
+    name: str = Field(description="Name in the catalogue, or the name that other code uses.")
+    label: str = Field(description="Name in tables and figures.")
+    options: dict[str, Any] = Field({}, description="All options, defaults included.")
+
+
+class Training(Section):
+    """How the run was trained. All training keys of the suite are here; the ones below have a fixed type."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    dataset: RecordedChoice = Field(description="What was trained on.")
+    architecture: RecordedChoice = Field(description="The generator's architecture.")
+    loss: RecordedChoice = Field(description="The loss.")
+    penalty: tuple[RecordedChoice, ...] | Label | None = Field((), description="Regularisers, or the label of an axis.")
+    steps: int = Field(description="Generator steps to take.")
+    batch_size: int | None = Field(None, description="Samples in each batch of the critic.")
+    critic_steps: int = Field(1, description="Critic updates per generator step.")
+    updates: str | None = Field(None, description='"alternating" or "simultaneous".')
+
+    @property
+    def penalties(self) -> tuple[RecordedChoice, ...]:
+        """The regularisers; none if other code only gave a label."""
+        return self.penalty if isinstance(self.penalty, tuple) else ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All keys that were recorded, as plain tables."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class Evaluation(Section):
+    """When and how the run was evaluated."""
+
+    metrics: tuple[RecordedChoice, ...] = Field((), description="Metrics, with their options.")
+    every: int | None = Field(None, description="Generator steps between two evaluations.")
+    samples: Label | None = Field(None, description="Generated samples per evaluation.")
+
+
+class Modes(Section):
+    """The true modes of a synthetic dataset."""
+
+    centres: tuple[tuple[float, ...], ...] = Field(description="Coordinates of the centres, [modes, d].")
+    sigma: float = Field(description="Standard deviation of each mode.")
+
+
+class Data(Section):
+    """The data that the run was trained on."""
+
+    fingerprint: str | None = Field(None, description="SHA-256 of the arrays.")
+    shape: tuple[int, ...] | None = Field(None, description="Shape of one sample.")
+    train: int | None = Field(None, description="Size of the training split.")
+    test: int | None = Field(None, description="Size of the test split.")
+    modes: Modes | None = Field(None, description="The true modes, where they are known.")
+
+
+class Samples(Section):
+    """The samples that the trace keeps of each evaluation."""
+
+    shape: tuple[int, ...] | None = Field(None, description="Shape of one array, [n, ...]; None if none are kept.")
+    dtype: str | None = Field(None, description='"uint8" for images, "float32" for points.')
+
+
+class Parameters(Section):
+    """Numbers of parameters."""
+
+    generator: int | None = Field(None, description="Of the generator.")
+    critic: int | None = Field(None, description="Of the critic.")
+
+
+class Ending(Section):
+    """How the run ended."""
+
+    status: Literal["finished", "diverged"] = Field(description="Whether a value was not finite, or the run failed.")
+    step: int = Field(description="The last step, or the step at which the run failed.")
+    place: str | None = Field(None, description='What was not finite, such as "critic loss".')
+    reason: str = Field("", description="Why the run failed, in words.")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run reached its end."""
+        return self.status == "finished"
+
+
+class Timing(Section):
+    """What the run cost. Runs in a pack have their share of the pack's time."""
+
+    steps_per_second: float | None = Field(None, description="Generator steps per second, median, warm-up left out.")
+    images_per_second: float | None = Field(None, description="Samples that the critic saw per second.")
+    training_seconds: float | None = Field(None, description="Seconds of training, without evaluation.")
+    evaluation_seconds: float | None = Field(None, description="Seconds of evaluation.")
+    wall_seconds: float | None = Field(None, description="Seconds in all.")
+    peak_memory_bytes: float | None = Field(None, description="Peak memory of the process or the device.")
+
+
+class Environment(Section):
+    """Where the run was trained. Versions of further libraries may be here too."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    ganbench: str | None = Field(None, description="Version of ganbench.")
+    commit: str | None = Field(None, description="Git commit of ganbench, or of the code that trained the run.")
+    dirty: bool | None = Field(None, description="Whether that checkout had uncommitted changes.")
+    python: str | None = Field(None, description="Version of Python.")
+    torch: str | None = Field(None, description="Version of torch.")
+    numpy: str | None = Field(None, description="Version of numpy.")
+    platform: str | None = Field(None, description="Operating system.")
+    device: str | None = Field(None, description='"cpu", "cuda:0", "mps".')
+    device_name: str | None = Field(None, description="Name of the processor or the GPU.")
+    threads: int | None = Field(None, description="Threads of torch.")
+    workers: int | None = Field(None, description="Worker processes that ran in parallel.")
+    pack: int | None = Field(None, description="Runs that trained as one tensor program.")
+    date: str = Field("", description="Day on which the record was published, UTC.")
+
+
+class Metadata(Section):
+    """Everything that a record says about its run, except the trace."""
+
+    schema_version: int = Field(SCHEMA, alias="schema", description="Version of this schema.")
+    run: str = Field(description="Identity of the run: a hash of everything that decides its numbers.")
+    cell: str = Field(description="The same without the seed.")
+    suite: str = Field(description="Name of the suite.")
+    version: int = Field(1, description="Version of the suite.")
+    title: str = Field("", description="Title of the suite.")
+    axes: dict[str, Label | None] = Field(description="The run's place in the matrix: axis → label.")
+    seed: int = Field(description="The seed.")
+    training: Training = Field(description="How the run was trained.")
+    evaluation: Evaluation = Field(Evaluation(), description="When and how it was evaluated.")
+    rules: dict[str, Any] = Field({}, description="Thresholds of outcomes in the suite.")
+    gate: dict[str, Any] = Field({}, description="The suite's settings for `ganbench compare`.")
+    references: tuple[dict[str, Any], ...] = Field((), description="Published results in the suite.")
+    data: Data = Field(Data(), description="What it was trained on.")
+    protocol: dict[str, Label | None] = Field({}, description="What two values must share to be compared.")
+    real: dict[str, float | None] = Field({}, description="Measures of real data under the same protocol.")
+    again: dict[str, float | None] = Field({}, description="Measures of the last generator on a second set of samples.")
+    higher_is_better: dict[str, bool | None] = Field(description="Measures in the trace, and whether more is better.")
+    samples: Samples = Field(Samples(), description="Which samples the trace keeps.")
+    parameters: Parameters = Field(Parameters(), description="Numbers of parameters.")
+    ending: Ending = Field(description="How the run ended.")
+    timing: Timing = Field(Timing(), description="What it cost.")
+    environment: Environment = Field(Environment(), description="Where it was trained.")
+    origin: dict[str, Any] | None = Field(None, description="How the record of a run of other code was made.")
+    final: dict[str, float | None] = Field({}, description="Last value of each measure; None if the run diverged.")
+    best: dict[str, float | None] = Field({}, description="Best value of each measure after step 0.")
+    measured: dict[str, tuple[int, ...]] = Field(
+        {}, description="Rows of the trace that have a value, for columns with gaps."
+    )
+
+    @property
+    def of_other_code(self) -> bool:
+        """Whether other code trained the run, and Recorder or import made the record."""
+        return self.origin is not None
+
+    @property
+    def keeps_samples(self) -> bool:
+        """Whether the trace holds samples; that of other code's runs need not."""
+        return self.samples.dtype is not None
+
+
+def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of an older record in the present schema.
+
+    Schema 1 repeated some columns of the trace under ``judged``. The other sections are the same; those that early
+    records lack have defaults.
+
+    Raises:
+        ValueError: the schema is newer than this version of ganbench, or unknown.
+    """
+    version = content.get("schema")
+    if version not in (1, SCHEMA):
+        raise ValueError(f"schema {version}; this version of ganbench reads schemas 1 to {SCHEMA}")
+    return {key: value for key, value in content.items() if key != "judged"} | {"schema": SCHEMA}

@@ -1,4 +1,4 @@
-"""Made runs whose numbers are known, and what their figures hold."""
+"""Synthetic records with known values, and access to what figures of them show."""
 
 from __future__ import annotations
 
@@ -33,7 +33,17 @@ def record(
     diverged: bool = False,
     **changed: Any,
 ) -> None:
-    """Publishes a made run: FD at every evaluation, twice as many modes as it is below 1, points as samples."""
+    """Publish a synthetic run with 2-D points as samples.
+
+    Args:
+        folder: Where the suite's results folder ``made`` is.
+        loss: The loss axis.
+        seed: The seed, also of the points.
+        values: FD at each evaluation; 2 modes are found where it is below 1, else 0.
+        dataset: The dataset axis.
+        diverged: Whether the run diverged after its last evaluation.
+        changed: Metadata to replace.
+    """
     axes = {"dataset": dataset, "architecture": "mlp", "loss": loss}
     run = f"{dataset}-{loss}-{seed}"
     steps = STEPS[: len(values)]
@@ -71,16 +81,20 @@ def record(
 
 
 def made_evidence(folder: Path) -> Evidence:
-    """Two losses of three runs: one of minimax never learns, one of hinge diverges; a second dataset without modes."""
+    """Return synthetic runs of two losses on two datasets.
+
+    On ``ring`` each loss has three runs: one of minimax never learns, and one of hinge diverges. On ``grid`` each has
+    two, and modes are not measured.
+    """
     for seed, last in enumerate((0.01, 0.04, 1.5)):
         record(folder, "minimax", seed, (1.0, 0.5, 0.2, last))
     record(folder, "hinge", 0, (1.0, 0.3, 0.05, 0.02))
     record(folder, "hinge", 1, (1.0, 0.3, 0.05, 0.08))
     record(folder, "hinge", 2, (1.0, 0.4), diverged=True)
-    other = {"higher_is_better": {"fd": False}}
+    without_modes = {"higher_is_better": {"fd": False}}
     for seed, last in enumerate((0.1, 0.2)):
-        record(folder, "minimax", seed, (1.0, 0.5, 0.2, last), dataset="grid", **other)
-        record(folder, "hinge", seed, (1.0, 0.5, 0.2, 4 * last), dataset="grid", **other)
+        record(folder, "minimax", seed, (1.0, 0.5, 0.2, last), dataset="grid", **without_modes)
+        record(folder, "hinge", seed, (1.0, 0.5, 0.2, 4 * last), dataset="grid", **without_modes)
     evidence = read_evidence(folder)
     states = {"ring-minimax-2": "never-learned", "ring-hinge-2": "diverged"}
     runs = evidence.runs.assign(outcome=[states.get(run, "converged") for run in evidence.runs["run"]])
@@ -88,17 +102,20 @@ def made_evidence(folder: Path) -> Evidence:
 
 
 def drawn(evidence: Evidence, name: str, width: float = 6.75, **options: Any) -> Figure:
-    """The figure of this name."""
+    """Return the figure with this name."""
     with styled():
-        return next(each.figure for each in draw_all(evidence, Sheet(width=width), **options) if each.name == name)
+        drawings = draw_all(evidence, Sheet(width=width), **options)
+        return next(drawing.figure for drawing in drawings if drawing.name == name)
 
 
 def line_of(figure: Figure, panel: int, label: str) -> np.ndarray:
-    """The drawn line of a panel that looks as this name does in the legend, [n, 2]."""
-    (key,) = [each for each in figure.legends[0].legend_handles if each.get_label() == label]
-    (line,) = [each for each in figure.axes[panel].lines if each.get_color() == key.get_color()]
+    """Return the points [n, 2] of the line in a panel that has the colour of this label in the legend."""
+    (handle,) = [handle for handle in figure.legends[0].legend_handles if handle.get_label() == label]
+    (line,) = [line for line in figure.axes[panel].lines if line.get_color() == handle.get_color()]
     return np.asarray(line.get_xydata())
 
 
 def thin_lines(figure: Figure, panel: int) -> list[list[np.ndarray]]:
-    return [each.get_segments() for each in figure.axes[panel].collections if isinstance(each, LineCollection)]
+    """Return the segments of every collection of thin lines, one line per run, in a panel."""
+    collections = figure.axes[panel].collections
+    return [lines.get_segments() for lines in collections if isinstance(lines, LineCollection)]

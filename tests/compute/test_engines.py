@@ -310,7 +310,7 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     first = start(suite, tmp_path / "broken", *words)
     wait_for_a_checkpoint_and_records(first, tmp_path / "broken" / "slow", runs, 2 if words else 1)
     os.killpg(first.pid, kind)
-    output, _ = first.communicate(timeout=60)
+    output, _ = first.communicate(timeout=300)
     assert first.returncode == (-signal.SIGKILL if kind is signal.SIGKILL else 130), output
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "broken").rglob("records/*.parquet")}
     assert 0 < len(before) < 4
@@ -319,7 +319,7 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
         assert "Traceback" not in output
 
     second = start(suite, tmp_path / "broken", *words)
-    output, _ = second.communicate(timeout=200)
+    output, _ = second.communicate(timeout=300)
     assert second.returncode == 0, output
     assert f"{len(before)} of them recorded already" in output
     assert {path: path.stat().st_mtime_ns for path in before} == before

@@ -479,14 +479,16 @@ def test_every_control_has_a_name_and_headings_are_in_order(visit: Callable[...,
 
 @pytest.mark.parametrize("width", [360, 800])
 def test_nothing_sticks_out_of_a_narrow_window(visit: Callable[..., Page], width: int) -> None:
+    """Once all charts are drawn: while one is, it is resized to its panel."""
     page = visit(viewport={"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_function(
+        "[...document.querySelectorAll('#panels .chart')].every((each) => each.querySelector('svg'))"
+    )
+    page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
     page.locator("#run-table tbody button").first.click()
     page.locator("#run-chart svg").wait_for()
-    assert (
-        page.evaluate("(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('dialog'))")
-        == 0
-    )
+    dialog = "document.querySelector('dialog')"
+    page.wait_for_function(f"{dialog}.scrollWidth === {dialog}.clientWidth")
 
 
 def test_what_is_not_known_is_told_as_such(evidence: Evidence) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,14 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics import MEASURES, Measure
-from bench.plan.rules import PRIMARIES, Rules
+from bench.plan.rules import PRIMARIES, Directions, Rules
 from bench.records.record import Metadata, Trace
 
 Array = NDArray[np.float64]
-Ways = Mapping[str, bool | None]
 
 
-def describe(name: str, ways: Ways | None = None) -> Measure:
+def describe(name: str, ways: Directions | None = None) -> Measure:
     """The description of a measure; an average's says so.
 
     Args:
@@ -68,7 +67,7 @@ def real_value(metadata: Metadata, name: str) -> float:
     return float(value) if value is not None and math.isfinite(value) else math.nan
 
 
-def choose_primary(measured: Collection[str], wanted: str | None, ways: Ways | None = None) -> str | None:
+def choose_primary(measured: Collection[str], wanted: str | None, ways: Directions | None = None) -> str | None:
     """The measure that a run is judged by: the one wanted, else the first known one; None where there is none.
 
     Args:

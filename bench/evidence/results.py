@@ -17,7 +17,7 @@ from bench.catalogue.metrics import MEASURES, Measure
 from bench.errors import ResultsError
 from bench.evidence.outcomes import judged, judging
 from bench.evidence.primary_measure import describe
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
 from bench.records.frames import axes_of, frame_of_traces, place
 from bench.records.record import Metadata, Record, read_record, record_paths
@@ -44,8 +44,8 @@ class Evidence:
     records: dict[str, Record]
     axes: list[str]
     rules: Rules
-    references: tuple[Reference, ...]
-    gate: Gate
+    references: tuple[PublishedResult, ...]
+    gate: GateOptions
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:

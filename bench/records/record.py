@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from bench.errors import DamagedRecordError, ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 
 if TYPE_CHECKING:  # a plan needs no frame
     import pandas as pd
@@ -62,10 +62,10 @@ def publish(path: Path, metadata: Mapping[str, Any], trace: list[dict[str, Any]]
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
     try:
-        with written_whole(path, once=not replace) as partial:
+        with atomic_write(path, once=not replace) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
-        raise ResultsError(f"record {path} cannot be written: {told(error)}") from None
+        raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
 
 
 def summarise(trace: list[dict[str, Any]], metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _unreadable(path: Path, error: Exception) -> ResultsError:
     if isinstance(error, OSError) and error.errno:  # the system's, not the format's
-        return ResultsError(f"{path} cannot be read: {told(error)}")
+        return ResultsError(f"{path} cannot be read: {describe_error(error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
     if isinstance(error, MemoryError) or type(error) is pa.ArrowException:  # no memory or thread: the file may be whole
         return ResultsError(f"{path} cannot be read: {reason}")

@@ -123,7 +123,7 @@ def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callabl
         (["quick", "quick", "--alpha", "2"], "alpha"),
         (["quick", "quick", "--tolerance", "-1"], "tolerance"),
         (["quick", "quick", "--speed"], "holds no timings"),
-        (["quick", "quick", "--speed", "--metric", "fd"], "have no meaning there"),
+        (["quick", "quick", "--speed", "--metric", "fd"], "do not apply"),
     ],
 )
 def test_bad_input_is_one_clear_line(words: list[str], text: str) -> None:

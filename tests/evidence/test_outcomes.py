@@ -17,7 +17,7 @@ from bench.command import main
 from bench.evidence.outcomes import Outcome, Stage, judge, judging, load, states_over_time
 from bench.evidence.primary_measure import choose_primary, primary
 from bench.evidence.states import State
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import load_suite
 from bench.records.record import publish, read_metadata, read_trace, record_paths
 
@@ -301,12 +301,12 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
 
 def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
     assert judging("ring", []).rules == load_suite("ring").outcome
-    assert judging("no such suite", []) == (Rules(), (), Gate())
+    assert judging("no such suite", []) == (Rules(), (), GateOptions())
     older = {"environment": {"date": "2026-01-01"}, "rules": {"relapsed": 2.0}}
     newer = {"environment": {"date": "2026-02-01"}, "rules": {"relapsed": 7.0, "of a later version": 1}}
     newer |= {"references": [{"source": "a paper", "values": {"fd": 1.0}}]}
     assert judging("no such suite", [newer, older]) == (
-        Rules(relapsed=7.0), (Reference(source="a paper", values={"fd": 1.0}),), Gate()
+        Rules(relapsed=7.0), (PublishedResult(source="a paper", values={"fd": 1.0}),), GateOptions()
     )  # fmt: skip
     assert judging("ring", [newer], load_suite(tiny)).rules == Rules()
     Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nrelapsed = 7.0\n")

@@ -89,7 +89,7 @@ def test_an_identity_stays_what_it_is(write_suite: Callable[[str], str]) -> None
 
 def test_a_dataset_that_no_architecture_here_can_make(write_suite: Callable[[str], str]) -> None:
     text = SUITE.replace('["mlp"]', '["dcgan"]')
-    with pytest.raises(SuiteError, match=r"architecture 'dcgan' makes square images.*samples of shape 2"):
+    with pytest.raises(SuiteError, match=r"architecture 'dcgan' makes square images.*samples of shape \(2,\)"):
         plan_runs(load_suite(write_suite(text)))
     text = SUITE.replace("steps = 10", 'steps = 10\ncritic = { name = "dcgan" }')
     with pytest.raises(SuiteError, match="architecture 'dcgan' makes"):
@@ -122,7 +122,7 @@ def test_a_missing_dataset_is_downloaded_only_when_asked(
     assert asked == ["CIFAR10"]
 
 
-def test_a_download_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_download_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from torchvision import datasets
 
     def refuse(*_: object, **__: object) -> None:

@@ -153,7 +153,7 @@ def test_an_interrupted_run_publishes_nothing(tmp_path: Path, stop: type[BaseExc
 def test_the_same_run_is_recorded_once(tmp_path: Path) -> None:
     with recorder(tmp_path) as log:
         log.log(10, fid=1.0)
-    with pytest.raises(ResultsError, match=r"cifar10 · unet · ours · seed 0 is recorded already.*replace=True"):
+    with pytest.raises(ResultsError, match=r"cifar10 · unet · ours · seed 0 is already recorded as .*replace=True"):
         recorder(tmp_path)
     recorder(tmp_path, penalty="r1")  # another place
     recorder(tmp_path, version=2)
@@ -162,7 +162,7 @@ def test_the_same_run_is_recorded_once(tmp_path: Path) -> None:
     assert bench.load(tmp_path)["fid_final"].tolist() == [2.0]
 
 
-def test_two_processes_of_one_run_are_told(tmp_path: Path) -> None:
+def test_two_processes_cannot_record_the_same_run(tmp_path: Path) -> None:
     one, other = recorder(tmp_path), recorder(tmp_path)
     with one:
         one.log(10, fid=1.0)
@@ -178,7 +178,7 @@ def test_seconds_that_are_given_are_those_of_training(tmp_path: Path) -> None:
             log.samples(step, np.zeros((3, 2)))
             log.log(step, fid=1.0, seconds=seconds)
             log.log(step, critic_loss=1.0)
-        with pytest.raises(ResultsError, match="seconds are given at some steps only: see step 40"):
+        with pytest.raises(ResultsError, match="give seconds at all steps or at none; step 40 differs"):
             log.log(40, fid=1.0)
     (run,) = bench.load(tmp_path).to_dict("records")
     assert (run["steps_per_second"], run["images_per_second"], run["training_seconds"]) == (5.0, 40.0, 9.0)
@@ -193,17 +193,17 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"loss": 3}, "loss: expected a name, not 3"),
     ({"outcome": "x"}, "outcome"),
     ({"outcome": {"tauu": 1}}, "unknown key 'tauu'; did you mean 'tau'"),
-    ({"fid_final": 3}, "no axis can be called 'fid_final'"),
-    ({"device": "cuda"}, "no axis can be called 'device'"),
-    ({"higher_is_better": {"fid": True}}, "ganbench has a measure 'fid', of which less is better"),
-    ({"higher_is_better": {"critic_loss": True}}, "no measure can be called 'critic_loss'"),
+    ({"fid_final": 3}, "'fid_final' is reserved and cannot be the name of an axis"),
+    ({"device": "cuda"}, "'device' is reserved and cannot be the name of an axis"),
+    ({"higher_is_better": {"fid": True}}, "ganbench already has a measure 'fid' (lower is better)"),
+    ({"higher_is_better": {"critic_loss": True}}, "'critic_loss' is reserved and cannot be the name of a measure"),
     ({"real": {"fid": float("nan")}}, "real.fid: input should be a finite number"),
     ({"protocol": {"extractor": [1]}}, "protocol.extractor"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "text"), WRONG, ids=[text for _, text in WRONG])
-def test_what_is_wrong_is_told_before_training(tmp_path: Path, changes: dict[str, Any], text: str) -> None:
+def test_invalid_arguments_are_reported_before_training(tmp_path: Path, changes: dict[str, Any], text: str) -> None:
     with pytest.raises(SuiteError) as caught:
         recorder(tmp_path, **changes)
     assert text in str(caught.value)
@@ -213,11 +213,11 @@ def test_what_is_wrong_is_told_before_training(tmp_path: Path, changes: dict[str
 
 
 CALLS: list[tuple[str, str]] = [
-    ("log.log(10, fidd=1.0)", "of 'fidd' it is not known whether more is better: higher_is_better={'fidd': False} says that less is; did you mean 'fid'?"),
-    ("log.log(10, quality=1.0)", "of 'quality' it is not known whether more is better: higher_is_better={'quality': False}"),
+    ("log.log(10, fidd=1.0)", "unknown measure 'fidd': give its direction with higher_is_better={'fidd': True} or {'fidd': False}; did you mean 'fid'?"),
+    ("log.log(10, quality=1.0)", "unknown measure 'quality': give its direction with higher_is_better={'quality': True} or {'quality': False}"),
     ("log.log(4, fid=1.0)", "step 4 comes after step 5"),
-    ("log.log(1.5, fid=1.0)", "step: expected a whole number from 0 on, not 1.5"),
-    ("log.log(True, fid=1.0)", "step: expected a whole number"),
+    ("log.log(1.5, fid=1.0)", "step: expected an integer from 0, not 1.5"),
+    ("log.log(True, fid=1.0)", "step: expected an integer"),
     ("log.log(10, fid='1.0')", "fid: expected a number, not '1.0'"),
     ("log.log(10, fid=torch.zeros(2))", "fid: expected a number, not a value of type Tensor"),
     ("log.samples(10, np.zeros((2, 3, 8, 8)))", "value_range must say (-1, 1) or (0, 1)"),
@@ -225,7 +225,7 @@ CALLS: list[tuple[str, str]] = [
     ("log.samples(10, np.full((2, 3, 8, 8), 9.0), value_range=(0, 1))", "values from 9 to 9 are outside"),
     ("log.samples(10, np.zeros((2, 8, 8, 3)))", "expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not 2×8×8×3"),
     ("log.samples(10, np.zeros((2, 8, 8), int))", "expected uint8 images, or floats, not int64"),
-    ("log.samples(10, np.zeros((4, 2)))", "float32 [4, 2] at step 10, and uint8 [1, 1, 8, 8] before"),
+    ("log.samples(10, np.zeros((4, 2)))", "float32 [4, 2] at step 10, but uint8 [1, 1, 8, 8] before"),
 ]  # fmt: skip
 
 
@@ -245,11 +245,11 @@ def test_it_records_inside_its_block_alone(tmp_path: Path) -> None:
         pass
     log = recorder(tmp_path)
     for call in (lambda: log.log(1, fid=1.0), lambda: log.fail("x"), lambda: log.samples(1, np.zeros((2, 2)))):
-        with pytest.raises(ResultsError, match="inside its block"):
+        with pytest.raises(ResultsError, match="inside its with block"):
             call()
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported_before_training(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("a file")
     with pytest.raises(ResultsError, match="cannot be written"):
         recorder(tmp_path)

@@ -67,12 +67,12 @@ class Display:
         if event.state == "progress" and event.progress is not None:
             self._update_bar(event.run, event.progress)
             return
-        name = event.run.id
-        bar = self._bar_of.pop(name, None)
+        run = event.run.id
+        bar = self._bar_of.pop(run, None)
         if bar is not None and bar not in self._bar_of.values():
             self._progress.remove_task(bar)
         if event.state == "recorded":
-            self._work_left[name] = 0
+            self._work_left[run] = 0
             self._ended += 1
             self._progress.advance(self._matrix)
         if event.state == "failed":
@@ -100,7 +100,7 @@ class Display:
         self._progress.update(
             self._bar_of[run.id],
             completed=progress.step,
-            rate=f"{rate:,.0f} steps/s" + (" each" if progress.pack > 1 else "") if rate else "",
+            rate=f"{rate:,.0f} steps/s" + (" per run" if progress.pack > 1 else "") if rate else "",
             left=f"{duration(progress.pack * left / rate)} left" if rate else "",
         )
         self._update_time_left()

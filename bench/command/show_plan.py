@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
-    """Print the cells and runs of a suite, how many are recorded, and how long the others will take."""
+    """Print the cells and runs of a suite, how many are recorded, and how long training the others will take."""
     console = Console()
     recorded = paths_by_run(folder)
     missing = [run for run in runs if run.id not in recorded]
@@ -33,7 +33,7 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     axes = list(runs[0].axes)
     for axis in axes:
         table.add_column(axis)
-    for heading in ("seeds", "recorded", "steps", "critic steps", "estimated time"):
+    for heading in ("seeds", "recorded", "steps", "critic steps", "time left"):
         table.add_column(heading, justify="right")
     cells: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:

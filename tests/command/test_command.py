@@ -1,4 +1,4 @@
-"""The command, as a person uses it: what it prints, what it writes, and its one line for every mistake."""
+"""The command: what it prints and writes, and its one-line error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
 
 
 def refused(result: Result, *words: str) -> None:
-    """One clear line, exit status 2."""
+    """Check for a one-line error with exit status 2."""
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert result.stderr.startswith("ganbench: ")
@@ -87,7 +87,7 @@ def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path
     assert {path: path.stat().st_mtime_ns for path in record_paths(folder)} == before
 
 
-def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_results: Path) -> None:
+def test_a_truncated_record_is_trained_again_with_a_notice(tiny: str, tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
     whole = bench.load(tiny_results).drop(columns="record")
     path.write_bytes(path.read_bytes()[:-100])
@@ -169,7 +169,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(invoke: Callable[..., Resu
         ("--memory", "0", "0.0 is not in the range x>0"),
     ],
 )
-def test_packs_of_none_are_refused(
+def test_invalid_pack_options(
     invoke: Callable[..., Result], tmp_path: Path, option: str, value: str, message: str
 ) -> None:
     result = invoke("run", "quick", option, value)
@@ -182,7 +182,7 @@ def test_packs_of_none_are_refused(
 def test_the_size_of_packs_is_recorded_and_changes_no_number(
     invoke: Callable[..., Result], tiny: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch, pack: str, size: int
 ) -> None:
-    """Two kinds of two runs, on one worker."""
+    """Two pack keys with two runs each, on one worker."""
     from bench.compute.engines.in_process import in_process
 
     monkeypatch.setattr("bench.compute.engines.local.local", in_process)
@@ -203,9 +203,7 @@ def test_no_cuda(invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pyt
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dataset_that_is_not_there(
-    invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_dataset(invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "data"))
     refused(invoke("plan", "cifar10"), "dataset 'cifar10' is not here", "cifar-10-python.tar.gz")
     assert list(tmp_path.iterdir()) == []
@@ -219,7 +217,7 @@ def test_a_suite_file_with_a_mistake(invoke: Callable[..., Result], write_suite:
 def test_a_results_folder_that_cannot_be_written(invoke: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused(invoke("run", "quick", "--results", "file"), "results folder file/quick cannot be written")
-    if os.geteuid() == 0:  # root writes everywhere but into what the kernel makes
+    if os.geteuid() == 0:  # root can write everywhere except to /proc
         refused(invoke("run", "quick", "--results", "/proc/x"), "results folder /proc/x/quick cannot be written")
     else:
         (tmp_path / "closed").mkdir(mode=0o500)
@@ -259,7 +257,7 @@ def test_help_needs_neither_torch_nor_pandas() -> None:
 
 
 def imported(modules: set[str], *arguments: str) -> bool:
-    """Whether the command, in a process of its own, imports any of these."""
+    """Return whether the command, in its own process, imports any of these modules."""
     code = (
         f"import sys; sys.argv = ['ganbench', *{arguments!r}]\n"
         "from bench.command import main\n"
@@ -271,7 +269,7 @@ def imported(modules: set[str], *arguments: str) -> bool:
     return done.stderr.splitlines()[-1] != "[]"
 
 
-def test_no_memory_is_one_line(invoke: Callable[..., Result], tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_is_one_line(invoke: Callable[..., Result], tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 

@@ -31,7 +31,7 @@ from bench.plan.throughput import Rates, rates_by_device, read_rates, write_rate
 CPU = torch.device("cpu")
 
 
-def test_kinds(runs: list[Run], write_suite: Callable[[str], str]) -> None:
+def test_runs_with_one_pack_key(runs: list[Run], write_suite: Callable[[str], str]) -> None:
     assert len({pack_key(run) for run in runs}) == 1
     for line, changed in (
         ("steps = 120", "steps = 100"),
@@ -90,7 +90,7 @@ def sized(group: list[Run], notices: list[str]) -> int:
 
 
 def weighing(run: Run, weight: float) -> Run:
-    """The same with another weight of its penalty, as another cell."""
+    """The same run with another penalty weight, as another cell."""
     (penalty,) = run.training.penalty
     other = penalty.model_copy(update={"options": penalty.options.model_copy(update={"weight": weight})})
     training = run.training.model_copy(update={"penalty": (other,)})
@@ -121,13 +121,13 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
         (8, 4.0, "memory 4: it limits packs whose size is measured (pack 'auto'), not 8"),
     ],
 )
-def test_sizes_and_memory_that_mean_nothing(pack: Any, memory: float | None, message: str) -> None:
+def test_invalid_sizes_and_memory_limits(pack: Any, memory: float | None, message: str) -> None:
     with pytest.raises(SuiteError, match=re.escape(message)):
         pack_tuning.sizes(pack, [Settings(folder=Path("nowhere"))], memory, print)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"cpu": []}', '{"cpu": {"a program": {"seconds": 1}}}', '{"cpu": 3}'])
-def test_what_is_no_table_of_rates_is_written_anew(cache: Path, text: str) -> None:
+def test_an_invalid_rates_file_is_replaced(cache: Path, text: str) -> None:
     (cache / "packs.json").write_text(text)
     assert read_rates("a program", "cpu") is None
     assert rates_by_device("a program") == {}
@@ -138,10 +138,14 @@ def test_what_is_no_table_of_rates_is_written_anew(cache: Path, text: str) -> No
 @pytest.mark.parametrize(
     ("shares", "tried", "best"),
     [
-        ({1: 4.0, 2: 3.9, 4: 2.0, 8: 1.5, 16: 1.6, 32: 1.5}, [1, 2, 4, 8, 16, 32], 8),  # size 2 had bad luck
+        (
+            {1: 4.0, 2: 3.9, 4: 2.0, 8: 1.5, 16: 1.6, 32: 1.5},
+            [1, 2, 4, 8, 16, 32],
+            8,
+        ),  # the timing of size 2 was disturbed
         ({1: 4.0, 2: 4.1, 4: 4.2}, [1, 2, 4], 1),
         ({1: 4.0, 2: 2.0, 4: 2.1, 8: 1.99}, [1, 2, 4, 8], 2),
-        ({1: 60.0}, [1], 1),  # seconds: nothing that a pack makes less
+        ({1: 60.0}, [1], 1),  # a step takes seconds: no pack is tried
     ],
 )
 def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
@@ -160,10 +164,8 @@ def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run]) -> None:
         pack_tuning.measure(weighing(runs[0], 1e300), CPU, 8)
 
 
-def test_runs_that_diverge_while_they_are_timed_are_not_either(
-    runs: list[Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The loop drops them, and what is left of the pack is not what was to be timed."""
+def test_runs_that_diverge_during_timing_are_not_timed(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop drops diverged runs, so the rest of the pack has another size than intended."""
 
     def diverging(pack: Pack, first: int, steps: int) -> Iterator[list[Measurement]]:
         yield from train(pack, first, steps=steps)
@@ -176,7 +178,7 @@ def test_runs_that_diverge_while_they_are_timed_are_not_either(
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_cell_that_diverges_at_once_leaves_the_timing_to_the_next(runs: list[Run]) -> None:
+def test_if_a_cell_diverges_at_once_the_next_is_timed(runs: list[Run]) -> None:
     notices: list[str] = []
     wild = [weighing(runs[0], 1e300), weighing(runs[1], 1e300)]
     assert sized(wild, notices) == 1
@@ -188,7 +190,7 @@ def test_a_cell_that_diverges_at_once_leaves_the_timing_to_the_next(runs: list[R
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
+def test_runs_that_vmap_does_not_support_train_alone_with_a_notice(
     runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from bench.catalogue.architectures import mlp
@@ -205,13 +207,13 @@ def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
     assert [known.alone for known in rates_by_device(timing_key(runs[0])).values()] == [why]
     events = [event.state for event in in_process([runs[:2]], [Settings(folder=tmp_path / "forced")])]
     assert events.count("recorded") == 2
-    monkeypatch.setattr(mlp, "critic", plain)  # mended
+    monkeypatch.setattr(mlp, "critic", plain)  # repaired
     sized(runs, notices)
     assert [known.alone for known in rates_by_device(timing_key(runs[0])).values()] == [""]
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_loss_of_another_package_that_vmap_cannot_run_leaves_the_others_their_packs(
+def test_a_plugin_loss_that_vmap_does_not_support_does_not_affect_other_packs(
     write_suite: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def peeks(real: Tensor, fake: Tensor) -> Tensor:
@@ -234,7 +236,7 @@ def test_a_loss_of_another_package_that_vmap_cannot_run_leaves_the_others_their_
     assert kept == {"non-saturating": "", "hinge": ""}
 
 
-def test_errors_in_short() -> None:
+def test_errors_are_summarised_in_one_line() -> None:
     assert summarise_error(ValueError("no 1.5 of it.  More\nis said. Here")) == "ValueError: no 1.5 of it"
     assert summarise_error(ValueError("one\ntwo")) == "ValueError: one two"
     assert summarise_error(ValueError()) == "ValueError"

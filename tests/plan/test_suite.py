@@ -1,4 +1,4 @@
-"""Suites: what a file says becomes cells; what it says wrong becomes one clear error."""
+"""Suites: a valid file becomes cells, an invalid one gives one clear error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_there_are_suites_and_all_are_valid() -> None:
         assert cells(load_suite(name))
 
 
-def test_the_matrix_is_multiplied_out_in_order() -> None:
+def test_cells_are_the_product_of_the_axes_in_order() -> None:
     found = cells(suite(base=BASE.replace('architecture = ["mlp"]', 'architecture = ["mlp"]\ncritic_steps = [1, 5]')))
     assert [(cell.axes["loss"], cell.axes["critic_steps"]) for cell in found] == [
         ("hinge", 1), ("hinge", 5), ("wgan-gp", 1), ("wgan-gp", 5)
@@ -84,7 +84,7 @@ set = { steps = 30 }
     assert left.axes["loss"] == "wgan-gp"
 
 
-def test_what_is_left_open_is_filled_in() -> None:
+def test_missing_keys_have_defaults() -> None:
     hinge, wgan = cells(suite())
     assert hinge.training.penalty == ()
     assert [(p.name, p.options.weight) for p in wgan.training.penalty] == [("wgan-gp", 10)]  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ def test_what_is_left_open_is_filled_in() -> None:
     assert hinge.training.architecture.options.activation == "relu"  # type: ignore[attr-defined]
 
 
-def test_the_critic_follows_the_generator_but_for_what_it_says() -> None:
+def test_the_critic_inherits_from_the_generator() -> None:
     cell, _ = cells(
         suite("""
 [[override]]
@@ -108,7 +108,7 @@ set = { architecture = { width = 77, activation = "tanh" }, critic = { depth = 5
     assert cell.training.optimizer.options.lr == 2e-4  # type: ignore[attr-defined]
 
 
-def test_settings_stand_above_the_suite_and_become_axes() -> None:
+def test_settings_replace_keys_of_the_suite_and_become_axes() -> None:
     found = cells(
         suite('[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 20 }\n'), {"steps": 5, "optimizer.lr": 0.5}
     )
@@ -119,12 +119,12 @@ def test_settings_stand_above_the_suite_and_become_axes() -> None:
     assert cell.axes["loss"] == "minimax"
 
 
-def test_a_penalty_of_the_loss_itself_can_be_weighted() -> None:
+def test_the_weight_of_the_penalty_of_a_loss_can_be_set() -> None:
     _, wgan = cells(suite('[[override]]\nwhen = { loss = "wgan-gp" }\nset = { penalty = { weight = 0.5 } }\n'))
     assert [(p.name, p.options.weight) for p in wgan.training.penalty] == [("wgan-gp", 0.5)]  # type: ignore[attr-defined]
 
 
-def test_dataset_architecture_and_loss_have_a_place_even_when_they_are_no_axis() -> None:
+def test_dataset_architecture_and_loss_are_always_axes() -> None:
     text = BASE.replace('dataset = ["ring"]', "").replace("steps = 10", 'steps = 10\ndataset = "ring"')
     assert [cell.axes["dataset"] for cell in cells(suite(base=text))] == ["ring", "ring"]
 
@@ -191,7 +191,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_one_clear_error(case: str) -> None:
+def test_an_invalid_suite_gives_one_clear_error(case: str) -> None:
     text, message = WRONG[case]
     with pytest.raises(SuiteError, match=message) as caught:
         cells(suite(base=text))
@@ -199,7 +199,7 @@ def test_what_is_wrong_is_one_clear_error(case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_no_suite_and_no_toml(write_suite: Callable[[str], str]) -> None:
+def test_a_missing_suite_and_an_invalid_toml_file(write_suite: Callable[[str], str]) -> None:
     with pytest.raises(SuiteError, match="there is no suite or file 'quik'; did you mean 'quick'"):
         load_suite("quik")
     with pytest.raises(SuiteError, match="not a valid TOML file"):
@@ -246,7 +246,7 @@ def test_a_table_without_a_name_changes_only_what_it_gives(base: dict[str, int],
         ('[[reference]]\nsource = "a"\nvalues = { fd = 1 }\nwhen = { loss = "hing" }', "no cell has loss 'hing'; did"),
     ],
 )
-def test_what_is_wrong_with_judging_is_named(text: str, message: str) -> None:
+def test_invalid_rules_and_references(text: str, message: str) -> None:
     with pytest.raises(SuiteError, match=message):
         cells(suite(text))
 

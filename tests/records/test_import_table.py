@@ -1,4 +1,4 @@
-"""A table of other code: its numbers come back, failures are seen, mistakes name their row and leave nothing."""
+"""Imported tables: values are read back, failures are found, errors name their row and nothing is written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def imported(
 
 
 def rows_of(folder: Path) -> list[list[Any]]:
-    """Loss, seed, step, measure and value of every number, in order."""
+    """Return the loss, seed, step, measure and value of every number, sorted."""
     traces = bench.traces(folder / "results")
     columns = ["loss", "seed", "step", "measure", "value"]
     return traces.dropna(subset="value")[columns].sort_values(columns).to_numpy().tolist()
@@ -98,8 +98,8 @@ def test_final_values_alone(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results")["images"].unique().tolist() == [64 * 50000]
 
 
-def test_what_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
-    """Losses at every row, the FID at every second; the last row of one run lacks a loss that the other has."""
+def test_a_value_that_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
+    """Every row has a loss, every second row an FID; the last row of one run lacks a loss that the other has."""
     text = (
         "data,net,obj,run,iters,FID,loss\n"
         "c10,dcgan,hinge,0,100,90,0.7\nc10,dcgan,hinge,0,200,,0.7\nc10,dcgan,hinge,0,300,40,0.7\nc10,dcgan,hinge,0,400,,0.7\n"
@@ -112,7 +112,7 @@ def test_what_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results").query("measure == 'fid'")["step"].tolist() == [100, 300, 100, 300]
 
 
-def test_the_table_says_what_became_of_a_run(tmp_path: Path) -> None:
+def test_the_table_says_whether_a_run_failed(tmp_path: Path) -> None:
     text = (
         "data,net,obj,run,iters,FID,failed,why\n"
         "c10,dcgan,a,0,100,90,false,\nc10,dcgan,a,0,200,80,false,\n"
@@ -227,7 +227,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("name", "changes", "text"), WRONG, ids=[name for name, _, _ in WRONG])
-def test_a_mistake_is_one_line_and_writes_nothing(
+def test_an_invalid_table_gives_one_line_and_no_record(
     tmp_path: Path, name: str, changes: dict[str, Any], text: str
 ) -> None:
     given = {"text": WIDE, **changes}
@@ -238,7 +238,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == [changes.get("name", "log.csv")]
 
 
-def test_long_form_has_mistakes_of_its_own(tmp_path: Path) -> None:
+def test_errors_in_long_form(tmp_path: Path) -> None:
     roles = {**{k: v for k, v in ROLES.items() if v != "fid"}, "what": "measure", "FID": "value"}
     text = WIDE.replace("FID", "FID,what").replace("00\n", "00,fid\n").replace("0\n", "0,fid\n")
     with pytest.raises(
@@ -264,7 +264,7 @@ def test_a_table_is_imported_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stops_at", [0, 1])
 @pytest.mark.parametrize("what", ["publish", "move"])
-def test_a_disk_that_fills_half_way_leaves_all_as_it_was(
+def test_a_full_disk_leaves_existing_records_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops_at: int, what: str
 ) -> None:
     imported(tmp_path, WIDE)

@@ -1,4 +1,4 @@
-"""A recorder: what is logged is what is read, failure is an outcome, mistakes are one line and leave nothing."""
+"""The recorder: logged values are read back, failure is an outcome, incorrect use gives one line and no record."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_what_is_logged_is_what_is_read(tmp_path: Path) -> None:
     assert metadata["environment"]["torch"] == str(torch.__version__)
 
 
-def test_losses_that_are_logged_more_often_than_measures_decide_nothing(tmp_path: Path) -> None:
-    """The loss goes on after the last evaluation, and modes were measured at other steps than the FID."""
+def test_losses_logged_more_often_than_measures_do_not_affect_the_outcome(tmp_path: Path) -> None:
+    """The loss is also logged after the last evaluation, and modes at other steps than the FID."""
     with recorder(tmp_path, real={"modes": 8, "fid": 2}) as log:
         for step in range(0, 1001, 50):
             log.log(step, critic_loss=0.7)
@@ -84,7 +84,7 @@ def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> Non
     assert (run["outcome"], run["outcome_step"]) == ("diverged", 350)
 
 
-def test_a_value_that_is_lost_is_kept_and_decides(tmp_path: Path) -> None:
+def test_a_value_that_is_not_finite_is_kept_and_decides_the_outcome(tmp_path: Path) -> None:
     with recorder(tmp_path) as log:
         log.log(0, fid=400.0)
         log.log(10, fid=float("nan"))
@@ -101,7 +101,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
         log.log(20, critic_loss=float("nan"))
         assert log.failure == "critic loss not finite at step 20"
         log.fail("said too late")
-        log.log(30, fid=3.0)  # a loop that goes on
+        log.log(30, fid=3.0)  # the loop does not stop
     record = read_record(the_record(tmp_path))
     assert record.metadata["ending"] == {
         "status": "diverged",
@@ -114,7 +114,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
     assert states_over_time(record.trace, record.metadata, Rules())[-1] == (20, Stage.DIVERGED)
 
 
-def test_an_exception_is_the_outcome_and_goes_on(tmp_path: Path) -> None:
+def test_an_exception_is_the_outcome_and_is_raised_again(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="out of memory"), recorder(tmp_path, steps=100) as log:
         log.log(0, fid=400.0)
         log.log(40, fid=300.0)
@@ -155,7 +155,7 @@ def test_the_same_run_is_recorded_once(tmp_path: Path) -> None:
         log.log(10, fid=1.0)
     with pytest.raises(ResultsError, match=r"cifar10 · unet · ours · seed 0 is already recorded as .*replace=True"):
         recorder(tmp_path)
-    recorder(tmp_path, penalty="r1")  # another place
+    recorder(tmp_path, penalty="r1")  # another cell
     recorder(tmp_path, version=2)
     with recorder(tmp_path, replace=True) as log:
         log.log(10, fid=2.0)
@@ -171,8 +171,8 @@ def test_two_processes_cannot_record_the_same_run(tmp_path: Path) -> None:
     assert bench.load(tmp_path)["fid_final"].tolist() == [1.0]
 
 
-def test_seconds_that_are_given_are_those_of_training(tmp_path: Path) -> None:
-    """Rates are 10/5, 10/2, 10/2 steps a second; the first steps warm up."""
+def test_given_seconds_are_training_time(tmp_path: Path) -> None:
+    """The rates are 10/5, 10/2 and 10/2 steps per second; the first one includes the warm-up."""
     with recorder(tmp_path, batch_size=4, critic_steps=2) as log:
         for step, seconds in ((0, 0.0), (10, 5.0), (20, 7.0), (30, 9.0)):
             log.samples(step, np.zeros((3, 2)))
@@ -230,7 +230,7 @@ CALLS: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("call", "text"), CALLS, ids=[call for call, _ in CALLS])
-def test_a_wrong_call_is_one_line_and_publishes_nothing(tmp_path: Path, call: str, text: str) -> None:
+def test_an_invalid_call_gives_one_line_and_no_record(tmp_path: Path, call: str, text: str) -> None:
     with pytest.raises(GanbenchError) as caught, recorder(tmp_path) as log:
         log.log(5, fid=1.0)
         log.samples(5, np.zeros((1, 8, 8), np.uint8))
@@ -240,7 +240,7 @@ def test_a_wrong_call_is_one_line_and_publishes_nothing(tmp_path: Path, call: st
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_it_records_inside_its_block_alone(tmp_path: Path) -> None:
+def test_it_only_records_inside_its_block(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="nothing was logged"), recorder(tmp_path):
         pass
     log = recorder(tmp_path)
@@ -268,7 +268,7 @@ def test_images_are_kept_as_bytes(tmp_path: Path) -> None:
     assert read_samples(path, 0).tolist() == [[[[0, 128], [255, 255]]]]
 
 
-def test_no_more_samples_are_kept_than_of_other_runs(tmp_path: Path) -> None:
+def test_as_many_samples_are_kept_as_for_other_runs(tmp_path: Path) -> None:
     with recorder(tmp_path) as log:
         log.log(1, fid=1.0)
         log.samples(1, np.random.default_rng(0).normal(size=(600, 2)))
@@ -313,7 +313,7 @@ def test_it_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-def test_a_measure_that_has_no_better_judges_no_run(tmp_path: Path) -> None:
+def test_a_measure_without_a_direction_classifies_no_run(tmp_path: Path) -> None:
     with recorder(tmp_path, higher_is_better={"angle": None, "own": True}) as log:
         log.log(10, angle=1.0, own=2.0)
     with recorder(tmp_path, suite="other", higher_is_better={"angle": None}) as log:

@@ -82,7 +82,9 @@ class Rules(Options):
         if primary is not None:
             check_measure(primary, "primary")
             if MEASURES[primary.removesuffix("_ema")].higher_is_better is None:
-                raise SuiteError(f"primary: {primary!r} has no better direction, so it cannot classify runs")
+                raise SuiteError(
+                    f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs"
+                )
         return primary
 
     def tau_of(self, dataset: str) -> float | None:

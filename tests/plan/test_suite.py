@@ -230,7 +230,7 @@ def test_a_table_without_a_name_changes_only_what_it_gives(base: dict[str, int],
     ("text", "message"),
     [
         ('[outcome]\nprimary = "fdd"', r"x\.toml: \[outcome\]: primary: unknown measure 'fdd'; did you mean 'fd'\?"),
-        ('[outcome]\nprimary = "theta"', r"\[outcome\]: primary: 'theta' has no better direction"),
+        ('[outcome]\nprimary = "theta"', r"\[outcome\]: primary: for 'theta' neither higher nor lower is better"),
         ("[outcome]\nrelapse = 2.0", r"x\.toml: \[outcome\]: unknown key 'relapse'; did you mean 'relapsed'\?"),
         ("[outcome]\nrelapsed = 1", r"\[outcome\]: relapsed: input should be greater than 1, not 1"),
         ("[outcome]\ntau = true", r"\[outcome\]: tau: expected a finite number, or a table dataset → number, not True"),

@@ -84,7 +84,7 @@ def import_table(
     Raises:
         TableError: The table or the roles of its columns are not valid. Nothing is written.
         SuiteError: A name, a threshold or another option is not valid. Nothing is written.
-        ResultsError: A run is already recorded, or the folder cannot be written. Existing records are left unchanged.
+        ResultsError: A run is already recorded, or the folder cannot be written. Nothing is changed.
     """
     path = Path(path)
     table = read_table(path, separator)

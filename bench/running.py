@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.compute.interruption import listening
 from bench.errors import DamagedRecordError, DeviceError, ResultsError
-from bench.files import sweep, told
+from bench.files import describe_error, remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
-from bench.plan.specification import Table
+from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.record import check_record, paths_by_run
 from bench.report import Report
@@ -68,7 +68,7 @@ def run_suite(
     device: str = "auto",
     workers: int | None = None,
     threads: int = 1,
-    settings: Table | None = None,
+    settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     checkpoint_every: float = 60.0,
     pack: int | Literal["auto", "off"] = "auto",
@@ -235,6 +235,6 @@ def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            sweep(folder)
+            remove_partial_files(folder)
     except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None

@@ -16,7 +16,7 @@ from bench.compute.evaluation import evaluator, quantised
 from bench.compute.training.players import build_players, generate
 from bench.compute.training.random_streams import stream
 from bench.compute.training.reals import load_data
-from bench.errors import SuiteError
+from bench.plan.runs import check_architecture
 from bench.plan.specification import Choice, Evaluation, Training, choose, complete_training
 
 WHERE = "calibrate"
@@ -100,7 +100,7 @@ def calibrate(
         },
         WHERE,
     )
-    shape = _shape(training)
+    shape = check_architecture(training.architecture, training.dataset, WHERE)
     data = load_data(chosen)
     extractor = find("dataset", chosen.name).extractor
     refused: dict[str, str] = {}
@@ -132,15 +132,3 @@ def default_architecture(dataset: Choice) -> str:
     """The convolutional family for the images that it can make, else fully connected layers."""
     shape = find("dataset", dataset.name).shape(dataset.options)
     return "mlp" if len(shape) < 3 or find("architecture", "dcgan").fits(shape) else "dcgan"
-
-
-def _shape(training: Training) -> tuple[int, ...]:
-    shape: tuple[int, ...] = find("dataset", training.dataset.name).shape(training.dataset.options)
-    name = training.architecture.name
-    wanted = find("architecture", name).fits(shape)
-    if wanted:
-        raise SuiteError(
-            f"{WHERE}: architecture {name!r} makes {wanted}, "
-            f"dataset {training.dataset.name!r} has samples of shape {'×'.join(map(str, shape))}"
-        )
-    return shape

@@ -14,7 +14,7 @@ import torch
 
 from bench.compute.environment import is_lost, is_out_of_memory
 from bench.errors import ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.plan.runs import Run
 
 DIGEST = hashlib.sha256().digest_size  # bytes before the content
@@ -50,11 +50,11 @@ def save(path: Path, run: Run, state: dict[str, Any], history: History) -> None:
     torch.save({"run": run.id, "state": state, "history": vars(history)}, buffer)
     content = buffer.getbuffer()
     try:
-        with written_whole(path) as partial, partial.open("wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             file.write(hashlib.sha256(content).digest())
             file.write(content)
     except OSError as error:
-        raise ResultsError(f"checkpoint {path} cannot be written: {told(error)}") from None
+        raise ResultsError(f"checkpoint {path} cannot be written: {describe_error(error)}") from None
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def restore(path: Path, run: Run) -> Restored:
     except FileNotFoundError:
         return Restored(History(step=0, trace=[]))
     except OSError as error:
-        raise ResultsError(f"checkpoint {path} cannot be read: {told(error)}") from None
+        raise ResultsError(f"checkpoint {path} cannot be read: {describe_error(error)}") from None
     digest, content = content[:DIGEST], content[DIGEST:]
     problem = "" if hashlib.sha256(content).digest() == digest else "it is cut short or damaged"
     if not problem:

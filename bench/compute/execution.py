@@ -117,7 +117,7 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     """Trains, measures and publishes the runs of one pack.
 
     Args:
-        runs: Of one kind (``bench.plan.grouping.kind``). Those that were left at different steps go after each other.
+        runs: With one ``bench.plan.grouping.pack_key``. Those that were left at different steps go after each other.
         settings: Where and how.
         stopping: Asked after every chunk of steps; when true, all are checkpointed and left.
 

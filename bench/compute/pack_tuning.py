@@ -14,8 +14,8 @@ from bench.compute.execution import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.reals import load_data, reals_on
-from bench.errors import SuiteError, in_short
-from bench.plan.grouping import parts, program
+from bench.errors import SuiteError, summarise_error
+from bench.plan.grouping import pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.throughput import GAIN, Rates, read_rates, write_rates
 
@@ -58,7 +58,7 @@ def sizes(
     def size(runs: Sequence[Run]) -> int:
         if len(runs) == 1:
             return 1
-        one, known = program(runs[0]), read_rates(program(runs[0]), name)
+        one, known = timing_key(runs[0]), read_rates(timing_key(runs[0]), name)
         if known is None or not known.suffice(len(runs)):
             with environment.threads(first.threads):
                 known = _measured(runs, device)
@@ -66,7 +66,7 @@ def sizes(
                 return 1
             write_rates(one, name, known)
         if known.alone:
-            tell(f"{parts(runs[0])}: no pack can run this, each run trains alone ({known.alone})")
+            tell(f"{pack_label(runs[0])}: no pack can run this, each run trains alone ({known.alone})")
         return known.best(limit)
 
     return size
@@ -113,7 +113,7 @@ def measure(run: Run, device: torch.device, count: int) -> Rates:
             if size == 1:
                 raise
             if not environment.is_out_of_memory(error) and not isinstance(error, ArithmeticError):
-                return Rates(seconds, taken, ended=True, alone=in_short(error))
+                return Rates(seconds, taken, ended=True, alone=summarise_error(error))
             return Rates(seconds, taken, ended=True)
         seconds[size] = step / size
         if _gains_end(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):

@@ -21,7 +21,7 @@ from bench.compute.training.random_streams import stream
 from bench.compute.training.reals import load_data, reals_on
 from bench.errors import DeviceError, ResultsError
 from bench.plan.runs import Run, plan_runs
-from bench.plan.specification import Table
+from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.records.timing_results import write_timings
 
@@ -38,7 +38,7 @@ def time_suite(
     steps: int = 100,
     device: str = "auto",
     threads: int = 1,
-    settings: Table | None = None,
+    settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
     begin: Callable[[list[Run]], None] = lambda runs: None,

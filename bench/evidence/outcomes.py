@@ -37,7 +37,7 @@ from bench.evidence.primary_measure import (
     trained_steps,
 )
 from bench.evidence.states import State
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import frame_of_runs
@@ -61,8 +61,8 @@ class Judging(NamedTuple):
     """What the runs of one suite are judged by, and what is published of the same."""
 
     rules: Rules
-    references: tuple[Reference, ...]
-    gate: Gate
+    references: tuple[PublishedResult, ...]
+    gate: GateOptions
 
 
 def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
@@ -130,12 +130,12 @@ def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None)
     latest = max(made_by, key=lambda each: each.environment.date, default=None)
     where = f"records of {suite}"
     if latest is None:
-        return Judging(Rules(), (), Gate())
+        return Judging(Rules(), (), GateOptions())
     known = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
     return Judging(
         validated(Rules, known, where),
-        tuple(validated(Reference, each, where) for each in latest.references),
-        validated(Gate, dict(latest.gate), where),
+        tuple(validated(PublishedResult, each, where) for each in latest.references),
+        validated(GateOptions, dict(latest.gate), where),
     )
 
 

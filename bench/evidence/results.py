@@ -16,7 +16,7 @@ from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
 from bench.evidence.outcomes import judged, judging
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
 from bench.records.frames import axes_of, frame_of_traces, place
 from bench.records.record import Record, read_record, record_paths
@@ -44,8 +44,8 @@ class Evidence:
     records: dict[str, Record]
     axes: list[str]
     rules: Rules
-    references: tuple[Reference, ...]
-    gate: Gate
+    references: tuple[PublishedResult, ...]
+    gate: GateOptions
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import ResultsError
-from bench.files import told
+from bench.files import describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,5 +83,5 @@ def write_report(
         page = write_page(evidence, folder / PAGE)
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if formats else []
     except OSError as error:
-        raise ResultsError(f"report in {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
     return Report(tables, figures, page, formatted)

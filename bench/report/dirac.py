@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.evidence.results import Evidence
 from bench.evidence.states import State
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.records.schema import Metadata
 from bench.report.dirac_theory import Penalties, leading_eigenvalue
 
@@ -86,7 +86,7 @@ def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
     if not parts:
         return []
     path = folder / "theory.md"
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text("\n\n".join([f"# {evidence.title}: theory and measurement", *parts, THEORY_NOTE]) + "\n")
     return [path]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.errors import ResultsError
 from bench.evidence.statistics import geometric_mean
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.records.timing_results import Timings, read_timings
 from bench.report.tables.latex import NO_WIDER, escape
 
@@ -31,10 +31,10 @@ def write_speed_table(folder: str | Path, output: str | Path | None = None) -> l
     texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings)}
     try:
         for name, text in texts.items():
-            with written_whole(folder / name) as partial:
+            with atomic_write(folder / name) as partial:
                 partial.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ResultsError(f"speed tables in {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"speed tables in {folder} cannot be written: {describe_error(error)}") from None
     return [folder / name for name in texts]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.catalogue import additions
 from bench.errors import ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.plan.suite import Suite
 from bench.records.record import record_paths
 from bench.records.timing_results import timings_path
@@ -39,7 +39,7 @@ def standing_report(folder: Path, preferred: Collection[str], suite: Suite, form
         made_of = _made_of(folder, preferred, suite, formats)
         report = _as_it_was(folder, made_of)
     except OSError as error:
-        raise ResultsError(f"{error.filename} cannot be read: {told(error)}") from None
+        raise ResultsError(f"{error.filename} cannot be read: {describe_error(error)}") from None
     if report is None:
         report = write_report(folder, preferred, suite, formats=formats)
         _stamp(folder, made_of, report)
@@ -102,7 +102,7 @@ def _stamp(folder: Path, made_of: str, report: Report) -> None:
         "formatted": {title: [list(frame), frame.to_numpy().tolist()] for title, frame in report.formatted.items()},
     }
     try:
-        with written_whole(folder / STAMP) as partial:
+        with atomic_write(folder / STAMP) as partial:
             partial.write_text(json.dumps(content), encoding="utf-8")
     except OSError as error:
-        raise ResultsError(f"report in {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None

@@ -98,9 +98,12 @@ def test_the_table_says_its_protocol() -> None:
     (modes,) = [line.split() for line in lines if line.startswith(" modes  ")]
     assert modes[:2] == ["modes", "10.0"]
     assert modes[3] == "±"
-    assert "real data: 150 samples of the test split; reference: training split, 1,201; features: digits" in lines
+    assert (
+        "real data: 150 samples of the test split; reference: 1,201 samples of the training split; features: digits"
+        in lines
+    )
     assert "untrained: mlp, latent 16, 150 samples, mean ± standard deviation over 2 seeds" in lines
-    assert "not measured: sliced-wasserstein, which needs points in the plane" in lines
+    assert "not measured: sliced-wasserstein (needs points in the plane)" in lines
     assert "one seed" in invoke("digits", "--samples", "50", "--seeds", "1", "--architecture", "mlp").stdout
 
 

@@ -310,13 +310,13 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "broken").rglob("records/*.parquet")}
     assert 0 < len(before) < 4
     if kind is not signal.SIGKILL:
-        assert f"stopped with {len(before)} of 4 runs recorded; the same command goes on from there" in output
+        assert f"stopped with {len(before)} of 4 runs recorded; run the same command to resume" in output
         assert "Traceback" not in output
 
     second = start(suite, tmp_path / "broken", *words)
     output, _ = second.communicate(timeout=200)
     assert second.returncode == 0, output
-    assert f"{len(before)} of them recorded already" in output
+    assert f"{len(before)} already recorded" in output
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert any(read_metadata(path).environment.model_dump()["resumed"] for path in record_paths(tmp_path / "broken"))
     same(tmp_path / "broken" / "slow", tmp_path / "whole" / "slow")

@@ -23,7 +23,7 @@ from bench.compute.events import Event
 from bench.compute.execution import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack, assemble
-from bench.plan.grouping import divide, kind
+from bench.plan.grouping import divide, pack_key
 from bench.plan.runs import Run
 from bench.plan.specification import Training, complete_training
 from bench.records.record import read_metadata, record_paths
@@ -180,7 +180,7 @@ def test_a_run_that_diverges_leaves_the_others_as_they_are(
     training = runs[3].training.model_copy(update={"penalty": (bad,)})
     diverging = replace(runs[3], training=training)
     pack = [*runs[:3], diverging, *runs[4:]]
-    assert len({kind(run) for run in pack}) == 1
+    assert len({pack_key(run) for run in pack}) == 1
     together = execute([pack], tmp_path / "together")
     ending = next(
         read_metadata(path).ending

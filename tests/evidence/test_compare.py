@@ -122,7 +122,7 @@ def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callabl
         (["quick", "quick", "--alpha", "2"], "alpha"),
         (["quick", "quick", "--tolerance", "-1"], "tolerance"),
         (["quick", "quick", "--speed"], "holds no timings"),
-        (["quick", "quick", "--speed", "--metric", "fd"], "have no meaning there"),
+        (["quick", "quick", "--speed", "--metric", "fd"], "do not apply"),
     ],
 )
 def test_bad_input_is_one_clear_line(words: list[str], text: str) -> None:
@@ -343,7 +343,7 @@ def test_seeds_must_be_fresh_and_records_ganbenchs_own(many: Path, tmp_path: Pat
     foreign = changed(wrong, tmp_path / "foreign" / "many", lambda record: record.update(origin={"kind": "table"}))
     refused = confirm(many, foreign)
     assert refused.exit_code == 2
-    assert "made by other code" in refused.stderr
+    assert "trained by other code" in refused.stderr
 
 
 @pytest.mark.parametrize("name", ["quick", "ring", "grid", "digits", "dirac", "techniques", "stacked-digits"])
@@ -359,7 +359,7 @@ def test_a_run_is_rebuilt_from_its_record(name: str) -> None:
 
 def test_a_run_of_other_numerics_is_not_rebuilt() -> None:
     record = content_of(record_paths(RESULTS / "quick")[0])
-    with pytest.raises(SuiteError, match="has changed since; run the suite again"):
+    with pytest.raises(SuiteError, match="has changed since it was recorded; run the suite again"):
         rebuild({**record, "run": "0" * 16}, 3)
 
 

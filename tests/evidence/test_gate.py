@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from bench.catalogue.metrics.measures import MEASURES
 from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 
 CELLS = 12
 DEVIATION = 0.3  # of the logarithm over seeds; that of the recorded suites of images is 0.02 to 0.5, half below 0.15
@@ -49,8 +49,8 @@ def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: floa
     return pd.DataFrame(rows)
 
 
-def judge(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> list[Cell]:
-    return judge_cells(baseline, candidate, ["dataset", "loss"], FD, gate or Gate())
+def judge(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions | None = None) -> list[Cell]:
+    return judge_cells(baseline, candidate, ["dataset", "loss"], FD, gate or GateOptions())
 
 
 def verdicts(kind: str, seeds: int, times: int, factor: float = 1.0) -> list[Verdict]:
@@ -131,7 +131,7 @@ def runs(values: list[float], outcomes: list[str] | None = None) -> pd.DataFrame
     )
 
 
-def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> Cell:
+def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions | None = None) -> Cell:
     (cell,) = judge(baseline, candidate, gate)
     return cell
 
@@ -146,7 +146,7 @@ def test_what_is_shown_to_be_within_the_tolerance_is_ok() -> None:
     assert quality.trial.effect.value == pytest.approx(1.1)
     assert quality.trial.effect.high < quality.trial.tolerated == 1.25
     assert failures.verdict == Verdict.OK
-    strict = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]), Gate(tolerance=0.05))
+    strict = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]), GateOptions(tolerance=0.05))
     assert strict.verdict == Verdict.REGRESSED
     assert "after Holm's correction" in strict.reason
 
@@ -190,13 +190,13 @@ def test_more_is_better_where_it_is() -> None:
         return runs(values).rename(columns={"fd_final": "modes_final"})
 
     full, half = [8.0, 8.0, 8.0, 8.0, 7.0], [4.0, 4.0, 5.0, 4.0, 4.0]
-    (worse,) = judge_cells(of(full), of(half), ["dataset", "loss"], modes, Gate())
+    (worse,) = judge_cells(of(full), of(half), ["dataset", "loss"], modes, GateOptions())
     assert worse.verdict == Verdict.REGRESSED
     effect = worse.findings[0].trial.effect
     assert effect.value == pytest.approx(np.exp(np.log(half).mean() - np.log(full).mean()))
     assert effect.low < effect.value < effect.high
     assert worse.findings[0].trial.tolerated == pytest.approx(1 / 1.25)
-    (better,) = judge_cells(of(half), of(full), ["dataset", "loss"], modes, Gate(failure_tolerance=0.5))
+    (better,) = judge_cells(of(half), of(full), ["dataset", "loss"], modes, GateOptions(failure_tolerance=0.5))
     assert better.findings[0].verdict == Verdict.OK
 
 
@@ -229,7 +229,7 @@ def test_numbers_up_to_rounding_are_the_same_and_whole_numbers_are_not() -> None
     wild = [1.5, 300.0, 0.01]
     rounded = one(runs(wild), runs([value * 1.005 for value in wild]))
     assert rounded.verdict == Verdict.OK
-    assert one(runs(wild), runs([value * 1.005 for value in wild]), Gate(tolerance=0.001)).verdict != Verdict.OK
+    assert one(runs(wild), runs([value * 1.005 for value in wild]), GateOptions(tolerance=0.001)).verdict != Verdict.OK
     whole = one(runs([8.0, 8.0, 8.0]), runs([8.0, 8.0, 8.0]))
     assert whole.findings[0].verdict == Verdict.OK  # they do not vary: shown by themselves
     assert whole.findings[1].verdict == Verdict.INCONCLUSIVE  # three seeds without a failure show little
@@ -279,7 +279,7 @@ def test_a_code_that_breaks_everywhere_is_found_with_three_seeds() -> None:
     assert cells[-1].verdict == Verdict.REGRESSED
     assert cells[-1].name == "all cells together"
     assert "18 of 18 runs failed, 0 of 18 of the baseline" in cells[-1].reason
-    few = judge(everywhere(3, 0), everywhere(3, 1, first=10), Gate(failure_tolerance=0.5))
+    few = judge(everywhere(3, 0), everywhere(3, 1, first=10), GateOptions(failure_tolerance=0.5))
     assert not any(cell.together for cell in few)  # 33 points, which are tolerated
     assert len(judge(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
 
@@ -306,7 +306,7 @@ def test_values_with_a_zero_are_told_in_percent_of_the_baseline() -> None:
     """Of modes 8 and then 1 a factor would be 1/8; where a value is 0 it is told as −88 % of the baseline's size."""
     modes = {"made": ("modes", MEASURES["modes"])}
     frames = [runs(values).rename(columns={"fd_final": "modes_final"}) for values in ([8.0] * 4, [0.0, 0.0, 4.0, 0.0])]
-    (cell,) = judge_cells(*frames, ["dataset", "loss"], modes, Gate())
+    (cell,) = judge_cells(*frames, ["dataset", "loss"], modes, GateOptions())
     assert cell.findings[0].trial.effect.value == pytest.approx(1 / 8)
     assert "modes -88 % of its mean size against the baseline" in cell.reason
     assert "×" not in cell.reason
@@ -329,7 +329,7 @@ def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
 def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> None:
     """Of three against three the smallest p of all splits is 1/20; of seven against seven 1/3432."""
-    gate = Gate(alpha=alpha, failure_tolerance=0.9)
+    gate = GateOptions(alpha=alpha, failure_tolerance=0.9)
 
     def sides(n: int) -> list[pd.DataFrame]:
         return [pd.concat([runs([x] * n).assign(loss=f"loss {cell}") for cell in range(12)]) for x in (1.0, 2.0)]
@@ -343,7 +343,7 @@ def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> N
 
 def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
     """At 1 % not before five a side, 1/252, however far apart the values are."""
-    gate = Gate(alpha=0.01)
+    gate = GateOptions(alpha=0.01)
     few = one(runs(GOOD[:3]), runs([9.0, 9.1, 8.9]), gate).findings[0]
     assert few.verdict == Verdict.INCONCLUSIVE
     assert few.seeds == 5

@@ -18,7 +18,7 @@ from bench.command import main
 from bench.evidence.outcomes import Outcome, Stage, judge, judging, load, states_over_time
 from bench.evidence.primary_measure import choose_primary, primary
 from bench.evidence.states import State
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import load_suite
 from bench.records.record import read_metadata, record_paths
 from bench.records.schema import Metadata
@@ -310,13 +310,13 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
 
 def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
     assert judging("ring", []).rules == load_suite("ring").outcome
-    assert judging("no such suite", []) == (Rules(), (), Gate())
+    assert judging("no such suite", []) == (Rules(), (), GateOptions())
     trace, published = a_trace([1.0]), {"source": "a paper", "values": {"fd": 1.0}}
     older = a_record(trace, environment={"date": "2026-01-01"}, rules={"relapsed": 2.0})
     rules = {"relapsed": 7.0, "of a later version": 1}
     newer = a_record(trace, environment={"date": "2026-02-01"}, rules=rules, references=[published])
     assert judging("no such suite", [newer, older]) == (
-        Rules(relapsed=7.0), (Reference(source="a paper", values={"fd": 1.0}),), Gate()
+        Rules(relapsed=7.0), (PublishedResult(source="a paper", values={"fd": 1.0}),), GateOptions()
     )  # fmt: skip
     assert judging("ring", [newer], load_suite(tiny)).rules == Rules()
     Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nrelapsed = 7.0\n")

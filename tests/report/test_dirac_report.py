@@ -59,5 +59,5 @@ def test_theory_stands_beside_measurement(write_suite: Callable[[str], str], tmp
 
 def test_the_metric_is_for_this_architecture_alone(write_suite: Callable[[str], str]) -> None:
     text = SUITE.replace('["point"]', '["ring"]').replace('["dirac"]', '["mlp"]')
-    with pytest.raises(SuiteError, match="metric 'equilibrium' is for architecture 'dirac' alone"):
+    with pytest.raises(SuiteError, match="metric 'equilibrium' requires architecture 'dirac'"):
         plan_runs(load_suite(write_suite(text)))

@@ -157,14 +157,14 @@ def test_what_makes_no_sense_is_not_drawn(tmp_path: Path) -> None:
 
 def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:
     """No samples, no seconds, no batch, no real data, no modes, and nothing before the first step."""
-    from bench.records.external.external_run import ForeignRun, completed, describe_record, ended
+    from bench.records.external.external_run import ExternalRun, complete_rows, describe_record, ended
 
     for loss in LOSSES:
         for seed in range(2):
             axes = {"dataset": "faces", "architecture": "theirs", "loss": loss}
-            run = ForeignRun(suite="foreign", axes=axes, seed=seed, ways={"their_fid": False})
-            trace = completed([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
-            publish(run.record(tmp_path), describe_record(run, trace, ended(3), {}), trace)
+            run = ExternalRun(suite="foreign", axes=axes, seed=seed, higher_is_better={"their_fid": False})
+            trace = complete_rows([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
+            publish(run.record_path(tmp_path), describe_record(run, trace, ended(3), {}), trace)
     evidence = read_evidence(tmp_path)
     paths = draw_figures(evidence, tmp_path / "figures", ["svg"])
     names = {path.stem for path in paths}

@@ -18,7 +18,7 @@ from bench.compute.events import Event
 from bench.compute.execution import Settings
 from bench.compute.interruption import SIGNALS, held_back
 from bench.errors import GanbenchError
-from bench.plan.grouping import halves
+from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run
 
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
@@ -141,7 +141,7 @@ def _bury(worker: Worker) -> Death:
     reason = f"its worker died ({_death(code) + (GUARD if code == 1 and not worker.began else '')})"
     if worker.size == 1:
         return Death([Event(run, "failed", text=reason) for run in runs], [])
-    again = halves(runs)
+    again = split_in_half(runs)
     return Death([smaller(half, worker.size, reason) for half in again], again)
 
 

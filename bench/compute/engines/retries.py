@@ -10,8 +10,8 @@ import torch
 from bench.compute import environment
 from bench.compute.events import Event, Progress
 from bench.compute.execution import Settings, execute
-from bench.errors import GanbenchError, in_short
-from bench.plan.grouping import halves
+from bench.errors import GanbenchError, summarise_error
+from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run
 
 
@@ -33,12 +33,12 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     except Exception as error:
         if environment.is_lost(error) and len(runs) > 1:
             raise  # the process ends by it; another tries the halves
-        reason, text = in_short(error), f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        reason, text = summarise_error(error), f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
     if len(runs) == 1:
         yield Event(runs[0], "failed", text=text)
         return
     environment.release_memory(torch.device(settings.device))
-    for half in halves(list(left.values())):
+    for half in split_in_half(list(left.values())):
         yield smaller(half, len(runs), reason)
         yield from attempt(half, settings, stopping)
 

@@ -18,7 +18,7 @@ from bench.plan.specification import Choice, Training
 
 
 class Pack:
-    """All that training changes in s runs of one kind (``bench.plan.grouping.kind``); a run alone is a pack of one.
+    """All that training changes in s runs of one kind (``bench.plan.grouping.pack_key``); a run alone is a pack of one.
 
     Args:
         trainings: Of the runs; they differ in loss and weights of penalties at the most.

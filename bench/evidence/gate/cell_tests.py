@@ -23,7 +23,7 @@ from bench.evidence.statistics import (
     welch,
 )
 from bench.evidence.statistics.intervals import Array, exponential
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 
 LEAST_PAIRS = 3
 SAME = 0.01  # the rounding of another machine, and what a few thousand steps make of it
@@ -131,7 +131,7 @@ class Trial:
         return f"×{effect:.3g}" if self.logarithmic else f"{100 * (effect - 1):+.0f} %"
 
 
-def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bool:
+def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions) -> bool:
     """Whether both sides of a cell have the same seeds and, seed by seed, the same outcomes and numbers up to ``SAME``.
 
     Every measure's final and best values count; where all of them are whole numbers they say little, and it is not so.
@@ -146,7 +146,7 @@ def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bo
 
 
 def quality(
-    baseline: pd.DataFrame, candidate: pd.DataFrame, measure: str, about: Measure, gate: Gate, same: bool
+    baseline: pd.DataFrame, candidate: pd.DataFrame, measure: str, about: Measure, gate: GateOptions, same: bool
 ) -> Trial | None:
     """The values of a measure after the last step; None where the baseline has none: nothing is worse than that.
 

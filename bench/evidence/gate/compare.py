@@ -14,7 +14,7 @@ from bench.catalogue.metrics.measures import Measure
 from bench.errors import ResultsError
 from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
 from bench.evidence.results import Evidence, first_difference, read_evidence
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 from bench.plan.specification import validated
 from bench.plan.suite import CHECKOUT, Suite
 from bench.records.frames import axes_of, place
@@ -42,7 +42,7 @@ class Comparison:
     baseline: Path
     candidate: Path
     suite: str
-    gate: Gate
+    gate: GateOptions
     cells: list[Cell]
     axes: list[str]
     new: list[str]
@@ -155,13 +155,13 @@ def compare(
     )
 
 
-def with_given(gate: Gate, given: Mapping[str, Any]) -> Gate:
+def with_given(gate: GateOptions, given: Mapping[str, Any]) -> GateOptions:
     """A gate with what is given set anew, and the rest as it is.
 
     Raises:
         SuiteError: a value that is none.
     """
-    return validated(Gate, {**gate.model_dump(), **{k: v for k, v in given.items() if v is not None}}, "compare")
+    return validated(GateOptions, {**gate.model_dump(), **{k: v for k, v in given.items() if v is not None}}, "compare")
 
 
 def _placed(evidence: Evidence, axes: list[str]) -> pd.DataFrame:

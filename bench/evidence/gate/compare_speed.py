@@ -10,7 +10,7 @@ from bench.errors import ResultsError
 from bench.evidence.gate.cell_tests import Trial, compare_means
 from bench.evidence.gate.compare import Comparison, resolve, with_given
 from bench.evidence.gate.decision import Cell, decide
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 from bench.records.timing_results import Timings, incomparable, read_timings
 
 
@@ -29,7 +29,7 @@ def compare_speed(
     reason = incomparable(one, other) or _crowded(one, folders[0]) or _crowded(other, folders[1])
     if reason:
         raise ResultsError(f"timings are not comparable: {reason}")
-    gate = with_given(Gate(), {"alpha": alpha, "tolerance": tolerance})
+    gate = with_given(GateOptions(), {"alpha": alpha, "tolerance": tolerance})
     sides = [dict(list(each.frame.groupby(each.axes, sort=False, dropna=False))) for each in (one, other)]
     there = [where for where in sides[0] if where in sides[1]]
     found = dict(zip(there, decide([_trials(sides[0][w], sides[1][w], gate) for w in there], gate), strict=True))
@@ -58,7 +58,7 @@ def _crowded(timings: Timings, folder: Path) -> str | None:
     return None if alone else f"those of {folder} were not taken alone; ganbench time takes them"
 
 
-def _trials(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> list[Trial]:
+def _trials(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions) -> list[Trial]:
     return [
         compare_means(
             "speed",

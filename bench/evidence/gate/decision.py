@@ -21,7 +21,7 @@ from bench.catalogue.metrics.measures import Measure
 from bench.evidence.gate.cell_tests import Trial, identical, quality
 from bench.evidence.gate.failure_tests import failures, failures_together
 from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 
 LEAST = 3  # runs a side below which nothing is decided
 
@@ -101,7 +101,7 @@ def judge_cells(
     candidate: pd.DataFrame,
     axes: Sequence[str],
     measures: Mapping[str, tuple[str, Measure]],
-    gate: Gate,
+    gate: GateOptions,
     beside: int = 0,
 ) -> list[Cell]:
     """The verdict on every cell of the baseline; and, only where they are REGRESSED, on failures in all cells together.
@@ -144,7 +144,7 @@ def judge_cells(
     return alone + together
 
 
-def decide(trials: Sequence[Sequence[Trial]], gate: Gate, beside: int = 0) -> list[tuple[Finding, ...]]:
+def decide(trials: Sequence[Sequence[Trial]], gate: GateOptions, beside: int = 0) -> list[tuple[Finding, ...]]:
     """The findings of each cell, all trials corrected together by Holm.
 
     Tests of so few failures that none of them could be significant are not counted (Tarone 1990): which these are is
@@ -178,7 +178,7 @@ def _that_can_be_significant(trials: Sequence[Trial], alpha: float) -> list[bool
     return [trial.tested and trial.least <= alpha / max(1, number) for trial in trials]
 
 
-def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> Finding:
+def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: GateOptions) -> Finding:
     if trial.identical:
         return Finding(
             trial=trial, verdict=Verdict.OK, reason=f"{trial.subject}: the same numbers, seed by seed", p_holm=p_holm
@@ -200,7 +200,7 @@ def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> 
     )
 
 
-def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
+def _seeds(trial: Trial, count: int, usual: float, gate: GateOptions) -> int | None:
     """Runs a side that would show what it looks like: worse at the corrected level, or within the tolerance."""
     deviation = usual if math.isnan(trial.deviation) else trial.deviation
     worse = trial.worse.value

@@ -10,10 +10,10 @@ import pandas as pd
 from bench.evidence.gate.cell_tests import Trial
 from bench.evidence.states import count_failed
 from bench.evidence.statistics import NO_TEST, boschloo, mantel_haenszel, newcombe_interval
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 
 
-def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate, same: bool) -> Trial:
+def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions, same: bool) -> Trial:
     """How many runs failed: any outcome but converged.
 
     Where none failed on either side, or all did, there is no test: no table with these counts could be significant.
@@ -49,7 +49,7 @@ def _least(failed: int, n: tuple[int, int]) -> float:
     return boschloo(of_candidate, n[1], failed - of_candidate, n[0], "greater").p
 
 
-def failures_together(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: Gate) -> Trial:
+def failures_together(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: GateOptions) -> Trial:
     """How many runs failed in all cells: a code that breaks everywhere shows here where a cell has three runs.
 
     Mantel & Haenszel's test, stratified by cell, so that cells may fail as often as they do.

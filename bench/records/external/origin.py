@@ -1,4 +1,4 @@
-"""The program that records a run: its script, the commit that it stands at, and versions."""
+"""The program that records a run: its script, its git commit and the versions of its packages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-PATIENCE = 10  # seconds for git to say whether a large working tree was changed
+GIT_TIMEOUT = 10  # seconds; a large working tree takes git a while
 
 
-def origin() -> dict[str, Any]:
-    """The script that trains, and the commit of the git repository that it is in, if it is in one."""
+def describe_script() -> dict[str, Any]:
+    """Return the name of the running script, and the commit of the git repository that contains it."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(script).resolve().parent if script else Path.cwd()
-    described = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
-        done = subprocess.run(described, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT)
         commit, _, dirty = done.stdout.strip().partition("-")
     except (OSError, subprocess.SubprocessError):
         commit, dirty = "", ""
@@ -31,8 +31,8 @@ def origin() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, Any]:
-    """Of what is loaded already; torch is not loaded for it."""
+def describe_versions() -> dict[str, Any]:
+    """Return the versions of Python, the platform and the packages in use; torch is not imported for this."""
     torch = sys.modules.get("torch")
     return {
         "python": platform.python_version(),

@@ -10,7 +10,7 @@ from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import GanbenchError
 from bench.evidence.results import Evidence
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.report.dirac import has_dirac
 from bench.report.figures.budget import draw_budget
 from bench.report.figures.contact_sheets import draw_contact_sheets
@@ -88,7 +88,7 @@ def draw_figures(
             _settle(drawing)
             for suffix in formats:
                 path = folder / f"{drawing.name}.{suffix}"
-                with written_whole(path) as partial:
+                with atomic_write(path) as partial:
                     drawing.figure.savefig(partial, format=suffix, **_options(suffix, drawing.shows))
                 paths.append(path)
     return paths

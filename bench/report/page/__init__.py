@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bench.evidence.results import Evidence
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.report.page.data import page_data
 
 SCRIPTS = (  # in the order in which they need each other
@@ -43,7 +43,7 @@ def write_page(evidence: Evidence, path: Path) -> Path:
         OSError: the file cannot be written.
     """
     text = _render(evidence.title, json_in_html(page_data(evidence)))
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     return path
 

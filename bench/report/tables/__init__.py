@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.evidence.results import Evidence
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.report.captions import caption, note, provenance
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.across import sections
@@ -59,7 +59,7 @@ def write_tables(
         "table.json": _sidecar(evidence, for_paper),
     }
     for name, text in texts.items():
-        with written_whole(folder / name) as partial:
+        with atomic_write(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
     return [folder / name for name in texts], formatted
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from bench.evidence.results import Evidence, real
-from bench.plan.rules import Reference
+from bench.plan.rules import PublishedResult
 from bench.report.row_names import PUBLISHED, REAL, UNTRAINED
 from bench.report.tables.entries import number
 from bench.report.tables.model import Column, Entry, Kind, Line
@@ -58,7 +58,7 @@ def _level(evidence: Evidence, runs: pd.DataFrame, column_axes: Sequence[str], c
 
 
 def _published(
-    evidence: Evidence, reference: Reference, here: pd.DataFrame, column_axes: Sequence[str], column: Column
+    evidence: Evidence, reference: PublishedResult, here: pd.DataFrame, column_axes: Sequence[str], column: Column
 ) -> Entry | None:
     if column.measure not in reference.values:
         return None
@@ -74,7 +74,7 @@ def _published(
     return Entry(number(reference.values[column.measure], about.scale, about.spec), interval)
 
 
-def _published_heads(reference: Reference, rows: Sequence[str], column_axes: Sequence[str]) -> tuple[str, ...]:
+def _published_heads(reference: PublishedResult, rows: Sequence[str], column_axes: Sequence[str]) -> tuple[str, ...]:
     """In the first column the source and its place there, the others as they are."""
     told = {axis: " or ".join(reference.words(axis)) for axis in reference.when}
     aside = [

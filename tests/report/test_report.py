@@ -85,7 +85,7 @@ def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
     states = ["converged", "diverged", "collapsed", "collapsed"]
     judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
     table = formatted(judged)
-    assert table["failed"].tolist() == ["1/2 (9–91 %)", "2/2 (34–100 %)", "", ""]
+    assert table["failed"].tolist() == ["1/2 (9–91%)", "2/2 (34–100%)", "", ""]
     assert table["failures"].tolist() == ["1 diverged", "2 collapsed", "", ""]
     well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
     assert formatted(well)["failures"].tolist() == ["–", "–", "", ""]
@@ -117,7 +117,7 @@ def test_published_numbers_stand_beside_with_their_place_and_source(tiny: str, t
     assert table["high quality % best"].iloc[-2] == "50.0"
     text = (tiny_results / "table.md").read_text()
     assert "A paper: read off a figure" in text
-    assert "never-learned (the best is worse than τ)" in text
+    assert "never-learned (the best value is worse than τ)" in text
     assert "τ = 0.001" in text
     assert table["failures"].iloc[0] == "2 never-learned"
 
@@ -127,8 +127,8 @@ def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -
     write_report(tiny_results)
     text = (tiny_results / "table.md").read_text()
     assert "Sampling floor of KL: (modes − 1) / (2 · samples) = 0.018" in text
-    assert "Outcomes are judged by FD" in text
-    assert "relapsed (the last over 1.5 times worse than the best" in text
+    assert "Runs are classified by FD" in text
+    assert "relapsed (the final value is more than 1.5 times worse than the best" in text
 
 
 def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Path) -> None:

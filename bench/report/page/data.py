@@ -20,9 +20,9 @@ from bench.report.outcome_styles import COLOURS as STAGES
 from bench.report.page.runs import DIGITS, FEW, Pool, number, run_entry, thinned
 from bench.report.page.samples import Window, shown_samples, window
 from bench.report.row_names import FAILED, SPEED
-from bench.report.tables.entries import wilson_text
+from bench.report.tables.entries import with_wilson_interval
 from bench.report.tables.layout import lay_out
-from bench.report.tables.model import Layout, Table
+from bench.report.tables.model import Column, Entry, Layout, Table
 
 OUTCOMES = {  # colours of the timeline's stages; a glyph too, for print in grey
     State.CONVERGED: ("#CFE6F5", "●"),
@@ -82,17 +82,26 @@ def _dataset(evidence: Evidence, dataset: str, shown: Window | None, table: Tabl
 
 
 def _table(table: Table) -> dict[str, Any]:
-    """Its columns as [measure, final or best], and its lines in the same order; an entry is [text, whether bold]."""
+    """Its columns as [measure, final or best], and its rows with one entry [text, bold] per column."""
     columns = [column for column in table.columns if column.which or column.measure in (FAILED, SPEED)]
-    lines = []
-    for line in table.lines:
-        there = [line.entries.get(column) for column in columns]
-        texts = [
-            [wilson_text(entry.text) if column.measure == FAILED else entry.text, entry.bold] if entry else ["", False]
-            for column, entry in zip(columns, there, strict=True)
-        ]
-        lines.append({"kind": line.kind, "heads": list(line.heads), "entries": texts})
-    return {"columns": [[c.measure, c.which] for c in columns], "lines": lines, "geometric": table.geometric}
+    return {
+        "columns": [[column.measure, column.which] for column in columns],
+        "rows": [
+            {
+                "kind": row.kind,
+                "labels": list(row.labels),
+                "entries": [_entry(column, row.entries.get(column)) for column in columns],
+            }
+            for row in table.rows
+        ],
+        "geometric": table.geometric,
+    }
+
+
+def _entry(column: Column, entry: Entry | None) -> tuple[str, bool]:
+    if entry is None:
+        return "", False
+    return with_wilson_interval(entry.text) if column.measure == FAILED else entry.text, entry.bold
 
 
 def _measure(about: Measure, name: str, of_real: float) -> dict[str, Any]:

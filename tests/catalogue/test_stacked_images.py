@@ -7,7 +7,7 @@ import pytest
 
 from bench.catalogue.datasets import images, stacked
 from bench.catalogue.options import Options
-from bench.report.figures.contact import image_grid
+from bench.report.figures.contact_sheets import image_grid
 
 
 def test_stacked_images_are_three_of_the_same_split() -> None:

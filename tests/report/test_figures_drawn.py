@@ -17,17 +17,17 @@ from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.statistics import expected_best, wilson_interval
 from bench.records.record import publish, read_metadata, read_trace, record_paths
 from bench.report.figures import draw_all, draw_figures
-from bench.report.figures.budget import counted, worst_seen
-from bench.report.figures.contact import image_grid
-from bench.report.figures.curves import Line, draw_curves, median_of
+from bench.report.figures.budget import final_values, worst_seen
+from bench.report.figures.contact_sheets import image_grid
+from bench.report.figures.curves import RunCurve, draw_curves, median_curve
 from bench.report.figures.heat_map import map_of_means, map_of_modes
-from bench.report.figures.profile import best_of_cells, draw_profile, ratios_of
-from bench.report.figures.quality_time import reach_of
+from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
 from bench.report.figures.timelines import draw_timeline
-from bench.report.outcome_styles import COLOURS as STAGES
+from bench.report.outcome_styles import STAGES
+from bench.report.threshold_times import time_to_reach
 
 
 @pytest.fixture
@@ -47,24 +47,24 @@ def test_every_run_is_a_line_and_a_diverged_one_ends_in_a_cross(made: Evidence) 
     assert [line.get_xydata().tolist() for line in crosses] == [[[40, 0.4]]]
     (failed,) = [line for line in figure.axes[panel].lines if line.get_markerfacecolor() == "white"]
     assert failed.get_xydata().tolist() == [[120, 1.5]]
-    assert {"diverged", "failed otherwise"} <= {each.get_label() for each in figure.legends[0].legend_handles}
+    assert {"diverged", "other failure"} <= {each.get_label() for each in figure.legends[0].legend_handles}
 
 
 def test_a_run_that_diverged_is_the_worst_from_then_on() -> None:
     """Of 1, 3 and one that has ended: the median of 1, 3, ∞ is 3; of more that ended than go on there is none."""
     steps = np.array([0.0, 10.0])
-    lines = [Line(steps, steps, np.array([9.0, y])) for y in (1.0, 3.0)]
-    ended = Line(steps[:1], steps[:1], np.array([9.0]), diverged=True)
-    assert median_of([*lines, ended], False)[1].tolist() == [9, 3]
-    assert median_of([*lines, ended], True)[1].tolist() == [9, 1]
-    assert median_of([*lines, ended], None)[1].tolist() == [9, 2]
-    assert np.isnan(median_of([lines[0], ended], False)[1][1])
+    lines = [RunCurve(steps, steps, np.array([9.0, y])) for y in (1.0, 3.0)]
+    ended = RunCurve(steps[:1], steps[:1], np.array([9.0]), diverged=True)
+    assert median_curve([*lines, ended], False)[1].tolist() == [9, 3]
+    assert median_curve([*lines, ended], True)[1].tolist() == [9, 1]
+    assert median_curve([*lines, ended], None)[1].tolist() == [9, 2]
+    assert np.isnan(median_curve([lines[0], ended], False)[1][1])
 
 
 def test_a_median_is_of_steps_at_which_all_were_measured() -> None:
-    one = Line(np.array([0.0, 10, 20]), np.array([0.0, 1, 2]), np.array([4.0, 5, 6]))
-    other = Line(np.array([0.0, 20]), np.array([0.0, 4]), np.array([6.0, 8]))
-    x, y = median_of([one, other], False)
+    one = RunCurve(np.array([0.0, 10, 20]), np.array([0.0, 1, 2]), np.array([4.0, 5, 6]))
+    other = RunCurve(np.array([0.0, 20]), np.array([0.0, 4]), np.array([6.0, 8]))
+    x, y = median_curve([one, other], False)
     assert x.tolist() == [0, 3]
     assert y.tolist() == [5, 7]
 
@@ -84,8 +84,8 @@ def test_the_budget_counts_a_failed_run_as_the_worst_seen(made: Evidence) -> Non
     """Minimax: 0.01, 0.04 and a failed one, worth 1.5, the worst: pairs (0.01, 0.04), (0.01, 1.5), (0.04, 1.5)."""
     assert worst_seen(made, "ring") == 1.5
     runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
-    assert counted(made, "ring", runs, 1.5).tolist() == [0.02, 0.08, 1.5]
-    assert counted(made, "ring", runs.assign(outcome="collapsed"), 1.5).tolist() == [1.5, 1.5, 1.5]
+    assert final_values(runs, "fd", 1.5).tolist() == [0.02, 0.08, 1.5]
+    assert final_values(runs.assign(outcome="collapsed"), "fd", 1.5).tolist() == [1.5, 1.5, 1.5]
     line = line_of(drawn(made, "budget"), 0, "minimax")
     assert line[:, 0].tolist() == [1, 2, 3]
     assert line[:, 1] == pytest.approx([1.55 / 3, 0.06 / 3, 0.01])
@@ -100,9 +100,9 @@ def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
     for loss in LOSSES:
         assert line_of(figure, 0, loss)[-1, 1] == pytest.approx(2 / 3)
     (hinge,) = [each for each in panels(made, "ring")[0].series if each.name == "hinge"]
-    assert ratios_of(made, "ring", hinge, 0.04).tolist() == [0.5, 2, np.inf]
-    relapsed = hinge._replace(runs=hinge.runs.assign(outcome="relapsed"))
-    assert np.isinf(ratios_of(made, "ring", relapsed, 0.04)).all()
+    assert ratios_to_best(made, "ring", hinge.runs, 0.04).tolist() == [0.5, 2, np.inf]
+    relapsed = hinge.runs.assign(outcome="relapsed")
+    assert np.isinf(ratios_to_best(made, "ring", relapsed, 0.04)).all()
     # grid: 0.1 and 0.2 against their geometric mean √0.02, four times as much of hinge
     assert best_of_cells(made, "grid") == pytest.approx(0.02**0.5)
     minimax, hinge = (line_of(figure, 1, loss) for loss in LOSSES)
@@ -128,15 +128,15 @@ def test_a_run_that_diverged_never_reaches(made: Evidence) -> None:
     runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
     seconds = [4.0, 6.0, np.nan]
     there = runs.assign(reached=[True, True, False], seconds_to_threshold=seconds, training_seconds=[10.0, 10.0, 1.0])
-    assert reach_of(there).median == 6
-    assert np.isinf(reach_of(there.assign(reached=False)).median)
+    assert time_to_reach(there, "seconds").median == 6
+    assert np.isinf(time_to_reach(there.assign(reached=False), "seconds").median)
 
 
 def test_the_threshold_shows_every_run_that_came_there(made: Evidence) -> None:
     runs = made.runs.assign(reach=0.05, reached=made.runs["fd_final"] < 0.05, seconds_to_threshold=5.0)
     panel = drawn(replace(made, runs=runs), "threshold-ring").axes[0]
     assert sum(len(line.get_xdata()) for line in panel.lines if line.get_marker() == "o") == 3
-    assert [text.get_text() for text in panel.texts] == ["1/3 never", "2/3 never"]
+    assert [text.get_text() for text in panel.texts] == ["1/3 not reached", "2/3 not reached"]
 
 
 def test_heat_maps_hold_means_and_what_failed(made: Evidence) -> None:
@@ -211,7 +211,7 @@ def test_a_timeline_has_a_row_a_run_and_says_the_outcomes(with_a_failure: Path) 
     assert sorted(word for word in words if not word.isdigit()) == sorted(evidence.runs["outcome"])
     assert [tick.get_text() for tick in panel.get_yticklabels()] == ["non-saturating", "wgan-gp"]
     colours = [[to_hex(colour).upper() for colour in row.get_facecolors()] for row in panel.collections]
-    assert sum(STAGES[Stage.DIVERGED] in row for row in colours) == 1
+    assert sum(STAGES[Stage.DIVERGED].colour in row for row in colours) == 1
     extents = [path.get_extents() for row in panel.collections for path in row.get_paths()]
     assert min(extent.x0 for extent in extents) == 0
     assert max(extent.x1 for extent in extents) == 120

@@ -14,7 +14,7 @@ from made_runs import LOSSES, record
 import bench.report.stamp
 from bench.plan.suite import Suite, parse_suite
 from bench.report import Report
-from bench.report.stamp import LIBRARIES, standing_report
+from bench.report.stamp import LIBRARIES, refresh_report
 
 SUITE = {
     "name": "made",
@@ -30,7 +30,7 @@ def suite(**changed: object) -> Suite:
 
 
 def report(folder: Path, of: Suite | None = None, cells: tuple[str, ...] = ("ring-hinge",)) -> Report:
-    return standing_report(folder, cells, of or suite(), ("png",))
+    return refresh_report(folder, cells, of or suite(), ("png",))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_other_cells_or_formats_make_it_again(folder: Path) -> None:
     with pytest.raises(WrittenError):
         report(folder, cells=("ring-minimax",))
     with pytest.raises(WrittenError):
-        standing_report(folder, ("ring-hinge",), suite(), ("png", "pdf"))
+        refresh_report(folder, ("ring-hinge",), suite(), ("png", "pdf"))
 
 
 @pytest.mark.usefixtures("no_writing")

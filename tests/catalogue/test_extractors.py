@@ -215,8 +215,7 @@ def test_mnists_classifier_is_trained_where_mnist_is(tmp_path: Path, monkeypatch
     assert (features.shape, logits.shape) == ((50, 192), (50, 1000))
     (tmp_path / "extractors" / "mnist.npz").write_bytes(b"other")
     with pytest.raises(
-        DataError,
-        match=r"is not the file that was measured; train it with 'python -m bench\.catalogue\.extractors mnist'",
+        DataError, match=r"is not the file that was measured; train it with 'python -m bench\.catalogue\.extractors mnist'"
     ):
         networks.load_network("mnist")
 

@@ -1,4 +1,4 @@
-"""The closed forms of the report against the gradients of the game as it is trained."""
+"""The closed forms of the report against the gradients of the trained game."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_loss_and_penalty_has_a_closed_form() -> None:
     assert set(KNOWN) == set(PENALTIES)
 
 
-def test_of_other_packages_there_is_none() -> None:
+def test_other_packages_have_no_closed_form() -> None:
     assert leading_eigenvalue("theirs", {}) is None
     assert leading_eigenvalue("minimax", {"theirs": {"weight": 5.0}}) is None
 

@@ -1,4 +1,4 @@
-"""Figures that a paper takes as they are: their widths, fonts, bytes, what is asked for, and how they look."""
+"""Figures ready for a paper: widths, fonts, reproducible bytes, options and style."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def made(tmp_path: Path) -> Evidence:
     return made_evidence(tmp_path)
 
 
-# What stands in the files
+# Files
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
-    """A results folder, and the figures of it in all formats and one column wide."""
+    """A results folder and its figures in all formats, one column wide."""
     folder = tmp_path_factory.mktemp("written")
     for seed in range(2):
         record(folder, "minimax", seed, (1.0, 0.5, 0.2, 0.01 + seed))
@@ -102,7 +102,7 @@ def test_the_bytes_are_the_same_in_another_process(written: tuple[Path, list[Pat
     )
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, str(folder), str(tmp_path)], check=True, env=environment)
-    for path in (path for path in paths if path.suffix != ".png"):  # of PNG the test of reports says so
+    for path in (path for path in paths if path.suffix != ".png"):  # the test of reports covers PNG
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
@@ -124,10 +124,10 @@ def test_no_text_is_tiny_or_cut_off(made: Evidence, width: float) -> None:
                 assert box.y1 <= figure.bbox.y1 + 2, each.name
 
 
-# What is asked for
+# Options
 
 
-def test_widths_are_of_names_or_of_inches() -> None:
+def test_widths_are_names_or_inches() -> None:
     assert width_in_inches("icml-column") == 3.25
     assert width_in_inches("ieee") == pytest.approx(43 * 12 / 72.27)  # 43 pica of 12 TeX points
     assert width_in_inches("4.5") == width_in_inches(4.5) == 4.5
@@ -146,7 +146,7 @@ def test_widths_are_of_names_or_of_inches() -> None:
         ({"measures": ["mode"]}, "did you mean 'modes'"),
     ],
 )
-def test_what_is_not_there_is_named(made: Evidence, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_unknown_options_are_named(made: Evidence, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(GanbenchError, match=message):
         draw_figures(made, tmp_path / "figures", **options)
     assert not (tmp_path / "figures").exists()
@@ -166,7 +166,7 @@ def test_curves_of_one_measure_over_images(made: Evidence, tmp_path: Path) -> No
 
 
 def test_the_colours_of_stages_and_outcomes_differ_without_colour() -> None:
-    """Luma of ITU-R BT.709; a tenth of the scale apart is told apart in print."""
+    """Luma of ITU-R BT.709; differences of a tenth of the scale are visible in print."""
 
     def luma(colour: str) -> float:
         return float(np.dot(to_rgb(colour), (0.2126, 0.7152, 0.0722)))

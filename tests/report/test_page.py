@@ -1,4 +1,4 @@
-"""The report page: small, the same twice, and in a browser from disk all that it says it does, without the network."""
+"""The report page: small, reproducible, and fully working in a browser from disk, without the network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SOURCES = Path(__file__).parents[2] / "bench" / "report" / "page"
 
 
 def record_run(results: Path, dataset: str, loss: str, seed: int, steps: int = 8, **more: Any) -> None:
-    """A run of other code: a distance that halves at every evaluation, slower for some losses."""
+    """Record a run of other code whose distance halves at every evaluation, more slowly for some losses."""
     generator = np.random.default_rng([seed, len(loss)])
     place = {"dataset": dataset, "architecture": "mlp", "loss": loss, "seed": seed}
     given: dict[str, Any] = {"title": "Made <i>up</i>", "real": {"fd": 0.01}, "batch_size": 32, "critic_steps": 2}
@@ -65,7 +65,7 @@ def record_run(results: Path, dataset: str, loss: str, seed: int, steps: int = 8
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    """Points of three losses with two penalties, one of them with a hostile name; images, of which little is known."""
+    """Points of three losses, one with a hostile name, and two penalties; images with little metadata."""
     results = tmp_path_factory.mktemp("results")
     for loss in ("minimax", "wgan-gp", HOSTILE):
         for penalty in ("none", "r1"):
@@ -94,7 +94,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, report: Path) -> Iterator[Callable[..., Page]]:
-    """Opens the page from disk; at the end nothing was asked of the network, and nothing was complained about."""
+    """Open the page from disk; afterwards there must be no network requests and no console messages."""
     problems: list[str] = []
 
     def opened(hash_: str = "", **options: Any) -> Page:
@@ -131,7 +131,7 @@ def test_the_same_records_make_the_same_bytes(evidence: Evidence, report: Path, 
 
 def test_labels_are_data(report: Path) -> None:
     text = report.read_text()
-    assert "onerror=" in text  # there it is, within the data
+    assert "onerror=" in text  # within the data
     assert "<img src=x" not in text
     assert text.count("</script>") == 3
     assert "Made &lt;i&gt;up&lt;/i&gt;" in text
@@ -145,7 +145,7 @@ def test_json_cannot_end_its_element() -> None:
         json_in_html(float("nan"))
 
 
-def test_numbers_are_short_and_what_is_not_finite_is_not_there() -> None:
+def test_numbers_are_short_and_non_finite_ones_are_none() -> None:
     numbers = [round_number(value, 4) for value in (1.23456789, 864.0, 123456, 1.23456e-23, np.nan, -np.inf, None)]
     assert numbers == [1.235, 864, 123456, 1.235e-23, None, None, None]
     assert json.dumps(numbers[:4]) == "[1.235, 864, 123456, 1.235e-23]"
@@ -194,7 +194,7 @@ def test_images_of_noise_are_as_few_as_there_is_room_for(shape: tuple[int, ...])
 
 
 def repeated(evidence: Evidence, times: int) -> Evidence:
-    """The same runs again and again, as those of other losses."""
+    """The same runs several times, as runs of further losses."""
     runs = [evidence.runs.assign(loss=f"loss {n}", run=evidence.runs["run"] + f"-{n}") for n in range(times)]
     traces = [evidence.traces.assign(loss=f"loss {n}", run=evidence.traces["run"] + f"-{n}") for n in range(times)]
     records = {f"{run}-{n}": record for n in range(times) for run, record in evidence.records.items()}
@@ -202,7 +202,7 @@ def repeated(evidence: Evidence, times: int) -> Evidence:
 
 
 def test_two_hundred_runs_take_less_than_five_megabytes(tmp_path: Path) -> None:
-    """Of 101 evaluations with all probes and ten measures each, and samples: more than there is room for."""
+    """101 evaluations with all probes, ten measures and samples exceed the room of the page."""
     generator = np.random.default_rng(0)
     measures = {f"measure {index}": False for index in range(10)}
     names = [*measures, *PROBES]
@@ -238,7 +238,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_colours_can_be_read_in_light_and_in_dark() -> None:
-    """WCAG AA: 4.5 for text, 3 for what marks a control or a line."""
+    """WCAG AA: 4.5 for text, 3 for controls and lines."""
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     pairs = dict(re.findall(r"--(\w+): light-dark\((#\w{6}, #\w{6})\)", (SOURCES / "page.css").read_text()))
     for theme in (0, 1):
@@ -253,7 +253,7 @@ def test_colours_can_be_read_in_light_and_in_dark() -> None:
 # In a browser
 
 
-def test_it_opens_and_says_what_became_of_the_runs(visit: Callable[..., Page]) -> None:
+def test_it_opens_and_shows_the_outcomes_of_the_runs(visit: Callable[..., Page]) -> None:
     page = visit()
     assert page.title() == "Made <i>up</i> – ganbench"
     assert "20 runs in 7 cells on 2 datasets" in page.inner_text("#summary")
@@ -275,12 +275,12 @@ def test_headings_sort_by_mouse_and_by_keyboard(visit: Callable[..., Page]) -> N
     assert head.get_attribute("aria-sort") == "ascending"
     best = [float(text) for text in column(page, 6)]
     assert best == sorted(best)
-    page.keyboard.press("Enter")  # the heading has kept the focus
+    page.keyboard.press("Enter")  # the heading keeps the focus
     assert head.get_attribute("aria-sort") == "descending"
     assert [float(text) for text in column(page, 6)] == sorted(best, reverse=True)
     page.locator("#run-table th[data-key=final] button").click()
     assert head.get_attribute("aria-sort") == "none"
-    assert column(page, 5)[-1] == "–"  # of the run that diverged
+    assert column(page, 5)[-1] == "–"  # the diverged run
 
 
 def test_filters_act_on_everything(visit: Callable[..., Page]) -> None:
@@ -330,7 +330,7 @@ def test_measure_axis_and_panels_are_chosen(visit: Callable[..., Page]) -> None:
     assert "2 of 2 runs have no FD against samples seen by the critic" in page.inner_text("#curve-note")
 
 
-def test_points_of_a_curve_are_told_and_open_their_run(visit: Callable[..., Page]) -> None:
+def test_points_of_a_curve_have_a_tooltip_and_open_their_run(visit: Callable[..., Page]) -> None:
     page = visit()
     chart = page.locator("#panels .chart").first
     chart.scroll_into_view_if_needed()
@@ -339,11 +339,11 @@ def test_points_of_a_curve_are_told_and_open_their_run(visit: Callable[..., Page
     page.mouse.move(plot["x"] + 2, plot["y"] + 12)
     tooltip = page.locator("#tooltip")
     tooltip.wait_for()
-    told = tooltip.inner_text()
-    assert "FD 2" in told or "FD 1" in told
-    assert "seed" in told
-    assert "step 0" in told
-    run = re.findall(r"run (\w{16})", told)[0]
+    text = tooltip.inner_text()
+    assert "FD 2" in text or "FD 1" in text
+    assert "seed" in text
+    assert "step 0" in text
+    run = re.findall(r"run (\w{16})", text)[0]
     page.mouse.click(plot["x"] + 2, plot["y"] + 12)
     assert run in page.locator("dialog").inner_text()
 
@@ -494,7 +494,7 @@ def test_nothing_sticks_out_of_a_narrow_window(visit: Callable[..., Page], width
     )
 
 
-def test_what_is_not_known_is_told_as_such(evidence: Evidence) -> None:
+def test_unknown_values_are_marked_as_unknown(evidence: Evidence) -> None:
     data = page_data(evidence)
     image = data["runs"][-1]
     assert image["batch_size"] is None

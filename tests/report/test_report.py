@@ -1,4 +1,4 @@
-"""Tables by hand, LaTeX that compiles, figures that are there, and files that come out the same twice."""
+"""Tables checked by hand, LaTeX that compiles, figures, and reproducible files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from bench.report.tables.layout import lay_out
 
 
 def formatted(evidence: Evidence) -> pd.DataFrame:
-    """The one table of the tiny suite."""
+    """The single table of the tiny suite."""
     (table,) = lay_out(evidence, Layout())
     return format_table(evidence, table)
 
 
 @pytest.fixture
 def with_a_failure(tiny_results: Path) -> Path:
-    """The tiny suite, one of whose runs is said to have diverged."""
+    """The tiny suite with one run recorded as diverged."""
     path = record_paths(tiny_results)[0]
     record: dict[str, Any] = read_metadata(path)
     trace = [{**row, "samples": bytes(200 * 2 * 4)} for row in read_trace(path).to_dict("records")][:3]
@@ -107,7 +107,7 @@ at = "final"
 """
 
 
-def test_published_numbers_stand_beside_with_their_place_and_source(tiny: str, tiny_results: Path) -> None:
+def test_published_numbers_are_rows_with_their_axes_and_source(tiny: str, tiny_results: Path) -> None:
     Path(tiny).write_text(Path(tiny).read_text() + REFERENCES)
     report = write_report(tiny_results, suite=load_suite(tiny))
     table = report.formatted["ring (points=1000)"].set_index("loss")
@@ -132,7 +132,7 @@ def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -
 
 
 def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Path) -> None:
-    """Records with distance and θ beside the samples' measures, and with a probe that is no measure."""
+    """Records with distance, θ and a probe besides the measures of samples."""
     for path in record_paths(tiny_results):
         record: dict[str, Any] = read_metadata(path)
         record["higher_is_better"] |= {"distance": False, "theta": None}
@@ -220,7 +220,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_different_experiments_are_never_averaged(tiny: str, tiny_results: Path) -> None:
-    """The same suite after an edit: its runs have the same place in the matrix, and are other runs."""
+    """After an edit of the suite its runs differ but have the same values on all axes."""
     text = Path(tiny).read_text()
     Path(tiny).write_text(text.replace("steps = 120", "steps = 80"))
     summary = bench.run(tiny, results=tiny_results.parent, workers=0)
@@ -268,7 +268,7 @@ def test_suites_and_protocols_are_never_mixed(tiny: str, tiny_results: Path) -> 
         write_report(tiny_results.parent)
 
 
-def test_a_measure_that_is_not_finite_is_told(tiny_results: Path) -> None:
+def test_a_measure_that_is_not_finite_is_shown(tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
     record: dict[str, Any] = read_metadata(path)
     trace = [{**row, "samples": b""} for row in read_trace(path).to_dict("records")]

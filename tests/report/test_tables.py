@@ -1,4 +1,4 @@
-"""Layouts of tables: pivots, what is bold, what is averaged how, the runs behind an entry, LaTeX that compiles."""
+"""Layouts of tables: pivots, bold entries, means, the runs behind an entry, LaTeX that compiles."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def only(evidence: Evidence, layout: Layout, **options: bool) -> pd.DataFrame:
     return format_table(evidence, table)
 
 
-def test_what_varies_and_is_no_row_or_column_makes_a_table_each(quick: Evidence, techniques: Evidence) -> None:
+def test_axes_that_are_neither_rows_nor_columns_split_the_table(quick: Evidence, techniques: Evidence) -> None:
     assert [table.title for table in lay_out(quick, Layout())] == ["ring", "digits"]
     by_architecture = lay_out(quick, Layout(rows=("loss",), columns=("dataset",)))
     assert [table.title for table in by_architecture] == ["mlp", "dcgan"]
@@ -51,7 +51,7 @@ def test_what_varies_and_is_no_row_or_column_makes_a_table_each(quick: Evidence,
     assert len([row for row in whole[0].rows if row.kind == "cell"]) == 2 * 4 * 2
 
 
-def test_never_are_different_experiments_in_one_entry(techniques: Evidence) -> None:
+def test_an_entry_never_mixes_different_experiments(techniques: Evidence) -> None:
     for layout in (Layout(rows=("loss",)), Layout(rows=("penalty",), columns=("loss",)), Layout(columns=("critic",))):
         for table in lay_out(techniques, layout):
             for row in table.rows:
@@ -59,7 +59,7 @@ def test_never_are_different_experiments_in_one_entry(techniques: Evidence) -> N
                     assert len({techniques.metadata[run]["cell"] for run in entry.runs}) <= 1
 
 
-def test_an_entry_is_of_the_runs_that_the_sidecar_says(quick: Evidence, tmp_path: Path) -> None:
+def test_the_json_names_the_runs_behind_every_entry(quick: Evidence, tmp_path: Path) -> None:
     write_tables(quick, tmp_path, Layout(rows=("loss",), columns=("dataset",), measures=("fd",), values="final"))
     tables = json.loads((tmp_path / "table.json").read_text())
     assert [table["label"] for table in tables] == ["tab:quick-mlp", "tab:quick-dcgan"]
@@ -74,7 +74,7 @@ def test_an_entry_is_of_the_runs_that_the_sidecar_says(quick: Evidence, tmp_path
         assert float(entry["text"].split()[0]) == pytest.approx(expected, rel=0.006)  # three digits
 
 
-def test_an_axis_or_measure_that_is_not_there_is_named(quick: Evidence) -> None:
+def test_an_unknown_axis_or_measure_is_named(quick: Evidence) -> None:
     for layout, text in (
         (Layout(rows=("los",)), "no axis 'los' in these records; did you mean 'loss'"),
         (Layout(columns=("datasets",)), "did you mean 'dataset'"),
@@ -115,7 +115,7 @@ def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> 
         gone = np.arange(24) < 2
         return far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
 
-    assert bold_rows(made(quick, failing)) == {second}  # what survives of three is not the best
+    assert bold_rows(made(quick, failing)) == {second}  # the only surviving run of three is not the best
     collapsed = made(quick, lambda runs: far(runs).assign(outcome="collapsed"))
     assert bold_rows(collapsed) == {first, second}
 
@@ -144,7 +144,7 @@ def test_positive_distances_have_geometric_means_and_others_means(quick: Evidenc
     assert "±" in only(zero, Layout(measures=("fd",)))["FD final"].iloc[0]
 
 
-def test_levels_stand_in_the_column_of_their_dataset(quick: Evidence) -> None:
+def test_reference_rows_are_in_the_column_of_their_dataset(quick: Evidence) -> None:
     layout = Layout(rows=("loss", "architecture"), columns=("dataset",), measures=("fd",), values="final")
     table = only(quick, layout).set_index("loss")
     for dataset in ("ring", "digits"):

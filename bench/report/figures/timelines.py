@@ -26,7 +26,7 @@ from bench.report.figures.style import (
 from bench.report.outcome_styles import STAGES, stage_intervals
 
 MAX_ROW, MIN_ROW = 0.16, 0.06  # inches of a row: with few runs, with many
-MIN_TEXT_ROW = 0.12  # inches of a row from which on it has room for a word
+MIN_TEXT_ROW = 0.12  # inches of the lowest row with room for text
 GAP = 0.6  # rows between two cells
 Cell = tuple[str, pd.DataFrame]
 

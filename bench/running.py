@@ -18,7 +18,7 @@ from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.record import check_record, paths_by_run
 from bench.report import Report
-from bench.report.stamp import standing_report
+from bench.report.stamp import refresh_report
 
 if TYPE_CHECKING:  # torch is imported where there is something to train
     from bench.compute.engines import Engine
@@ -129,7 +129,7 @@ def run_suite(
     if summary.recorded or summary.already:
         try:
             cells = {run.cell for run in runs}
-            summary.report = standing_report(summary.folder, cells, specification, formats=("png", "pdf"))
+            summary.report = refresh_report(summary.folder, cells, specification, formats=("png", "pdf"))
         except ResultsError as error:  # what was trained is recorded all the same
             summary.report_problem = str(error)
     return summary

@@ -296,9 +296,9 @@ def test_the_report_says_what_cannot_be_judged(tmp_path: Path) -> None:
     evidence = read_evidence(tmp_path / "mine")
     text = caption(evidence, "cifar10")
     assert text == (
-        "cifar10: 50,000 samples; features: inception; resize: clean; suite mine version 1. Outcomes are judged by FID. "
-        "No run is called never-learned: neither a value of the untrained generator nor τ is known. "
-        "Each run was evaluated once: none can be seen to relapse or to oscillate."
+        "cifar10: 50,000 samples; features: inception; resize: clean; suite mine, version 1. Runs are classified by FID. "
+        "No run can be never-learned: neither the value at initialisation nor τ is known. "
+        "No run can be relapsed or oscillating: each was evaluated only once."
     )
     assert provenance(evidence).startswith("Trained by other code, recorded with ganbench ")
 
@@ -322,7 +322,9 @@ def test_a_measure_without_a_direction_classifies_no_run(tmp_path: Path) -> None
     judged_by = bench.load(tmp_path).set_index("suite")["primary"]
     assert judged_by["mine"] == "own"
     assert pd.isna(judged_by["other"])
-    assert "only divergence can be seen" in caption(read_evidence(tmp_path / "other"), "cifar10")
+    assert "divergence is the only failure that can be detected" in caption(
+        read_evidence(tmp_path / "other"), "cifar10"
+    )
 
 
 def test_measures_like_the_dirac_gans_have_no_theory(tmp_path: Path) -> None:
@@ -332,4 +334,4 @@ def test_measures_like_the_dirac_gans_have_no_theory(tmp_path: Path) -> None:
         log.log(10, **names)
     evidence = read_evidence(tmp_path / "mine")
     assert not has_dirac(evidence, "cifar10")
-    assert "No run is called collapsed: of real data, modes are not known." in caption(evidence, "cifar10")
+    assert "No run can be collapsed: modes of real data are unknown." in caption(evidence, "cifar10")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from bench.errors import ResultsError
 
 HERE = platform.node().replace(".", "-") or "here"
 
@@ -55,6 +58,20 @@ def _link(partial: Path, path: Path) -> None:
 def told(error: OSError) -> str:
     """What the system says of an error, whatever a library has written around it."""
     return os.strerror(error.errno) if error.errno else str(error)
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be written to a results folder, or to its nearest existing parent; creates nothing.
+
+    Raises:
+        ResultsError: The folder is not writable.
+    """
+    try:
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise ResultsError(f"results folder {folder} cannot be written: {told(error)}") from None
 
 
 def sweep(folder: Path) -> None:

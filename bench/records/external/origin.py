@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-PATIENCE = 10  # seconds for git to say whether a large working tree was changed
+from bench.records.checkout import read_checkout
 
 
 def origin() -> dict[str, Any]:
     """The script that trains, and the commit of the git repository that it is in, if it is in one."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(script).resolve().parent if script else Path.cwd()
-    described = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        done = subprocess.run(described, capture_output=True, text=True, check=True, timeout=PATIENCE)
-        commit, _, dirty = done.stdout.strip().partition("-")
-    except (OSError, subprocess.SubprocessError):
-        commit, dirty = "", ""
+    checkout = read_checkout(folder, untracked=False)
+    commit, changes = checkout or (None, [])
     return {
         "kind": "recorder",
         "script": Path(script).name if script else None,
-        "commit": commit or None,
-        "dirty": bool(dirty) if commit else None,
+        "commit": commit,
+        "dirty": bool(changes) if checkout else None,
     }
 
 

@@ -93,7 +93,9 @@ def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_resul
     path.write_bytes(path.read_bytes()[:-100])
     summary = bench.run(tiny, results=tiny_results.parent, workers=0)
     aside = path.with_suffix(".damaged")
-    assert summary.notices == [f"{path} was cut short or damaged, and is now {aside.name}; the run is done again"]
+    assert summary.notices == [
+        f"{path} was truncated or damaged and has been renamed to {aside.name}; its run is trained again"
+    ]
     assert aside.is_file()
     assert len(summary.recorded) == 1
     again = bench.load(tiny_results).drop(columns="record")

@@ -18,7 +18,7 @@ from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.metrics import MEASURES, METRICS
 from bench.command import main
 from bench.compute.calibration import calibrate, default_architecture
-from bench.compute.evaluation import evaluator
+from bench.compute.evaluation import build_evaluator
 from bench.plan.specification import Evaluation, choose
 
 RING = {"name": "ring", "points": 1000}
@@ -37,9 +37,11 @@ def test_every_metric_of_samples_is_there_or_refused_with_its_reason() -> None:
     assert "sliced-wasserstein" not in calibrate(RING, MLP, seeds=1, samples=100).refused
     for name in metrics - found.refused.keys():
         evaluation = Evaluation.model_validate({"metrics": [name], "samples": 50})
-        judge = evaluator(choose("dataset", "digits"), evaluation, extractor_hash("digits"), None, torch.device("cpu"))
-        assert judge.real.keys() <= MEASURES.keys()
-        assert judge.real.keys() <= {level.name for level in found.levels}
+        evaluator = build_evaluator(
+            choose("dataset", "digits"), evaluation, extractor_hash("digits"), None, torch.device("cpu")
+        )
+        assert evaluator.real.keys() <= MEASURES.keys()
+        assert evaluator.real.keys() <= {level.name for level in found.levels}
 
 
 def test_metrics_of_the_game_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.compute.training import loop
-from bench.compute.training.cuda_graphs import WARM_UP, captured, is_possible, on_cuda
+from bench.compute.training.cuda_graphs import WARM_UP, can_capture, capture_on_cuda, with_graphs
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack, assemble
 from bench.plan.specification import Training, complete_training
@@ -60,14 +60,14 @@ def test_replayed_steps_are_the_steps(keys: dict[str, object]) -> None:
         calls += 1
         return loop._take_step(*args)  # type: ignore[arg-type]
 
-    take = captured(counted, other, record)
+    take = with_graphs(counted, other, record)
     for step in range(20):
-        expected = loop._take_step(plain, games[0], plain.batches, step)[:2]
-        assert torch.equal(take(other, games[1], other.batches, step, None)[:2], expected)
+        expected = loop._take_step(plain, games[0], plain.sampler, step)[:2]
+        assert torch.equal(take(other, games[1], other.sampler, step, None)[:2], expected)
     assert calls == 20  # recording takes no step
     for one, two in ((plain.generator, other.generator), (plain.critic, other.critic)):
         assert torch.equal(one.flat, two.flat)
-    assert plain.batches.state_dict(1)["latents"]["taken"] == other.batches.state_dict(1)["latents"]["taken"]
+    assert plain.sampler.state_dict(1)["latents"]["taken"] == other.sampler.state_dict(1)["latents"]["taken"]
 
 
 def test_what_waits_for_the_host_goes_on_step_by_step() -> None:
@@ -77,10 +77,10 @@ def test_what_waits_for_the_host_goes_on_step_by_step() -> None:
     training = specify()
     plain, other = packed(training), packed(training)
     games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, other)]
-    take = captured(loop._take_step, other, refuse)
+    take = with_graphs(loop._take_step, other, refuse)
     for step in range(WARM_UP + 5):
-        loop._take_step(plain, games[0], plain.batches, step)
-        take(other, games[1], other.batches, step, None)
+        loop._take_step(plain, games[0], plain.sampler, step)
+        take(other, games[1], other.sampler, step, None)
     assert torch.equal(plain.critic.flat, other.critic.flat)
 
 
@@ -97,7 +97,7 @@ def test_what_waits_for_the_host_goes_on_step_by_step() -> None:
     ids=str,
 )
 def test_what_changes_with_the_step_is_not_recorded(keys: dict[str, object], possible: bool) -> None:
-    assert is_possible(specify(**keys)) == possible
+    assert can_capture(specify(**keys)) == possible
 
 
 @pytest.mark.gpu
@@ -107,8 +107,8 @@ def test_a_graph_on_cuda_takes_the_steps_that_kernels_take(keys: dict[str, objec
     training = specify(**keys)
     plain, other = packed(training, device), packed(training, device)
     games = [Game(pack.trainings, pack.generator, pack.critic, device) for pack in (plain, other)]
-    take = captured(loop._take_step, other, on_cuda)
+    take = with_graphs(loop._take_step, other, capture_on_cuda)
     for step in range(30):
-        loop._take_step(plain, games[0], plain.batches, step)
-        take(other, games[1], other.batches, step, None)
+        loop._take_step(plain, games[0], plain.sampler, step)
+        take(other, games[1], other.sampler, step, None)
     torch.testing.assert_close(plain.generator.flat, other.generator.flat, rtol=1e-4, atol=1e-5)

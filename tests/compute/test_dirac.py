@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.equilibrium import prepare
-from bench.compute.training.game_state import Position
+from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import train
 from bench.compute.training.pack import assemble
 from bench.compute.training.players import build_players
@@ -121,7 +121,7 @@ def test_non_saturating_creeps_in_slower_than_any_geometric_rate() -> None:
 def measured(training: Training) -> dict[str, float]:
     players = build_players(training, (1,), 0, CPU)
     options = METRICS["equilibrium"].options()
-    return prepare(options)(Position(training, players, 0, 0, (1,), lambda i: ORIGIN[i], len(ORIGIN), CPU))
+    return prepare(options)(GameState(training, players, 0, 0, (1,), lambda i: ORIGIN[i], len(ORIGIN), CPU))
 
 
 @pytest.mark.parametrize(

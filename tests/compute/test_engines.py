@@ -25,7 +25,7 @@ from bench.compute.engines.local import local
 from bench.compute.engines.retries import attempt
 from bench.compute.events import Event
 from bench.compute.execution import Settings, execute
-from bench.compute.interruption import listening
+from bench.compute.interruption import handling_signals
 from bench.compute.training.pack import Pack
 from bench.errors import ResultsError
 from bench.plan.runs import Run, plan_runs
@@ -123,7 +123,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(
             assert settings.checkpoint(run).exists()
             events = go(run, settings)
             assert ends(events) == ["recorded"]
-            assert "goes on from step" in notice(events)
+            assert "resumes from step" in notice(events)
             assert read_metadata(settings.record(run))["environment"]["resumed"] == 1
         assert not settings.checkpoint(run).exists()
     same(tmp_path / "stopped", tiny_results)
@@ -154,7 +154,7 @@ def test_a_checkpoint_cut_short_or_changed_begins_the_run_anew_and_says_so(
     path.write_bytes(raw[: int(share * len(raw))])
     events = go(run, settings)
     assert ends(events) == ["recorded"]
-    assert "cut short or damaged; the run begins anew" in notice(events)
+    assert "truncated or damaged; the run restarts" in notice(events)
     among = traces(tiny_results)
     pd.testing.assert_frame_equal(
         traces(tmp_path / "cut"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
@@ -204,7 +204,7 @@ def test_a_worker_that_dies_is_replaced_and_its_run_told(tiny_runs: list[Run], t
             kill_the_worker()
         elif event.state != "progress":
             states[event.run.id] = (event.state, event.text)
-    assert states.pop(killed[0].id) == ("failed", "its worker died (signal SIGKILL)")
+    assert states.pop(killed[0].id) == ("failed", "the worker process died (signal SIGKILL)")
     assert [state for state, _ in states.values()] == ["recorded"] * 3
 
 
@@ -221,8 +221,8 @@ def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to
             kill_the_worker()
         elif event.state != "progress":
             states[event.run.id] = (event.state, event.text)
-    died = "its worker died (signal SIGKILL)"
-    assert told == [(run, f"not in a pack of 2 ({died}), so in one of 1") for run in tiny_runs[:2]]
+    died = "the worker process died (signal SIGKILL)"
+    assert told == [(run, f"a pack of 2 failed ({died}); retrying in a pack of 1") for run in tiny_runs[:2]]
     assert states.pop(tiny_runs[0].id) == ("failed", died)
     assert [state for state, _ in states.values()] == ["recorded"] * 3
     everything = traces(tiny_results)
@@ -356,10 +356,10 @@ def test_an_interruption_in_this_process_leaves_a_checkpoint(tiny_runs: list[Run
 
 
 def test_the_second_signal_ends_at_once(capfd: pytest.CaptureFixture[str]) -> None:
-    with listening() as interruption:
+    with handling_signals() as interruption:
         signal.raise_signal(signal.SIGINT)
         assert interruption()
-        assert capfd.readouterr().err.startswith("\nganbench: stopping; every run in flight leaves a checkpoint")
+        assert capfd.readouterr().err.startswith("\nganbench: stopping; saving a checkpoint of each active run")
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -381,20 +381,20 @@ def test_checkpoints_survive_that_memory_runs_out_while_they_are_loaded(
     monkeypatch.setattr(Pack, "load_state_dicts", limited)
     events = list(attempt(pack, settings, lambda: False))
     assert ends(events) == ["recorded"] * 2
-    assert sum("goes on from step 80" in each.progress.notice for each in events if each.progress) == 2
+    assert sum("resumes from step 80" in each.progress.notice for each in events if each.progress) == 2
     among = traces(tiny_results)
     expected = among[among["run"].isin([run.id for run in pack])].reset_index(drop=True)
     pd.testing.assert_frame_equal(traces(tmp_path / "full"), expected, check_exact=True)
 
 
 def test_wall_seconds_are_all_seconds(tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = execution._look
+    evaluate = execution._evaluate
 
     def slow(*args: Any) -> None:
         time.sleep(0.1)
-        look(*args)
+        evaluate(*args)
 
-    monkeypatch.setattr(execution, "_look", slow)
+    monkeypatch.setattr(execution, "_evaluate", slow)
     settings = Settings(folder=tmp_path)
     assert ends(go(tiny_runs[0], settings)) == ["recorded"]
     timing = read_metadata(settings.record(tiny_runs[0]))["timing"]
@@ -444,7 +444,7 @@ def test_a_checkpoint_of_other_code_is_of_no_use_and_says_so(
     del found.state["players"]["generator"]
     save(settings.checkpoint(run), run, found.state, found.history)
     (failed,) = [each for each in in_process([[run]], [settings]) if each.state == "failed"]
-    assert "made by other code; the next attempt begins anew" in failed.text
+    assert "made by different code; the next attempt restarts the run" in failed.text
     assert ends(go(run, settings)) == ["recorded"]
     among = traces(tiny_results)
     pd.testing.assert_frame_equal(

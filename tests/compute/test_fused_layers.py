@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.catalogue import find
 from bench.catalogue.architectures import dcgan, dcgan_upsample, resnet
-from bench.compute.training.fused_layers import PAIRS, Fused, fused
-from bench.compute.training.players import normalised
+from bench.compute.training.fused_layers import PAIRS, FusedSequential, fuse
+from bench.compute.training.players import apply_spectral_norm
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Choice, complete_training
 
@@ -53,10 +53,10 @@ def everything(generator: nn.Module, critic: nn.Module) -> list[Tensor]:
 def test_a_fused_network_is_the_network(name: str, shape: tuple[int, ...], normalisation: str) -> None:
     """Values, gradients, and gradients of gradients; sizes that halve evenly, and that do not."""
     networks = plain(name, shape, normalisation)
-    together = [fused(copy.deepcopy(network)) for network in networks]
+    together = [fuse(copy.deepcopy(network)) for network in networks]
     for one, other in zip(networks, together, strict=True):
         assert [*one.state_dict()] == [*other.state_dict()]
-        assert any(isinstance(module, Fused) for module in other.modules())
+        assert any(isinstance(module, FusedSequential) for module in other.modules())
     expected = everything(*networks)
     for ours, theirs in zip(everything(*together), expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-9 * max(1.0, theirs.abs().max().item()))
@@ -83,7 +83,7 @@ def test_each_pair_is_one_map_of_fewer_products(
     assert tuple(map(type, layers[-2:])) in PAIRS
     inputs = torch.randn(2, *features, dtype=torch.float64)
     counts, outputs = [], []
-    for each in (network, fused(network)):
+    for each in (network, fuse(network)):
         with FlopCounterMode(display=False) as counter:
             outputs.append(each(inputs))
         counts.append(counter.get_total_flops())
@@ -113,7 +113,7 @@ def test_layers_with_other_settings_are_what_they_are(layers: list[nn.Module], f
     network = nn.Sequential(*layers).double().eval()
     inputs = torch.randn(2, *features, dtype=torch.float64)
     expected = network(inputs)
-    torch.testing.assert_close(fused(network)(inputs), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(fuse(network)(inputs), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_layer_in_two_places_stays_in_both() -> None:
@@ -121,7 +121,7 @@ def test_a_layer_in_two_places_stays_in_both() -> None:
     network = nn.Sequential(block, activation, nn.Conv2d(4, 4, 1), activation, block).double()
     inputs = torch.randn(2, 4, 6, 6, dtype=torch.float64)
     expected, names = network(inputs), [*network.state_dict()]
-    together = fused(copy.deepcopy(network))
+    together = fuse(copy.deepcopy(network))
     torch.testing.assert_close(together(inputs), expected, rtol=1e-12, atol=1e-12)
     assert [*together.state_dict()] == names
     assert len([*together.parameters()]) == len([*network.parameters()])
@@ -133,7 +133,7 @@ def test_every_pair_is_tried_above() -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_feature_maps_and_images_lie_channels_last(name: str) -> None:
-    generator, critic = (fused(network) for network in plain(name, (3, 16, 16)))
+    generator, critic = (fuse(network) for network in plain(name, (3, 16, 16)))
     seen: list[Tensor] = [generator(torch.randn(4, LATENT, dtype=torch.float64))]
     for module in [*generator.modules(), *critic.modules()]:
         if isinstance(module, nn.BatchNorm2d):
@@ -146,8 +146,8 @@ def test_feature_maps_and_images_lie_channels_last(name: str) -> None:
 def test_spectral_normalisation_takes_one_power_iteration_a_pass() -> None:
     keys = {"dataset": "digits", "architecture": "resnet", "loss": "hinge", "critic": {"normalisation": "spectral"}}
     choice: Choice = complete_training({**keys, "steps": 1}, "test").critic
-    network = normalised(plain("resnet", (1, 8, 8))[1], choice)
-    together = fused(copy.deepcopy(network))
+    network = apply_spectral_norm(plain("resnet", (1, 8, 8))[1], choice)
+    together = fuse(copy.deepcopy(network))
     images = torch.randn(2, 1, 8, 8, dtype=torch.float64)
     for _ in range(3):
         torch.testing.assert_close(together(images), network(images), rtol=1e-9, atol=1e-9)
@@ -158,7 +158,7 @@ def test_spectral_normalisation_takes_one_power_iteration_a_pass() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_fused_networks_train_in_packs(name: str) -> None:
     """By vmap, as on CUDA."""
-    networks = [fused(plain(name, (3, 16, 16), "layer")[1]) for _ in range(2)]
+    networks = [fuse(plain(name, (3, 16, 16), "layer")[1]) for _ in range(2)]
     images = torch.randn(2, 3, 3, 16, 16, dtype=torch.float64)
     alone = torch.stack([network(own) for network, own in zip(networks, images, strict=True)])
     torch.testing.assert_close(Stack(networks, rules=False)(images), alone, rtol=1e-9, atol=1e-9)
@@ -166,4 +166,4 @@ def test_fused_networks_train_in_packs(name: str) -> None:
 
 def test_a_network_without_convolutions_stays() -> None:
     network = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
-    assert fused(network) is network
+    assert fuse(network) is network

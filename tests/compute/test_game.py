@@ -20,12 +20,12 @@ from bench.catalogue.metrics.spectrum import dense_jacobian, eigenvalues, transp
 from bench.catalogue.metrics.spectrum import prepare as prepare_spectrum
 from bench.catalogue.optimizers import SCHEDULES
 from bench.compute.training.game import Game
-from bench.compute.training.game_state import Position
+from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.probes import Probe
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 
@@ -47,8 +47,8 @@ def specify(**keys: object) -> Training:
     return complete_training({**base, **keys}, "test")
 
 
-def batches(training: Training, seed: int = 0, prefix: str = "") -> Batches:
-    return Batches(training, [seed], lambda i: REALS[i], len(REALS), CPU, prefix)
+def sampler_of(training: Training, seed: int = 0, prefix: str = "") -> BatchSampler:
+    return BatchSampler(training, [seed], lambda i: REALS[i], len(REALS), CPU, prefix)
 
 
 def alone(training: Training) -> Pack:
@@ -62,20 +62,20 @@ def run(training: Training, probe: Probe | None = None) -> tuple[Players, list[M
     return players, [each for (each,) in train(pack, probe=probe)]
 
 
-def position(training: Training, players: Players | None = None, step: int = 0) -> Position:
+def state_of(training: Training, players: Players | None = None, step: int = 0) -> GameState:
     players = players or build_players(training, (2,), 0, CPU)
-    return Position(training, players, 0, step, (2,), lambda i: REALS[i], len(REALS), CPU)
+    return GameState(training, players, 0, step, (2,), lambda i: REALS[i], len(REALS), CPU)
 
 
 def test_a_lazy_penalty_is_added_every_so_often_with_so_many_times_the_weight() -> None:
     lazy = specify(penalty={"name": "r1", "weight": 2.0, "every": 3})
     game = game_of(lazy)
     plain = Game([specify(penalty="none")], game.generator, game.critic, CPU)
-    source = batches(lazy)
-    real, fake = source.reals(), source.reals() + 1
+    sampler = sampler_of(lazy)
+    real, fake = sampler.real_samples(), sampler.real_samples() + 1
     for update in range(7):
-        terms = game.critic_terms(real, fake, source, update)
-        bare = plain.critic_terms(real, fake, source, update).total
+        terms = game.critic_terms(real, fake, sampler, update)
+        bare = plain.critic_terms(real, fake, sampler, update).total
         if update % 3:
             assert math.isnan(terms.penalties[0].item())
             assert terms.total.item() == bare.item()
@@ -111,16 +111,16 @@ def test_several_penalties_are_logged_each_by_itself() -> None:
     assert heavier.penalties["r1"] == first.penalties["r1"]
 
 
-def flat_losses(training: Training) -> tuple[Game, Batches, Tensor]:
+def flat_losses(training: Training) -> tuple[Game, BatchSampler, Tensor]:
     """The game of fresh players, and all their parameters as one vector, the critic's first."""
     game = game_of(training)
-    return game, batches(training), parameters_to_vector([*game.critic.parameters, *game.generator.parameters])
+    return game, sampler_of(training), parameters_to_vector([*game.critic.parameters, *game.generator.parameters])
 
 
-def naive_field(training: Training, source: Batches) -> Callable[[Tensor], Tensor]:
+def naive_field(training: Training, sampler: BatchSampler) -> Callable[[Tensor], Tensor]:
     """All parameters → the gradients of both players of a plain non-saturating game, by torch's derivatives."""
     generator, critic = networks(training)
-    (real,), (latents,) = source.reals(), source.latents()
+    (real,), (latents,) = sampler.real_samples(), sampler.latents()
     size = sum(p.numel() for p in critic.parameters())
 
     def states(vector: Tensor) -> list[dict[str, Tensor]]:
@@ -146,10 +146,10 @@ def naive_field(training: Training, source: Batches) -> Callable[[Tensor], Tenso
 
 def test_consensus_descends_half_the_squared_norm_of_the_field_as_well() -> None:
     plain, training = specify(), specify(penalty={"name": "consensus", "weight": 0.7})
-    game, source, where = flat_losses(training)
-    _, _, gradients = game.field(source, 0)
+    game, sampler, where = flat_losses(training)
+    _, _, gradients = game.field(sampler, 0)
     found = torch.cat([gradient.flatten() for gradient in gradients])
-    naive = naive_field(plain, batches(plain))
+    naive = naive_field(plain, sampler_of(plain))
     field, jacobian = naive(where.detach()), torch.func.jacrev(naive)(where.detach())
     torch.testing.assert_close(found, field + 0.7 * jacobian.T @ field, rtol=1e-9, atol=1e-12)
 
@@ -163,10 +163,10 @@ def test_consensus_moves_both_players_of_the_loop() -> None:
 
 def test_instance_noise_is_on_all_that_the_critic_sees_and_falls_to_nothing() -> None:
     training = specify(penalty={"name": "instance-noise", "sigma": 0.5, "anneal": "linear"}, batch_size=4000, steps=10)
-    game, source, _ = flat_losses(training)
+    game, sampler, _ = flat_losses(training)
     zeros = torch.zeros(1, 4000, 2, dtype=torch.float64)
     for update, sigma in ((0, 0.5), (5, 0.25), (10, 0.0)):
-        terms = game.critic_terms(zeros, zeros, source, update)
+        terms = game.critic_terms(zeros, zeros, sampler, update)
         assert terms.real.std().item() == pytest.approx(sigma, rel=0.05)
         assert terms.fake.std().item() == pytest.approx(sigma, rel=0.05)
 
@@ -202,8 +202,8 @@ def test_both_players_follow_the_schedule() -> None:
 
 
 def observed(training: Training) -> Probe:
-    source = batches(training, prefix="probe ")
-    return Probe(lambda seeds: (source.reals(), source.reals()))
+    sampler = sampler_of(training, prefix="probe ")
+    return Probe(lambda seeds: (sampler.real_samples(), sampler.real_samples()))
 
 
 @pytest.mark.parametrize("normalisation", ["none", "batch", "spectral"])
@@ -226,11 +226,11 @@ def test_probes_by_hand() -> None:
     with torch.no_grad():
         weight.copy_(torch.tensor([[3.0, 4.0]]))
     players = Players(generator, critic)
-    before, twin = copy.deepcopy(players), batches(training)
+    before, twin = copy.deepcopy(players), sampler_of(training)
     seen, unseen = torch.full((1, 6, 2), 1.0).double(), torch.full((1, 6, 2), -1.0).double()
-    pack = Pack([training], [0], [players], batches(training))
+    pack = Pack([training], [0], [players], sampler_of(training))
     ((last,),) = train(pack, probe=Probe(lambda seeds: (seen, unseen)))
-    (real,), (latents,) = twin.reals(), twin.latents()
+    (real,), (latents,) = twin.real_samples(), twin.latents()
     fake = before.generator(latents).detach()
     found, logits = last.probes, torch.tensor([3.0, 4.0]).double()
     assert found["real_logit"] == pytest.approx((real @ logits).mean().item())
@@ -268,9 +268,9 @@ def test_slopes_are_those_at_what_the_critic_was_shown_of_each_side(penalty: str
     """∇D(x) = 2wx, with the weight after the step; ‖w‖ is that before it."""
     training = specify(loss="wasserstein", optimizer={"name": "sgd", "lr": 0.1}, steps=1, penalty=penalty)
     players = Players(build_players(training, (2,), 0, CPU).generator, Square())
-    generator, twin = copy.deepcopy(players.generator), batches(training)
-    ((last,),) = train(Pack([training], [0], [players], batches(training)), probe=observed(training))
-    (real,), (latents,) = twin.reals(), twin.latents()
+    generator, twin = copy.deepcopy(players.generator), sampler_of(training)
+    ((last,),) = train(Pack([training], [0], [players], sampler_of(training)), probe=observed(training))
+    (real,), (latents,) = twin.real_samples(), twin.latents()
     for side, samples in (("real", real), ("fake", generator(latents))):
         expected = 2 * players.critic.weight.abs() * samples.norm(dim=1).mean()
         assert last.probes[f"slope_{side}"] == pytest.approx(expected.item())
@@ -281,8 +281,8 @@ def test_the_spectrum_is_that_of_the_dense_jacobian() -> None:
     """49 parameters: ARPACK on products alone, against the eigenvalues of the matrix built by torch.func."""
     training = specify(batch_size=40, critic_optimizer={"lr": 0.3})
     game, _, where = flat_losses(training)
-    here = position(training)
-    dense = -torch.func.jacrev(naive_field(training, here.batches(40)))(where.detach())
+    here = state_of(training)
+    dense = -torch.func.jacrev(naive_field(training, here.sampler(40)))(where.detach())
     torch.testing.assert_close(dense_jacobian(here, 40), dense, rtol=1e-9, atol=1e-12)
     true = torch.linalg.eigvals(dense).numpy()
     product, rates = transposed_product(here, 40)
@@ -305,14 +305,14 @@ def test_a_metric_of_the_game_leaves_it_as_it_is() -> None:
     players = build_players(training, (2,), 0, CPU)
     before = copy.deepcopy(players.state_dict())
     for metric in (prepare_spectrum(SpectrumOptions(samples=8)), prepare_path_angle(PathAngleOptions(samples=8))):
-        metric(position(training, players, step=3))
+        metric(state_of(training, players, step=3))
     after = players.state_dict()
     for part in ("generator", "critic"):
         for name, value in before[part].items():
             assert torch.equal(value, after[part][name]), name
 
 
-def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) -> Position:
+def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) -> GameState:
     training = complete_training(
         {"dataset": "point", "architecture": {"name": "dirac", "start": start[0]}, "critic": {"start": start[1]},
          "loss": "minimax", "latent": 1, "precision": "float64", "optimizer": {"name": "sgd", "lr": 0.1}, **keys},
@@ -321,7 +321,7 @@ def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) 
     players = build_players(training, (1,), 0, CPU)
     for network, value in zip((players.generator, players.critic), now, strict=True):
         vector_to_parameters(torch.tensor([value], dtype=torch.float64), network.parameters())
-    return Position(training, players, 0, 1, (1,), lambda i: torch.zeros(*i.shape, 1), 16, CPU)
+    return GameState(training, players, 0, 1, (1,), lambda i: torch.zeros(*i.shape, 1), 16, CPU)
 
 
 def test_path_angle_of_an_attracting_point_and_of_a_rotation() -> None:
@@ -341,13 +341,13 @@ def test_path_angle_of_an_attracting_point_and_of_a_rotation() -> None:
 
 def test_the_radius_of_the_update_follows_the_schedule() -> None:
     training = specify(schedule="cosine")
-    last = prepare_spectrum(SpectrumOptions(samples=8))(position(training, step=7))
+    last = prepare_spectrum(SpectrumOptions(samples=8))(state_of(training, step=7))
     assert last["spectrum_radius"] == pytest.approx(1, abs=1e-9)  # the rate is 0
 
 
 def test_path_cosines_do_not_depend_on_the_order_of_the_points() -> None:
     players, _ = run(training := specify(critic={"normalisation": "spectral"}))
-    here, alphas = position(training, players, step=7), np.array([0.8, 0.9, 1.0, 1.2])
+    here, alphas = state_of(training, players, step=7), np.array([0.8, 0.9, 1.0, 1.2])
     assert path_cosines(here, alphas, 8) == pytest.approx(path_cosines(here, alphas[::-1], 8)[::-1], rel=1e-9)
 
 
@@ -357,5 +357,5 @@ def test_where_arpack_does_not_end_there_are_no_eigenvalues() -> None:
 
 def test_there_is_no_path_before_the_first_step() -> None:
     here = dirac((1.0, 1.0), (1.0, 1.0))
-    first = Position(here.training, here.players, 0, 0, (1,), here.reals, 16, CPU)
+    first = GameState(here.training, here.players, 0, 0, (1,), here.real_samples, 16, CPU)
     assert all(math.isnan(value) for value in prepare_path_angle(PathAngleOptions())(first).values())

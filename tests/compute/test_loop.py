@@ -202,14 +202,14 @@ def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
 
 def test_a_critic_that_is_not_finite_ends_the_run_before_it_is_measured() -> None:
     from bench.compute.checkpoints import History
-    from bench.compute.measuring import evaluate
-    from bench.compute.training.game_state import Position
+    from bench.compute.evaluation import evaluate
+    from bench.compute.training.game_state import GameState
 
     training = specify()
     players = build_players(training, (2,), 0, CPU)
     with torch.no_grad():
         next(players.critic.parameters())[0] = math.nan
-    here = Position(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
+    here = GameState(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
     history = History(step=1, trace=[])
     evaluate(here, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
     assert history.diverged == "critic's weights"

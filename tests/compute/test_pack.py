@@ -212,22 +212,22 @@ def test_a_stopped_pack_goes_on_bit_by_bit_in_other_packs(
 def test_a_pack_too_large_for_memory_is_halved_and_finishes(
     runs: list[Run], alone: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.compute import execution
+    from bench.compute.training import real_data
 
     def limited(trainings: Sequence[Training], *rest: object) -> Pack:
         if len(trainings) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return assemble(trainings, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(execution, "assemble", limited)
+    monkeypatch.setattr(real_data, "assemble", limited)
     notices = {
         event.progress.notice
         for event in in_process([runs], [Settings(folder=tmp_path / "limited")])
         if event.progress and event.progress.notice
     }
     assert notices == {
-        "not in a pack of 8 (OutOfMemoryError: CUDA out of memory), so in one of 4",
-        "not in a pack of 4 (OutOfMemoryError: CUDA out of memory), so in one of 2",
+        "a pack of 8 failed (OutOfMemoryError: CUDA out of memory); retrying in a pack of 4",
+        "a pack of 4 failed (OutOfMemoryError: CUDA out of memory); retrying in a pack of 2",
     }
     pd.testing.assert_frame_equal(alone, measured(tmp_path / "limited"), check_exact=True)
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bench.compute.training.random_streams import BLOCK, TRAINING_STREAMS, Streams, initialising, stream
+from bench.compute.training.random_streams import BLOCK, TRAINING_STREAMS, Streams, seeded_initialisation, stream
 
 
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
@@ -98,10 +98,10 @@ def test_a_state_is_not_changed_by_what_is_drawn_after_it() -> None:
 
 def test_the_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
-    with initialising(5, "weights"):
+    with seeded_initialisation(5, "weights"):
         first = torch.rand(3)
     assert torch.equal(torch.get_rng_state(), before)
-    with initialising(5, "weights"):
+    with seeded_initialisation(5, "weights"):
         assert torch.equal(torch.rand(3), first)
 
 

@@ -39,17 +39,17 @@ class Odd(nn.Module):
         return samples + (samples @ self.inner).tanh() @ self.outer
 
 
-@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("double_backward", [False, True])
 @pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
-def test_rules_give_what_vmap_gives(normalisation: str, twice: bool) -> None:
+def test_rules_give_what_vmap_gives(normalisation: str, double_backward: bool) -> None:
     """A naive twin of ``bench.compute.training.stacked_layers``: values, gradients, those of a gradient's norm, running statistics."""
     training = specify(normalisation=normalisation)
     points = torch.randn(3, 6, 1, 8, 8, dtype=torch.float64)
 
     def everything(by_rules: bool) -> list[Tensor]:
         networks = [critic(training, seed) for seed in range(3)]
-        stack = Stack(networks, rules=by_rules, twice=twice)
-        assert (stack._program is not None) == by_rules
+        stack = Stack(networks, rules=by_rules, double_backward=double_backward)
+        assert (stack._forward is not None) == by_rules
         there = points.clone().requires_grad_()
         logits = stack(there)
         (slopes,) = torch.autograd.grad(logits.sum(), there, create_graph=True)
@@ -67,7 +67,7 @@ def test_a_network_without_rules_trains_by_vmap() -> None:
     samples = torch.randn(3, 4, 2, dtype=torch.float64)
     expected = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
     stack = Stack(networks)
-    assert stack._program is None
+    assert stack._forward is None
     torch.testing.assert_close(stack(samples), expected, rtol=1e-12, atol=1e-12)
 
 

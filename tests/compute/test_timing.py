@@ -94,18 +94,18 @@ def test_short_evaluations_are_repeated_and_their_mean_is_told(
 ) -> None:
     """One takes 0.06 s here, the next 0.07 s, and so on: four are 0.3 s, enough, and 0.075 s in the mean."""
 
-    def evaluate(position: Any, latents: Any, data: Any, judge: Any, history: History, measurement: Any) -> None:
+    def evaluate(state: Any, latents: Any, data: Any, evaluator: Any, history: History, measurement: Any) -> None:
         history.evaluation_seconds += 0.06 + 0.01 * len(history.trace)
         history.trace.append({})
 
     monkeypatch.setattr(timing, "evaluate", evaluate)
-    monkeypatch.setattr(timing, "EVALUATING", 0.25)
+    monkeypatch.setattr(timing, "EVALUATION_TIME", 0.25)
     path = time_suite(tiny, results=tmp_path, rounds=1, steps=1, device="cpu", filters={"loss": {"non-saturating"}})
     assert read_timings(path.parent).frame["seconds_per_evaluation"].tolist() == pytest.approx([0.075])
 
 
 def test_rounds_go_over_all_cells_in_a_rotated_order() -> None:
-    order = list(timing._interleaved(3, 4))
+    order = list(timing._rotated_order(3, 4))
     assert [cell for cell, number in order if number == 1] == [1, 2, 0]
     assert set(Counter(order).values()) == {1}
     assert [number for _, number in order] == sorted([-1, 0, 1, 2, 3] * 3)  # a round ends before the next begins
@@ -144,7 +144,7 @@ def test_a_mistake_is_one_line(tiny: str, tmp_path: Path) -> None:
     where = ("--results", str(tmp_path), "--rounds", "1", "--steps", "5", "--device", "cpu")
     done = command(tiny, *where, "--set", "optimizer.lr=1e30")
     assert done.exit_code == 2
-    assert "loss not finite at step 1; fewer --steps" in done.output
+    assert "loss not finite at step 1; use fewer --steps" in done.output
     assert "--only" in done.output
     assert len(done.output.strip().splitlines()) == 1
     file = tmp_path / "file"

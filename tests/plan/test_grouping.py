@@ -86,7 +86,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sized(alike: list[Run], told: list[str]) -> int:
-    return pack_tuning.sizes("auto", [Settings(folder=Path("nowhere"))], None, told.append)(alike)
+    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, told.append)(alike)
 
 
 def weighing(run: Run, weight: float) -> Run:
@@ -102,11 +102,11 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
     crew, told = [Settings(folder=Path("nowhere"))], []
     size = sized(runs, told)
     assert 1 <= size <= len(runs)
-    monkeypatch.setattr(pack_tuning, "measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(pack_tuning, "measure_rates", lambda *_: pytest.fail("measured again"))
     assert sized(runs, told) == size
-    assert pack_tuning.sizes("auto", crew, 1e-6, told.append)(runs) == 1  # a kilobyte holds no pack
-    assert pack_tuning.sizes("off", crew, None, told.append)(runs) == 1
-    assert pack_tuning.sizes(5, crew, None, told.append)(runs) == 5
+    assert pack_tuning.pack_sizer("auto", crew, 1e-6, told.append)(runs) == 1  # a kilobyte holds no pack
+    assert pack_tuning.pack_sizer("off", crew, None, told.append)(runs) == 1
+    assert pack_tuning.pack_sizer(5, crew, None, told.append)(runs) == 5
     assert told == []
 
 
@@ -118,12 +118,12 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
         ("auto", math.nan, "memory nan: expected a number of gigabytes above 0"),
         ("auto", math.inf, "memory inf: expected a number of gigabytes above 0"),
         ("auto", -1.0, "memory -1.0: expected a number of gigabytes above 0"),
-        (8, 4.0, "memory 4: it limits packs whose size is measured (pack 'auto'), not 8"),
+        (8, 4.0, "memory 4: only applies with pack 'auto', not 8"),
     ],
 )
 def test_sizes_and_memory_that_mean_nothing(pack: Any, memory: float | None, told: str) -> None:
     with pytest.raises(SuiteError, match=re.escape(told)):
-        pack_tuning.sizes(pack, [Settings(folder=Path("nowhere"))], memory, print)
+        pack_tuning.pack_sizer(pack, [Settings(folder=Path("nowhere"))], memory, print)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"cpu": []}', '{"cpu": {"a program": {"seconds": 1}}}', '{"cpu": 3}'])
@@ -148,8 +148,8 @@ def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
     runs: list[Run], monkeypatch: pytest.MonkeyPatch, shares: dict[int, float], tried: list[int], best: int
 ) -> None:
     unit = 1.0 if len(shares) == 1 else 1e-3
-    monkeypatch.setattr(pack_tuning, "_time", lambda run, size, device: (unit * size * shares[size], 1))
-    rates = pack_tuning.measure(runs[0], CPU, 64)
+    monkeypatch.setattr(pack_tuning, "_time_step", lambda run, size, device: (unit * size * shares[size], 1))
+    rates = pack_tuning.measure_rates(runs[0], CPU, 64)
     assert list(rates.seconds) == tried
     assert rates.ended
     assert rates.best() == best
@@ -157,7 +157,7 @@ def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
 
 def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run]) -> None:
     with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_tuning.measure(weighing(runs[0], 1e300), CPU, 8)
+        pack_tuning.measure_rates(weighing(runs[0], 1e300), CPU, 8)
 
 
 def test_runs_that_diverge_while_they_are_timed_are_not_either(
@@ -172,7 +172,7 @@ def test_runs_that_diverge_while_they_are_timed_are_not_either(
 
     monkeypatch.setattr(pack_tuning, "train", diverging)
     with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_tuning.measure(runs[0], CPU, 8)
+        pack_tuning.measure_rates(runs[0], CPU, 8)
 
 
 @pytest.mark.usefixtures("cache")
@@ -201,7 +201,7 @@ def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
     monkeypatch.setattr(mlp, "critic", lambda options, shape: nn.Sequential(Peeks(), plain(options, shape)))
     assert sized(runs, told) == 1
     why = "RuntimeError: vmap: It looks like you're calling .item() on a Tensor"
-    assert told == [f"mlp (width=16, depth=1) · r1: no pack can run this, each run trains alone ({why})"]
+    assert told == [f"mlp (width=16, depth=1) · r1: these runs cannot share a pack, so each trains alone ({why})"]
     assert [known.alone for known in devices_known(program(runs[0])).values()] == [why]
     events = [event.state for event in in_process([runs[:2]], [Settings(folder=tmp_path / "forced")])]
     assert events.count("recorded") == 2
@@ -228,7 +228,9 @@ def test_a_loss_of_another_package_that_vmap_cannot_run_leaves_the_others_their_
         assert len({run.training.loss.name == "peeking" for run in pack}) == 1
     assert sizes["peeking"] == 1
     assert len(told) == 1
-    assert told[0].startswith("mlp (width=16, depth=1) · peeking · r1: no pack can run this, each run trains alone")
+    assert told[0].startswith(
+        "mlp (width=16, depth=1) · peeking · r1: these runs cannot share a pack, so each trains alone"
+    )
     kept = {run.training.loss.name: next(iter(devices_known(program(run)).values())).alone for run in with_it}
     assert kept.pop("peeking")
     assert kept == {"non-saturating": "", "hinge": ""}

@@ -1,4 +1,4 @@
-"""Features are extracted once: of samples for all metrics, of the training split for all evaluations of a dataset."""
+"""Features are extracted once: of samples per evaluation, of the training split per dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def extracted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """How many images each extraction was of; no evaluator that was made before is known."""
+    """Record the number of images of each extraction, with empty caches of evaluators."""
     counts: list[int] = []
     extract = networks.extract
 

@@ -80,6 +80,7 @@ def sweep(folder: Path) -> None:
         try:
             os.kill(int(partial.name.split(".")[-2]), 0)
         except (ProcessLookupError, ValueError):
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # a leftover that cannot be deleted does no harm
+                partial.unlink(missing_ok=True)
         except PermissionError:
             continue  # alive, and another user's

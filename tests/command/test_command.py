@@ -148,7 +148,7 @@ MISTAKES = {
     "seeds twice": (["run", "quick", "--seeds", "0,1,0"], ["seed 0 stands there twice"]),
     "seeds of words": (["run", "quick", "--seeds", "some"], ["--seeds some", "10-19"]),
     "seeds backwards": (["run", "quick", "--seeds", "5-3"], ["at least one seed"]),
-    "unknown device": (["run", "quick", "--device", "gpu"], ["--device gpu", "it has cpu"]),
+    "unknown device": (["run", "quick", "--device", "gpu"], ["--device gpu", "available: cpu"]),
     "an architecture that cannot make the data": (
         ["run", "ring", "--set", "architecture=dcgan"], ["'dcgan'", "square images", "samples of shape 2"]),
     "nothing to report": (["report", "nowhere"], ["no results folder nowhere"]),

@@ -61,14 +61,15 @@ def describe_error(error: OSError) -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Create a results folder if it is missing, and check that files can be written to it.
+    """Check that files can be written to a results folder, or to its nearest existing parent; creates nothing.
 
     Raises:
-        ResultsError: The folder cannot be created or written to.
+        ResultsError: The folder is not writable.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
     except OSError as error:
         raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
 
@@ -79,6 +80,7 @@ def remove_partial_files(folder: Path) -> None:
         try:
             os.kill(int(partial.name.split(".")[-2]), 0)
         except (ProcessLookupError, ValueError):
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # a leftover that cannot be deleted does no harm
+                partial.unlink(missing_ok=True)
         except PermissionError:
             continue  # the process is alive and belongs to another user

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.files import HOSTNAME, atomic_write, remove_partial_files
+from bench.errors import ResultsError
+from bench.files import HOSTNAME, atomic_write, check_writable, remove_partial_files
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -43,3 +44,11 @@ def test_once_means_that_the_first_stays(tmp_path: Path, monkeypatch: pytest.Mon
         with atomic_write(target, once=True) as partial:
             partial.write_text(text)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_a_folder_is_checked_without_being_created(tmp_path: Path) -> None:
+    check_writable(tmp_path / "results" / "suite")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match=r"results folder .*suite cannot be written: Not a directory"):
+        check_writable(tmp_path / "file" / "suite")

@@ -93,7 +93,9 @@ def test_a_truncated_record_is_trained_again_with_a_notice(tiny: str, tiny_resul
     path.write_bytes(path.read_bytes()[:-100])
     summary = bench.run(tiny, results=tiny_results.parent, workers=0)
     aside = path.with_suffix(".damaged")
-    assert summary.notices == [f"{path} was cut short or damaged, and is now {aside.name}; the run is done again"]
+    assert summary.notices == [
+        f"{path} was truncated or damaged and has been renamed to {aside.name}; its run is trained again"
+    ]
     assert aside.is_file()
     assert len(summary.recorded) == 1
     again = bench.load(tiny_results).drop(columns="record")
@@ -146,7 +148,7 @@ MISTAKES = {
     "seeds twice": (["run", "quick", "--seeds", "0,1,0"], ["seed 0 is listed twice"]),
     "seeds of words": (["run", "quick", "--seeds", "some"], ["--seeds some", "10-19"]),
     "seeds backwards": (["run", "quick", "--seeds", "5-3"], ["at least one seed"]),
-    "unknown device": (["run", "quick", "--device", "gpu"], ["--device gpu", "it has cpu"]),
+    "unknown device": (["run", "quick", "--device", "gpu"], ["--device gpu", "available: cpu"]),
     "an architecture that cannot make the data": (
         ["run", "ring", "--set", "architecture=dcgan"], ["'dcgan'", "square images", "samples of shape (2,)"]),
     "nothing to report": (["report", "nowhere"], ["no results folder nowhere"]),

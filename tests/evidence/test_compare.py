@@ -264,8 +264,8 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     assert compare(many, wrong).exit_code == 1
     first = confirm(many, wrong)
     assert first.exit_code in (0, 3), first.output
-    assert "1 flagged cells on fresh seeds 8 to 15" in first.stderr
-    assert "the baseline's records stand" in first.stderr
+    assert "1 flagged cell was trained on fresh seeds 8 to 15" in first.stderr
+    assert "the baseline's records are reused: only the code differs;" in first.stderr
     records = record_paths(tmp_path / "candidate" / "many-confirmation")
     assert sorted(read_metadata(path).seed for path in records) == list(range(8, 16))
     assert not (many.parent / "many-confirmation").exists()
@@ -274,7 +274,7 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     again = confirm(many, wrong)
     assert again.stdout == first.stdout
     assert "8 runs in" in again.stderr
-    assert "the code here is of another" in again.stderr
+    assert "the current commit is of another" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in record_paths(records[0].parent.parent)} == before
 
 

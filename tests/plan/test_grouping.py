@@ -86,7 +86,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sized(group: list[Run], notices: list[str]) -> int:
-    return pack_tuning.sizes("auto", [Settings(folder=Path("nowhere"))], None, notices.append)(group)
+    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, notices.append)(group)
 
 
 def weighing(run: Run, weight: float) -> Run:
@@ -102,11 +102,11 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
     crew, notices = [Settings(folder=Path("nowhere"))], []
     size = sized(runs, notices)
     assert 1 <= size <= len(runs)
-    monkeypatch.setattr(pack_tuning, "measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(pack_tuning, "measure_rates", lambda *_: pytest.fail("measured again"))
     assert sized(runs, notices) == size
-    assert pack_tuning.sizes("auto", crew, 1e-6, notices.append)(runs) == 1  # a kilobyte holds no pack
-    assert pack_tuning.sizes("off", crew, None, notices.append)(runs) == 1
-    assert pack_tuning.sizes(5, crew, None, notices.append)(runs) == 5
+    assert pack_tuning.pack_sizer("auto", crew, 1e-6, notices.append)(runs) == 1  # a kilobyte holds no pack
+    assert pack_tuning.pack_sizer("off", crew, None, notices.append)(runs) == 1
+    assert pack_tuning.pack_sizer(5, crew, None, notices.append)(runs) == 5
     assert notices == []
 
 
@@ -118,12 +118,12 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
         ("auto", math.nan, "memory nan: expected a number of gigabytes above 0"),
         ("auto", math.inf, "memory inf: expected a number of gigabytes above 0"),
         ("auto", -1.0, "memory -1.0: expected a number of gigabytes above 0"),
-        (8, 4.0, "memory 4: it limits packs whose size is measured (pack 'auto'), not 8"),
+        (8, 4.0, "memory 4: only applies with pack 'auto', not 8"),
     ],
 )
-def test_invalid_sizes_and_memory_limits(pack: Any, memory: float | None, message: str) -> None:
+def test_sizes_and_memory_that_mean_nothing(pack: Any, memory: float | None, message: str) -> None:
     with pytest.raises(SuiteError, match=re.escape(message)):
-        pack_tuning.sizes(pack, [Settings(folder=Path("nowhere"))], memory, print)
+        pack_tuning.pack_sizer(pack, [Settings(folder=Path("nowhere"))], memory, print)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"cpu": []}', '{"cpu": {"a program": {"seconds": 1}}}', '{"cpu": 3}'])
@@ -152,8 +152,8 @@ def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
     runs: list[Run], monkeypatch: pytest.MonkeyPatch, shares: dict[int, float], tried: list[int], best: int
 ) -> None:
     unit = 1.0 if len(shares) == 1 else 1e-3
-    monkeypatch.setattr(pack_tuning, "_time", lambda run, size, device: (unit * size * shares[size], 1))
-    rates = pack_tuning.measure(runs[0], CPU, 64)
+    monkeypatch.setattr(pack_tuning, "_time_step", lambda run, size, device: (unit * size * shares[size], 1))
+    rates = pack_tuning.measure_rates(runs[0], CPU, 64)
     assert list(rates.seconds) == tried
     assert rates.ended
     assert rates.best() == best
@@ -161,7 +161,7 @@ def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
 
 def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run]) -> None:
     with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_tuning.measure(weighing(runs[0], 1e300), CPU, 8)
+        pack_tuning.measure_rates(weighing(runs[0], 1e300), CPU, 8)
 
 
 def test_runs_that_diverge_during_timing_are_not_timed(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_runs_that_diverge_during_timing_are_not_timed(runs: list[Run], monkeypa
 
     monkeypatch.setattr(pack_tuning, "train", diverging)
     with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_tuning.measure(runs[0], CPU, 8)
+        pack_tuning.measure_rates(runs[0], CPU, 8)
 
 
 @pytest.mark.usefixtures("cache")
@@ -203,7 +203,7 @@ def test_runs_that_vmap_does_not_support_train_alone_with_a_notice(
     monkeypatch.setattr(mlp, "critic", lambda options, shape: nn.Sequential(Peeks(), plain(options, shape)))
     assert sized(runs, notices) == 1
     why = "RuntimeError: vmap: It looks like you're calling .item() on a Tensor"
-    assert notices == [f"mlp (width=16, depth=1) · r1: no pack can run this, each run trains alone ({why})"]
+    assert notices == [f"mlp (width=16, depth=1) · r1: these runs cannot share a pack, so each trains alone ({why})"]
     assert [known.alone for known in rates_by_device(timing_key(runs[0])).values()] == [why]
     events = [event.state for event in in_process([runs[:2]], [Settings(folder=tmp_path / "forced")])]
     assert events.count("recorded") == 2
@@ -230,7 +230,9 @@ def test_a_plugin_loss_that_vmap_does_not_support_does_not_affect_other_packs(
         assert len({run.training.loss.name == "peeking" for run in pack}) == 1
     assert sizes["peeking"] == 1
     assert len(notices) == 1
-    assert notices[0].startswith("mlp (width=16, depth=1) · peeking · r1: no pack can run this, each run trains alone")
+    assert notices[0].startswith(
+        "mlp (width=16, depth=1) · peeking · r1: these runs cannot share a pack, so each trains alone"
+    )
     kept = {run.training.loss.name: next(iter(rates_by_device(timing_key(run)).values())).alone for run in with_it}
     assert kept.pop("peeking")
     assert kept == {"non-saturating": "", "hinge": ""}

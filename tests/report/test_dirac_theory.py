@@ -10,7 +10,7 @@ from bench.catalogue.losses import LOSSES
 from bench.catalogue.penalties import PENALTIES
 from bench.compute.training.game import Game
 from bench.compute.training.players import build_players
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 from bench.report.dirac_theory import PENALTIES as KNOWN
@@ -29,8 +29,8 @@ def specify(theta: float, psi: float, loss: str, penalty: object, samples: int) 
 def measured(training: Training) -> tuple[float, float]:
     players = build_players(training, (1,), 0, CPU)
     game = Game([training], Stack([players.generator]), Stack([players.critic]), CPU)
-    batches = Batches(training, [0], lambda i: torch.zeros(*i.shape, 1), 16, CPU)
-    _, _, (psi, theta) = game.field(batches, 0)
+    sampler = BatchSampler(training, [0], lambda i: torch.zeros(*i.shape, 1), 16, CPU)
+    _, _, (psi, theta) = game.field(sampler, 0)
     return -theta.item(), -psi.item()
 
 

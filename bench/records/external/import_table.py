@@ -118,8 +118,9 @@ def _content(run: ExternalRun, table_run: TableRun, origin: Mapping[str, Any]) -
 
 def _publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]]) -> None:
     """Write all records to a temporary folder, then move them to their paths; undo everything after an exception."""
-    check_writable(folder / "records")
+    check_writable(folder)
     try:
+        (folder / "records").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder, ignore_cleanup_errors=True) as staging:
             for target, (metadata, trace) in contents.items():
                 publish(Path(staging, target.name), metadata, trace)

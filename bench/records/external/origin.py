@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-GIT_TIMEOUT = 10  # seconds; a large working tree takes git a while
+from bench.records.checkout import read_checkout
 
 
 def describe_script() -> dict[str, Any]:
     """Return the name of the running script, and the commit of the git repository that contains it."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(script).resolve().parent if script else Path.cwd()
-    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT)
-        commit, _, dirty = done.stdout.strip().partition("-")
-    except (OSError, subprocess.SubprocessError):
-        commit, dirty = "", ""
+    checkout = read_checkout(folder, untracked=False)
+    commit, changes = checkout or (None, [])
     return {
         "kind": "recorder",
         "script": Path(script).name if script else None,
-        "commit": commit or None,
-        "dirty": bool(dirty) if commit else None,
+        "commit": commit,
+        "dirty": bool(changes) if checkout else None,
     }
 
 

@@ -162,7 +162,7 @@ def test_missing_and_truncated_timings_are_errors(tmp_path: Path) -> None:
     text = path.read_text()
     for broken in (text[: len(text) // 2], "[]", "{}", text.replace('"suite"', '"sweet"')):
         path.write_text(broken)
-        with pytest.raises(ResultsError, match="cut short or no timings"):
+        with pytest.raises(ResultsError, match="cut short or not a file of timings"):
             read_timings(tmp_path / "tiny")
     path.write_text(text.replace('"schema": 1', '"schema": 99'))
     with pytest.raises(ResultsError, match="schema 99"):

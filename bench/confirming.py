@@ -104,7 +104,7 @@ def confirm(
     seeds_of_sides = (fresh if anew else None, fresh)
     beside = 0 if anew else _others(first, flagged)
     decided = compare(
-        baselines, candidates, suite=suite, only=flagged.values(), seeds=seeds_of_sides, beside=beside, **gate
+        baselines, candidates, suite=suite, only=flagged.values(), seeds=seeds_of_sides, extra_tests=beside, **gate
     )
     told = f"{len(flagged)} flagged cells on fresh seeds {fresh[0]} to {fresh[-1]}, recorded in {candidates}"
     return Confirmation(decided, [told, *notices])
@@ -116,8 +116,8 @@ Place = tuple[str, ...]
 def _flagged(comparison: Comparison) -> dict[Place, dict[str, str]]:
     """The cells to look at again: those that are REGRESSED, all that both sides have where they are so together."""
     regressed = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED]
-    if any(cell.together for cell in regressed):
-        regressed = [cell for cell in comparison.cells if cell.findings and not cell.together]
+    if any(cell.pooled for cell in regressed):
+        regressed = [cell for cell in comparison.cells if cell.findings and not cell.pooled]
     places = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
     axes = list(comparison.cells[0].axes) if comparison.cells else []
     return {where: dict(zip(axes, where, strict=True)) for where in places}

@@ -28,12 +28,12 @@ from bench.evidence.outcome_rules import (
     relapsed,
 )
 from bench.evidence.primary_measure import (
-    Primary,
+    PrimaryCurve,
     evaluations,
     final_over_best,
     first_reached,
     mean_log10,
-    primary,
+    primary_curve,
     trained_steps,
 )
 from bench.evidence.states import State
@@ -44,20 +44,20 @@ from bench.records.frames import frame_of_runs
 from bench.records.record import Record, Trace, read_judged, record_paths
 from bench.records.schema import Metadata
 
-__all__ = ["Judging", "Outcome", "Stage", "State", "judge", "judging", "load", "states_over_time"]
+__all__ = ["Outcome", "Stage", "State", "SuiteRules", "classify_run", "load", "states_over_time", "suite_rules"]
 
 
 class Stage(StrEnum):
     """What a run was at one evaluation, in the light of those before it."""
 
-    WELL = "well"
+    ON_TRACK = "on track"
     NOT_LEARNED = "not learned yet"
-    WORSE = "worse than its best"
+    RELAPSED = "relapsed"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
 
 
-class Judging(NamedTuple):
+class SuiteRules(NamedTuple):
     """What the runs of one suite are judged by, and what is published of the same."""
 
     rules: Rules
@@ -65,7 +65,7 @@ class Judging(NamedTuple):
     gate: Gate
 
 
-def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
+def classify_run(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     """The outcome of a run.
 
     Args:
@@ -74,16 +74,16 @@ def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
         rules: The thresholds.
     """
     trace = evaluations(trace, metadata, rules)
-    return _judge(primary(trace, metadata, rules), trace, metadata, rules)
+    return _classify(primary_curve(trace, metadata, rules), trace, metadata, rules)
 
 
-def _judge(of: Primary | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
+def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     return (
-        diverged(trace, metadata, rules, of)
-        or (never_learned(of, metadata, rules) if of else None)
-        or collapsed(coverage(trace, metadata, of), rules)
-        or (relapsed(of, rules) if of else None)
-        or (oscillating(of, rules) if of else None)
+        diverged(trace, metadata, rules, curve)
+        or (never_learned(curve, metadata, rules) if curve else None)
+        or collapsed(coverage(trace, metadata, curve), rules)
+        or (relapsed(curve, rules) if curve else None)
+        or (oscillating(curve, rules) if curve else None)
         or Outcome(State.CONVERGED)
     )
 
@@ -94,18 +94,18 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     A value that is missing counts as the one before it.
     """
     trace = evaluations(trace, metadata, rules)
-    of, steps = primary(trace, metadata, rules), trained_steps(trace)
+    curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
     unlearned, worse, poor = (np.zeros(len(steps), bool) for _ in range(3))
-    if of is not None:
-        unlearned = ~learned(of, metadata, rules)
-        worse = carried(of.ratios(rules.near)) > rules.relapsed
-    covered = coverage(trace, metadata, of)
+    if curve is not None:
+        unlearned = ~learned(curve, metadata, rules)
+        worse = carried(curve.ratios_to_best(rules.near)) > rules.relapsed
+    covered = coverage(trace, metadata, curve)
     if covered is not None:
         poor = carried(covered.values) < rules.collapsed * covered.real
-    gone = exploded(trace, rules, of) | lost(of, len(steps))
-    flags = [(gone, Stage.DIVERGED), (unlearned, Stage.NOT_LEARNED), (poor, Stage.COLLAPSED), (worse, Stage.WORSE)]
+    gone = exploded(trace, rules, curve) | lost(curve, len(steps))
+    flags = [(gone, Stage.DIVERGED), (unlearned, Stage.NOT_LEARNED), (poor, Stage.COLLAPSED), (worse, Stage.RELAPSED)]
     stages = [
-        (int(step), next((stage for there, stage in flags if there[index]), Stage.WELL))
+        (int(step), next((stage for there, stage in flags if there[index]), Stage.ON_TRACK))
         for index, step in enumerate(steps)
     ]
     if not metadata.ending.finished:
@@ -114,7 +114,7 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     return stages
 
 
-def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None) -> Judging:
+def suite_rules(suite: str, made_by: Iterable[Metadata], given: Suite | None = None) -> SuiteRules:
     """What the runs of a suite are judged by.
 
     The suite that is given; else the one of its name that comes with the package, as its file is now; else what its
@@ -126,13 +126,13 @@ def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None)
     if given is None and suite in suite_files():
         given = load_suite(suite)
     if given is not None:
-        return Judging(given.outcome, given.reference, given.compare)
+        return SuiteRules(given.outcome, given.reference, given.compare)
     latest = max(made_by, key=lambda each: each.environment.date, default=None)
     where = f"records of {suite}"
     if latest is None:
-        return Judging(Rules(), (), Gate())
+        return SuiteRules(Rules(), (), Gate())
     known = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
-    return Judging(
+    return SuiteRules(
         validated(Rules, known, where),
         tuple(validated(Reference, each, where) for each in latest.references),
         validated(Gate, dict(latest.gate), where),
@@ -158,13 +158,13 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: the suite is not valid.
     """
     given = load_suite(suite) if isinstance(suite, str) else suite
-    return judged([read_judged(path) for path in record_paths(results)], given)
+    return frame_with_outcomes([read_judged(path) for path in record_paths(results)], given)
 
 
-def judged(records: list[Record], given: Suite | None = None) -> pd.DataFrame:
+def frame_with_outcomes(records: list[Record], given: Suite | None = None) -> pd.DataFrame:
     """The same of records that are read."""
-    rules = {name: judging(name, made_by, given).rules for name, made_by in _by_suite(records).items()}
-    columns = pd.DataFrame([_verdict(each, rules[each.metadata.suite]) for each in records])
+    rules = {name: suite_rules(name, made_by, given).rules for name, made_by in _by_suite(records).items()}
+    columns = pd.DataFrame([_outcome_columns(each, rules[each.metadata.suite]) for each in records])
     frame = frame_of_runs((each.path, each.metadata) for each in records)
     return pd.concat([frame.drop(columns="record"), columns, frame["record"]], axis=1)
 
@@ -176,11 +176,11 @@ def _by_suite(records: list[Record]) -> dict[str, list[Metadata]]:
     return suites
 
 
-def _verdict(record: Record, rules: Rules) -> dict[str, Any]:
+def _outcome_columns(record: Record, rules: Rules) -> dict[str, Any]:
     metadata = record.metadata
     trace = evaluations(record.trace, metadata, rules)
-    of = primary(trace, metadata, rules)
-    outcome = _judge(of, trace, metadata, rules)
+    curve = primary_curve(trace, metadata, rules)
+    outcome = _classify(curve, trace, metadata, rules)
     row: dict[str, Any] = {
         "outcome": outcome.state.value,
         "outcome_reason": outcome.reason,
@@ -188,15 +188,15 @@ def _verdict(record: Record, rules: Rules) -> dict[str, Any]:
         "primary": None,
     }
     reach, at = rules.reach_of(dataset_of(metadata)), None
-    if of is not None:
+    if curve is not None:
         finished = metadata.ending.finished
-        row["primary"] = of.name
-        row[f"{of.name}_final_over_best"] = final_over_best(of) if finished else np.nan
-        row[f"{of.name}_mean_log10"] = mean_log10(of)
-        at = first_reached(of, reach)
+        row["primary"] = curve.name
+        row[f"{curve.name}_final_over_best"] = final_over_best(curve) if finished else np.nan
+        row[f"{curve.name}_mean_log10"] = mean_log10(curve)
+        at = first_reached(curve, reach)
     return row | {
         "reach": np.nan if reach is None else reach,
         "reached": at is not None,
-        "steps_to_threshold": np.nan if of is None or at is None else float(of.steps[at]),
-        "seconds_to_threshold": np.nan if of is None or at is None else float(of.seconds[at]),
+        "steps_to_threshold": np.nan if curve is None or at is None else float(curve.steps[at]),
+        "seconds_to_threshold": np.nan if curve is None or at is None else float(curve.seconds[at]),
     }

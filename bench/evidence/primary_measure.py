@@ -25,15 +25,15 @@ def trained_steps(trace: Trace) -> NDArray[np.int64]:
     return steps[steps > 0]
 
 
-def trained(trace: Trace, name: str) -> Array:
+def trained_values(trace: Trace, name: str) -> Array:
     """A column of a trace after step 0 as floats, [n]; NaN where it is missing."""
     after = np.asarray(trace["step"]) > 0
     return _numbers(trace, name)[after] if name in trace else np.full(int(after.sum()), np.nan)
 
 
-def finite(trace: Trace, name: str) -> Array:
+def finite_values(trace: Trace, name: str) -> Array:
     """The same with NaN wherever it holds no finite number."""
-    values = trained(trace, name)
+    values = trained_values(trace, name)
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -44,35 +44,35 @@ def _numbers(trace: Trace, name: str) -> Array:
     return values.astype(float)
 
 
-def real_value(metadata: Metadata, name: str) -> float:
+def recorded_real_value(metadata: Metadata, name: str) -> float:
     """The measure of real data, NaN where the record has none; an average is held against the same."""
     value = metadata.real.get(plain_name(name))
     return float(value) if value is not None and math.isfinite(value) else math.nan
 
 
-def choose_primary(measured: Collection[str], wanted: str | None, ways: Directions | None = None) -> str | None:
+def choose_primary(measured: Collection[str], wanted: str | None, directions: Directions | None = None) -> str | None:
     """The measure that a run is judged by: the one wanted, else the first known one; None where there is none.
 
     Args:
         measured: Measures of a trace; averages are chosen only where they are wanted.
         wanted: ``Rules.primary``.
-        ways: ``higher_is_better`` of the record.
+        directions: ``higher_is_better`` of the record.
     """
     plain = plain_name(wanted) if wanted else None
     for name in (wanted, plain, *PRIMARY_ORDER):
-        if name is not None and name in measured and describe(name, ways).higher_is_better is not None:
+        if name is not None and name in measured and describe(name, directions).higher_is_better is not None:
             return name
-    foreign = [name for name in measured if name not in MEASURES and (ways or {}).get(name) is not None]
-    return min(foreign, key=lambda name: ((ways or {}).get(name) is True, name), default=None)
+    foreign = [name for name in measured if name not in MEASURES and (directions or {}).get(name) is not None]
+    return min(foreign, key=lambda name: ((directions or {}).get(name) is True, name), default=None)
 
 
 @dataclass(frozen=True, eq=False)
-class Primary:
+class PrimaryCurve:
     """The primary measure of one run at its evaluations after step 0.
 
     Attributes:
         name: Of the measure.
-        about: Its description.
+        measure: Its description.
         steps: Generator steps, [n].
         seconds: Of training until then, [n].
         values: [n]; NaN where there is no finite one.
@@ -81,7 +81,7 @@ class Primary:
     """
 
     name: str
-    about: Measure
+    measure: Measure
     steps: NDArray[np.int64]
     seconds: Array
     values: Array
@@ -91,48 +91,48 @@ class Primary:
     @cached_property
     def best(self) -> Array:
         """The best so far, [n]; NaN before the first finite value."""
-        better = np.fmax if self.about.higher_is_better else np.fmin
+        better = np.fmax if self.measure.higher_is_better else np.fmin
         return np.asarray(better.accumulate(self.values))
 
     @property
     def best_at(self) -> int:
         """Index of the best evaluation; there must be a finite one."""
-        return int(np.nanargmax(self.values) if self.about.higher_is_better else np.nanargmin(self.values))
+        return int(np.nanargmax(self.values) if self.measure.higher_is_better else np.nanargmin(self.values))
 
     @property
-    def way(self) -> float:
+    def distance(self) -> float:
         """From real data to the untrained generator.
 
         0 where there is none: one of its ends is unknown, or the untrained generator is no worse than real data.
         """
         way = self.untrained - self.real
-        return way if (way < 0 if self.about.higher_is_better else way > 0) else 0.0
+        return way if (way < 0 if self.measure.higher_is_better else way > 0) else 0.0
 
-    def left(self) -> Array | None:
+    def remaining(self) -> Array | None:
         """The share of the way that the best so far has left, [n]; None where there is no way."""
-        return np.asarray((self.best - self.real) / self.way) if self.way else None
+        return np.asarray((self.best - self.real) / self.distance) if self.distance else None
 
-    def near(self, share: float) -> float:
+    def near_real(self, share: float) -> float:
         """The value from which on a run is as good as real data: all but this share of the way there."""
-        return self.real + share * self.way
+        return self.real + share * self.distance
 
-    def ratios(self, share: float) -> Array:
+    def ratios_to_best(self, share: float) -> Array:
         """How many times worse than the best so far an evaluation is, [n]; NaN where that cannot be said.
 
         A best that is nearer to real data than ``near(share)`` counts as just there: the noise of two good values is
         no difference. Nor is a value that is no worse than that.
         """
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if self.about.higher_is_better:
-                best = np.fmin(self.best, self.near(share))
+            if self.measure.higher_is_better:
+                best = np.fmin(self.best, self.near_real(share))
                 ratios = np.where(best > 0, np.where(self.values > 0, best / self.values, np.inf), np.nan)
                 return np.where(self.values >= best, np.fmin(ratios, 1), ratios) + 0 * self.values
-            best = np.fmax(self.best, self.near(share))
+            best = np.fmax(self.best, self.near_real(share))
             ratios = np.where(best > 0, self.values / best, np.nan)
             return np.where(self.values <= best, np.fmin(ratios, 1), ratios)
 
 
-def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
+def primary_curve(trace: Trace, metadata: Metadata, rules: Rules) -> PrimaryCurve | None:
     """The primary measure of a run, or None where nothing was measured.
 
     Args:
@@ -140,25 +140,25 @@ def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
         metadata: Of its record.
         rules: Which measure is wanted.
     """
-    ways, name = metadata.higher_is_better, _name(trace, metadata, rules)
+    directions, name = metadata.higher_is_better, _name(trace, metadata, rules)
     if name is None:
         return None
-    about = describe(name, ways)
-    real = real_value(metadata, name)
-    return Primary(
+    measure = describe(name, directions)
+    real = recorded_real_value(metadata, name)
+    return PrimaryCurve(
         name=name,
-        about=about,
+        measure=measure,
         steps=trained_steps(trace),
-        seconds=finite(trace, "seconds"),
-        values=finite(trace, name),
+        seconds=finite_values(trace, "seconds"),
+        values=finite_values(trace, name),
         untrained=_untrained(trace, name),
-        real=0.0 if math.isnan(real) and not about.higher_is_better else real,
+        real=0.0 if math.isnan(real) and not measure.higher_is_better else real,
     )
 
 
 def _name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
-    ways = metadata.higher_is_better
-    return choose_primary([name for name in trace if plain_name(name) in ways], rules.primary, ways)
+    directions = metadata.higher_is_better
+    return choose_primary([name for name in trace if plain_name(name) in directions], rules.primary, directions)
 
 
 def evaluations(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
@@ -192,31 +192,31 @@ def _untrained(trace: Trace, name: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def final_over_best(of: Primary) -> float:
+def final_over_best(curve: PrimaryCurve) -> float:
     """How many times worse the last value is than the best, 1 where it is the best; NaN where that cannot be said."""
-    if not len(of.values):
+    if not len(curve.values):
         return math.nan
-    last, best = of.values[-1], of.best[-1]
-    over, under = (best, last) if of.about.higher_is_better else (last, best)
+    last, best = curve.values[-1], curve.best[-1]
+    over, under = (best, last) if curve.measure.higher_is_better else (last, best)
     return float(over) / float(under) if under > 0 else math.nan
 
 
-def mean_log10(of: Primary) -> float:
+def mean_log10(curve: PrimaryCurve) -> float:
     """The area under the curve of log10 of a positive distance over steps (trapezoids), divided by their span.
 
     The mean over the training time: a run that is good early has less. NaN for a measure of which more is better.
     """
-    known = of.values > 0
-    if of.about.higher_is_better or not known.any():
+    known = curve.values > 0
+    if curve.measure.higher_is_better or not known.any():
         return math.nan
-    steps, logs = of.steps[known], np.log10(of.values[known])
+    steps, logs = curve.steps[known], np.log10(curve.values[known])
     span = steps[-1] - steps[0]
     return float(np.trapezoid(logs, steps) / span) if span > 0 else float(logs[-1])
 
 
-def first_reached(of: Primary, reach: float | None) -> int | None:
+def first_reached(curve: PrimaryCurve, reach: float | None) -> int | None:
     """Index of the first evaluation that is as good as ``reach``; None where none is, or nothing is to be reached."""
     if reach is None:
         return None
-    there = np.flatnonzero(of.values >= reach if of.about.higher_is_better else of.values <= reach)
+    there = np.flatnonzero(curve.values >= reach if curve.measure.higher_is_better else curve.values <= reach)
     return int(there[0]) if len(there) else None

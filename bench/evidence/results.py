@@ -15,7 +15,7 @@ from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
-from bench.evidence.outcomes import judged, judging
+from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import Suite
 from bench.records.frames import axes_of, frame_of_traces, place
@@ -53,7 +53,7 @@ class Evidence:
         return {run: each.metadata for run, each in self.records.items()}
 
     @cached_property
-    def ways(self) -> dict[str, bool | None]:
+    def directions(self) -> dict[str, bool | None]:
         """Of every measure of the records, whether more is better."""
         return {name: way for each in self.metadata.values() for name, way in each.higher_is_better.items()}
 
@@ -76,17 +76,17 @@ class Evidence:
         there: dict[str, set[str]] = {}
         for each in self.metadata.values():
             there.setdefault(str(each.axes["dataset"]), set()).update(each.final)
-        known = [*MEASURES, *(name for name in self.ways if name not in MEASURES)]
+        known = [*MEASURES, *(name for name in self.directions if name not in MEASURES)]
         order = [name for plain in known for name in (plain, averaged(plain))]
         return {dataset: [name for name in order if name in names] for dataset, names in there.items()}
 
-    def about(self, name: str) -> Measure:
+    def describe(self, name: str) -> Measure:
         """What there is to say of a measure."""
-        return describe(name, self.ways)
+        return describe(name, self.directions)
 
     def kinds(self, name: str) -> tuple[str, ...]:
         """The values of a measure: a best one only where more or less is better."""
-        return ("final",) if self.about(name).higher_is_better is None else ("final", "best")
+        return ("final",) if self.describe(name).higher_is_better is None else ("final", "best")
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
         """A measure of the generators before the first step, mean over runs; NaN where it is not known."""
@@ -111,7 +111,7 @@ class Evidence:
         extractor = EXTRACTORS.get(str(each.protocol.get("extractor")))
         return (extractor.classes if extractor else 0) or int(each.real.get("modes") or 0)
 
-    def of(self, dataset: str) -> pd.DataFrame:
+    def runs_of(self, dataset: str) -> pd.DataFrame:
         """The runs of a dataset, with their place on all axes but the loss as one text in the column "setting"."""
         runs = self.runs.loc[self.runs["dataset"] == dataset]
         axes = [axis for axis in self.varying(runs) if axis != "loss"]
@@ -122,7 +122,7 @@ class Evidence:
         return [axis for axis in self.axes if axis in PLACE or frame[axis].nunique(dropna=False) > 1]
 
 
-def real(runs: pd.DataFrame, name: str) -> float:
+def real_data_value(runs: pd.DataFrame, name: str) -> float:
     """A measure of real data; NaN where there is none, as for a measure of the game."""
     column = f"{plain_name(name)}_real"
     known = runs[column].dropna() if column in runs else runs.iloc[:0]
@@ -131,7 +131,7 @@ def real(runs: pd.DataFrame, name: str) -> float:
 
 def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
     """The runs of every cell of a dataset with a short name: its place on the axes that have several."""
-    here = evidence.of(dataset)
+    here = evidence.runs_of(dataset)
     here = here.assign(setting=place_names(evidence, here))
     axes = evidence.varying(here)
     return [(str(runs["setting"].iloc[0]), runs) for _, runs in here.groupby(axes, sort=False, dropna=False)]
@@ -153,13 +153,13 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     """The records below a folder.
 
     Where records of several experiments have the same place in the matrix, those of the ``preferred`` cells are taken.
-    Outcomes follow the thresholds of ``suite``, else those that ``bench.evidence.outcomes.judging`` finds.
+    Outcomes follow the thresholds of ``suite``, else those that ``bench.evidence.outcomes.suite_rules`` finds.
 
     Raises:
         ResultsError: nothing there, a record that cannot be read, or several experiments in one place.
     """
     everything = [read_record(path) for path in record_paths(results)]
-    runs = judged(everything, suite)
+    runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))
         raise ResultsError(f"{results} holds records of several suites ({several}); name the folder of one")
@@ -175,7 +175,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     keys = [runs[axis].map(places.__getitem__) for axis, places in order.items()]
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
-    judged_by = judging(str(runs["suite"].iloc[0]), metadata.values(), suite)
+    judged_by = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
     return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *judged_by)
 
 

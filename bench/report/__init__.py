@@ -53,7 +53,7 @@ def write_report(
     Args:
         results: The suite's results folder.
         preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
-        suite: Whose thresholds and published numbers hold; else those that ``bench.evidence.outcomes.judging`` finds.
+        suite: Whose thresholds and published numbers hold; else those of ``bench.evidence.outcomes.suite_rules``.
         output: Where to write; None: into the results folder.
         layout: Rows, columns, measures and values of the tables; its measures are those of the curves too.
         formats: Of the figures; none draws none.

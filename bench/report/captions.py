@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.catalogue.metrics.measures import COVERAGE_ORDER
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.plan.rules import Rules
 
 SPLITS = {"train": "training split", "test": "test split"}
@@ -36,7 +36,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
     name = evidence.primary(dataset)
     if name is not None:
-        about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
+        about, tau = evidence.describe(name), evidence.rules.tau_of(dataset)
         parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
         parts += _cannot_be_judged(evidence, dataset, name)
     else:
@@ -77,7 +77,7 @@ def _cannot_be_judged(evidence: Evidence, dataset: str, name: str) -> Iterable[s
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(here, name)):
         yield "No run is called never-learned: neither a value of the untrained generator nor τ is known."
     coverages = [each for each in COVERAGE_ORDER if each in evidence.measures(dataset)]
-    if coverages and all(np.isnan(real(here, each)) for each in coverages) and not evidence.modes(dataset):
+    if coverages and all(np.isnan(real_data_value(here, each)) for each in coverages) and not evidence.modes(dataset):
         yield f"No run is called collapsed: of real data, {' and '.join(coverages)} are not known."
     lines = evidence.traces
     taken = lines.loc[lines["run"].isin(here["run"]) & (lines["measure"] == name) & (lines["step"] > 0)]

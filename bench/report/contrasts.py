@@ -15,13 +15,13 @@ from bench.evidence.statistics import (
     NO_TEST,
     boschloo,
     difference,
+    drop_missing,
     exponential,
+    failures_as_worst,
     holm,
-    known,
     permutation,
     probability_better,
     welch,
-    worst_ranked,
 )
 from bench.report.tables.entries import ALPHA, is_geometric
 
@@ -49,16 +49,16 @@ def contrasts(evidence: Evidence, dataset: str, measure: str | None = None) -> p
     """
     name = measure or evidence.primary(dataset)
     sides = cells(evidence, dataset)
-    if name is None or len(sides) < 2 or evidence.about(name).higher_is_better is None:
+    if name is None or len(sides) < 2 or evidence.describe(name).higher_is_better is None:
         return None
-    higher = bool(evidence.about(name).higher_is_better)
+    higher = bool(evidence.describe(name).higher_is_better)
     column = f"{name}_final"
     on_logs = is_geometric(evidence, pd.concat([runs for _, runs in sides]), name)
     rows = [_row(one, other, column, higher, on_logs) for one, other in _pairs(sides, column, higher)]
     frame = pd.DataFrame(rows).assign(measure=name)
     adjusted = holm(np.concatenate([frame["p"], frame["p_failure"]]))
     frame = frame.assign(p_holm=adjusted[: len(frame)], p_failure_holm=adjusted[len(frame) :])
-    frame["verdict"] = [_verdict(row, evidence.about(name).label) for row in frame.to_dict("records")]
+    frame["verdict"] = [_verdict(row, evidence.describe(name).label) for row in frame.to_dict("records")]
     return frame[list(COLUMNS)]
 
 
@@ -68,20 +68,20 @@ Side = tuple[str, pd.DataFrame]
 def _pairs(sides: list[Side], column: str, higher: bool) -> list[tuple[Side, Side]]:
     if len(sides) <= PAIRS:
         return list(combinations(sides, 2))
-    medians = [np.median(worst_ranked(runs, column, higher)) for _, runs in sides]
+    medians = [np.median(failures_as_worst(runs, column, higher)) for _, runs in sides]
     best = sides[int(np.argmax(medians) if higher else np.argmin(medians))]
     return [(best, side) for side in sides if side is not best]
 
 
 def _row(one: Side, other: Side, column: str, higher: bool, on_logs: bool) -> dict[str, Any]:
-    values = [known(runs[column]) for _, runs in (one, other)]
+    values = [drop_missing(runs[column]) for _, runs in (one, other)]
     scaled = [np.log(each) for each in values] if on_logs else values
     test = welch(scaled[0], scaled[1])
     robust = permutation(scaled[0], scaled[1], most=DRAWN) if min(map(len, scaled)) > 1 else NO_TEST
     gap = difference(scaled[0], scaled[1])
     ratio = [exponential(each) if on_logs else math.nan for each in gap[:3]]
     failed = [count_failed(runs) for _, runs in (one, other)]
-    ranked = [worst_ranked(runs, column, higher) for _, runs in (one, other)]
+    ranked = [failures_as_worst(runs, column, higher) for _, runs in (one, other)]
     return {
         "a": one[0],
         "b": other[0],

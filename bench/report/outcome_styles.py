@@ -7,9 +7,9 @@ from bench.evidence.states import State
 
 # The worse, the darker: it reads in print without colour; the hues differ for the colour-blind too.
 COLOURS = {
-    Stage.WELL: "#CFE6F5",
+    Stage.ON_TRACK: "#CFE6F5",
     Stage.NOT_LEARNED: "#BFBFBF",
-    Stage.WORSE: "#E08A00",
+    Stage.RELAPSED: "#E08A00",
     Stage.COLLAPSED: "#8C3B83",
     Stage.DIVERGED: "#141414",
 }
@@ -17,9 +17,9 @@ OUTCOMES = {
     State.DIVERGED: COLOURS[Stage.DIVERGED],
     State.NEVER_LEARNED: COLOURS[Stage.NOT_LEARNED],
     State.COLLAPSED: COLOURS[Stage.COLLAPSED],
-    State.RELAPSED: COLOURS[Stage.WORSE],
+    State.RELAPSED: COLOURS[Stage.RELAPSED],
     State.OSCILLATING: "#2A7FA8",
-    State.CONVERGED: COLOURS[Stage.WELL],
+    State.CONVERGED: COLOURS[Stage.ON_TRACK],
 }
 
 

@@ -298,15 +298,15 @@ def test_of_other_seeds_and_cells_only_those_asked_for_are_judged() -> None:
     one = {"dataset": "ring", "loss": "hinge", "another axis": "anything"}
     (cell,) = bench_compare("ring", "ring", only=[one], seeds=(None, {0, 1, 2, 3})).cells
     assert cell.axes["loss"] == "hinge"
-    assert cell.findings[-1].trial.n == (10, 4)
+    assert cell.findings[-1].test.n == (10, 4)
 
 
 def test_what_made_the_first_look_is_corrected_as_there(regressed: Path) -> None:
     """Holm's p of the smallest of n tests is n times its own, and of k more beside n + k times."""
-    plain, beside = (bench_compare("digits", regressed, beside=count) for count in (0, 10**6))
+    plain, beside = (bench_compare("digits", regressed, extra_tests=count) for count in (0, 10**6))
     there = [[f for cell in each.cells for f in cell.findings if not math.isnan(f.p_holm)] for each in (plain, beside)]
-    one, other = (min(found, key=lambda finding: finding.trial.test.p) for found in there)
-    assert other.p_holm == pytest.approx(min(1, one.p_holm + 10**6 * one.trial.test.p))
+    one, other = (min(found, key=lambda finding: finding.test.significance.p) for found in there)
+    assert other.p_holm == pytest.approx(min(1, one.p_holm + 10**6 * one.test.significance.p))
     assert (plain.verdict, beside.verdict) == ("REGRESSED", "INCONCLUSIVE")
 
 

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from bench.catalogue.metrics.measures import MEASURES
-from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
+from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
 from bench.plan.rules import Gate
 
 CELLS = 12
@@ -49,14 +49,14 @@ def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: floa
     return pd.DataFrame(rows)
 
 
-def judge(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> list[Cell]:
-    return judge_cells(baseline, candidate, ["dataset", "loss"], FD, gate or Gate())
+def compare_all(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> list[CellVerdict]:
+    return compare_cells(baseline, candidate, ["dataset", "loss"], FD, gate or Gate())
 
 
 def verdicts(kind: str, seeds: int, times: int, factor: float = 1.0) -> list[Verdict]:
     generator = np.random.default_rng([seeds, times, *kind.encode()])
     pairs = ((simulate(generator, kind, seeds), simulate(generator, kind, seeds, factor)) for _ in range(times))
-    return [over_all(cell.verdict for cell in judge(*pair)) for pair in pairs]
+    return [overall_verdict(cell.verdict for cell in compare_all(*pair)) for pair in pairs]
 
 
 def at_most(found: list[Verdict], share: float) -> bool:
@@ -100,8 +100,8 @@ def test_a_doubling_is_found_with_ten_seeds_in_nine_of_ten(kind: str) -> None:
 def test_two_seeds_decide_nothing_and_say_how_many_would() -> None:
     generator = np.random.default_rng(0)
     for factor in (1.0, 2.0, 100.0):
-        cells = judge(*(simulate(generator, "log-normal", 2, each) for each in (1.0, factor)))
-        assert over_all(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
+        cells = compare_all(*(simulate(generator, "log-normal", 2, each) for each in (1.0, factor)))
+        assert overall_verdict(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
         for cell in cells:
             assert cell.verdict == Verdict.INCONCLUSIVE
             assert "cannot decide with 2 of the 3 seeds a side" in cell.reason
@@ -115,7 +115,9 @@ def test_the_seeds_it_asks_for_are_enough() -> None:
     """Of a doubling with 4 seeds: with as many as were asked for, it is found in about 80 % (the power it aims at)."""
     generator = np.random.default_rng(2)
     asked = [
-        judge(simulate(generator, "log-normal", 4), simulate(generator, "log-normal", 4, 2.0))[0].findings[0].seeds
+        compare_all(simulate(generator, "log-normal", 4), simulate(generator, "log-normal", 4, 2.0))[0]
+        .findings[0]
+        .seeds
         for _ in range(20)
     ]
     typical = int(np.median([seeds for seeds in asked if seeds]))
@@ -131,8 +133,8 @@ def runs(values: list[float], outcomes: list[str] | None = None) -> pd.DataFrame
     )
 
 
-def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> Cell:
-    (cell,) = judge(baseline, candidate, gate)
+def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> CellVerdict:
+    (cell,) = compare_all(baseline, candidate, gate)
     return cell
 
 
@@ -143,8 +145,8 @@ def test_what_is_shown_to_be_within_the_tolerance_is_ok() -> None:
     cell = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]))
     assert cell.verdict == Verdict.OK
     (quality, failures) = cell.findings
-    assert quality.trial.effect.value == pytest.approx(1.1)
-    assert quality.trial.effect.high < quality.trial.tolerated == 1.25
+    assert quality.test.effect.value == pytest.approx(1.1)
+    assert quality.test.effect.high < quality.test.tolerated_effect == 1.25
     assert failures.verdict == Verdict.OK
     strict = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]), Gate(tolerance=0.05))
     assert strict.verdict == Verdict.REGRESSED
@@ -160,7 +162,7 @@ def test_a_small_difference_within_the_tolerance_is_no_regression_however_certai
 def test_an_improvement_is_ok() -> None:
     cell = one(runs(GOOD), runs([0.3 * value for value in reversed(GOOD)]))
     assert cell.verdict == Verdict.OK
-    assert cell.findings[0].trial.effect.value == pytest.approx(0.3)
+    assert cell.findings[0].test.effect.value == pytest.approx(0.3)
 
 
 def test_the_same_numbers_are_the_same_whatever_their_spread() -> None:
@@ -177,10 +179,10 @@ def test_more_failures_are_a_regression_of_their_own() -> None:
     assert cell.verdict == Verdict.REGRESSED
     failures = cell.findings[-1]
     assert failures.verdict == Verdict.REGRESSED
-    assert failures.trial.counts == (0, 9)
+    assert failures.test.counts == (0, 9)
     assert "9 of 10 runs failed, 0 of 10 of the baseline" in cell.reason
     everyone = runs([math.nan] * 10, ["diverged"] * 10)
-    assert [each.trial.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
+    assert [each.test.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
 
 
 def test_more_is_better_where_it_is() -> None:
@@ -190,39 +192,39 @@ def test_more_is_better_where_it_is() -> None:
         return runs(values).rename(columns={"fd_final": "modes_final"})
 
     full, half = [8.0, 8.0, 8.0, 8.0, 7.0], [4.0, 4.0, 5.0, 4.0, 4.0]
-    (worse,) = judge_cells(of(full), of(half), ["dataset", "loss"], modes, Gate())
+    (worse,) = compare_cells(of(full), of(half), ["dataset", "loss"], modes, Gate())
     assert worse.verdict == Verdict.REGRESSED
-    effect = worse.findings[0].trial.effect
+    effect = worse.findings[0].test.effect
     assert effect.value == pytest.approx(np.exp(np.log(half).mean() - np.log(full).mean()))
     assert effect.low < effect.value < effect.high
-    assert worse.findings[0].trial.tolerated == pytest.approx(1 / 1.25)
-    (better,) = judge_cells(of(half), of(full), ["dataset", "loss"], modes, Gate(failure_tolerance=0.5))
+    assert worse.findings[0].test.tolerated_effect == pytest.approx(1 / 1.25)
+    (better,) = compare_cells(of(half), of(full), ["dataset", "loss"], modes, Gate(failure_tolerance=0.5))
     assert better.findings[0].verdict == Verdict.OK
 
 
 def test_values_that_are_not_positive_are_compared_as_they_are() -> None:
     """Shares of the mean size of all: 0.5 against −0.5 is two times that size apart."""
     (quality, _) = one(runs([0.5, 0.4, 0.6]), runs([-0.5, -0.4, -0.6])).findings
-    assert not quality.trial.logarithmic
-    assert quality.trial.worse.value == pytest.approx(-2.0)
+    assert not quality.test.logarithmic
+    assert quality.test.degradation.value == pytest.approx(-2.0)
     zeros = one(runs([0.0, 0.0, 0.0]), runs([0.0, 0.0, 0.0]))
     assert zeros.findings[0].verdict == Verdict.OK
 
 
 def test_a_cell_that_is_gone_is_not_ok() -> None:
     both = pd.concat([runs(GOOD), runs(GOOD).assign(loss="minimax")])
-    cells = judge(both, runs(GOOD))
+    cells = compare_all(both, runs(GOOD))
     assert [cell.verdict for cell in cells] == [Verdict.OK, Verdict.INCONCLUSIVE]
     assert "no runs of it in the candidate" in cells[1].reason
-    assert over_all(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
+    assert overall_verdict(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
 
 
 def test_over_all_the_worst_counts() -> None:
     ok, open_, worse = Verdict.OK, Verdict.INCONCLUSIVE, Verdict.REGRESSED
-    assert over_all([ok, ok]) == ok
-    assert over_all([ok, open_]) == open_
-    assert over_all([open_, worse, ok]) == worse
-    assert over_all([]) == open_
+    assert overall_verdict([ok, ok]) == ok
+    assert overall_verdict([ok, open_]) == open_
+    assert overall_verdict([open_, worse, ok]) == worse
+    assert overall_verdict([]) == open_
 
 
 def test_numbers_up_to_rounding_are_the_same_and_whole_numbers_are_not() -> None:
@@ -256,11 +258,11 @@ def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
     baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
     outcomes = ["relapsed"] + ["converged"] * 9
     candidate = pd.concat([runs(GOOD[::-1], outcomes).assign(loss=f"loss {number}") for number in range(12)])
-    cells = judge(baseline, candidate)
+    cells = compare_all(baseline, candidate)
     counted = [not math.isnan(finding.p_holm) for cell in cells for finding in cell.findings]
     assert counted == [True, False] * 12
     many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["converged"]).assign(loss=f"loss {n}") for n in range(12)])
-    assert all(not math.isnan(cell.findings[1].p_holm) for cell in judge(baseline, many) if not cell.together)
+    assert all(not math.isnan(cell.findings[1].p_holm) for cell in compare_all(baseline, many) if not cell.pooled)
 
 
 def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.DataFrame:
@@ -273,22 +275,22 @@ def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.Da
 
 def test_a_code_that_breaks_everywhere_is_found_with_three_seeds() -> None:
     """Three of three against none: p = 1/64 for a cell, too much for six of them, not for all together."""
-    cells = judge(everywhere(3, 0), everywhere(3, 3, first=10))
-    assert [cell.together for cell in cells] == [False] * 6 + [True]
-    assert over_all(cell.verdict for cell in cells[:6]) == Verdict.INCONCLUSIVE
+    cells = compare_all(everywhere(3, 0), everywhere(3, 3, first=10))
+    assert [cell.pooled for cell in cells] == [False] * 6 + [True]
+    assert overall_verdict(cell.verdict for cell in cells[:6]) == Verdict.INCONCLUSIVE
     assert cells[-1].verdict == Verdict.REGRESSED
     assert cells[-1].name == "all cells together"
     assert "18 of 18 runs failed, 0 of 18 of the baseline" in cells[-1].reason
-    few = judge(everywhere(3, 0), everywhere(3, 1, first=10), Gate(failure_tolerance=0.5))
-    assert not any(cell.together for cell in few)  # 33 points, which are tolerated
-    assert len(judge(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
+    few = compare_all(everywhere(3, 0), everywhere(3, 1, first=10), Gate(failure_tolerance=0.5))
+    assert not any(cell.pooled for cell in few)  # 33 points, which are tolerated
+    assert len(compare_all(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
 
 
 def test_cells_that_fail_differently_are_no_regression_together() -> None:
     """Simpson: the candidate has more runs of the cells that fail, and fails no more often in any of them."""
     baseline = pd.concat([everywhere(10, 9, 3), everywhere(4, 0, 3).assign(loss="sound")])
     candidate = pd.concat([everywhere(4, 3, 3, 20), everywhere(10, 0, 3, 20).assign(loss="sound")])
-    assert not any(cell.together for cell in judge(candidate, baseline))
+    assert not any(cell.pooled for cell in compare_all(candidate, baseline))
 
 
 @pytest.mark.parametrize(("one", "other"), [(3, 20), (20, 3)])
@@ -298,7 +300,11 @@ def test_three_seeds_against_twenty_raise_no_more_alarms(one: int, other: int) -
     found = []
     for _ in range(60):
         baseline, candidate = (simulate(generator, "log-normal", seeds) for seeds in (one, other))
-        found.append(over_all(cell.verdict for cell in judge(baseline, candidate.assign(seed=candidate["seed"] + 99))))
+        found.append(
+            overall_verdict(
+                cell.verdict for cell in compare_all(baseline, candidate.assign(seed=candidate["seed"] + 99))
+            )
+        )
     assert at_most(found, 0.02)  # measured: 1.5 % of 200
 
 
@@ -306,15 +312,15 @@ def test_values_with_a_zero_are_told_in_percent_of_the_baseline() -> None:
     """Of modes 8 and then 1 a factor would be 1/8; where a value is 0 it is told as −88 % of the baseline's size."""
     modes = {"made": ("modes", MEASURES["modes"])}
     frames = [runs(values).rename(columns={"fd_final": "modes_final"}) for values in ([8.0] * 4, [0.0, 0.0, 4.0, 0.0])]
-    (cell,) = judge_cells(*frames, ["dataset", "loss"], modes, Gate())
-    assert cell.findings[0].trial.effect.value == pytest.approx(1 / 8)
+    (cell,) = compare_cells(*frames, ["dataset", "loss"], modes, Gate())
+    assert cell.findings[0].test.effect.value == pytest.approx(1 / 8)
     assert "modes -88 % of its mean size against the baseline" in cell.reason
     assert "×" not in cell.reason
 
 
 def test_numbers_of_runs_that_differ_are_told() -> None:
     survivors = one(runs(GOOD), runs([*GOOD[:3], *[math.nan] * 7], ["converged"] * 3 + ["diverged"] * 7))
-    assert "3 seeds against 10" in survivors.findings[0].trial.told()
+    assert "3 seeds against 10" in survivors.findings[0].test.describe()
 
 
 def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
@@ -322,7 +328,7 @@ def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
     up = [1.0, 1.1, 1.2, 1.3]
     quality = one(runs(up), runs(up[::-1])).findings[0]
     assert quality.verdict == Verdict.INCONCLUSIVE
-    assert quality.trial.worse.high <= quality.trial.margin < quality.trial.bound
+    assert quality.test.degradation.high <= quality.test.margin < quality.test.bound
     assert "seed by seed at most ×1.3 (tolerated ×1.25)" in quality.reason
 
 
@@ -334,11 +340,11 @@ def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> N
     def sides(n: int) -> list[pd.DataFrame]:
         return [pd.concat([runs([x] * n).assign(loss=f"loss {cell}") for cell in range(12)]) for x in (1.0, 2.0)]
 
-    few = judge(*sides(3), gate)[0].findings[0]
+    few = compare_all(*sides(3), gate)[0].findings[0]
     assert few.verdict == Verdict.INCONCLUSIVE
     assert few.seeds is not None
-    assert judge(*sides(few.seeds), gate)[0].findings[0].verdict == Verdict.REGRESSED
-    assert judge(*sides(few.seeds - 1), gate)[0].findings[0].verdict == Verdict.INCONCLUSIVE
+    assert compare_all(*sides(few.seeds), gate)[0].findings[0].verdict == Verdict.REGRESSED
+    assert compare_all(*sides(few.seeds - 1), gate)[0].findings[0].verdict == Verdict.INCONCLUSIVE
 
 
 def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
@@ -356,7 +362,7 @@ def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
     assert (quality.verdict, quality.seeds) == (Verdict.INCONCLUSIVE, None)
     assert failures.verdict == Verdict.REGRESSED
     better = one(gone, runs(GOOD))
-    assert [finding.trial.family for finding in better.findings] == ["failures"]
+    assert [finding.test.family for finding in better.findings] == ["failures"]
     assert better.verdict == Verdict.OK
 
 
@@ -366,8 +372,8 @@ def test_cells_that_did_not_change_cost_the_others_nothing() -> None:
     candidate = pd.concat(
         [baseline[baseline["loss"] != "loss 3"], runs([1.5 * v for v in GOOD[::-1]]).assign(loss="loss 3")]
     )
-    found = {cell.axes["loss"]: cell for cell in judge(baseline, candidate)}
+    found = {cell.axes["loss"]: cell for cell in compare_all(baseline, candidate)}
     (quality, _) = found["loss 3"].findings
-    assert quality.p_holm == quality.trial.test.p
+    assert quality.p_holm == quality.test.significance.p
     assert "for 1 test" in quality.reason
     assert all(math.isnan(each.p_holm) for name, cell in found.items() if name != "loss 3" for each in cell.findings)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import bench
 from bench.command import main
-from bench.evidence.outcomes import Outcome, Stage, judge, judging, load, states_over_time
-from bench.evidence.primary_measure import choose_primary, primary
+from bench.evidence.outcomes import Outcome, Stage, classify_run, load, states_over_time, suite_rules
+from bench.evidence.primary_measure import choose_primary, primary_curve
 from bench.evidence.states import State
 from bench.plan.rules import Gate, Reference, Rules
 from bench.plan.suite import load_suite
@@ -51,9 +51,9 @@ def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finis
     return Metadata.model_validate(content | changed)
 
 
-def verdict(fd: list[Any], modes: list[Any] | None = None, rules: Rules = RULES, **more: Any) -> Outcome:
+def outcome_of(fd: list[Any], modes: list[Any] | None = None, rules: Rules = RULES, **more: Any) -> Outcome:
     trace = a_trace(fd, modes)
-    return judge(trace, a_record(trace, **more), rules)
+    return classify_run(trace, a_record(trace, **more), rules)
 
 
 GOOD = [100.0, 40.0, 20.0, 10.0, 8.0, 7.0, 7.0]
@@ -79,18 +79,18 @@ PLANTED = {
 def test_planted_runs_get_their_outcome_and_its_reason(name: str) -> None:
     """76 %: 11, 35, 10 have mean 56/3 and standard deviation 14.15 (with n − 1)."""
     fd, modes, expected = PLANTED[name]
-    assert verdict(fd, modes) == expected
+    assert outcome_of(fd, modes) == expected
 
 
 def test_a_run_that_ended_before_its_last_step_diverged() -> None:
     trace = a_trace(GOOD)
     ending = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite at step 93"}
     expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
-    assert judge(trace, a_record(trace, ending=ending), RULES) == expected
+    assert classify_run(trace, a_record(trace, ending=ending), RULES) == expected
     trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
     expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200, above 1e+08", 200)
-    assert judge(trace, a_record(trace), RULES) == expected
-    assert judge(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
+    assert classify_run(trace, a_record(trace), RULES) == expected
+    assert classify_run(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
 
 
 def test_the_rules_apply_in_their_order() -> None:
@@ -107,44 +107,46 @@ def test_the_rules_apply_in_their_order() -> None:
         {"oscillating": 1.0},
     ):
         relaxed |= change
-        found.append(judge(trace, a_record(trace), Rules(**relaxed)).state)
+        found.append(classify_run(trace, a_record(trace), Rules(**relaxed)).state)
     assert found == list(State)
 
 
 def test_the_noise_of_good_values_is_neither_a_relapse_nor_an_oscillation() -> None:
     """Near real data is all but 1 % of the way from 100 to 1: 1.99; real data itself is the floor without that."""
     wobbling = [100.0, 9.0, 1.0, 1.9, 1.0, 1.9, 1.0, 1.9]
-    assert verdict(wobbling).state == State.CONVERGED
-    assert verdict(wobbling, rules=Rules(near=0)).state == State.RELAPSED
-    assert verdict(wobbling, rules=Rules(near=0), real=1.8).state == State.CONVERGED
-    assert verdict([100.0, 40.0, 2.0, 2.1, 2.0, 3.1], rules=Rules(near=0)).state == State.RELAPSED  # 3.1 > 1.5 · 2
-    assert verdict([100.0, 40.0, 2.0, 2.1, 2.0, 2.9], rules=Rules(near=0)).state == State.CONVERGED
+    assert outcome_of(wobbling).state == State.CONVERGED
+    assert outcome_of(wobbling, rules=Rules(near=0)).state == State.RELAPSED
+    assert outcome_of(wobbling, rules=Rules(near=0), real=1.8).state == State.CONVERGED
+    assert outcome_of([100.0, 40.0, 2.0, 2.1, 2.0, 3.1], rules=Rules(near=0)).state == State.RELAPSED  # 3.1 > 1.5 · 2
+    assert outcome_of([100.0, 40.0, 2.0, 2.1, 2.0, 2.9], rules=Rules(near=0)).state == State.CONVERGED
 
 
 def test_a_tail_that_still_learns_does_not_oscillate() -> None:
-    assert verdict([100.0, 90.0, 80.0, 60.0, 45.0, 9.0, 10.0]).state == State.CONVERGED
-    assert verdict([100.0, 45.0, 9.0, 40.0, 9.0]).state == State.CONVERGED  # too few evaluations to say so
+    assert outcome_of([100.0, 90.0, 80.0, 60.0, 45.0, 9.0, 10.0]).state == State.CONVERGED
+    assert outcome_of([100.0, 45.0, 9.0, 40.0, 9.0]).state == State.CONVERGED  # too few evaluations to say so
 
 
 def test_an_absolute_threshold_replaces_the_share_of_the_way() -> None:
-    assert verdict(GOOD, rules=Rules(tau=6.0)) == (State.NEVER_LEARNED, "best FD 7, never as good as 6", None)
-    assert verdict(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.CONVERGED
-    assert verdict(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
-    assert verdict(PLANTED["never"][0], rules=Rules(tau={"grid": 1.0})).state == State.NEVER_LEARNED  # not of this one
+    assert outcome_of(GOOD, rules=Rules(tau=6.0)) == (State.NEVER_LEARNED, "best FD 7, never as good as 6", None)
+    assert outcome_of(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.CONVERGED
+    assert outcome_of(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
+    assert (
+        outcome_of(PLANTED["never"][0], rules=Rules(tau={"grid": 1.0})).state == State.NEVER_LEARNED
+    )  # not of this one
 
 
 def test_what_is_not_known_decides_nothing() -> None:
-    assert verdict([1.0, 0.9, 0.8], real=2.0).state == State.CONVERGED  # untrained no worse than real data
-    assert verdict([NAN, 0.9, 0.8]).state == State.CONVERGED
-    assert verdict([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the way leads to 0
-    assert verdict([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
+    assert outcome_of([1.0, 0.9, 0.8], real=2.0).state == State.CONVERGED  # untrained no worse than real data
+    assert outcome_of([NAN, 0.9, 0.8]).state == State.CONVERGED
+    assert outcome_of([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the way leads to 0
+    assert outcome_of([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
     trace = pd.DataFrame({"step": [0, 10]})
-    assert judge(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.CONVERGED)
-    assert verdict([1.0]).state == State.NEVER_LEARNED
+    assert classify_run(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.CONVERGED)
+    assert outcome_of([1.0]).state == State.NEVER_LEARNED
     fd, modes, expected = PLANTED["stuck"]
     stuck = a_trace(fd, modes)
     assert (
-        judge(stuck, a_record(stuck).model_copy(update={"real": {"fd": 1.0}}), RULES) == expected
+        classify_run(stuck, a_record(stuck).model_copy(update={"real": {"fd": 1.0}}), RULES) == expected
     )  # as many modes as centres
 
 
@@ -153,7 +155,7 @@ def test_recall_tells_of_a_collapse_where_modes_are_unknown() -> None:
     record = a_record(trace, data={}, higher_is_better={"fd": False, "recall": True}).model_copy(
         update={"real": {"recall": 0.7}}
     )
-    assert judge(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
+    assert classify_run(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
 
 
 def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
@@ -165,7 +167,7 @@ def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
         record = a_record(trace, higher_is_better={"fd": False, "recall": True}).model_copy(
             update={"real": {"recall": 0.8}}
         )
-        return judge(trace, record, rules)
+        return classify_run(trace, record, rules)
 
     assert state(0.0, 0.3, 0.39).state == State.NEVER_LEARNED
     assert state(0.0, 0.6, 0.5).state == State.CONVERGED
@@ -191,7 +193,7 @@ TRACES = st.lists(st.tuples(VALUES, st.one_of(st.integers(0, 8), st.none())), mi
 def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: Any, status: str) -> None:
     trace = a_trace([fd for fd, _ in rows], [modes for _, modes in rows])
     record = a_record(trace, status=status).model_copy(update={"real": {"fd": real, "modes": 8.0}})
-    outcome, stages = judge(trace, record, RULES), states_over_time(trace, record, RULES)
+    outcome, stages = classify_run(trace, record, RULES), states_over_time(trace, record, RULES)
     assert (outcome.state == State.CONVERGED) == (outcome.reason == "")
     assert "nan" not in outcome.reason
     assert [step for step, _ in stages[: len(rows) - 1]] == [100 * number for number in range(1, len(rows))]
@@ -201,9 +203,9 @@ def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: 
         State.DIVERGED: {Stage.DIVERGED},
         State.NEVER_LEARNED: {Stage.NOT_LEARNED},
         State.COLLAPSED: {Stage.COLLAPSED},
-        State.RELAPSED: {Stage.WORSE},
-        State.OSCILLATING: {Stage.WELL},
-        State.CONVERGED: {Stage.WELL},
+        State.RELAPSED: {Stage.RELAPSED},
+        State.OSCILLATING: {Stage.ON_TRACK},
+        State.CONVERGED: {Stage.ON_TRACK},
     }
     assert stages[-1][1] in last[outcome.state]
 
@@ -214,8 +216,8 @@ POSITIVE = st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=2, max_si
 @given(POSITIVE, st.floats(min_value=1.01, max_value=50), st.floats(min_value=1.01, max_value=50))
 def test_a_higher_threshold_of_relapse_never_makes_a_relapse(fd: list[float], one: float, other: float) -> None:
     low, high = sorted((one, other))
-    if verdict(fd, rules=Rules(relapsed=high)).state == State.RELAPSED:
-        assert verdict(fd, rules=Rules(relapsed=low)).state == State.RELAPSED
+    if outcome_of(fd, rules=Rules(relapsed=high)).state == State.RELAPSED:
+        assert outcome_of(fd, rules=Rules(relapsed=low)).state == State.RELAPSED
 
 
 @given(POSITIVE, st.floats(min_value=0.01, max_value=1), st.floats(min_value=0.01, max_value=1))
@@ -223,23 +225,23 @@ def test_a_higher_share_that_may_be_left_never_makes_a_run_one_that_never_learne
     fd: list[float], one: float, other: float
 ) -> None:
     low, high = sorted((one, other))
-    if verdict(fd, rules=Rules(never_learned=high)).state == State.NEVER_LEARNED:
-        assert verdict(fd, rules=Rules(never_learned=low)).state == State.NEVER_LEARNED
+    if outcome_of(fd, rules=Rules(never_learned=high)).state == State.NEVER_LEARNED:
+        assert outcome_of(fd, rules=Rules(never_learned=low)).state == State.NEVER_LEARNED
 
 
 @given(POSITIVE, st.integers(-20, 20))
 def test_the_unit_of_a_measure_decides_nothing(fd: list[float], power: int) -> None:
     """Powers of two scale floating-point numbers exactly."""
-    one, other = verdict(fd), verdict([2.0**power * value for value in fd], real=2.0**power)
+    one, other = outcome_of(fd), outcome_of([2.0**power * value for value in fd], real=2.0**power)
     assert (one.state, one.step) == (other.state, other.step)
 
 
 @given(TRACES)
 def test_a_row_without_values_decides_nothing_unless_it_is_the_last(rows: Any) -> None:
     fd, modes = [value for value, _ in rows], [value for _, value in rows]
-    one = verdict(fd, modes).state
+    one = outcome_of(fd, modes).state
     trace = a_trace([*fd[:1], NAN, *fd[1:]], [*modes[:1], None, *modes[1:]])
-    other = judge(trace, a_record(trace), RULES).state
+    other = classify_run(trace, a_record(trace), RULES).state
     assert one == other or len(rows) == 1
 
 
@@ -247,11 +249,11 @@ def test_stages_over_time() -> None:
     trace = a_trace([100.0, 90.0, 20.0, 5.0, 9.0, 4.0, 4.5], [0, 8, 8, 8, 8, 3, 8])
     assert states_over_time(trace, a_record(trace), RULES) == [
         (100, Stage.NOT_LEARNED),
-        (200, Stage.WELL),
-        (300, Stage.WELL),
-        (400, Stage.WORSE),
+        (200, Stage.ON_TRACK),
+        (300, Stage.ON_TRACK),
+        (400, Stage.RELAPSED),
         (500, Stage.COLLAPSED),
-        (600, Stage.WELL),
+        (600, Stage.ON_TRACK),
     ]
     gone = a_record(trace, ending={"status": "diverged", "step": 640})
     assert states_over_time(trace, gone, RULES)[-1] == (640, Stage.DIVERGED)
@@ -309,16 +311,16 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
 
 
 def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
-    assert judging("ring", []).rules == load_suite("ring").outcome
-    assert judging("no such suite", []) == (Rules(), (), Gate())
+    assert suite_rules("ring", []).rules == load_suite("ring").outcome
+    assert suite_rules("no such suite", []) == (Rules(), (), Gate())
     trace, published = a_trace([1.0]), {"source": "a paper", "values": {"fd": 1.0}}
     older = a_record(trace, environment={"date": "2026-01-01"}, rules={"relapsed": 2.0})
     rules = {"relapsed": 7.0, "of a later version": 1}
     newer = a_record(trace, environment={"date": "2026-02-01"}, rules=rules, references=[published])
-    assert judging("no such suite", [newer, older]) == (
+    assert suite_rules("no such suite", [newer, older]) == (
         Rules(relapsed=7.0), (Reference(source="a paper", values={"fd": 1.0}),), Gate()
     )  # fmt: skip
-    assert judging("ring", [newer], load_suite(tiny)).rules == Rules()
+    assert suite_rules("ring", [newer], load_suite(tiny)).rules == Rules()
     Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nrelapsed = 7.0\n")
     relaxed = ["diverged", "collapsed", "converged", "converged"]
     assert load(planted, tiny)["outcome"].tolist() == relaxed
@@ -334,13 +336,13 @@ def test_records_carry_what_they_are_judged_by(tiny: str, tmp_path: Path) -> Non
     Path(tiny).write_text(Path(tiny).read_text() + text)
     summary = bench.run(tiny, results=tmp_path / "carried", workers=0, seeds=1, settings={"steps": 20})
     metadata = [read_metadata(path) for path in record_paths(summary.folder)]
-    assert judging("tiny", metadata).rules == load_suite(tiny).outcome
-    assert judging("tiny", metadata).references == load_suite(tiny).reference
+    assert suite_rules("tiny", metadata).rules == load_suite(tiny).outcome
+    assert suite_rules("tiny", metadata).references == load_suite(tiny).reference
 
 
 def test_the_first_evaluation_is_not_one_of_the_trained_generator() -> None:
     trace = a_trace([0.1, 5.0, 3.0])
-    of = primary(trace, a_record(trace), RULES)
-    assert of is not None
-    assert of.values.tolist() == [5, 3]
-    assert of.untrained == 0.1
+    curve = primary_curve(trace, a_record(trace), RULES)
+    assert curve is not None
+    assert curve.values.tolist() == [5, 3]
+    assert curve.untrained == 0.1

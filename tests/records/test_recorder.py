@@ -72,7 +72,7 @@ def test_losses_that_are_logged_more_often_than_measures_decide_nothing(tmp_path
     assert (run["outcome"], run["outcome_reason"]) == ("converged", "")
     assert run["fid_final"] == 400 / (1 + 900 / 50)
     stages = states_over_time(record.trace, record.metadata, Rules())
-    assert stages == [(300, Stage.WELL), (600, Stage.WELL), (900, Stage.WELL)]
+    assert stages == [(300, Stage.ON_TRACK), (600, Stage.ON_TRACK), (900, Stage.ON_TRACK)]
 
 
 def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from bench.evidence.statistics import (
     Bounds,
     Significance,
     difference,
-    known,
+    drop_missing,
     permutation,
     student,
     t_interval,
@@ -31,53 +31,53 @@ Family = Literal["quality", "failures", "speed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class ComparisonTest:
     """One one-sided test that a candidate is worse than a baseline.
 
     Attributes:
         family: Quality, failures or speed.
         subject: What was compared.
-        worse: By how much, with the interval of confidence 1 − 2α, so that its upper end is the one-sided bound: a
-            difference of logarithms, of shares of the mean size, or of rates. 0 is equal.
+        degradation: By how much, with the interval of confidence 1 − 2α, so that its upper end is the one-sided bound:
+            a difference of logarithms, of shares of the mean size, or of rates. 0 is equal.
         margin: How much of that is tolerated.
         logarithmic: Whether e to that is a ratio.
         higher_is_better: Of what was compared.
-        test: That it is worse.
+        significance: That it is worse.
         robust: The same by a test that trusts no distribution; asked only where it matters.
         deviation: Standard deviation over runs on that scale, NaN where there are too few.
         n: Runs with a value, of baseline and candidate.
         identical: Whether both sides have the same numbers, seed by seed: then there is nothing to test.
         counts: Failures of baseline and candidate, of the family that counts them.
-        least: The smallest p that this test could have given with as many failures in all, all of them the candidate's;
-            of means there is no bound but 0.
+        smallest_p: The smallest p that this test could have given with as many failures in all, all of them the
+            candidate's; of means there is no bound but 0.
         paired: The same difference from seed to seed, where both sides have the same seeds: the same initial weights
             and the same data, so that what did not change is equal up to rounding.
     """
 
     family: Family
     subject: str
-    worse: Bounds
+    degradation: Bounds
     margin: float
     logarithmic: bool = False
     higher_is_better: bool = False
-    test: Significance
+    significance: Significance
     robust: Callable[[], Significance]
     deviation: float
     n: tuple[int, int]
     identical: bool
     counts: tuple[int, int] | None = None
-    least: float = 0.0
+    smallest_p: float = 0.0
     paired: Bounds | None = None
 
     @property
     def tested(self) -> bool:
         """Whether there is a test, and something to test."""
-        return not self.identical and not math.isnan(self.test.p)
+        return not self.identical and not math.isnan(self.significance.p)
 
     @property
     def bound(self) -> float:
         """How much worse it is at the most, by the interval of ``paired`` where there is one, else of ``worse``."""
-        return self.worse.high if self.paired is None else self.paired.high
+        return self.degradation.high if self.paired is None else self.paired.high
 
     @property
     def effect(self) -> Bounds:
@@ -86,13 +86,13 @@ class Trial:
         Of values that are not all positive it is 1 and the difference as a share of the baseline's mean size.
         """
         if self.counts is not None:
-            return self.worse
-        value, low, high = map(self._ratio, self.worse[:3])
+            return self.degradation
+        value, low, high = map(self._ratio, self.degradation[:3])
         low, high = (high, low) if self.higher_is_better else (low, high)
-        return Bounds(value, low, high, self.worse.n)
+        return Bounds(value, low, high, self.degradation.n)
 
     @property
-    def tolerated(self) -> float:
+    def tolerated_effect(self) -> float:
         """The worst effect that is."""
         return self.margin if self.counts is not None else self._ratio(self.margin)
 
@@ -107,7 +107,7 @@ class Trial:
         """What it has several of."""
         return "rounds" if self.family == "speed" else "seeds"
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """The effect in words, with its interval and what is tolerated."""
         value, low, high, _ = self.effect
         if self.counts is not None:
@@ -116,17 +116,16 @@ class Trial:
             return f"{now} runs failed, {base} of the baseline ({change}; tolerated {100 * self.margin:+.0f})"
         if math.isnan(value):
             return f"{self.subject}: no run of the candidate has a value to compare"
-        between = "" if math.isnan(low) else f", from {self.written(low)} to {self.written(high)}"
-        if self.paired is not None and (self.paired.high < self.worse.high or self.paired.high > self.margin):
+        between = "" if math.isnan(low) else f", from {self.format_effect(low)} to {self.format_effect(high)}"
+        if self.paired is not None and (self.paired.high < self.degradation.high or self.paired.high > self.margin):
             most = "at least" if self.higher_is_better else "at most"
-            between += f", seed by seed {most} {self.written(self._ratio(self.bound))}"
+            between += f", seed by seed {most} {self.format_effect(self._ratio(self.bound))}"
         against = "of the baseline" if self.logarithmic else "of its mean size against the baseline"
         few = "" if self.n[0] == self.n[1] else f"; {self.n[1]} {self.unit} against {self.n[0]}"
-        return (
-            f"{self.subject} {self.written(value)} {against}{between} (tolerated {self.written(self.tolerated)}{few})"
-        )
+        tolerated = f"(tolerated {self.format_effect(self.tolerated_effect)}{few})"
+        return f"{self.subject} {self.format_effect(value)} {against}{between} {tolerated}"
 
-    def written(self, effect: float) -> str:
+    def format_effect(self, effect: float) -> str:
         """An effect as text: a factor, or in percent where values that are not positive make factors meaningless."""
         return f"×{effect:.3g}" if self.logarithmic else f"{100 * (effect - 1):+.0f} %"
 
@@ -147,7 +146,7 @@ def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bo
 
 def quality(
     baseline: pd.DataFrame, candidate: pd.DataFrame, measure: str, about: Measure, gate: Gate, same: bool
-) -> Trial | None:
+) -> ComparisonTest | None:
     """The values of a measure after the last step; None where the baseline has none: nothing is worse than that.
 
     Of the runs that converged, for how many do is the other question: values of which some fell apart come in clumps,
@@ -166,7 +165,7 @@ def quality(
     if judged[0].empty:
         judged = [baseline, candidate]
     one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in judged)
-    if not known(one).size:
+    if not drop_missing(one).size:
         return None
     return compare_means(
         "quality",
@@ -192,14 +191,14 @@ def compare_means(
     alpha: float,
     same: bool = False,
     paired: bool = False,
-) -> Trial:
+) -> ComparisonTest:
     """The t-test of the logarithms where all values are positive, else of the values as shares of the baseline's size.
 
     Welch's, and where the numbers of runs differ Student's too: the larger p counts. On results that do not differ the
     spread is the same, and of three runs against twenty Welch's alone flags twice as many as it may.
 
     Args:
-        family: Of the trial.
+        family: Of the test.
         subject: What the values are.
         baseline: [n], NaN where a run has none.
         candidate: [m].
@@ -210,19 +209,19 @@ def compare_means(
         paired: Whether the values are of the same seeds in the same order.
     """
     sign = -1.0 if higher_is_better else 1.0
-    together = known(np.concatenate([baseline, candidate]))
+    together = drop_missing(np.concatenate([baseline, candidate]))
     logarithmic = bool((together > 0).all())
-    size = _mean_size(known(baseline)) or _mean_size(together) or 1.0
+    size = _mean_size(drop_missing(baseline)) or _mean_size(together) or 1.0
     sides = [sign * (np.log(each) if logarithmic else each / size) for each in (baseline, candidate)]
-    first, second = map(known, sides)
-    return Trial(
+    first, second = map(drop_missing, sides)
+    return ComparisonTest(
         family=family,
         subject=subject,
-        worse=difference(second, first, 1 - 2 * alpha),
+        degradation=difference(second, first, 1 - 2 * alpha),
         margin=math.log1p(tolerance) if logarithmic else tolerance,
         logarithmic=logarithmic,
         higher_is_better=higher_is_better,
-        test=max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda each: each.p),
+        significance=max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda each: each.p),
         robust=lambda: permutation(second, first, "greater"),
         deviation=_pooled(first, second),
         n=(len(first), len(second)),

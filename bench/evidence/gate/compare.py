@@ -12,7 +12,7 @@ import pandas as pd
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import Measure
 from bench.errors import ResultsError
-from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
+from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
 from bench.evidence.results import Evidence, first_difference, read_evidence
 from bench.plan.rules import Gate
 from bench.plan.specification import validated
@@ -43,7 +43,7 @@ class Comparison:
     candidate: Path
     suite: str
     gate: Gate
-    cells: list[Cell]
+    cells: list[CellVerdict]
     axes: list[str]
     new: list[str]
     protocol: str
@@ -52,7 +52,7 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """REGRESSED where one cell is, OK where all are, else INCONCLUSIVE."""
-        return over_all(cell.verdict for cell in self.cells)
+        return overall_verdict(cell.verdict for cell in self.cells)
 
     @property
     def seeds(self) -> int | None:
@@ -60,7 +60,7 @@ class Comparison:
         return max(self.forecasts, default=None) if len(self.forecasts) == len(self.undecided) else None
 
     @property
-    def undecided(self) -> list[Cell]:
+    def undecided(self) -> list[CellVerdict]:
         """The cells that are INCONCLUSIVE."""
         return [cell for cell in self.cells if cell.verdict == Verdict.INCONCLUSIVE]
 
@@ -95,7 +95,7 @@ def compare(
     suite: Suite | None = None,
     only: Collection[Mapping[str, str]] | None = None,
     seeds: tuple[Collection[int] | None, Collection[int] | None] = (None, None),
-    beside: int = 0,
+    extra_tests: int = 0,
 ) -> Comparison:
     """Judges the runs of a candidate against those of a baseline.
 
@@ -106,10 +106,10 @@ def compare(
         alpha: Chance of a false alarm in all of it, else the suite's.
         tolerance: Share of the baseline by which the measure may be worse, else the suite's.
         failure_tolerance: By how much more often runs may fail, else the suite's.
-        suite: Whose thresholds hold, else those that ``bench.evidence.outcomes.judging`` finds.
-        only: Places of the cells to judge, axis → label; None: all.
+        suite: Whose thresholds hold, else those that ``bench.evidence.outcomes.suite_rules`` finds.
+        only: Places of the cells to compare, axis → label; None: all.
         seeds: Those of the baseline and of the candidate to judge by; None: all.
-        beside: Tests that the correction counts too, as of ``bench.evidence.gate.decision.decide``.
+        extra_tests: Tests that the correction counts too, as of ``bench.evidence.gate.decision.decide``.
 
     Raises:
         ResultsError: nothing to read, or results that must not be compared: the text names the difference.
@@ -138,7 +138,7 @@ def compare(
     if not places[0] & places[1]:
         one_of = [" · ".join(next(iter(sorted(each)), ("none",))) for each in places]
         raise ResultsError(f"not comparable: no cell is on both sides (baseline: {one_of[0]}; candidate: {one_of[1]})")
-    cells = judge_cells(frames[0], frames[1], axes, measures, gate, beside)
+    cells = compare_cells(frames[0], frames[1], axes, measures, gate, extra_tests)
     known = {tuple(cell.axes.values()) for cell in cells}
     new = [" · ".join(where) for where in dict.fromkeys(_places(frames[1], axes)) if where not in known]
     names = sorted({about.label for _, about in measures.values()})
@@ -148,7 +148,7 @@ def compare(
         suite=f"{one.runs['suite'].iloc[0]} version {one.runs['version'].iloc[0]}",
         gate=gate,
         cells=cells,
-        axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.together}) > 1]
+        axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.pooled}) > 1]
         or axes[:1],
         new=new,
         protocol=f"{' and '.join(names) or 'no measure'} after the last step of runs that converged, and failures",
@@ -185,7 +185,7 @@ def _measure(one: Evidence, other: Evidence, dataset: str, wanted: str | None) -
         return None
     if name not in both:
         raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, both)}")
-    about = one.about(name)
+    about = one.describe(name)
     if about.higher_is_better is None:
         raise ResultsError(f"--metric {name}: neither more nor less of it is better")
     return name, about

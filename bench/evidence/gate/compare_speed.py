@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.evidence.gate.cell_tests import Trial, compare_means
+from bench.evidence.gate.cell_tests import ComparisonTest, compare_means
 from bench.evidence.gate.compare import Comparison, resolve, with_given
-from bench.evidence.gate.decision import Cell, decide
+from bench.evidence.gate.decision import CellVerdict, decide
 from bench.plan.rules import Gate
 from bench.records.timing_results import Timings, incomparable, read_timings
 
@@ -32,14 +32,14 @@ def compare_speed(
     gate = with_given(Gate(), {"alpha": alpha, "tolerance": tolerance})
     sides = [dict(list(each.frame.groupby(each.axes, sort=False, dropna=False))) for each in (one, other)]
     there = [where for where in sides[0] if where in sides[1]]
-    found = dict(zip(there, decide([_trials(sides[0][w], sides[1][w], gate) for w in there], gate), strict=True))
+    found = dict(zip(there, decide([_tests(sides[0][w], sides[1][w], gate) for w in there], gate), strict=True))
     return Comparison(
         baseline=folders[0],
         candidate=folders[1],
         suite=f"{one.suite} version {one.version}",
         gate=gate,
         cells=[
-            Cell(
+            CellVerdict(
                 dict(zip(one.axes, where, strict=True)),
                 found.get(where, ()),
                 "" if where in found else "not timed in the candidate",
@@ -58,7 +58,7 @@ def _crowded(timings: Timings, folder: Path) -> str | None:
     return None if alone else f"those of {folder} were not taken alone; ganbench time takes them"
 
 
-def _trials(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> list[Trial]:
+def _tests(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> list[ComparisonTest]:
     return [
         compare_means(
             "speed",

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
-from bench.evidence.gate.cell_tests import Trial, identical, quality
+from bench.evidence.gate.cell_tests import ComparisonTest, identical, quality
 from bench.evidence.gate.failure_tests import failures, failures_together
 from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show
 from bench.plan.rules import Gate
@@ -36,43 +36,43 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A trial with what it came to.
+    """A test with what it came to.
 
     Attributes:
-        trial: What was tested.
+        test: What was tested.
         verdict: What it says.
         reason: Why, in words.
-        p_holm: Its p-value corrected for all trials; NaN where there was no test.
+        p_holm: Its p-value corrected for all tests; NaN where there was no test.
         seeds: Runs a side that would decide it, if all stays as it looks; None where it is decided, or where no number
             within reach would do.
     """
 
-    trial: Trial
+    test: ComparisonTest
     verdict: Verdict
     reason: str
     p_holm: float
     seeds: int | None = None
 
 
-class Cell(NamedTuple):
+class CellVerdict(NamedTuple):
     """The verdict on a cell: the worst of its findings; without findings where one side has no runs."""
 
     axes: Mapping[str, Any]
     findings: tuple[Finding, ...]
     missing: str = ""
-    together: bool = False  # not one cell but all of them
+    pooled: bool = False  # not one cell but all of them
 
     @property
     def name(self) -> str:
         """Its place, as people say it."""
-        if self.together:
+        if self.pooled:
             return "all cells together"
         return " · ".join(str(place) for place in self.axes.values())
 
     @property
     def verdict(self) -> Verdict:
         """Of the cell."""
-        return Verdict.INCONCLUSIVE if self.missing else over_all(each.verdict for each in self.findings)
+        return Verdict.INCONCLUSIVE if self.missing else overall_verdict(each.verdict for each in self.findings)
 
     @property
     def reason(self) -> str:
@@ -88,7 +88,7 @@ class Cell(NamedTuple):
         return max((each for each in open_ if each), default=None) if all(open_) else None
 
 
-def over_all(verdicts: Iterable[Verdict]) -> Verdict:
+def overall_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """REGRESSED where one is, OK where all are, else INCONCLUSIVE."""
     there = set(verdicts)
     if Verdict.REGRESSED in there:
@@ -96,14 +96,14 @@ def over_all(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.OK if there == {Verdict.OK} else Verdict.INCONCLUSIVE
 
 
-def judge_cells(
+def compare_cells(
     baseline: pd.DataFrame,
     candidate: pd.DataFrame,
     axes: Sequence[str],
     measures: Mapping[str, tuple[str, Measure]],
     gate: Gate,
-    beside: int = 0,
-) -> list[Cell]:
+    extra_tests: int = 0,
+) -> list[CellVerdict]:
     """The verdict on every cell of the baseline; and, only where they are REGRESSED, on failures in all cells together.
 
     Args:
@@ -112,29 +112,29 @@ def judge_cells(
         axes: What a cell is told by, dataset among them.
         measures: Dataset → the measure that its cells are compared by.
         gate: Level and tolerances.
-        beside: As of ``decide``.
+        extra_tests: As of ``decide``.
     """
     sides = [dict(list(runs.groupby(list(axes), sort=False, dropna=False))) for runs in (baseline, candidate)]
     there = [place for place in sides[0] if place in sides[1]]
-    trials: list[list[Trial]] = []
+    tests: list[list[ComparisonTest]] = []
     for place in there:
         one, other = sides[0][place], sides[1][place]
         dataset = str(one["dataset"].iloc[0])
         measure = measures.get(dataset)
         same = identical(one, other, gate)
         tested = quality(one, other, *measure, gate, same) if measure else None
-        trials.append([*([tested] if tested else []), failures(one, other, gate, same)])
+        tests.append([*([tested] if tested else []), failures(one, other, gate, same)])
     pairs = [(sides[0][place], sides[1][place]) for place in there]
     all_cells = [[failures_together(pairs, gate)]] if len(pairs) > 1 else []
-    findings = decide([*trials, *all_cells], gate, beside)
+    findings = decide([*tests, *all_cells], gate, extra_tests)
     found = dict(zip(there, findings, strict=False))
     together = [
-        Cell(dict.fromkeys(axes, "all"), each, together=True)
+        CellVerdict(dict.fromkeys(axes, "all"), each, pooled=True)
         for each in findings[len(there) :]
         if each[0].verdict == Verdict.REGRESSED
     ]
     alone = [
-        Cell(
+        CellVerdict(
             dict(zip(axes, place, strict=True)),
             found.get(place, ()),
             "" if place in found else "no runs of it in the candidate",
@@ -144,80 +144,83 @@ def judge_cells(
     return alone + together
 
 
-def decide(trials: Sequence[Sequence[Trial]], gate: Gate, beside: int = 0) -> list[tuple[Finding, ...]]:
-    """The findings of each cell, all trials corrected together by Holm.
+def decide(tests: Sequence[Sequence[ComparisonTest]], gate: Gate, extra_tests: int = 0) -> list[tuple[Finding, ...]]:
+    """The findings of each cell, all tests corrected together by Holm.
 
     Tests of so few failures that none of them could be significant are not counted (Tarone 1990): which these are is
     known from the number of failures in all, without a look at whose they are. Nor are cells counted whose numbers are
     the same, seed by seed: there is nothing to test, and a change of one loss does not pay for the cells of all others.
 
     Args:
-        trials: Of each cell.
+        tests: Of each cell.
         gate: Level and tolerances.
-        beside: Tests elsewhere that the correction counts too: those among which these were chosen by their results.
+        extra_tests: Tests elsewhere that the correction counts too: those among which these were chosen.
     """
-    flat = [trial for cell in trials for trial in cell]
+    flat = [test for cell in tests for test in cell]
     counted = _that_can_be_significant(flat, gate.alpha)
-    count = sum(counted) + beside
-    ps = [trial.test.p if there else math.nan for trial, there in zip(flat, counted, strict=True)]
-    corrected = iter(holm([*ps, *[1.0] * beside]))
+    count = sum(counted) + extra_tests
+    ps = [test.significance.p if there else math.nan for test, there in zip(flat, counted, strict=True)]
+    corrected = iter(holm([*ps, *[1.0] * extra_tests]))
     usual = {
         family: median([t.deviation for t in flat if t.family == family and not math.isnan(t.deviation)] or [math.nan])
-        for family in {trial.family for trial in flat}
+        for family in {test.family for test in flat}
     }
     return [
-        tuple(_find(trial, float(next(corrected)), count, usual[trial.family], gate) for trial in cell)
-        for cell in trials
+        tuple(_find(test, float(next(corrected)), count, usual[test.family], gate) for test in cell) for cell in tests
     ]
 
 
-def _that_can_be_significant(trials: Sequence[Trial], alpha: float) -> list[bool]:
-    """Tarone's choice: with the smallest K of which no more than K trials can reach α / K, those that can."""
-    tested = [trial for trial in trials if trial.tested]
-    number = next((k for k in range(1, len(tested)) if sum(t.least <= alpha / k for t in tested) <= k), len(tested))
-    return [trial.tested and trial.least <= alpha / max(1, number) for trial in trials]
+def _that_can_be_significant(tests: Sequence[ComparisonTest], alpha: float) -> list[bool]:
+    """Tarone's choice: with the smallest K of which no more than K tests can reach α / K, those that can."""
+    tested = [test for test in tests if test.tested]
+    number = next(
+        (k for k in range(1, len(tested)) if sum(t.smallest_p <= alpha / k for t in tested) <= k), len(tested)
+    )
+    return [test.tested and test.smallest_p <= alpha / max(1, number) for test in tests]
 
 
-def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> Finding:
-    if trial.identical:
+def _find(test: ComparisonTest, p_holm: float, count: int, usual: float, gate: Gate) -> Finding:
+    if test.identical:
         return Finding(
-            trial=trial, verdict=Verdict.OK, reason=f"{trial.subject}: the same numbers, seed by seed", p_holm=p_holm
+            test=test, verdict=Verdict.OK, reason=f"{test.subject}: the same numbers, seed by seed", p_holm=p_holm
         )
-    if min(trial.n) >= LEAST and trial.worse.value > trial.margin and p_holm <= gate.alpha:
-        robust = trial.robust()
+    if min(test.n) >= LEAST and test.degradation.value > test.margin and p_holm <= gate.alpha:
+        robust = test.robust()
         if robust.p <= gate.alpha:
-            reason = f"{trial.told()}; p = {p_holm:.2g} after Holm's correction for {count} test{'s' * (count != 1)}"
-            return Finding(trial=trial, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
-    if min(trial.n) >= LEAST and trial.bound <= trial.margin:
-        return Finding(trial=trial, verdict=Verdict.OK, reason=trial.told(), p_holm=p_holm)
-    seeds = _seeds(trial, count, usual, gate)
+            reason = f"{test.describe()}; p = {p_holm:.2g} after Holm's correction for {count} test{'s' * (count != 1)}"
+            return Finding(test=test, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
+    if min(test.n) >= LEAST and test.bound <= test.margin:
+        return Finding(test=test, verdict=Verdict.OK, reason=test.describe(), p_holm=p_holm)
+    seeds = _seeds(test, count, usual, gate)
     return Finding(
-        trial=trial,
+        test=test,
         verdict=Verdict.INCONCLUSIVE,
-        reason=trial.told() if math.isnan(trial.worse.value) else f"{trial.told()}; {_forecast(trial, seeds)}",
+        reason=test.describe()
+        if math.isnan(test.degradation.value)
+        else f"{test.describe()}; {_forecast(test, seeds)}",
         p_holm=p_holm,
         seeds=seeds,
     )
 
 
-def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
+def _seeds(test: ComparisonTest, count: int, usual: float, gate: Gate) -> int | None:
     """Runs a side that would show what it looks like: worse at the corrected level, or within the tolerance."""
-    deviation = usual if math.isnan(trial.deviation) else trial.deviation
-    worse = trial.worse.value
+    deviation = usual if math.isnan(test.deviation) else test.deviation
+    worse = test.degradation.value
     if math.isnan(worse):
         return None
     if math.isnan(deviation):
-        return LEAST if min(trial.n) < LEAST else None
-    if worse > trial.margin:
+        return LEAST if min(test.n) < LEAST else None
+    if worse > test.margin:
         needed = seeds_to_show(worse, deviation, gate.alpha / max(1, count))
-        if needed and trial.counts is None:
+        if needed and test.counts is None:
             needed = max(needed, _separable(gate.alpha / max(1, count) if deviation == 0 else gate.alpha))
-    elif trial.counts is not None:
-        rates = [failed / n for failed, n in zip(trial.counts, trial.n, strict=True)]
-        needed = seeds_to_bound(rates[1], rates[0], trial.margin, 1 - 2 * gate.alpha)
+    elif test.counts is not None:
+        rates = [failed / n for failed, n in zip(test.counts, test.n, strict=True)]
+        needed = seeds_to_bound(rates[1], rates[0], test.margin, 1 - 2 * gate.alpha)
     else:
-        needed = seeds_to_show(trial.margin - worse, deviation, gate.alpha)
-    return needed and max(LEAST, min(trial.n) + 1, needed)
+        needed = seeds_to_show(test.margin - worse, deviation, gate.alpha)
+    return needed and max(LEAST, min(test.n) + 1, needed)
 
 
 def _separable(level: float) -> int:
@@ -225,12 +228,12 @@ def _separable(level: float) -> int:
     return next(n for n in count_from(1) if 1 / math.comb(2 * n, n) <= level)
 
 
-def _forecast(trial: Trial, seeds: int | None) -> str:
-    few = f"cannot decide with {min(trial.n)} of the {LEAST} {trial.unit} a side that it takes at the least"
-    parts = [few] if min(trial.n) < LEAST else []
-    what = "worse" if trial.worse.value > trial.margin else "within the tolerance"
+def _forecast(test: ComparisonTest, seeds: int | None) -> str:
+    few = f"cannot decide with {min(test.n)} of the {LEAST} {test.unit} a side that it takes at the least"
+    parts = [few] if min(test.n) < LEAST else []
+    what = "worse" if test.degradation.value > test.margin else "within the tolerance"
     if seeds is None:
-        parts.append(f"no number of {trial.unit} within reach would decide")
+        parts.append(f"no number of {test.unit} within reach would decide")
     else:
-        parts.append(f"about {seeds} {trial.unit} a side would show that it is {what}, if all stays as it looks")
+        parts.append(f"about {seeds} {test.unit} a side would show that it is {what}, if all stays as it looks")
     return "; ".join(parts)

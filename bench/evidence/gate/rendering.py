@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from bench.evidence.gate.compare import Comparison
-from bench.evidence.gate.decision import LEAST, Cell, Finding, Verdict
+from bench.evidence.gate.decision import LEAST, CellVerdict, Finding, Verdict
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no XML file may hold
 FEW = 5  # runs a side from which on even values in two groups raise few false alarms: docs/gate.md
@@ -21,7 +21,7 @@ SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "�
 
 def headline(comparison: Comparison) -> str:
     """The verdict in one sentence."""
-    cells = [cell for cell in comparison.cells if not cell.together]
+    cells = [cell for cell in comparison.cells if not cell.pooled]
     counts = {verdict: sum(cell.verdict == verdict for cell in cells) for verdict in Verdict}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     everywhere = "; all together fail more often" if len(cells) < len(comparison.cells) else ""
@@ -54,7 +54,7 @@ def conditions(comparison: Comparison) -> str:
 def _notes(comparison: Comparison) -> str:
     """What of these runs, or of their cells, must be known to read the verdict right."""
     unit, notes = comparison.unit, ""
-    runs = [cell.findings[-1].trial.n for cell in comparison.cells if cell.findings and not cell.together]
+    runs = [cell.findings[-1].test.n for cell in comparison.cells if cell.findings and not cell.pooled]
     if any(LEAST <= min(n) < FEW for n in runs):
         notes += (
             f" That is so of values whose logarithms form one group; below {FEW} {unit} a side, two groups can alarm."
@@ -73,7 +73,7 @@ def comparison_rows(comparison: Comparison) -> pd.DataFrame:
     for cell in comparison.cells:
         row = {axis: str(cell.axes[axis]) for axis in comparison.axes} | {"verdict": str(cell.verdict)}
         for finding in cell.findings:
-            row[finding.trial.subject if finding.trial.family == "speed" else finding.trial.family] = _effect(finding)
+            row[finding.test.subject if finding.test.family == "speed" else finding.test.family] = _effect(finding)
         row |= {"runs": _runs(cell), f"{comparison.unit} needed": str(cell.seeds or "–"), "why": cell.reason}
         rows.append(row)
     frame = pd.DataFrame(rows).fillna("–")
@@ -82,26 +82,26 @@ def comparison_rows(comparison: Comparison) -> pd.DataFrame:
 
 
 def _title(finding: Finding) -> str:
-    family, subject = finding.trial.family, finding.trial.subject
+    family, subject = finding.test.family, finding.test.subject
     return subject if subject == family else f"{family}: {subject}"
 
 
 def _effect(finding: Finding) -> str:
-    trial = finding.trial
-    if trial.identical:
+    test = finding.test
+    if test.identical:
         return "the same"
-    if trial.counts is not None:
-        return " → ".join(f"{count}/{n}" for count, n in zip(trial.counts, trial.n, strict=True))
-    value, low, high, _ = trial.effect
+    if test.counts is not None:
+        return " → ".join(f"{count}/{n}" for count, n in zip(test.counts, test.n, strict=True))
+    value, low, high, _ = test.effect
     if math.isnan(value):
         return "–"
-    subject = "" if trial.family == "speed" else f"{trial.subject} "  # which heads the column
-    ends = [trial.written(end).lstrip("×") for end in (low, high)]
-    return f"{subject}{trial.written(value)}" + ("" if math.isnan(low) else f" [{ends[0]}, {ends[1]}]")
+    subject = "" if test.family == "speed" else f"{test.subject} "  # which heads the column
+    ends = [test.format_effect(end).lstrip("×") for end in (low, high)]
+    return f"{subject}{test.format_effect(value)}" + ("" if math.isnan(low) else f" [{ends[0]}, {ends[1]}]")
 
 
-def _runs(cell: Cell) -> str:
-    numbers = [finding.trial.n for finding in cell.findings]
+def _runs(cell: CellVerdict) -> str:
+    numbers = [finding.test.n for finding in cell.findings]
     return "–" if not numbers else " and ".join(str(max(each)) for each in zip(*numbers, strict=True))
 
 
@@ -156,23 +156,23 @@ def to_json(comparison: Comparison) -> str:
 
 
 def _as_dict(finding: Finding) -> dict[str, Any]:
-    trial = finding.trial
+    test = finding.test
     numbers = {
-        **dict(zip(("effect", "low", "high"), trial.effect[:3], strict=True)),
-        "tolerated": trial.tolerated,
-        "p": trial.test.p,
+        **dict(zip(("effect", "low", "high"), test.effect[:3], strict=True)),
+        "tolerated": test.tolerated_effect,
+        "p": test.significance.p,
         "p_holm": finding.p_holm,
-        "smallest_p": trial.test.smallest,
+        "smallest_p": test.significance.smallest,
     }
     return {
-        "family": trial.family,
-        "compared": trial.subject,
+        "family": test.family,
+        "compared": test.subject,
         "verdict": finding.verdict,
         "reason": finding.reason,
         **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
-        "n_baseline": trial.n[0],
-        "n_candidate": trial.n[1],
-        **({"failed_baseline": trial.counts[0], "failed_candidate": trial.counts[1]} if trial.counts else {}),
+        "n_baseline": test.n[0],
+        "n_candidate": test.n[1],
+        **({"failed_baseline": test.counts[0], "failed_candidate": test.counts[1]} if test.counts else {}),
         "seeds_needed": finding.seeds,
     }
 

@@ -32,7 +32,7 @@ class Bounds(NamedTuple):
     n: int
 
 
-def known(values: ArrayLike) -> Array:
+def drop_missing(values: ArrayLike) -> Array:
     """The values that are there, NaN left out."""
     array = np.asarray(values, dtype=float)
     return array[~np.isnan(array)]
@@ -43,7 +43,7 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
 
     The interval of a mean of normal values with unknown variance (Student 1908); at n = 3 its half-width is 2.48 s.
     """
-    there = known(values)
+    there = drop_missing(values)
     count = len(there)
     if count == 0:
         return Interval(math.nan, math.nan, 0)
@@ -58,7 +58,7 @@ def geometric_mean(values: ArrayLike, confidence: float = 0.95) -> Bounds:
 
     Distances of few seeds are skewed, and their logarithms much less: here the interval covers as often as it says.
     """
-    there = known(values)
+    there = drop_missing(values)
     if not len(there) or not (there > 0).all() or not np.isfinite(there).all():
         return Bounds(math.nan, math.nan, math.nan, len(there))
     mean, half, count = t_interval(np.log(there), confidence)
@@ -95,7 +95,7 @@ def constant(values: Array) -> bool:
 
 def difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Bounds:
     """Mean of a minus mean of b, with Welch's interval; n is the smaller number of values."""
-    first, second = known(a), known(b)
+    first, second = drop_missing(a), drop_missing(b)
     count = min(len(first), len(second))
     if count == 0:
         return Bounds(math.nan, math.nan, math.nan, 0)
@@ -113,16 +113,3 @@ def compared(a: Array, b: Array) -> CompareMeans:
     from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
     return CompareMeans(DescrStatsW(a), DescrStatsW(b))
-
-
-def ratio_of_geometric_means(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Bounds:
-    """Geometric mean of a over that of b, with Welch's interval on the log scale; values must be positive.
-
-    Raises:
-        ValueError: a value is not positive.
-    """
-    first, second = known(a), known(b)
-    if not ((first > 0).all() and (second > 0).all()):
-        raise ValueError("a ratio of geometric means needs positive values")
-    found = difference(np.log(first), np.log(second), confidence)
-    return Bounds(exponential(found.value), exponential(found.low), exponential(found.high), found.n)

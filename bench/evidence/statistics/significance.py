@@ -12,14 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bench.evidence.statistics.intervals import Array, compared, constant, known, newcombe_interval
+from bench.evidence.statistics.intervals import Array, compared, constant, drop_missing, newcombe_interval
 
 Alternative = Literal["two-sided", "less", "greater"]
 
-
 SEED = 0  # of the permutations drawn where there are too many to go through
-
-
+POWER = 0.8  # that a forecast of seeds aims at
 MOST = 10_000  # runs a side that a forecast looks at
 EXACT = 200_000  # permutations gone through one by one, at the most: 10 runs against 10
 
@@ -61,7 +59,7 @@ def student(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided") 
 
 
 def _t_test(a: ArrayLike, b: ArrayLike, alternative: Alternative, variances: str) -> Significance:
-    first, second = known(a), known(b)
+    first, second = drop_missing(a), drop_missing(b)
     if min(len(first), len(second)) < 2:
         return NO_TEST
     if constant(first) and constant(second):
@@ -86,7 +84,7 @@ def permutation(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-side
     Of more, so many are drawn, always the same. The smallest p of n against m runs is 1 over n + m choose n, twice that
     for two sides.
     """
-    first, second = known(a), known(b)
+    first, second = drop_missing(a), drop_missing(b)
     if not len(first) or not len(second):
         return NO_TEST
     ways = math.comb(len(first) + len(second), len(first))
@@ -194,14 +192,13 @@ def rank_over_blocks(values: Mapping[Any, Mapping[Any, float]], higher_is_better
     return Ranks(mean, Significance(p, smallest), blocks)
 
 
-def seeds_to_show(effect: float, deviation: float, alpha: float, power: float = 0.8) -> int | None:
-    """Runs a side with which a one-sided t-test shows a difference of ``effect``; None where more than ``MOST``.
+def seeds_to_show(effect: float, deviation: float, alpha: float) -> int | None:
+    """Runs a side with which a one-sided t-test has 80% power to show ``effect``; None where more than ``MOST``.
 
     Args:
         effect: Difference of the means, in the unit of the deviation.
         deviation: Standard deviation over runs.
         alpha: Level of the test, after correction.
-        power: Probability with which it is shown.
     """
     from statsmodels.stats.power import TTestIndPower
 
@@ -210,7 +207,7 @@ def seeds_to_show(effect: float, deviation: float, alpha: float, power: float = 
     if deviation == 0:
         return 2
     size, test = effect / deviation, TTestIndPower()
-    return _fewest(lambda n: bool(test.power(size, n, alpha, alternative="larger") >= power), 2)
+    return _fewest(lambda n: bool(test.power(size, n, alpha, alternative="larger") >= POWER), 2)
 
 
 def seeds_to_bound(a: float, b: float, margin: float, confidence: float) -> int | None:

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bench.evidence.states import has_failed
-from bench.evidence.statistics.intervals import Array, known
+from bench.evidence.statistics.intervals import Array, drop_missing
 
 
-def worst_ranked(runs: pd.DataFrame, column: str, higher_is_better: bool) -> Array:
+def failures_as_worst(runs: pd.DataFrame, column: str, higher_is_better: bool) -> Array:
     """A column of a frame of runs, [n], in which a failed run has an infinitely bad value: it takes the worst rank.
 
     So has a run that ended before it had a value.
@@ -26,9 +26,9 @@ def worst_ranked(runs: pd.DataFrame, column: str, higher_is_better: bool) -> Arr
 def probability_better(a: ArrayLike, b: ArrayLike, higher_is_better: bool) -> float:
     """P(a run of A is better than one of B) + ½ P(they are equal): Mann & Whitney's U over n_a · n_b (1947).
 
-    Of values as ``worst_ranked`` gives them; two failed runs are equal.
+    Of values as ``failures_as_worst`` gives them; two failed runs are equal.
     """
-    first, second = known(a), known(b)
+    first, second = drop_missing(a), drop_missing(b)
     if not len(first) or not len(second):
         return math.nan
     above = (first[:, None] > second).mean() + 0.5 * (first[:, None] == second).mean()
@@ -41,7 +41,7 @@ def expected_best(values: ArrayLike, k: int, higher_is_better: bool) -> float:
     Σᵢ xᵢ · C(n − i, k − 1) / C(n, k) with values from the best to the worst (Tang et al. 2020, eq. 5; the budget curve
     of Dodge et al. 2019 without its bias). NaN where there are fewer than k.
     """
-    there = np.sort(known(values))[:: -1 if higher_is_better else 1]
+    there = np.sort(drop_missing(values))[:: -1 if higher_is_better else 1]
     n = len(there)
     if not 1 <= k <= n:
         return math.nan
@@ -50,7 +50,7 @@ def expected_best(values: ArrayLike, k: int, higher_is_better: bool) -> float:
     return float((there[counted] * weights[counted]).sum())
 
 
-class Reach(NamedTuple):
+class TimeToThreshold(NamedTuple):
     """How long it takes to a threshold: median with its interval, infinite where too few came there."""
 
     median: float
@@ -60,7 +60,7 @@ class Reach(NamedTuple):
     n: int
 
 
-def time_to_threshold(times: ArrayLike, reached: ArrayLike, confidence: float = 0.95) -> Reach:
+def time_to_threshold(times: ArrayLike, reached: ArrayLike, confidence: float = 0.95) -> TimeToThreshold:
     """The median time to a threshold by Kaplan & Meier (1958): runs that did not come there are censored, not dropped.
 
     The median is the first time by which half or more are there, so that it is finite where just half of the runs came.
@@ -76,13 +76,13 @@ def time_to_threshold(times: ArrayLike, reached: ArrayLike, confidence: float = 
     there = ~np.isnan(spans)
     spans, events = spans[there], events[there]
     if not events.any():
-        return Reach(math.inf if len(spans) else math.nan, math.nan, math.inf, 0, len(spans))
+        return TimeToThreshold(math.inf if len(spans) else math.nan, math.nan, math.inf, 0, len(spans))
     with np.errstate(all="ignore"):
         curve = SurvfuncRight(spans, events.astype(int))
         median = float(curve.quantile(0.5 - 1e-9))  # statsmodels asks for more than half
         low, high = (float(each) for each in curve.quantile_ci(0.5, alpha=1 - confidence))
     ends = [math.inf if math.isnan(each) else each for each in (median, high)]
-    return Reach(ends[0], low, ends[1], int(events.sum()), len(spans))
+    return TimeToThreshold(ends[0], low, ends[1], int(events.sum()), len(spans))
 
 
 def performance_profile(ratios: ArrayLike, factors: ArrayLike) -> Array:
@@ -97,7 +97,7 @@ def performance_profile(ratios: ArrayLike, factors: ArrayLike) -> Array:
     return np.asarray(within.mean(axis=0)) if len(given) else np.full(within.shape[1], math.nan)
 
 
-class Noise(NamedTuple):
+class NoiseSplit(NamedTuple):
     """Standard deviations: of the seeds alone, and of the metric's own sampling, the same generator measured again."""
 
     seeds: float
@@ -105,7 +105,7 @@ class Noise(NamedTuple):
     n: int
 
 
-def tell_noise_apart(first: ArrayLike, again: ArrayLike) -> Noise:
+def split_noise(first: ArrayLike, again: ArrayLike) -> NoiseSplit:
     """Splits the variance over runs into that of the seeds and that of the samples they were measured with.
 
     One-way random effects with two measurements a run (Searle et al. 1992, ch. 3): sampling variance is the mean of
@@ -119,7 +119,7 @@ def tell_noise_apart(first: ArrayLike, again: ArrayLike) -> Noise:
     pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
     n = pairs.shape[1]
     if n < 2:
-        return Noise(math.nan, math.nan, n)
+        return NoiseSplit(math.nan, math.nan, n)
     sampling = float(((pairs[0] - pairs[1]) ** 2).mean() / 2)
     between = float(pairs.mean(axis=0).var(ddof=1)) - sampling / 2
-    return Noise(math.sqrt(max(0.0, between)), math.sqrt(sampling), n)
+    return NoiseSplit(math.sqrt(max(0.0, between)), math.sqrt(sampling), n)

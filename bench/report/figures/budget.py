@@ -54,12 +54,12 @@ def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterat
             )
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         values = np.concatenate([best for (dataset, *_), best in lines.items() if dataset == place.dataset])
-        lower = not evidence.about(str(evidence.primary(place.dataset))).higher_is_better
+        lower = not evidence.describe(str(evidence.primary(place.dataset))).higher_is_better
         if lower and (values > 0).all():
             logarithmic(panel, "y", float(values.min()), float(values.max()))
 
     def label(dataset: str) -> str:
-        return plain(f"best {evidence.about(str(evidence.primary(dataset))).label} of k")
+        return plain(f"best {evidence.describe(str(evidence.primary(dataset))).label} of k")
 
     shows = "The best of k runs to be expected; a failed run counts as the worst value seen of its dataset"
     yield from draw_grid(sheet, here, Plot("budget", shows, draw, "runs k", label))
@@ -67,7 +67,7 @@ def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterat
 
 def curve(evidence: Evidence, dataset: str, runs: pd.DataFrame, worst: float) -> Array:
     """The best to be expected of 1, 2, ... of the runs of a cell, as the measure is told, [n]."""
-    about = evidence.about(str(evidence.primary(dataset)))
+    about = evidence.describe(str(evidence.primary(dataset)))
     values = counted(evidence, dataset, runs, worst) * about.scale
     return np.array([expected_best(values, k, bool(about.higher_is_better)) for k in range(1, len(values) + 1)])
 
@@ -86,4 +86,4 @@ def worst_seen(evidence: Evidence, dataset: str) -> float:
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan")
-    return float(values.min() if evidence.about(name).higher_is_better else values.max())
+    return float(values.min() if evidence.describe(name).higher_is_better else values.max())

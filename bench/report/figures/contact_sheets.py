@@ -49,7 +49,7 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
     when it ended. Nothing where no record holds samples that can be seen.
     """
     everything = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
-    for architecture in dict.fromkeys(evidence.of(dataset)["architecture"]):
+    for architecture in dict.fromkeys(evidence.runs_of(dataset)["architecture"]):
         strips = [strip for strip in everything if (strip.runs["architecture"] == architecture).any()]
         strips = [strip for strip in strips if any(can_be_seen(evidence.metadata[run]) for run in strip.runs["run"])]
         if not strips:

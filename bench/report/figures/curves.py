@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
 from bench.records.record import Record
 from bench.report.figures.series import Panel, Series, handles, panels
@@ -101,7 +101,7 @@ def _draw(
         if not alone and number < columns:
             panel.set_title(plain(fold(of.title, (sheet.width - 0.5) / columns - 0.1, SIZE)))
         if alone or number % columns == 0:
-            panel.set_ylabel(plain(evidence.about(name).label))
+            panel.set_ylabel(plain(evidence.describe(name).label))
         if number + columns >= len(places):
             panel.tick_params(labelbottom=True)
             panel.set_xlabel(X[x])
@@ -159,9 +159,9 @@ def median_of(lines: list[Line], higher_is_better: bool | None) -> tuple[Array, 
 
 def _draw_measure(panel: Axes, evidence: Evidence, of: Panel, name: str, x: str) -> None:
     """One measure of the series of a panel."""
-    about = evidence.about(name)
+    about = evidence.describe(name)
     runs = pd.concat([series.runs for series in of.series])
-    marks = ((real(runs, name), REAL_LOOK), (evidence.untrained(runs, name), UNTRAINED_LOOK))
+    marks = ((real_data_value(runs, name), REAL_LOOK), (evidence.untrained(runs, name), UNTRAINED_LOOK))
     for value, style in marks:
         if np.isfinite(value):
             panel.axhline(value * about.scale, zorder=1, **style)

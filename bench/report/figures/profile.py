@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence
-from bench.evidence.statistics import geometric_mean, performance_profile, worst_ranked
+from bench.evidence.statistics import failures_as_worst, geometric_mean, performance_profile
 from bench.report.figures.grids import Place, Plot, draw_grid, places
 from bench.report.figures.series import Series
 from bench.report.figures.sheet import Drawing, Sheet
@@ -62,7 +62,7 @@ def best_of_cells(evidence: Evidence, dataset: str) -> float:
     name = evidence.primary(dataset)
     if name is None:
         return math.nan
-    runs = evidence.of(dataset)
+    runs = evidence.runs_of(dataset)
     axes = evidence.varying(runs)
     groups = [part for _, part in runs.groupby(axes, sort=False, dropna=False)]
     whole = [part for part in groups if part[f"{name}_final"].notna().all()]
@@ -70,13 +70,13 @@ def best_of_cells(evidence: Evidence, dataset: str) -> float:
     known = [mean for mean in means if not math.isnan(mean)]
     if len(groups) < 2 or not known:
         return math.nan
-    return max(known) if evidence.about(name).higher_is_better else min(known)
+    return max(known) if evidence.describe(name).higher_is_better else min(known)
 
 
 def ratios_of(evidence: Evidence, dataset: str, series: Series, best: float) -> Array:
     """How many times worse than the best cell each run of a cell is; infinite for a failed one."""
     name = str(evidence.primary(dataset))
-    higher = bool(evidence.about(name).higher_is_better)
-    values = worst_ranked(series.runs, f"{name}_final", higher)
+    higher = bool(evidence.describe(name).higher_is_better)
+    values = failures_as_worst(series.runs, f"{name}_final", higher)
     with np.errstate(divide="ignore"):
         return np.asarray(best / np.maximum(values, 0) if higher else values / best)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State, has_failed
-from bench.evidence.statistics import Reach, time_to_threshold
+from bench.evidence.statistics import TimeToThreshold, time_to_threshold
 from bench.report.figures.grids import Place, Plot, draw_grid, places
 from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
 from bench.report.figures.style import HEIGHT, SMALL, fold, logarithmic, plain, thousands
@@ -38,7 +38,7 @@ def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> 
         return
 
     def draw(panel: Axes, place: Place) -> None:
-        about = evidence.about(str(evidence.primary(place.dataset)))
+        about = evidence.describe(str(evidence.primary(place.dataset)))
         everyone = _of(evidence, place.dataset)
         for series in place.panel.series:
             x = _seconds(series.runs)
@@ -58,7 +58,7 @@ def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> 
             logarithmic(panel, "y", float(finite.min()), float(finite.max()))
 
     def label(dataset: str) -> str:
-        return plain(evidence.about(str(evidence.primary(dataset))).label)
+        return plain(evidence.describe(str(evidence.primary(dataset))).label)
 
     runs = pd.concat([_of(evidence, dataset) for dataset in {place.dataset: None for place in here}])
     look: dict[str, Any] = {"color": "0.2", "linestyle": "", "markersize": 4}
@@ -81,7 +81,7 @@ def draw_threshold(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[D
     name, reach = evidence.primary(dataset), here["reach"].dropna()
     if name is None or reach.empty or not np.isfinite(here["seconds_to_threshold"]).any():
         return
-    about = evidence.about(name)
+    about = evidence.describe(name)
     named = [(plain(fold(cell, sheet.width * 0.3, SMALL)), runs) for cell, runs in cells(evidence, dataset)]
     row = ROW + LINE * max(cell.count("\n") for cell, _ in named)
     shows = (
@@ -138,7 +138,7 @@ def _draw_reach(panel: Axes, y: int, runs: pd.DataFrame) -> None:
         )
 
 
-def reach_of(runs: pd.DataFrame) -> Reach:
+def reach_of(runs: pd.DataFrame) -> TimeToThreshold:
     """Of the runs of a cell; one that did not come there was watched as long as it trained.
 
     One that diverged was watched as long as any: that it ended says that it would never have come.

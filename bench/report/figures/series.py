@@ -29,7 +29,7 @@ class Panel(NamedTuple):
 
 def panels(evidence: Evidence, dataset: str) -> list[Panel]:
     """Of a dataset, in the order of the matrix; a loss has the same look for every dataset."""
-    here = evidence.of(dataset)
+    here = evidence.runs_of(dataset)
     settings = place_names(evidence, here, without=("loss",))
     here = here.assign(setting=settings)
     losses = list(evidence.runs["loss"].unique())

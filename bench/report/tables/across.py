@@ -10,7 +10,13 @@ import pandas as pd
 
 from bench.evidence.results import Evidence
 from bench.evidence.states import State
-from bench.evidence.statistics import Reach, rank_over_blocks, tell_noise_apart, time_to_threshold, worst_ranked
+from bench.evidence.statistics import (
+    TimeToThreshold,
+    failures_as_worst,
+    rank_over_blocks,
+    split_noise,
+    time_to_threshold,
+)
 from bench.report.tables.cell_summaries import again
 from bench.report.tables.entries import ALPHA, number
 
@@ -42,10 +48,10 @@ def _ranks(evidence: Evidence) -> tuple[str, pd.DataFrame, str]:
         name = evidence.primary(dataset)
         if name is None:
             continue
-        higher = bool(evidence.about(name).higher_is_better)
+        higher = bool(evidence.describe(name).higher_is_better)
         sign = -1.0 if higher else 1.0
         medians[dataset] = {
-            place: sign * float(np.median(worst_ranked(runs, f"{name}_final", higher)))
+            place: sign * float(np.median(failures_as_worst(runs, f"{name}_final", higher)))
             for place, runs in _cells(evidence, dataset)
         }
     common = set.intersection(*(set(each) for each in medians.values())) if len(medians) > 1 else set()
@@ -108,7 +114,7 @@ def _watched(runs: pd.DataFrame, column: str) -> pd.Series:
     return ends.where(runs["outcome"] != State.DIVERGED, ends.max())
 
 
-def _time(found: Reach, spec: str) -> str:
+def _time(found: TimeToThreshold, spec: str) -> str:
     def told(value: float) -> str:
         return "∞" if math.isinf(value) else "–" if math.isnan(value) else format(value, spec)
 
@@ -122,9 +128,9 @@ def _noise(evidence: Evidence) -> tuple[str, pd.DataFrame, str]:
         name = evidence.primary(dataset)
         if name is None:
             continue
-        about = evidence.about(name)
+        about = evidence.describe(name)
         for place, runs in _cells(evidence, dataset):
-            found = tell_noise_apart(runs[f"{name}_final"], again(evidence, runs, name))
+            found = split_noise(runs[f"{name}_final"], again(evidence, runs, name))
             if found.n < 2:
                 continue
             rows.append(

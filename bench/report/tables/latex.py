@@ -92,7 +92,7 @@ def _frame(evidence: Evidence, table: Table) -> tuple[pd.DataFrame, str]:
             texts.append([escape(entry.value) if entry else "" for entry in entries])
             form.append("c")
             continue
-        label = escape(evidence.about(column.measure).label)
+        label = escape(evidence.describe(column.measure).label)
         labels += [(place, label, column.which, part) for part in ("number", "interval")]
         texts += [[_number(entry) for entry in entries], [_interval(entry) for entry in entries]]
         form.append(f"S[{_format(entries)}]@{{\\,}}l")

@@ -28,7 +28,7 @@ def legend(evidence: Evidence, table: Table) -> str:
 
 def _numbers(evidence: Evidence, table: Table) -> Iterable[str]:
     shown = list(dict.fromkeys(column.measure for column in table.columns if column.which))
-    logs, plain = ([evidence.about(n).label for n in shown if (n in table.geometric) is on] for on in (True, False))
+    logs, plain = ([evidence.describe(n).label for n in shown if (n in table.geometric) is on] for on in (True, False))
     if logs:
         yield f"{' and '.join(logs)}: geometric mean over seeds [95 % t interval, of the logarithms]."
     if plain:
@@ -74,5 +74,5 @@ def _below(table: Table) -> Iterable[str]:
 
 def heading(evidence: Evidence, column: Column) -> str:
     """A column as one line of text."""
-    what = f"{evidence.about(column.measure).label} {column.which}" if column.which else column.measure
+    what = f"{evidence.describe(column.measure).label} {column.which}" if column.which else column.measure
     return f"{' · '.join(column.place)}: {what}" if column.place else what

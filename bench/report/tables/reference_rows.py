@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.plan.rules import Reference
 from bench.report.row_names import PUBLISHED, REAL, UNTRAINED
 from bench.report.tables.entries import number
@@ -52,8 +52,8 @@ def _level(evidence: Evidence, runs: pd.DataFrame, column_axes: Sequence[str], c
     there = _in_column(runs, column_axes, column)
     if there["dataset"].nunique() != 1 or (kind == "untrained" and column.which != "final"):
         return ""
-    about = evidence.about(column.measure)
-    value = real(there, column.measure) if kind == "real" else evidence.untrained(there, column.measure)
+    about = evidence.describe(column.measure)
+    value = real_data_value(there, column.measure) if kind == "real" else evidence.untrained(there, column.measure)
     return number(value, about.scale, about.spec)
 
 
@@ -69,7 +69,7 @@ def _published(
         there = set(_in_column(here, column_axes, column)[axis].astype(str))
         if reference.words(axis) and not there & set(reference.words(axis)):
             return None
-    about, spread = evidence.about(column.measure), reference.plus_minus.get(column.measure)
+    about, spread = evidence.describe(column.measure), reference.plus_minus.get(column.measure)
     interval = "" if spread is None else f"± {number(spread, about.scale, about.spec)}"
     return Entry(number(reference.values[column.measure], about.scale, about.spec), interval)
 

@@ -72,7 +72,7 @@ def test_results_are_ok_against_themselves_by_path_and_by_name() -> None:
     for baseline in ("quick", RESULTS / "quick"):
         result = compare(baseline, RESULTS / "quick")
         assert result.exit_code == 0, result.output
-        assert "OK: 12 OK of 12 cells" in result.output
+        assert "OK: 12 of 12 cells." in result.output
 
 
 def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
@@ -88,20 +88,26 @@ def test_few_noisy_runs_are_inconclusive_and_say_how_many_it_takes(tmp_path: Pat
     noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.5)))
     result = compare("quick", noisy)
     assert result.exit_code == 3
-    assert "seeds a side would decide" in " ".join(result.output.split())
+    assert "seeds per side would be needed to decide" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda record: record["protocol"].update(samples=5000), "protocol.samples is 2500 and 5000"),
+        (
+            lambda record: record["protocol"].update(samples=5000),
+            "protocol.samples is 2500 in the baseline and 5000 in the candidate",
+        ),
         (lambda record: record["protocol"].update(extractor_sha256="abc"), "protocol.extractor_sha256 is"),
         (
             lambda record: record.update(version=2),
             "the version of the suite is 1 in the baseline and 2 in the candidate",
         ),
         (lambda record: record.update(suite="other"), "the suite is quick in the baseline and other in the candidate"),
-        (lambda record: record["evaluation"].update(every=100), "evaluation.every is 250 and 100"),
+        (
+            lambda record: record["evaluation"].update(every=100),
+            "evaluation.every is 250 in the baseline and 100 in the candidate",
+        ),
         (lambda record: record["data"].update(fingerprint="x"), "data.fingerprint is"),
     ],
 )
@@ -118,7 +124,7 @@ def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callabl
     [
         (["quick", "quik"], "there is no results folder quik; did you mean 'quick'"),
         (["quick", "quick", "--metric", "fdd"], "did you mean 'fd'"),
-        (["dirac", "dirac", "--metric", "theta"], "neither more nor less of it is better"),
+        (["dirac", "dirac", "--metric", "theta"], "neither higher nor lower values are better"),
         (["quick", "quick", "--alpha", "2"], "alpha"),
         (["quick", "quick", "--tolerance", "-1"], "tolerance"),
         (["quick", "quick", "--speed"], "holds no timings"),
@@ -140,10 +146,10 @@ def test_cells_that_are_gone_or_new_are_told(tmp_path: Path) -> None:
             path.unlink()
     gone = compare("quick", fewer)
     assert gone.exit_code == 3
-    assert "no runs of it in the candidate" in " ".join(gone.output.split())
+    assert "the candidate has no runs of this cell" in " ".join(gone.output.split())
     new = compare(fewer, "quick")
     assert new.exit_code == 0
-    assert "Not judged, for the baseline has no such cells: ring · mlp · hinge" in " ".join(new.output.split())
+    assert "Not compared, because the baseline does not have them: ring · mlp · hinge" in " ".join(new.output.split())
 
 
 def test_the_gate_is_the_suites_the_records_and_then_the_commands(
@@ -189,8 +195,8 @@ def test_few_seeds_and_lacking_ones_are_told(tmp_path: Path) -> None:
         if read_metadata(path).seed > 3:
             path.unlink()
     told = " ".join(compare("ring", fewer).stdout.split())
-    assert "The candidate has fewer seeds than the baseline in 4 of the cells." in told
-    assert "below 5 seeds a side, two groups can alarm" in told
+    assert "The candidate has fewer seeds than the baseline in 4 cells." in told
+    assert "below 5 seeds, bimodal results can raise false alarms" in told
     assert "fewer seeds" not in compare("ring", "ring").stdout
 
 
@@ -204,7 +210,7 @@ def test_markdown_and_junit_stand_any_label(tmp_path: Path) -> None:
     assert '\\| &lt;b&gt;"&amp;&lt;/b&gt;' in markdown
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {rows[0].count("|")}
-    assert markdown.startswith("### ganbench: 🟢 OK: 12 OK of 12 cells")
+    assert markdown.startswith("### ganbench: 🟢 OK: 12 of 12 cells.")
     root = ElementTree.fromstring(compare(odd, odd, "--format", "junit").stdout.encode())
     cases = root.findall(".//testcase")
     assert int(root.attrib["tests"]) == len(cases) == 24
@@ -320,7 +326,7 @@ def test_a_candidate_that_breaks_everywhere_is_regressed_with_three_seeds(tmp_pa
     broken = changed(RESULTS / "quick", tmp_path / "quick", diverged)
     result = compare("quick", broken, "--format", "markdown")
     assert result.exit_code == 1
-    assert "of 12 cells; all together fail more often" in result.stdout
+    assert "REGRESSED: 0 of 12 cells (12 INCONCLUSIVE); the overall failure rate rose." in result.stdout
     assert "- **all cells together**: 36 of 36 runs failed" in result.stdout
     told = json.loads(compare("quick", broken, "--format", "json").stdout)
     assert told["cells"][-1]["axes"] == {"dataset": "all", "architecture": "all", "loss": "all"}
@@ -395,8 +401,8 @@ def test_timings_are_judged_only_where_they_can_be_compared(tmp_path: Path) -> N
     slower = timings(tmp_path / "b", {"hinge": 0.02, "wgan-gp": 0.05})
     result = compare(before, slower, "--speed")
     assert result.exit_code == 1
-    assert "REGRESSED hinge: seconds per step ×2 of the baseline" in " ".join(result.stdout.split())
-    assert "each round one value" in " ".join(result.stdout.split())
+    assert "REGRESSED hinge: seconds per step 2× the baseline" in " ".join(result.stdout.split())
+    assert "one value per round" in " ".join(result.stdout.split())
     assert compare(slower, before, "--speed").exit_code == 0
     assert compare(before, before, "--speed").exit_code == 0
     for change, text in (

@@ -60,17 +60,17 @@ GOOD = [100.0, 40.0, 20.0, 10.0, 8.0, 7.0, 7.0]
 PLANTED = {
     "converged": (GOOD, [1, 4, 8, 8, 8, 8, 8], Outcome(State.CONVERGED)),
     "never": ([100.0, 90.0, 80.0, 70.0, 60.0, 65.0, 62.0], [0, 1, 1, 1, 1, 1, 1],
-        Outcome(State.NEVER_LEARNED, "best FD 60, untrained 100: 40 % of the way to real data")),
+        Outcome(State.NEVER_LEARNED, "best FD 60, 100 at initialisation: closed only 40% of the gap to real data")),
     "worse": ([100.0, 120.0, 110.0], [0, 1, 1],
-        Outcome(State.NEVER_LEARNED, "best FD 110, no better than 100 untrained")),
+        Outcome(State.NEVER_LEARNED, "best FD 110 is no better than 100 at initialisation")),
     "fell": (GOOD, [1, 6, 8, 8, 3, 2, 2], Outcome(State.COLLAPSED, "modes fell from 8 to 3 at step 400", 400)),
-    "stuck": (GOOD, [0, 1, 2, 2, 1, 2, 1], Outcome(State.COLLAPSED, "modes never rose above 2 of 8", 100)),
+    "stuck": (GOOD, [0, 1, 2, 2, 1, 2, 1], Outcome(State.COLLAPSED, "modes never exceeded 2 of 8", 100)),
     "relapsed": ([100.0, 40.0, 5.0, 4.0, 9.0, 22.0, 31.0], [1, 4, 8, 8, 8, 8, 7],
-        Outcome(State.RELAPSED, "FD 31 after the last step is 7.8 times the best, 4 at step 300", 400)),
+        Outcome(State.RELAPSED, "final FD 31 is 7.8× worse than the best (4 at step 300)", 400)),
     "oscillating": ([100.0, 40.0, 9.0, 36.0, 11.0, 35.0, 10.0], [1, 4, 8, 8, 8, 8, 8],
-        Outcome(State.OSCILLATING, "FD varies by 76 % from step 400 to the last", 400)),
+        Outcome(State.OSCILLATING, "FD varies by 76% from step 400 to the end", 400)),
     "exploded": ([100.0, 40.0, 2e4, 3e4], [1, 4, 0, 0],
-        Outcome(State.DIVERGED, "FD 2e+04 at step 200, above 100 times the untrained generator's 100", 200)),
+        Outcome(State.DIVERGED, "FD 2e+04 at step 200, more than 100× its value at initialisation (100)", 200)),
     "lost": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
 }  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_a_run_that_ended_before_its_last_step_diverged() -> None:
     expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
     assert classify_run(trace, a_record(trace, ending=ending), RULES) == expected
     trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
-    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200, above 1e+08", 200)
+    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200 exceeds the limit of 1e+08", 200)
     assert classify_run(trace, a_record(trace), RULES) == expected
     assert classify_run(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
 
@@ -127,7 +127,11 @@ def test_a_tail_that_still_learns_does_not_oscillate() -> None:
 
 
 def test_an_absolute_threshold_replaces_the_share_of_the_way() -> None:
-    assert outcome_of(GOOD, rules=Rules(tau=6.0)) == (State.NEVER_LEARNED, "best FD 7, never as good as 6", None)
+    assert outcome_of(GOOD, rules=Rules(tau=6.0)) == (
+        State.NEVER_LEARNED,
+        "best FD 7 does not reach the threshold of 6",
+        None,
+    )
     assert outcome_of(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.CONVERGED
     assert outcome_of(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
     assert (
@@ -172,7 +176,7 @@ def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
     assert state(0.0, 0.3, 0.39).state == State.NEVER_LEARNED
     assert state(0.0, 0.6, 0.5).state == State.CONVERGED
     assert state(0.0, 0.6, 0.3) == (
-        State.RELAPSED, "recall 0.3 after the last step is 2.0 times under the best, 0.6 at step 100", 200
+        State.RELAPSED, "final recall 0.3 is 2.0× worse than the best (0.6 at step 100)", 200
     )  # fmt: skip
 
 
@@ -287,7 +291,7 @@ def test_records_get_their_outcome_and_are_left_alone(planted: Path) -> None:
     assert frame["outcome_reason"].tolist() == [
         "critic loss not finite at step 93",
         "modes fell from 8 to 2 at step 80",
-        "FD 3 after the last step is 6.0 times the best, 0.5 at step 80",
+        "final FD 3 is 6.0× worse than the best (0.5 at step 80)",
         "",
     ]
     assert frame["outcome_step"].tolist()[:3] == [93, 80, 120]

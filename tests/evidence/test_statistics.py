@@ -142,7 +142,7 @@ def test_the_smallest_p_is_printed_and_not_passed() -> None:
     assert boschloo(0, 3, 3, 3, "less").smallest == boschloo(0, 3, 3, 3, "less").p
     assert not boschloo(0, 2, 1, 2, "less").detects(0.05)  # its best table gives (½)⁴ = 1/16
     assert boschloo(0, 5, 0, 5).p == 1
-    with pytest.raises(ValueError, match="no rates"):
+    with pytest.raises(ValueError, match="are not rates"):
         boschloo(4, 3, 0, 3)
 
 

@@ -306,7 +306,7 @@ def test_the_report_says_what_cannot_be_judged(tmp_path: Path) -> None:
 def test_a_threshold_calls_a_run_never_learned(tmp_path: Path) -> None:
     with recorder(tmp_path, outcome={"tau": 15.0}) as log:
         log.log(1000, fid=20.0)
-    assert bench.load(tmp_path)["outcome_reason"].tolist() == ["best FID 20, never as good as 15"]
+    assert bench.load(tmp_path)["outcome_reason"].tolist() == ["best FID 20 does not reach the threshold of 15"]
 
 
 def test_it_imports_no_torch() -> None:

@@ -1,7 +1,8 @@
-"""Intervals, tests and corrections. scipy and statsmodels do the work; here is what each is for and where it ends.
+"""Confidence intervals, tests and corrections, based on scipy and statsmodels.
 
-One convention: values of one cell, one a run, NaN where a run has none. What knows of failures takes a frame of runs as
-``bench.load`` gives it, one row a run, whose column ``outcome`` is "converged" or the reason of a failure.
+Functions take the values of one cell, one per run, with NaN for a run without a value. Functions that depend on
+failures take a frame of runs as ``bench.load`` returns it: one row per run, and a column ``outcome`` that is
+"converged" or names the failure.
 """
 
 from __future__ import annotations

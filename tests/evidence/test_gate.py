@@ -1,4 +1,4 @@
-"""The gate, calibrated on simulated results, and what it says of plain cases."""
+"""The gate: its calibration on simulated results, and its verdicts on simple cases."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, ov
 from bench.plan.rules import Gate
 
 CELLS = 12
-DEVIATION = 0.3  # of the logarithm over seeds; that of the recorded suites of images is 0.02 to 0.5, half below 0.15
+DEVIATION = 0.3  # of log values over seeds; in the recorded image suites it is 0.02 to 0.5, and half are below 0.15
 FD = {"made": ("fd", MEASURES["fd"])}
 Noise = Callable[[np.random.Generator], float]
-KINDS: dict[str, tuple[Noise, float]] = {  # noise with a deviation of 1, and how often a run diverges
+KINDS: dict[str, tuple[Noise, float]] = {  # noise with a deviation of 1, and the share of runs that diverge
     "log-normal": (lambda generator: generator.normal(), 0.0),
     "heavy-tailed": (lambda generator: generator.standard_t(3) / math.sqrt(3), 0.0),
     "with failures": (lambda generator: generator.normal(), 0.1),
     "with relapses": (lambda generator: generator.normal(), 0.0),
 }
-RELAPSING = {"with relapses": 0.5}  # how often a run ends ten times worse, and is said to
+RELAPSING = {"with relapses": 0.5}  # share of runs that relapse to a tenfold value
 PLAIN = [kind for kind in KINDS if kind not in RELAPSING]
 
 
 def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: float = 1.0) -> pd.DataFrame:
-    """Runs of twelve cells, of which the first is worse by a factor."""
+    """Simulate runs of twelve cells, the first of which is worse by a factor."""
     noise, failing = KINDS[kind]
     rows = []
     for cell in range(CELLS):
@@ -60,14 +60,14 @@ def verdicts(kind: str, seeds: int, times: int, factor: float = 1.0) -> list[Ver
 
 
 def at_most(found: list[Verdict], share: float) -> bool:
-    """Whether a share of REGRESSED is within binomial error of being at most ``share`` (one-sided, 1 %)."""
+    """Return whether the share of REGRESSED is within binomial error of being at most ``share`` (one-sided, 1%)."""
     alarms = found.count(Verdict.REGRESSED)
     return bool(binomtest(alarms, len(found), share, alternative="greater").pvalue > 0.01)
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_against_a_seldom_raises_an_alarm(kind: str, seeds: int) -> None:
+def test_equal_sides_rarely_raise_an_alarm(kind: str, seeds: int) -> None:
     assert at_most(verdicts(kind, seeds, 40), 0.05)
 
 
@@ -75,7 +75,7 @@ def test_a_against_a_seldom_raises_an_alarm(kind: str, seeds: int) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds: int) -> None:
+def test_equal_sides_raise_an_alarm_in_at_most_one_of_twenty_comparisons(kind: str, seeds: int) -> None:
     found = verdicts(kind, seeds, 400)
     print(f"{kind}, {seeds} seeds: {found.count(Verdict.REGRESSED)} of {len(found)} comparisons without a difference")
     assert at_most(found, 0.05)
@@ -83,7 +83,7 @@ def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds
 
 @pytest.mark.slow
 def test_a_doubling_is_found_with_ten_seeds() -> None:
-    """Within binomial error of 90 %: one-sided, 1 %."""
+    """Within binomial error of 90%: one-sided, 1%."""
     found = verdicts("log-normal", 10, 10, factor=2.0).count(Verdict.REGRESSED)
     assert binomtest(found, 10, 0.9, alternative="less").pvalue > 0.01
 
@@ -97,7 +97,7 @@ def test_a_doubling_is_found_with_ten_seeds_in_nine_of_ten(kind: str) -> None:
     assert found.count(Verdict.REGRESSED) >= 0.9 * len(found)
 
 
-def test_two_seeds_decide_nothing_and_say_how_many_would() -> None:
+def test_two_seeds_are_inconclusive_and_come_with_the_number_needed() -> None:
     generator = np.random.default_rng(0)
     for factor in (1.0, 2.0, 100.0):
         cells = compare_all(*(simulate(generator, "log-normal", 2, each) for each in (1.0, factor)))
@@ -111,8 +111,13 @@ def test_two_seeds_decide_nothing_and_say_how_many_would() -> None:
         assert "seeds per side would be needed to show" in cells[0].reason
 
 
-def test_the_seeds_it_asks_for_are_enough() -> None:
-    """Of a doubling with 4 seeds: with as many as were asked for, it is found in about 80 % (the power it aims at)."""
+def test_one_usable_run_is_reported_in_the_singular() -> None:
+    reason = one(runs([1.0]), runs([1.0]).assign(seed=9)).reason
+    assert "undecided: only 1 usable run; at least 3 per side are needed" in reason
+
+
+def test_the_forecast_number_of_seeds_suffices() -> None:
+    """The number forecast from 4 seeds detects a doubling in about 80% of comparisons, the power it is computed for."""
     generator = np.random.default_rng(2)
     asked = [
         compare_all(simulate(generator, "log-normal", 4), simulate(generator, "log-normal", 4, 2.0))[0]
@@ -141,7 +146,7 @@ def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = Non
 GOOD = [1.0, 1.05, 0.95, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.0]
 
 
-def test_what_is_shown_to_be_within_the_tolerance_is_ok() -> None:
+def test_a_cell_within_the_tolerance_is_ok() -> None:
     cell = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]))
     assert cell.verdict == Verdict.OK
     (quality, failures) = cell.findings
@@ -153,7 +158,7 @@ def test_what_is_shown_to_be_within_the_tolerance_is_ok() -> None:
     assert "after Holm's correction" in strict.reason
 
 
-def test_a_small_difference_within_the_tolerance_is_no_regression_however_certain() -> None:
+def test_a_significant_difference_within_the_tolerance_is_ok() -> None:
     cell = one(runs(GOOD * 5), runs([1.05 * value for value in GOOD * 5]))
     assert cell.findings[0].p_holm < 1e-6
     assert cell.verdict == Verdict.OK
@@ -165,14 +170,14 @@ def test_an_improvement_is_ok() -> None:
     assert cell.findings[0].test.effect.value == pytest.approx(0.3)
 
 
-def test_the_same_numbers_are_the_same_whatever_their_spread() -> None:
+def test_identical_values_are_ok_whatever_their_spread() -> None:
     wild = [1.0, 300.0, 0.01]
     assert one(runs(wild), runs(wild)).verdict == Verdict.OK
     assert "same values as the baseline, seed by seed" in one(runs(wild), runs(wild)).reason
     assert one(runs(wild), runs([300.0, 1.0, 0.01])).verdict == Verdict.INCONCLUSIVE
 
 
-def test_more_failures_are_a_regression_of_their_own() -> None:
+def test_more_failures_alone_are_a_regression() -> None:
     outcomes = ["diverged"] * 9 + ["converged"]
     candidate = runs([math.nan] * 9 + [1.0], outcomes)
     cell = one(runs(GOOD), candidate)
@@ -185,7 +190,7 @@ def test_more_failures_are_a_regression_of_their_own() -> None:
     assert [each.test.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
 
 
-def test_more_is_better_where_it_is() -> None:
+def test_measures_where_higher_is_better() -> None:
     modes = {"made": ("modes", MEASURES["modes"])}
 
     def of(values: list[float]) -> pd.DataFrame:
@@ -202,8 +207,8 @@ def test_more_is_better_where_it_is() -> None:
     assert better.findings[0].verdict == Verdict.OK
 
 
-def test_values_that_are_not_positive_are_compared_as_they_are() -> None:
-    """Shares of the mean size of all: 0.5 against −0.5 is two times that size apart."""
+def test_values_that_are_not_positive_are_compared_without_logarithms() -> None:
+    """Relative to the mean absolute value, 0.5 and −0.5 differ by 2."""
     (quality, _) = one(runs([0.5, 0.4, 0.6]), runs([-0.5, -0.4, -0.6])).findings
     assert not quality.test.logarithmic
     assert quality.test.degradation.value == pytest.approx(-2.0)
@@ -211,7 +216,7 @@ def test_values_that_are_not_positive_are_compared_as_they_are() -> None:
     assert zeros.findings[0].verdict == Verdict.OK
 
 
-def test_a_cell_that_is_gone_is_not_ok() -> None:
+def test_a_missing_cell_is_inconclusive() -> None:
     both = pd.concat([runs(GOOD), runs(GOOD).assign(loss="minimax")])
     cells = compare_all(both, runs(GOOD))
     assert [cell.verdict for cell in cells] == [Verdict.OK, Verdict.INCONCLUSIVE]
@@ -219,7 +224,7 @@ def test_a_cell_that_is_gone_is_not_ok() -> None:
     assert overall_verdict(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
 
 
-def test_over_all_the_worst_counts() -> None:
+def test_the_overall_verdict_is_the_worst() -> None:
     ok, open_, worse = Verdict.OK, Verdict.INCONCLUSIVE, Verdict.REGRESSED
     assert overall_verdict([ok, ok]) == ok
     assert overall_verdict([ok, open_]) == open_
@@ -227,18 +232,20 @@ def test_over_all_the_worst_counts() -> None:
     assert overall_verdict([]) == open_
 
 
-def test_numbers_up_to_rounding_are_the_same_and_whole_numbers_are_not() -> None:
+def test_values_equal_up_to_rounding_are_identical_unless_all_are_whole_numbers() -> None:
     wild = [1.5, 300.0, 0.01]
     rounded = one(runs(wild), runs([value * 1.005 for value in wild]))
     assert rounded.verdict == Verdict.OK
     assert one(runs(wild), runs([value * 1.005 for value in wild]), Gate(tolerance=0.001)).verdict != Verdict.OK
     whole = one(runs([8.0, 8.0, 8.0]), runs([8.0, 8.0, 8.0]))
-    assert whole.findings[0].verdict == Verdict.OK  # they do not vary: shown by themselves
-    assert whole.findings[1].verdict == Verdict.INCONCLUSIVE  # three seeds without a failure show little
+    assert whole.findings[0].verdict == Verdict.OK  # without variation, the test of quality is decided
+    assert (
+        whole.findings[1].verdict == Verdict.INCONCLUSIVE
+    )  # three runs without a failure are too few to bound the failure rate
 
 
-def test_the_same_seeds_are_bound_pair_by_pair() -> None:
-    """Values that spread over five decades, each 2 % worse: not to be told by Welch, plain seed by seed."""
+def test_the_same_seeds_are_compared_in_pairs() -> None:
+    """Values over five decades, each 2% worse: Welch's interval is too wide, that of the pairs is not."""
     wide = [10.0**power for power in (-2, -1, 0, 1, 2, 3)]
     factors = [1.02, 1.03, 1.01, 1.02, 1.03, 1.01]
     worse = [value * factor for value, factor in zip(wide, factors, strict=True)]
@@ -248,13 +255,11 @@ def test_the_same_seeds_are_bound_pair_by_pair() -> None:
     other_seeds = runs(worse).assign(seed=range(10, 16))
     assert one(runs(wide), other_seeds).findings[0].verdict == Verdict.INCONCLUSIVE
     diverged = runs([*worse[:5], math.nan])
-    assert (
-        one(runs(wide), diverged).findings[0].verdict == Verdict.INCONCLUSIVE
-    )  # the pair that is gone may be the worst
+    assert one(runs(wide), diverged).findings[0].verdict == Verdict.INCONCLUSIVE  # the missing pair may be the worst
 
 
-def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
-    """One failure in ten and ten: the smallest p it could have given is ½, so Holm counts the values alone."""
+def test_failure_tests_that_cannot_be_significant_are_not_counted() -> None:
+    """With one failure in 20 runs the smallest possible p is ½, so Holm's correction counts only tests of quality."""
     baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
     outcomes = ["relapsed"] + ["converged"] * 9
     candidate = pd.concat([runs(GOOD[::-1], outcomes).assign(loss=f"loss {number}") for number in range(12)])
@@ -266,15 +271,15 @@ def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
 
 
 def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.DataFrame:
-    """Cells of which so many runs failed."""
+    """Return runs of several cells, in each of which ``failed`` runs failed."""
     outcomes = ["diverged"] * failed + ["converged"] * (seeds - failed)
     values = [math.nan if each == "diverged" else value for each, value in zip(outcomes, GOOD, strict=False)]
     frames = [runs(values, outcomes).assign(loss=f"loss {number}") for number in range(cells)]
     return pd.concat(frames).assign(seed=lambda frame: frame["seed"] + first)
 
 
-def test_a_code_that_breaks_everywhere_is_found_with_three_seeds() -> None:
-    """Three of three against none: p = 1/64 for a cell, too much for six of them, not for all together."""
+def test_failures_in_all_cells_are_detected_with_three_seeds() -> None:
+    """Three of three against none: p = 1/64 per cell, not significant in six tests, but all cells together are."""
     cells = compare_all(everywhere(3, 0), everywhere(3, 3, first=10))
     assert [cell.pooled for cell in cells] == [False] * 6 + [True]
     assert overall_verdict(cell.verdict for cell in cells[:6]) == Verdict.INCONCLUSIVE
@@ -282,20 +287,20 @@ def test_a_code_that_breaks_everywhere_is_found_with_three_seeds() -> None:
     assert cells[-1].name == "all cells together"
     assert "18 of 18 runs failed, baseline 0 of 18" in cells[-1].reason
     few = compare_all(everywhere(3, 0), everywhere(3, 1, first=10), Gate(failure_tolerance=0.5))
-    assert not any(cell.pooled for cell in few)  # 33 points, which are tolerated
+    assert not any(cell.pooled for cell in few)  # 33 percentage points are tolerated
     assert len(compare_all(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
 
 
-def test_cells_that_fail_differently_are_no_regression_together() -> None:
-    """Simpson: the candidate has more runs of the cells that fail, and fails no more often in any of them."""
+def test_pooled_failures_are_stratified_by_cell() -> None:
+    """Simpson's paradox: the candidate has more runs of the cells that fail, but fails no more often in any cell."""
     baseline = pd.concat([everywhere(10, 9, 3), everywhere(4, 0, 3).assign(loss="sound")])
     candidate = pd.concat([everywhere(4, 3, 3, 20), everywhere(10, 0, 3, 20).assign(loss="sound")])
     assert not any(cell.pooled for cell in compare_all(candidate, baseline))
 
 
 @pytest.mark.parametrize(("one", "other"), [(3, 20), (20, 3)])
-def test_three_seeds_against_twenty_raise_no_more_alarms(one: int, other: int) -> None:
-    """Welch's test alone raises one in 10 % of such comparisons, twice what it may."""
+def test_three_seeds_against_twenty_raise_no_more_alarms_than_allowed(one: int, other: int) -> None:
+    """Welch's test alone raises an alarm in 10% of these comparisons, twice the allowed rate."""
     generator = np.random.default_rng([one, other])
     found = []
     for _ in range(60):
@@ -305,11 +310,11 @@ def test_three_seeds_against_twenty_raise_no_more_alarms(one: int, other: int) -
                 cell.verdict for cell in compare_all(baseline, candidate.assign(seed=candidate["seed"] + 99))
             )
         )
-    assert at_most(found, 0.02)  # measured: 1.5 % of 200
+    assert at_most(found, 0.02)  # measured: 1.5% of 200
 
 
-def test_values_with_a_zero_are_told_in_percent_of_the_baseline() -> None:
-    """Of modes 8 and then 1 a factor would be 1/8; where a value is 0 it is told as −88 % of the baseline's size."""
+def test_effects_of_values_with_a_zero_are_percentages() -> None:
+    """Mean modes fall from 8 to 1. A candidate value is 0, so the effect is −88% instead of a factor of 1/8."""
     modes = {"made": ("modes", MEASURES["modes"])}
     frames = [runs(values).rename(columns={"fd_final": "modes_final"}) for values in ([8.0] * 4, [0.0, 0.0, 4.0, 0.0])]
     (cell,) = compare_cells(*frames, ["dataset", "loss"], modes, Gate())
@@ -318,13 +323,13 @@ def test_values_with_a_zero_are_told_in_percent_of_the_baseline() -> None:
     assert "×" not in cell.reason
 
 
-def test_numbers_of_runs_that_differ_are_told() -> None:
+def test_different_numbers_of_runs_are_reported() -> None:
     survivors = one(runs(GOOD), runs([*GOOD[:3], *[math.nan] * 7], ["converged"] * 3 + ["diverged"] * 7))
     assert "3 runs against 10" in survivors.findings[0].test.describe()
 
 
-def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
-    """Pairs that go against each other: Welch's bound is within the tolerance, that of the pairs is not."""
+def test_a_paired_bound_beyond_the_tolerance_is_reported() -> None:
+    """Negatively correlated pairs: Welch's bound is within the tolerance, that of the pairs is not."""
     up = [1.0, 1.1, 1.2, 1.3]
     quality = one(runs(up), runs(up[::-1])).findings[0]
     assert quality.verdict == Verdict.INCONCLUSIVE
@@ -333,8 +338,8 @@ def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
-def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> None:
-    """Of three against three the smallest p of all splits is 1/20; of seven against seven 1/3432."""
+def test_the_forecast_for_constant_values_is_the_smallest_number_that_decides(alpha: float) -> None:
+    """The smallest p of the permutation test is 1/20 for three against three, and 1/3432 for seven against seven."""
     gate = Gate(alpha=alpha, failure_tolerance=0.9)
 
     def sides(n: int) -> list[pd.DataFrame]:
@@ -347,15 +352,15 @@ def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> N
     assert compare_all(*sides(few.seeds - 1), gate)[0].findings[0].verdict == Verdict.INCONCLUSIVE
 
 
-def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
-    """At 1 % not before five a side, 1/252, however far apart the values are."""
+def test_the_forecast_number_of_seeds_can_pass_the_permutation_test() -> None:
+    """At the 1% level this takes five per side (p = 1/252), however far apart the values are."""
     gate = Gate(alpha=0.01)
     few = one(runs(GOOD[:3]), runs([9.0, 9.1, 8.9]), gate).findings[0]
     assert few.verdict == Verdict.INCONCLUSIVE
     assert few.seeds == 5
 
 
-def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
+def test_there_is_no_forecast_if_a_side_has_no_values() -> None:
     gone = runs([math.nan] * 10, ["diverged"] * 10)
     (quality, failures) = one(runs(GOOD), gone).findings
     assert quality.reason == "FD: the candidate has no values to compare"
@@ -366,8 +371,8 @@ def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
     assert better.verdict == Verdict.OK
 
 
-def test_cells_that_did_not_change_cost_the_others_nothing() -> None:
-    """Eleven cells with the same numbers and one that is worse: Holm counts its one test alone."""
+def test_identical_cells_are_not_counted_by_the_correction() -> None:
+    """Eleven cells are identical and one is worse: Holm's correction counts only its one test."""
     baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
     candidate = pd.concat(
         [baseline[baseline["loss"] != "loss 3"], runs([1.5 * v for v in GOOD[::-1]]).assign(loss="loss 3")]

@@ -1,4 +1,4 @@
-"""Outcomes: planted runs get theirs, with the reason in words; the rules hold what they promise for any trace."""
+"""Outcomes of planted runs with their reasons, and properties of the rules for arbitrary traces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RULES = Rules()
 
 
 def a_trace(fd: list[Any], modes: list[Any] | None = None, **columns: list[Any]) -> pd.DataFrame:
-    """A trace with an evaluation every 100 steps, the untrained generator's first."""
+    """Return a trace with an evaluation every 100 steps from step 0 on."""
     steps = [100 * number for number in range(len(fd))]
     seconds = [0.5 * number for number in range(len(fd))]
     losses = {"critic_loss": [NAN, *([0.7] * (len(fd) - 1))], "generator_loss": [0.7] * len(fd)}
@@ -38,7 +38,7 @@ def a_trace(fd: list[Any], modes: list[Any] | None = None, **columns: list[Any])
 
 
 def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finished", **changed: Any) -> Metadata:
-    """The metadata of a run on eight modes, where FD is 1 for real data."""
+    """Return the metadata of a run on eight modes, with an FD of 1 on real data."""
     names = {"dataset": "ring", "architecture": "mlp", "loss": "hinge"}
     content = {
         **{"run": "r", "cell": "c", "suite": "made", "seed": 0, "axes": names},
@@ -77,7 +77,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_runs_get_their_outcome_and_its_reason(name: str) -> None:
-    """76 %: 11, 35, 10 have mean 56/3 and standard deviation 14.15 (with n − 1)."""
+    """The variation of 76% is that of 11, 35, 10: mean 56/3, standard deviation 14.15 (with n − 1)."""
     fd, modes, expected = PLANTED[name]
     assert outcome_of(fd, modes) == expected
 
@@ -94,7 +94,7 @@ def test_a_run_that_ended_before_its_last_step_diverged() -> None:
 
 
 def test_the_rules_apply_in_their_order() -> None:
-    """One run to which all rules apply; what it is called goes down the list as the earlier ones are relaxed."""
+    """All rules apply to this run; as earlier thresholds are relaxed, later rules determine its state."""
     fd, modes = [100.0, 61.0, 92.0, 60.0, 95.0, 59.0, 99.0], [8, 8, 2, 8, 2, 8, 2]
     trace = a_trace(fd, modes, critic_loss=[NAN, *([11.0] * 6)])
     found, relaxed = [], {}
@@ -112,7 +112,7 @@ def test_the_rules_apply_in_their_order() -> None:
 
 
 def test_the_noise_of_good_values_is_neither_a_relapse_nor_an_oscillation() -> None:
-    """Near real data is all but 1 % of the way from 100 to 1: 1.99; real data itself is the floor without that."""
+    """Values up to 1.99, which leaves 1% of the gap from 100 to 1, count as equal to real data; without this up to 1."""
     wobbling = [100.0, 9.0, 1.0, 1.9, 1.0, 1.9, 1.0, 1.9]
     assert outcome_of(wobbling).state == State.CONVERGED
     assert outcome_of(wobbling, rules=Rules(near=0)).state == State.RELAPSED
@@ -126,7 +126,7 @@ def test_a_tail_that_still_learns_does_not_oscillate() -> None:
     assert outcome_of([100.0, 45.0, 9.0, 40.0, 9.0]).state == State.CONVERGED  # too few evaluations to say so
 
 
-def test_an_absolute_threshold_replaces_the_share_of_the_way() -> None:
+def test_an_absolute_threshold_replaces_the_share_of_the_gap() -> None:
     assert outcome_of(GOOD, rules=Rules(tau=6.0)) == (
         State.NEVER_LEARNED,
         "best FD 7 does not reach the threshold of 6",
@@ -136,13 +136,13 @@ def test_an_absolute_threshold_replaces_the_share_of_the_way() -> None:
     assert outcome_of(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
     assert (
         outcome_of(PLANTED["never"][0], rules=Rules(tau={"grid": 1.0})).state == State.NEVER_LEARNED
-    )  # not of this one
+    )  # of another dataset
 
 
-def test_what_is_not_known_decides_nothing() -> None:
+def test_unknown_values_decide_nothing() -> None:
     assert outcome_of([1.0, 0.9, 0.8], real=2.0).state == State.CONVERGED  # untrained no worse than real data
     assert outcome_of([NAN, 0.9, 0.8]).state == State.CONVERGED
-    assert outcome_of([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the way leads to 0
+    assert outcome_of([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the gap is to 0
     assert outcome_of([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
     trace = pd.DataFrame({"step": [0, 10]})
     assert classify_run(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.CONVERGED)
@@ -151,10 +151,10 @@ def test_what_is_not_known_decides_nothing() -> None:
     stuck = a_trace(fd, modes)
     assert (
         classify_run(stuck, a_record(stuck).model_copy(update={"real": {"fd": 1.0}}), RULES) == expected
-    )  # as many modes as centres
+    )  # real data has as many modes as centres
 
 
-def test_recall_tells_of_a_collapse_where_modes_are_unknown() -> None:
+def test_recall_detects_collapse_if_modes_are_unknown() -> None:
     trace = a_trace(GOOD, recall=[0.0, 0.4, 0.6, 0.5, 0.2, 0.1, 0.1])
     record = a_record(trace, data={}, higher_is_better={"fd": False, "recall": True}).model_copy(
         update={"real": {"recall": 0.7}}
@@ -162,8 +162,8 @@ def test_recall_tells_of_a_collapse_where_modes_are_unknown() -> None:
     assert classify_run(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
 
 
-def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
-    """Recall 0 untrained, 0.8 real: half the way is 0.4; 0.6 / 0.3 = 2 is a relapse."""
+def test_measures_where_higher_is_better() -> None:
+    """Recall is 0 at step 0 and 0.8 on real data: half the gap is 0.4, and 0.6 / 0.3 = 2 is a relapse."""
     rules = Rules(primary="recall", collapsed=0.01)
 
     def state(*recall: float) -> Outcome:
@@ -184,7 +184,7 @@ def test_the_primary_measure() -> None:
     assert choose_primary(["modes", "kl", "fd"], None) == "fd"
     assert choose_primary(["modes", "kl", "fd"], "kl") == "kl"
     assert choose_primary(["fd", "fd_ema"], "fd_ema") == "fd_ema"
-    assert choose_primary(["fd"], "kl_ema") == "fd"  # measured on another dataset of the suite
+    assert choose_primary(["fd"], "kl_ema") == "fd"  # the wanted measure belongs to another dataset of the suite
     assert choose_primary(["modes"], None) == "modes"
     assert choose_primary([], None) is None
 
@@ -218,14 +218,14 @@ POSITIVE = st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=2, max_si
 
 
 @given(POSITIVE, st.floats(min_value=1.01, max_value=50), st.floats(min_value=1.01, max_value=50))
-def test_a_higher_threshold_of_relapse_never_makes_a_relapse(fd: list[float], one: float, other: float) -> None:
+def test_a_higher_relapse_threshold_never_adds_a_relapse(fd: list[float], one: float, other: float) -> None:
     low, high = sorted((one, other))
     if outcome_of(fd, rules=Rules(relapsed=high)).state == State.RELAPSED:
         assert outcome_of(fd, rules=Rules(relapsed=low)).state == State.RELAPSED
 
 
 @given(POSITIVE, st.floats(min_value=0.01, max_value=1), st.floats(min_value=0.01, max_value=1))
-def test_a_higher_share_that_may_be_left_never_makes_a_run_one_that_never_learned(
+def test_a_higher_never_learned_threshold_never_adds_a_run_that_never_learned(
     fd: list[float], one: float, other: float
 ) -> None:
     low, high = sorted((one, other))
@@ -234,14 +234,14 @@ def test_a_higher_share_that_may_be_left_never_makes_a_run_one_that_never_learne
 
 
 @given(POSITIVE, st.integers(-20, 20))
-def test_the_unit_of_a_measure_decides_nothing(fd: list[float], power: int) -> None:
+def test_the_unit_of_a_measure_does_not_matter(fd: list[float], power: int) -> None:
     """Powers of two scale floating-point numbers exactly."""
     one, other = outcome_of(fd), outcome_of([2.0**power * value for value in fd], real=2.0**power)
     assert (one.state, one.step) == (other.state, other.step)
 
 
 @given(TRACES)
-def test_a_row_without_values_decides_nothing_unless_it_is_the_last(rows: Any) -> None:
+def test_a_row_without_values_does_not_matter_unless_it_is_the_last(rows: Any) -> None:
     fd, modes = [value for value, _ in rows], [value for _, value in rows]
     one = outcome_of(fd, modes).state
     trace = a_trace([*fd[:1], NAN, *fd[1:]], [*modes[:1], None, *modes[1:]])
@@ -265,7 +265,7 @@ def test_stages_over_time() -> None:
 
 @pytest.fixture
 def planted(tiny_results: Path) -> Path:
-    """The tiny suite's records, with other traces: one run diverged, one collapsed, one relapsed, one converged."""
+    """The records of the tiny suite with changed traces: diverged, collapsed, relapsed, converged."""
     kinds = ["collapsed", "relapsed", "converged"]
     for number, path in enumerate(record_paths(tiny_results)):
         record = content_of(path)
@@ -284,7 +284,7 @@ def planted(tiny_results: Path) -> Path:
     return tiny_results
 
 
-def test_records_get_their_outcome_and_are_left_alone(planted: Path) -> None:
+def test_records_get_their_outcome_and_are_not_changed(planted: Path) -> None:
     before = [path.read_bytes() for path in record_paths(planted)]
     frame = bench.load(planted)
     assert frame["outcome"].tolist() == ["diverged", "collapsed", "relapsed", "converged"]
@@ -314,7 +314,7 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
     assert load(planted)["reached"].eq(False).all()
 
 
-def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
+def test_rules_come_from_the_suite_the_package_the_record_or_the_defaults(planted: Path, tiny: str) -> None:
     assert suite_rules("ring", []).rules == load_suite("ring").outcome
     assert suite_rules("no such suite", []) == (Rules(), (), Gate())
     trace, published = a_trace([1.0]), {"source": "a paper", "values": {"fd": 1.0}}
@@ -334,7 +334,7 @@ def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(p
     assert (csv["n_relapsed"].sum(), csv["n_converged"].sum(), csv["n_collapsed"].sum()) == (0, 2, 1)
 
 
-def test_records_carry_what_they_are_judged_by(tiny: str, tmp_path: Path) -> None:
+def test_records_carry_the_rules_of_their_suite(tiny: str, tmp_path: Path) -> None:
     text = '[outcome]\nrelapsed = 7.0\ntau = { "ring (points=1000)" = 3.0 }\n'
     text += '[[reference]]\nsource = "a paper"\nwhen = { loss = "wgan-gp" }\nvalues = { fd = 0.5 }\n'
     Path(tiny).write_text(Path(tiny).read_text() + text)
@@ -344,7 +344,7 @@ def test_records_carry_what_they_are_judged_by(tiny: str, tmp_path: Path) -> Non
     assert suite_rules("tiny", metadata).references == load_suite(tiny).reference
 
 
-def test_the_first_evaluation_is_not_one_of_the_trained_generator() -> None:
+def test_step_0_is_not_part_of_the_curve() -> None:
     trace = a_trace([0.1, 5.0, 3.0])
     curve = primary_curve(trace, a_record(trace), RULES)
     assert curve is not None

@@ -112,7 +112,7 @@ def confirm(
         suite=suite,
         only=flagged.values(),
         seeds=(fresh if train_both else None, fresh),
-        beside=0 if train_both else _count_other_tests(first, flagged),
+        extra_tests=0 if train_both else _count_other_tests(first, flagged),
         **gate,
     )
     cells = f"{len(flagged)} flagged cell{'s were' if len(flagged) > 1 else ' was'}"
@@ -123,8 +123,8 @@ def confirm(
 def _flagged_cells(comparison: Comparison) -> dict[CellKey, dict[str, str]]:
     """Return the REGRESSED cells, or if cells regressed only jointly, all cells that both sides have."""
     regressed = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED]
-    if any(cell.together for cell in regressed):
-        regressed = [cell for cell in comparison.cells if cell.findings and not cell.together]
+    if any(cell.pooled for cell in regressed):
+        regressed = [cell for cell in comparison.cells if cell.findings and not cell.pooled]
     keys = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
     axes = list(comparison.cells[0].axes) if comparison.cells else []
     return {key: dict(zip(axes, key, strict=True)) for key in keys}

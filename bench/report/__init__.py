@@ -55,7 +55,7 @@ def write_report(
         results: The suite's results folder.
         preferred: Cells (``Run.cell``) to report if several experiments have the same values on all axes.
         suite: The suite whose thresholds and published numbers apply; None means those that
-            ``bench.evidence.outcomes.judging`` finds.
+            ``bench.evidence.outcomes.suite_rules`` finds.
         output: The folder to write to; None means the results folder.
         layout: Rows, columns, measures and values of the tables; its measures also select the curves.
         formats: The formats of figures; if empty, no figures are drawn.

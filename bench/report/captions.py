@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.catalogue.metrics.measures import COVERAGE_ORDER
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.plan.rules import Rules
 
 SPLITS = {"train": "training split", "test": "test split"}
@@ -36,7 +36,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
     name = evidence.primary(dataset)
     if name is not None:
-        about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
+        about, tau = evidence.describe(name), evidence.rules.tau_of(dataset)
         parts.append(f"Runs are classified by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
         parts += _unassigned_outcomes(evidence, dataset, name)
     else:
@@ -77,7 +77,8 @@ def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterabl
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(runs, name)):
         yield "No run can be never-learned: neither the value at initialisation nor τ is known."
     coverages = [coverage for coverage in COVERAGE_ORDER if coverage in evidence.measures(dataset)]
-    if coverages and all(np.isnan(real(runs, coverage)) for coverage in coverages) and not evidence.modes(dataset):
+    unknown = all(np.isnan(real_data_value(runs, coverage)) for coverage in coverages)
+    if coverages and unknown and not evidence.modes(dataset):
         yield f"No run can be collapsed: {' and '.join(coverages)} of real data are unknown."
     traces = evidence.traces
     trained = traces.loc[traces["run"].isin(runs["run"]) & (traces["measure"] == name) & (traces["step"] > 0)]

@@ -15,13 +15,13 @@ from bench.evidence.statistics import (
     NO_TEST,
     boschloo,
     difference,
+    drop_missing,
     exponential,
+    failures_as_worst,
     holm,
-    known,
     permutation,
     probability_better,
     welch,
-    worst_ranked,
 )
 from bench.report.tables.entries import ALPHA, is_geometric
 
@@ -44,16 +44,16 @@ def contrasts(evidence: Evidence, dataset: str) -> pd.DataFrame | None:
     """
     name = evidence.primary(dataset)
     sides = cells(evidence, dataset)
-    if name is None or len(sides) < 2 or evidence.about(name).higher_is_better is None:
+    if name is None or len(sides) < 2 or evidence.describe(name).higher_is_better is None:
         return None
-    higher = bool(evidence.about(name).higher_is_better)
+    higher = bool(evidence.describe(name).higher_is_better)
     column = f"{name}_final"
     on_logs = is_geometric(evidence, pd.concat([runs for _, runs in sides]), name)
     rows = [_compare(a, b, column, higher, on_logs) for a, b in _pairs(sides, column, higher)]
     frame = pd.DataFrame(rows).assign(measure=name)
     adjusted = holm(np.concatenate([frame["p"], frame["p_failure"]]))
     frame = frame.assign(p_holm=adjusted[: len(frame)], p_failure_holm=adjusted[len(frame) :])
-    frame["verdict"] = [_verdict(row, evidence.about(name).label) for row in frame.to_dict("records")]
+    frame["verdict"] = [_verdict(row, evidence.describe(name).label) for row in frame.to_dict("records")]
     return frame[list(COLUMNS)]
 
 
@@ -63,14 +63,14 @@ Cell = tuple[str, pd.DataFrame]  # its name and its runs
 def _pairs(sides: list[Cell], column: str, higher: bool) -> list[tuple[Cell, Cell]]:
     if len(sides) <= MAX_ALL_PAIRS:
         return list(combinations(sides, 2))
-    medians = [np.median(worst_ranked(runs, column, higher)) for _, runs in sides]
+    medians = [np.median(failures_as_worst(runs, column, higher)) for _, runs in sides]
     best = sides[int(np.argmax(medians) if higher else np.argmin(medians))]
     return [(best, side) for side in sides if side is not best]
 
 
 def _compare(a: Cell, b: Cell, column: str, higher: bool, on_logs: bool) -> dict[str, Any]:
     (name_a, runs_a), (name_b, runs_b) = a, b
-    values_a, values_b = known(runs_a[column]), known(runs_b[column])
+    values_a, values_b = drop_missing(runs_a[column]), drop_missing(runs_b[column])
     scaled_a, scaled_b = (np.log(values_a), np.log(values_b)) if on_logs else (values_a, values_b)
     has_test = min(len(scaled_a), len(scaled_b)) > 1
     permuted = permutation(scaled_a, scaled_b, most=MAX_PERMUTATIONS) if has_test else NO_TEST
@@ -84,7 +84,7 @@ def _compare(a: Cell, b: Cell, column: str, higher: bool, on_logs: bool) -> dict
         "low": low,
         "high": high,
         "better": probability_better(
-            worst_ranked(runs_a, column, higher), worst_ranked(runs_b, column, higher), higher
+            failures_as_worst(runs_a, column, higher), failures_as_worst(runs_b, column, higher), higher
         ),
         "p": welch(scaled_a, scaled_b).p,
         "p_permutation": permuted.p,

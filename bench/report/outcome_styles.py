@@ -25,9 +25,9 @@ class OutcomeStyle(NamedTuple):
 
 # The worse, the darker, so that the order is visible in greyscale; the hues also differ for colour-blind readers.
 STAGES = {
-    Stage.WELL: StageStyle("on track", "#CFE6F5"),
+    Stage.ON_TRACK: StageStyle("on track", "#CFE6F5"),
     Stage.NOT_LEARNED: StageStyle("not learned yet", "#BFBFBF"),
-    Stage.WORSE: StageStyle("relapsed", "#E08A00"),
+    Stage.RELAPSED: StageStyle("relapsed", "#E08A00"),
     Stage.COLLAPSED: StageStyle("collapsed", "#8C3B83"),
     Stage.DIVERGED: StageStyle("diverged", "#141414"),
 }
@@ -35,9 +35,9 @@ OUTCOMES = {  # the worst first; an outcome has the colour of its stage, and nei
     State.DIVERGED: OutcomeStyle(STAGES[Stage.DIVERGED].colour, "✕"),
     State.NEVER_LEARNED: OutcomeStyle(STAGES[Stage.NOT_LEARNED].colour, "○", "..."),
     State.COLLAPSED: OutcomeStyle(STAGES[Stage.COLLAPSED].colour, "◆"),
-    State.RELAPSED: OutcomeStyle(STAGES[Stage.WORSE].colour, "▼", "////"),
+    State.RELAPSED: OutcomeStyle(STAGES[Stage.RELAPSED].colour, "▼", "////"),
     State.OSCILLATING: OutcomeStyle("#2A7FA8", "≈", "\\\\\\\\"),
-    State.CONVERGED: OutcomeStyle(STAGES[Stage.WELL].colour, "●"),
+    State.CONVERGED: OutcomeStyle(STAGES[Stage.ON_TRACK].colour, "●"),
 }
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from bench.evidence.states import State
-from bench.evidence.statistics import Reach, time_to_threshold
+from bench.evidence.statistics import TimeToThreshold, time_to_threshold
 
 OBSERVED = {"steps": "steps_done", "seconds": "training_seconds"}  # the column with the length of each run
 
 
-def time_to_reach(runs: pd.DataFrame, unit: Literal["steps", "seconds"]) -> Reach:
+def time_to_reach(runs: pd.DataFrame, unit: Literal["steps", "seconds"]) -> TimeToThreshold:
     """Return the median time to the threshold over the runs of a cell, by Kaplan and Meier.
 
     Runs that did not reach it are censored when they end. A diverged run is censored at the end of the longest run of

@@ -72,7 +72,7 @@ def test_losses_logged_more_often_than_measures_do_not_affect_the_outcome(tmp_pa
     assert (run["outcome"], run["outcome_reason"]) == ("converged", "")
     assert run["fid_final"] == 400 / (1 + 900 / 50)
     stages = states_over_time(record.trace, record.metadata, Rules())
-    assert stages == [(300, Stage.WELL), (600, Stage.WELL), (900, Stage.WELL)]
+    assert stages == [(300, Stage.ON_TRACK), (600, Stage.ON_TRACK), (900, Stage.ON_TRACK)]
 
 
 def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_the_report_says_what_cannot_be_judged(tmp_path: Path) -> None:
 def test_a_threshold_calls_a_run_never_learned(tmp_path: Path) -> None:
     with recorder(tmp_path, outcome={"tau": 15.0}) as log:
         log.log(1000, fid=20.0)
-    assert bench.load(tmp_path)["outcome_reason"].tolist() == ["best FID 20, never as good as 15"]
+    assert bench.load(tmp_path)["outcome_reason"].tolist() == ["best FID 20 does not reach the threshold of 15"]
 
 
 def test_it_imports_no_torch() -> None:

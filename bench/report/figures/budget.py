@@ -51,12 +51,12 @@ def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterat
             )
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         values = np.concatenate([curve for (dataset, *_), curve in curves.items() if dataset == panel.dataset])
-        lower_is_better = not evidence.about(str(evidence.primary(panel.dataset))).higher_is_better
+        lower_is_better = not evidence.describe(str(evidence.primary(panel.dataset))).higher_is_better
         if lower_is_better and (values > 0).all():
             set_log_scale(axes, "y", float(values.min()), float(values.max()))
 
     def label(dataset: str) -> str:
-        return escape_dollars(f"expected best {evidence.about(str(evidence.primary(dataset))).label}")
+        return escape_dollars(f"expected best {evidence.describe(str(evidence.primary(dataset))).label}")
 
     description = "Expected best of k runs (failures count as the worst value on that dataset)"
     yield from draw_grid(sheet, shown, Plot("budget", description, draw, "number of runs k", label))
@@ -64,7 +64,7 @@ def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterat
 
 def budget_curve(evidence: Evidence, dataset: str, runs: pd.DataFrame, worst: float) -> Array:
     """Return the expected best of 1, 2, ..., n runs of a cell, in the unit of the figures, [n]."""
-    about = evidence.about(str(evidence.primary(dataset)))
+    about = evidence.describe(str(evidence.primary(dataset)))
     values = final_values(runs, str(evidence.primary(dataset)), worst) * about.scale
     return np.array([expected_best(values, k, bool(about.higher_is_better)) for k in range(1, len(values) + 1)])
 
@@ -83,4 +83,4 @@ def worst_seen(evidence: Evidence, dataset: str) -> float:
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan")
-    return float(values.min() if evidence.about(name).higher_is_better else values.max())
+    return float(values.min() if evidence.describe(name).higher_is_better else values.max())

@@ -53,7 +53,7 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
     and the step at which it ended. Nothing is drawn without samples that can be shown.
     """
     all_strips = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
-    for architecture in dict.fromkeys(evidence.of(dataset)["architecture"]):
+    for architecture in dict.fromkeys(evidence.runs_of(dataset)["architecture"]):
         strips = [strip for strip in all_strips if (strip.runs["architecture"] == architecture).any()]
         strips = [strip for strip in strips if any(can_be_shown(evidence.metadata[run]) for run in strip.runs["run"])]
         if not strips:

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
 from bench.evidence.statistics.intervals import Array
 from bench.records.record import Record
@@ -104,7 +104,7 @@ def _draw(
         if not is_single and index < columns:
             axes.set_title(escape_dollars(wrap_text(panel.title, (sheet.width - 0.5) / columns - 0.1, SIZE)))
         if is_single or index % columns == 0:
-            axes.set_ylabel(escape_dollars(evidence.about(name).label))
+            axes.set_ylabel(escape_dollars(evidence.describe(name).label))
         if index + columns >= len(shown):
             axes.tick_params(labelbottom=True)
             axes.set_xlabel(X[x])
@@ -161,9 +161,9 @@ def median_curve(curves: list[RunCurve], higher_is_better: bool | None) -> tuple
 
 
 def _draw_measure(axes: Axes, evidence: Evidence, panel: Panel, name: str, x: str) -> None:
-    about = evidence.about(name)
+    about = evidence.describe(name)
     runs = pd.concat([series.runs for series in panel.series])
-    for value, style in ((real(runs, name), REAL_STYLE), (evidence.untrained(runs, name), UNTRAINED_STYLE)):
+    for value, style in ((real_data_value(runs, name), REAL_STYLE), (evidence.untrained(runs, name), UNTRAINED_STYLE)):
         if np.isfinite(value):
             axes.axhline(value * about.scale, zorder=1, **style)
     for series in panel.series:

@@ -84,7 +84,7 @@ def map_of_modes(evidence: Evidence, dataset: str) -> HeatMap:
 def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
     """Return ratios to the best cell, with the geometric mean and the number of failed runs as text."""
     name = str(evidence.primary(dataset))
-    about, best = evidence.about(name), best_of_cells(evidence, dataset)
+    about, best = evidence.describe(name), best_of_cells(evidence, dataset)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         mean = geometric_mean(runs[f"{name}_final"]).value
@@ -97,7 +97,7 @@ def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
 
 
 def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFrame], tuple[float, str]]) -> HeatMap:
-    runs = evidence.of(dataset)
+    runs = evidence.runs_of(dataset)
     runs = runs.assign(setting=place_names(evidence, runs, without=("loss",)))
     losses, settings = list(evidence.runs["loss"].unique()), list(dict.fromkeys(runs["setting"]))
     values = np.full((len(losses), len(settings)), np.nan)

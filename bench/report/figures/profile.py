@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bench.evidence.results import Evidence
-from bench.evidence.statistics import geometric_mean, performance_profile, worst_ranked
+from bench.evidence.statistics import failures_as_worst, geometric_mean, performance_profile
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
 from bench.report.figures.sheet import Drawing, Sheet
@@ -65,7 +65,7 @@ def best_of_cells(evidence: Evidence, dataset: str) -> float:
     name = evidence.primary(dataset)
     if name is None:
         return math.nan
-    runs = evidence.of(dataset)
+    runs = evidence.runs_of(dataset)
     axes = evidence.varying(runs)
     groups = [group for _, group in runs.groupby(axes, sort=False, dropna=False)]
     complete = [group for group in groups if group[f"{name}_final"].notna().all()]
@@ -73,13 +73,13 @@ def best_of_cells(evidence: Evidence, dataset: str) -> float:
     known = [mean for mean in means if not math.isnan(mean)]
     if len(groups) < 2 or not known:
         return math.nan
-    return max(known) if evidence.about(name).higher_is_better else min(known)
+    return max(known) if evidence.describe(name).higher_is_better else min(known)
 
 
 def ratios_to_best(evidence: Evidence, dataset: str, runs: pd.DataFrame, best: float) -> Array:
     """Return how many times worse than the best cell each run is, [n]; infinite for failed runs."""
     name = str(evidence.primary(dataset))
-    higher = bool(evidence.about(name).higher_is_better)
-    values = worst_ranked(runs, f"{name}_final", higher)
+    higher = bool(evidence.describe(name).higher_is_better)
+    values = failures_as_worst(runs, f"{name}_final", higher)
     with np.errstate(divide="ignore"):
         return np.asarray(best / np.maximum(values, 0) if higher else values / best)

@@ -38,7 +38,7 @@ def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> 
         return
 
     def draw(axes: Axes, panel: DatasetPanel) -> None:
-        about = evidence.about(str(evidence.primary(panel.dataset)))
+        about = evidence.describe(str(evidence.primary(panel.dataset)))
         column = f"{evidence.primary(panel.dataset)}_final"
         for series in panel.panel.series:
             x = _seconds(series.runs)
@@ -59,7 +59,7 @@ def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> 
             set_log_scale(axes, "y", float(finite.min()), float(finite.max()))
 
     def label(dataset: str) -> str:
-        return escape_dollars(f"final {evidence.about(str(evidence.primary(dataset))).label}")
+        return escape_dollars(f"final {evidence.describe(str(evidence.primary(dataset))).label}")
 
     description = "Final value against training time, one point per run"
     extra = _extra_handles(evidence, list(dict.fromkeys(panel.dataset for panel in shown)))
@@ -88,7 +88,7 @@ def draw_threshold(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[D
     name, reach = evidence.primary(dataset), runs["reach"].dropna()
     if name is None or reach.empty or not np.isfinite(runs["seconds_to_threshold"]).any():
         return
-    about = evidence.about(name)
+    about = evidence.describe(name)
     named = [
         (escape_dollars(wrap_text(cell, sheet.width * 0.3, SMALL)), group) for cell, group in cells(evidence, dataset)
     ]

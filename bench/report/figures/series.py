@@ -29,7 +29,7 @@ class Panel(NamedTuple):
 
 def panels(evidence: Evidence, dataset: str) -> list[Panel]:
     """Return the panels of a dataset in the order of the matrix; a loss has the same style on every dataset."""
-    runs = evidence.of(dataset)
+    runs = evidence.runs_of(dataset)
     runs = runs.assign(setting=place_names(evidence, runs, without=("loss",)))
     losses = list(evidence.runs["loss"].unique())
     settings = list(runs.groupby("setting", sort=False))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue.metrics.measures import PROBES, Measure
-from bench.evidence.results import Evidence, cells, real
+from bench.evidence.results import Evidence, cells, real_data_value
 from bench.report.captions import caption, note, provenance
 from bench.report.contrasts import contrasts
 from bench.report.figures.style import COLOURS, LINES
@@ -65,7 +65,7 @@ def _dataset(evidence: Evidence, dataset: str, window: Window | None, table: Tab
         "caption": caption(evidence, dataset),
         "axes": [evidence.axes.index(axis) for axis in axes],
         "primary": evidence.primary(dataset),
-        "measures": [_measure(evidence.about(name), name, real(runs, name)) for name in measures],
+        "measures": [_measure(evidence.describe(name), name, real_data_value(runs, name)) for name in measures],
         "probes": [_probe(name) for name in probes],
         "cells": [name for name, _ in cells(evidence, dataset)],
         "table": _table(table),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.evidence.results import Evidence
-from bench.evidence.statistics import Reach, rank_over_blocks, tell_noise_apart, worst_ranked
+from bench.evidence.statistics import TimeToThreshold, failures_as_worst, rank_over_blocks, split_noise
 from bench.report.tables.cell_summaries import second_measurements
 from bench.report.tables.entries import ALPHA, format_number
 from bench.report.threshold_times import time_to_reach
@@ -52,10 +52,10 @@ def _ranks(evidence: Evidence) -> Section | None:
         name = evidence.primary(dataset)
         if name is None:
             continue
-        higher = bool(evidence.about(name).higher_is_better)
+        higher = bool(evidence.describe(name).higher_is_better)
         sign = -1.0 if higher else 1.0
         medians[dataset] = {
-            place: sign * float(np.median(worst_ranked(runs, f"{name}_final", higher)))
+            place: sign * float(np.median(failures_as_worst(runs, f"{name}_final", higher)))
             for place, runs in _cells(evidence, dataset)
         }
     common = set.intersection(*map(set, medians.values())) if len(medians) > 1 else set()
@@ -109,7 +109,7 @@ def _threshold_times(evidence: Evidence) -> Section:
     return Section("Time to the threshold", pd.DataFrame(rows), note)
 
 
-def _format_time(time: Reach, spec: str) -> str:
+def _format_time(time: TimeToThreshold, spec: str) -> str:
     def text(value: float) -> str:
         return "∞" if math.isinf(value) else "–" if math.isnan(value) else format(value, spec)
 
@@ -123,9 +123,9 @@ def _noise(evidence: Evidence) -> Section:
         name = evidence.primary(dataset)
         if name is None:
             continue
-        about = evidence.about(name)
+        about = evidence.describe(name)
         for place, runs in _cells(evidence, dataset):
-            noise = tell_noise_apart(runs[f"{name}_final"], second_measurements(evidence, runs, name))
+            noise = split_noise(runs[f"{name}_final"], second_measurements(evidence, runs, name))
             if noise.n < 2:
                 continue
             rows.append(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import count_failed, count_outcomes
-from bench.evidence.statistics import geometric_mean, t_interval, tell_noise_apart, wilson_interval
+from bench.evidence.statistics import geometric_mean, split_noise, t_interval, wilson_interval
 
 
 def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | None = None) -> pd.DataFrame:
@@ -44,8 +44,8 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
             for which in evidence.kinds(name):
                 row |= _summarise(runs[f"{name}_{which}"], f"{name}_{which}")
             row[f"{name}_untrained"] = evidence.untrained(runs, name)
-            row[f"{name}_real"] = real(runs, name)
-            noise = tell_noise_apart(runs[f"{name}_final"], second_measurements(evidence, runs, name))
+            row[f"{name}_real"] = real_data_value(runs, name)
+            noise = split_noise(runs[f"{name}_final"], second_measurements(evidence, runs, name))
             row |= {f"{name}_deviation_of_seeds": noise.seeds, f"{name}_deviation_of_sampling": noise.sampling}
         row["steps_per_second"] = runs["steps_per_second"].median()
         rows.append(row)

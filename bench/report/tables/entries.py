@@ -21,7 +21,7 @@ Cells = Mapping[tuple[str, ...], pd.DataFrame]  # labels of a row → its runs
 
 def is_geometric(evidence: Evidence, runs: pd.DataFrame, name: str) -> bool:
     """Return whether a measure is averaged on the log scale: lower is better and every value is positive."""
-    if evidence.about(name).higher_is_better is not False:
+    if evidence.describe(name).higher_is_better is not False:
         return False
     columns = [column for column in (f"{name}_final", f"{name}_best") if column in runs]
     values = runs[columns].to_numpy(float)
@@ -42,7 +42,7 @@ def entries_of(
     """
     if not column.which:
         return {row: Entry(_summarise(runs, column.measure), runs=tuple(runs["run"])) for row, runs in cells.items()}
-    about = evidence.about(column.measure)
+    about = evidence.describe(column.measure)
     name = f"{column.measure}_{column.which}"
     on_logs = column.measure in geometric
     best = _as_good_as_the_best(cells, name, about, on_logs)

@@ -130,7 +130,7 @@ def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
         return " · ".join(column.place)
 
     def measure(column: Column) -> str:
-        return evidence.about(column.measure).label if column.which else ""
+        return evidence.describe(column.measure).label if column.which else ""
 
     names = [f"{{{escape(axis.replace('_', ' '))}}}" for axis in table.row_axes]
     names += [rf"\multicolumn{{2}}{{c}}{{{c.which}}}" if c.which else f"{{{c.measure}}}" for c in table.columns]

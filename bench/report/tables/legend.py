@@ -28,8 +28,8 @@ def legend(evidence: Evidence, table: Table) -> str:
 
 def _describe_values(evidence: Evidence, table: Table) -> Iterable[str]:
     shown = list(dict.fromkeys(column.measure for column in table.columns if column.which))
-    geometric = [evidence.about(name).label for name in shown if name in table.geometric]
-    arithmetic = [evidence.about(name).label for name in shown if name not in table.geometric]
+    geometric = [evidence.describe(name).label for name in shown if name in table.geometric]
+    arithmetic = [evidence.describe(name).label for name in shown if name not in table.geometric]
     if geometric:
         yield f"{', '.join(geometric)}: geometric mean over seeds [95% CI, computed on log values]."
     if arithmetic:
@@ -71,5 +71,5 @@ def _describe_reference_rows(table: Table) -> Iterable[str]:
 
 def heading(evidence: Evidence, column: Column) -> str:
     """Return the heading of a column as one line of text."""
-    text = f"{evidence.about(column.measure).label} {column.which}" if column.which else column.measure
+    text = f"{evidence.describe(column.measure).label} {column.which}" if column.which else column.measure
     return f"{' · '.join(column.place)}: {text}" if column.place else text

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.plan.rules import PublishedResult
 from bench.report.row_names import PUBLISHED, REAL, UNTRAINED
 from bench.report.tables.entries import format_number
@@ -54,8 +54,9 @@ def _reference_value(
     in_column = _in_column(runs, column_axes, column)
     if in_column["dataset"].nunique() != 1 or (kind == "untrained" and column.which != "final"):
         return ""
-    about = evidence.about(column.measure)
-    value = real(in_column, column.measure) if kind == "real" else evidence.untrained(in_column, column.measure)
+    about = evidence.describe(column.measure)
+    value_of = real_data_value if kind == "real" else evidence.untrained
+    value = value_of(in_column, column.measure)
     return format_number(value, about.scale, about.spec)
 
 
@@ -71,7 +72,7 @@ def _published(
         values = set(_in_column(runs, column_axes, column)[axis].astype(str))
         if reference.words(axis) and not values & set(reference.words(axis)):
             return None
-    about, spread = evidence.about(column.measure), reference.plus_minus.get(column.measure)
+    about, spread = evidence.describe(column.measure), reference.plus_minus.get(column.measure)
     interval = "" if spread is None else f"± {format_number(spread, about.scale, about.spec)}"
     return Entry(format_number(reference.values[column.measure], about.scale, about.spec), interval)
 

@@ -108,7 +108,7 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
     if closed <= 0:
         return Outcome(State.NEVER_LEARNED, f"{best} is no better than {untrained} at initialisation")
     share = f"{math.floor(100 * closed)}% of the gap to real data"
-    return Outcome(State.NEVER_LEARNED, f"{best}, {untrained} at initialisation: closed only {share}")
+    return Outcome(State.NEVER_LEARNED, f"{best} ({untrained} at initialisation) closes only {share}")
 
 
 def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Coverage | None:

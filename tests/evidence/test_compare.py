@@ -80,9 +80,7 @@ def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
     assert result.exit_code == 1
     assert "REGRESSED digits · dcgan · hinge" in " ".join(result.output.split())
     assert "Holm's correction" in result.output
-    assert (
-        compare(regressed, "digits").exit_code == 3
-    )  # better than before, but 5 seeds are too few to bound the failure rate
+    assert compare(regressed, "digits").exit_code == 3  # better, but 5 seeds cannot bound the failure rate
 
 
 def test_few_noisy_runs_are_inconclusive_with_the_number_needed(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ GOOD = [100.0, 40.0, 20.0, 10.0, 8.0, 7.0, 7.0]
 PLANTED = {
     "converged": (GOOD, [1, 4, 8, 8, 8, 8, 8], Outcome(State.CONVERGED)),
     "never": ([100.0, 90.0, 80.0, 70.0, 60.0, 65.0, 62.0], [0, 1, 1, 1, 1, 1, 1],
-        Outcome(State.NEVER_LEARNED, "best FD 60, 100 at initialisation: closed only 40% of the gap to real data")),
+        Outcome(State.NEVER_LEARNED, "best FD 60 (100 at initialisation) closes only 40% of the gap to real data")),
     "worse": ([100.0, 120.0, 110.0], [0, 1, 1],
         Outcome(State.NEVER_LEARNED, "best FD 110 is no better than 100 at initialisation")),
     "fell": (GOOD, [1, 6, 8, 8, 3, 2, 2], Outcome(State.COLLAPSED, "modes fell from 8 to 3 at step 400", 400)),

@@ -1,4 +1,4 @@
-"""A regression that was flagged, looked at again: the same cells on fresh seeds, decided on those alone."""
+"""Confirms flagged regressions: trains the flagged cells on fresh seeds and decides on those alone."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from bench.plan.suite import Suite, as_seeds
 from bench.records.frames import axes_of, place
 from bench.records.record import paths_by_run, read_metadata, record_paths
 from bench.records.schema import Metadata
-from bench.running import Summary, train_runs
+from bench.running import RunOptions, Summary, train_runs
 
-LEAST = 10  # fresh seeds, unless it is said otherwise
+MINIMUM_SEEDS = 10  # default for the number of fresh seeds, unless the candidate has more
+
+CellKey = tuple[str, ...]  # the values of a cell's axes
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """The comparison that decides, and what is to be told beside it."""
+    """The comparison that decides, and messages for the user."""
 
     comparison: Comparison
     notices: list[str] = field(default_factory=list)
@@ -46,131 +48,139 @@ def confirm(
     watch: Callable[[Event], None] = lambda event: None,
     **gate: Any,
 ) -> Confirmation:
-    """Trains flagged cells again on seeds that neither side has, and compares those alone.
+    """Train flagged cells on seeds that neither side has, and compare only those.
 
-    A cell whose specification is the same on both sides differs by the code that trained it: this code can only be the
-    candidate's, and the baseline's records stand. Else both sides are trained. Where nothing is flagged nothing is
-    trained, and the comparison is the one that was asked about.
+    If a cell has the same specification on both sides, its sides differ only in the code that trained them. The current
+    code can only be the candidate's, so the baseline's records are reused. Otherwise both sides are trained. If no cell
+    is flagged, nothing is trained and the first comparison is returned.
 
-    Records that stand made the first look too: a baseline that was lucky there still is, and would confirm three of ten
-    false alarms. So the correction goes on counting the tests of the first look, which leaves less than one in ten.
+    Reused records were part of the first comparison too: a baseline that was lucky there still is, and would confirm
+    three out of ten false alarms. The correction therefore still counts the tests of the first comparison, which leaves
+    less than one in ten.
 
     Args:
         baseline: A results folder, or the name of a suite with recorded results.
-        candidate: The same; its cells are trained by the code that runs now.
-        seeds: Fresh ones; a number counts from the first that neither side has. None: as many as the candidate has, ten
-            at the least.
-        suite: Whose thresholds of outcomes hold.
-        device: As of ``bench.running.run_suite``, like the rest.
-        workers: The same.
-        threads: The same.
-        inception_weights: The same.
-        begin: The same.
-        watch: The same.
-        gate: What ``bench.evidence.gate.compare.compare`` takes beside.
+        candidate: The same; its cells are trained by the current code.
+        seeds: Fresh seeds, or a number of seeds, which then start after the largest seed of both sides.
+            [default: as many as the candidate has, but at least 10]
+        suite: The suite whose thresholds of outcomes apply.
+        device: See ``bench.running.run_suite``.
+        workers: See ``bench.running.run_suite``.
+        threads: See ``bench.running.run_suite``.
+        inception_weights: See ``bench.running.run_suite``.
+        begin: See ``bench.running.run_suite``.
+        watch: See ``bench.running.run_suite``.
+        gate: Further arguments of ``bench.evidence.gate.compare.compare``.
 
     Raises:
-        GanbenchError: nothing to compare, seeds that are not fresh, or records that this code cannot make again.
+        GanbenchError: There is nothing to compare, seeds are not fresh, or the current code cannot train the runs of
+            the records again.
     """
     first = compare(baseline, candidate, suite=suite, **gate)
-    flagged = _flagged(first)
+    flagged = _flagged_cells(first)
     if not flagged:
-        return Confirmation(first, ["no cell is REGRESSED: there is nothing to confirm"])
+        return Confirmation(first, ["no cell is REGRESSED, so there is nothing to confirm"])
     folders = [resolve(baseline), resolve(candidate)]
     records = [[read_metadata(path) for path in record_paths(folder)] for folder in folders]
     fresh = _fresh_seeds(seeds, records)
-    cells = [_cells(side, axes_of([*records[0], *records[1]]), flagged) for side in records]
-    again = [where for where in flagged if cells[0][where].training != cells[1][where].training]
-    options: dict[str, Any] = {
-        "device": device,
-        "workers": workers,
-        "threads": threads,
-        "inception_weights": inception_weights,
-        "begin": begin,
-        "watch": watch,
-    }
-    notices: list[str] = []
-    candidates = _train(folders[1], [cells[1][where] for where in flagged], fresh, options, notices)
-    baselines = folders[0]
-    anew = len(again) == len(flagged)
-    if anew:
-        baselines = _train(folders[0], [cells[0][where] for where in flagged], fresh, options, notices)
-    else:
-        which = "its cells are" if not again else f"{len(flagged) - len(again)} of its flagged cells are"
-        notices.append(
-            f"the baseline's records stand: {which} specified as the candidate's, and what differs is the code; these "
-            f"records were in the first look too, so that its correction is kept"
-        )
-    seeds_of_sides = (fresh if anew else None, fresh)
-    beside = 0 if anew else _others(first, flagged)
-    decided = compare(
-        baselines, candidates, suite=suite, only=flagged.values(), seeds=seeds_of_sides, beside=beside, **gate
+    axes = axes_of([*records[0], *records[1]])
+    old, new = (_records_by_cell(side, axes, flagged) for side in records)
+    changed = [cell for cell in flagged if old[cell].training != new[cell].training]
+    options = RunOptions(
+        device=device,
+        workers=workers,
+        threads=threads,
+        inception_weights=inception_weights,
+        begin=begin,
+        watch=watch,
     )
-    told = f"{len(flagged)} flagged cells on fresh seeds {fresh[0]} to {fresh[-1]}, recorded in {candidates}"
-    return Confirmation(decided, [told, *notices])
+    notices: list[str] = []
+    candidates = _train(folders[1], [new[cell] for cell in flagged], fresh, options, notices)
+    baselines = folders[0]
+    train_both = len(changed) == len(flagged)
+    if train_both:
+        baselines = _train(folders[0], [old[cell] for cell in flagged], fresh, options, notices)
+    else:
+        share = "" if not changed else f" in {len(flagged) - len(changed)} of {len(flagged)} flagged cells"
+        notices.append(
+            f"the baseline's records are reused: only the code differs{share}; because the first comparison used these "
+            f"records too, its correction for multiple tests still applies"
+        )
+    comparison = compare(
+        baselines,
+        candidates,
+        suite=suite,
+        only=flagged.values(),
+        seeds=(fresh if train_both else None, fresh),
+        extra_tests=0 if train_both else _count_other_tests(first, flagged),
+        **gate,
+    )
+    cells = f"{len(flagged)} flagged cell{'s were' if len(flagged) > 1 else ' was'}"
+    trained = f"{cells} trained on fresh seeds {fresh[0]} to {fresh[-1]}; records: {candidates}"
+    return Confirmation(comparison, [trained, *notices])
 
 
-Place = tuple[str, ...]
-
-
-def _flagged(comparison: Comparison) -> dict[Place, dict[str, str]]:
-    """The cells to look at again: those that are REGRESSED, all that both sides have where they are so together."""
+def _flagged_cells(comparison: Comparison) -> dict[CellKey, dict[str, str]]:
+    """Return the REGRESSED cells, or if cells regressed only jointly, all cells that both sides have."""
     regressed = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED]
-    if any(cell.together for cell in regressed):
-        regressed = [cell for cell in comparison.cells if cell.findings and not cell.together]
-    places = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
+    if any(cell.pooled for cell in regressed):
+        regressed = [cell for cell in comparison.cells if cell.findings and not cell.pooled]
+    keys = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
     axes = list(comparison.cells[0].axes) if comparison.cells else []
-    return {where: dict(zip(axes, where, strict=True)) for where in places}
+    return {key: dict(zip(axes, key, strict=True)) for key in keys}
 
 
-def _others(comparison: Comparison, flagged: Collection[Place]) -> int:
-    """How many tests were corrected for beside those of the flagged cells."""
+def _count_other_tests(comparison: Comparison, flagged: Collection[CellKey]) -> int:
+    """Return the number of corrected tests in cells that are not flagged."""
     cells = [cell for cell in comparison.cells if tuple(map(str, cell.axes.values())) not in flagged]
     return sum(not math.isnan(finding.p_holm) for cell in cells for finding in cell.findings)
 
 
 def _fresh_seeds(given: int | Iterable[int] | None, records: list[list[Metadata]]) -> tuple[int, ...]:
-    used = {each.seed for side in records for each in side}
+    used = {record.seed for side in records for record in side}
     if given is None or isinstance(given, int):
-        count = max(LEAST, len({each.seed for each in records[1]})) if given is None else given
+        count = max(MINIMUM_SEEDS, len({record.seed for record in records[1]})) if given is None else given
         return as_seeds(range(max(used) + 1, max(used) + 1 + count))
     chosen = as_seeds(given)
-    known = sorted(used & set(chosen))
-    if known:
-        raise ResultsError(f"--seeds: {', '.join(map(str, known))} not fresh: a side has records of it")
+    stale = sorted(used & set(chosen))
+    if stale:
+        raise ResultsError(
+            f"--seeds: {', '.join(map(str, stale))} not fresh; there are already records with these seeds"
+        )
     return chosen
 
 
-def _cells(records: list[Metadata], axes: list[str], flagged: Collection[Place]) -> dict[Place, Metadata]:
-    """One record of each flagged cell, by its place."""
-    places = ((tuple(str(place(each, axis)) for axis in axes), each) for each in records)
-    return {where: each for where, each in places if where in flagged}
+def _records_by_cell(records: list[Metadata], axes: list[str], flagged: Collection[CellKey]) -> dict[CellKey, Metadata]:
+    """Return one record of each flagged cell."""
+    keyed = ((tuple(str(place(record, axis)) for axis in axes), record) for record in records)
+    return {key: record for key, record in keyed if key in flagged}
 
 
 def _train(
-    folder: Path, cells: list[Metadata], seeds: tuple[int, ...], options: dict[str, Any], notices: list[str]
+    folder: Path, cells: list[Metadata], seeds: tuple[int, ...], options: RunOptions, notices: list[str]
 ) -> Path:
-    """The folder with the records of the cells on these seeds; that some are of other code is noted."""
+    """Train the cells of some records on other seeds; return the folder with the new records."""
     recorded = [cell.model_dump(mode="json", exclude_unset=True) for cell in cells]
-    runs: list[Run] = [rebuild(each, seed, options["inception_weights"]) for each in recorded for seed in seeds]
-    beside = folder.with_name(f"{folder.name}-confirmation")
-    summary = train_runs(runs, beside, **options)
+    runs: list[Run] = [rebuild(cell, seed, options.inception_weights) for cell in recorded for seed in seeds]
+    confirmation = folder.with_name(f"{folder.name}-confirmation")
+    summary = train_runs(runs, confirmation, options)
     if summary.missing:
         reasons = "; ".join(f"{name}: {text.splitlines()[0]}" for name, text in summary.failed.items())
         raise ResultsError(f"{summary.missing} of {len(runs)} runs have no record: {reasons}")
-    notices += _of_other_code(beside, {run.id for run in summary.already})
-    return beside
+    notices += _check_commits(confirmation, {run.id for run in summary.already})
+    return confirmation
 
 
-def _of_other_code(folder: Path, runs: Collection[str]) -> list[str]:
-    """That records which were there before were made at another commit than the code that runs now."""
-    now = versions()["commit"]
-    made = [read_metadata(path).environment.commit for run, path in paths_by_run(folder).items() if run in runs]
-    others = [commit for commit in made if commit != now]
-    if not others:
+def _check_commits(folder: Path, runs: Collection[str]) -> list[str]:
+    """Return a notice if some of these runs were trained earlier, at a commit other than the current one."""
+    current = versions()["commit"]
+    paths = [path for run, path in paths_by_run(folder).items() if run in runs]
+    commits = [read_metadata(path).environment.commit for path in paths]
+    other = [commit for commit in commits if commit != current]
+    if not other:
         return []
-    told = " and ".join(sorted({str(commit)[:10] for commit in others}))
+    names = " and ".join(sorted({str(commit)[:10] for commit in other}))
     return [
-        f"{len(others)} runs in {folder} were trained before, by commit {told}, and the code here is {str(now)[:10]}: "
-        f"remove that folder to train them again"
+        f"{len(other)} runs in {folder} were trained earlier at commit {names}, and the current commit is "
+        f"{str(current)[:10]}: delete that folder to train them again"
     ]

@@ -1,47 +1,46 @@
-"""A suite from its name to its results folder: what ``ganbench run`` and ``bench.run`` do."""
+"""Runs a suite, from its name to its results folder: what ``ganbench run`` and ``bench.run`` do."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.compute.interruption import listening
-from bench.errors import DamagedRecordError, DeviceError, ResultsError
-from bench.files import sweep, told
+from bench.compute.interruption import handling_signals
+from bench.errors import DamagedRecordError, ResultsError
+from bench.files import check_writable, remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
-from bench.plan.specification import Table
+from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.record import check_record, paths_by_run
 from bench.report import Report
-from bench.report.stamp import standing_report
+from bench.report.stamp import refresh_report
 
-if TYPE_CHECKING:  # torch is imported where there is something to train
+if TYPE_CHECKING:  # torch is imported only if there are runs to train
     from bench.compute.engines import Engine
     from bench.compute.events import Event
     from bench.compute.execution import Settings
 
-EVERYWHERE = ("auto", "cpu")  # these devices every machine has
+ON_EVERY_MACHINE = ("auto", "cpu")  # devices that need no check
 
 
 @dataclass
 class Summary:
-    """What came of a suite.
+    """The state of a suite while it runs, and its result.
 
     Attributes:
         folder: The suite's results folder.
-        runs: All runs of the plan.
-        already: Those whose record was there before.
-        recorded: Those whose record was published now.
-        failed: Those whose code failed, with the reason.
-        notices: What else is to be told: records and checkpoints that were cut short.
-        report: The tables and figures that were written, or stand as they were; or None.
-        report_problem: Why they could not be written.
-        stopping: Whether an end was asked for.
+        runs: All planned runs.
+        already: The runs that had a record before.
+        recorded: The runs whose record was published now.
+        failed: The error of each run whose code failed.
+        notices: Warnings for the user, such as damaged records and checkpoints.
+        report: The report if tables and figures were written or are up to date, else None.
+        report_problem: Why the report could not be written, or "".
+        stopping: Returns whether a stop was requested.
     """
 
     folder: Path
@@ -56,8 +55,23 @@ class Summary:
 
     @property
     def missing(self) -> int:
-        """Runs without a record."""
+        """The number of runs without a record."""
         return len(self.runs) - len(self.already) - len(self.recorded)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How to train runs; see ``run_suite`` for the meaning of each option."""
+
+    device: str = "auto"
+    workers: int | None = None
+    threads: int = 1
+    checkpoint_every: float = 60.0
+    pack: int | Literal["auto", "off"] = "auto"
+    memory: float | None = None
+    inception_weights: Path | None = None
+    begin: Callable[[Summary], None] = lambda summary: None
+    watch: Callable[[Event], None] = lambda event: None
 
 
 def run_suite(
@@ -68,7 +82,7 @@ def run_suite(
     device: str = "auto",
     workers: int | None = None,
     threads: int = 1,
-    settings: Table | None = None,
+    settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     checkpoint_every: float = 60.0,
     pack: int | Literal["auto", "off"] = "auto",
@@ -77,34 +91,34 @@ def run_suite(
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
-    """Trains what of a suite has no record yet, then writes its tables and figures where they changed.
+    """Train the runs of a suite that have no record yet, then update its tables and figures.
 
-    In a script, call it below ``if __name__ == "__main__":``, for the workers import the script.
+    In a script, call it below ``if __name__ == "__main__":``, because worker processes import the script.
 
     Args:
-        suite: Name, or path of a file.
-        results: The suite's folder is made in it.
-        seeds: A number of seeds, or the seeds, instead of the suite's.
-        device: "auto", "cpu", "cuda" (all of them), "cuda:N", "mps".
-        workers: Processes; None: one a core on the CPU, one a device else; 0: none, all in this process.
-        threads: Of each worker, on the CPU. The bits of a result can depend on it.
-        settings: Training keys set above all that the suite says.
-        filters: Axis → values: only these cells.
+        suite: The name of a suite, or the path of a suite file.
+        results: The folder that contains the suite's results folder.
+        seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
+        device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
+        workers: The number of worker processes; 0 trains in this process. [default: one per CPU core, or one per GPU]
+        threads: The number of torch threads per worker. It can affect the bits of results.
+        settings: Training keys that override the suite's.
+        filters: Maps axes to values; only matching cells run.
         checkpoint_every: Seconds between checkpoints of a run.
-        pack: How many runs train as one tensor program at the most: a number, "auto" (what is measured to be fastest,
-            within memory), or "off" (each alone).
-        memory: Gigabytes that each worker's packs may take; None: what the machine, or the device, has left.
-        inception_weights: File of Inception's weights.
-        begin: Called with the plan before anything is trained.
+        pack: The maximum number of runs to train as one tensor program: a number, "auto" (the fastest that fits into
+            memory, measured when training starts), or "off" (one).
+        memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
+        inception_weights: The file with Inception's weights.
+        begin: Called with the plan before training starts.
         watch: Called with every event.
 
     Raises:
-        GanbenchError: bad input, or nowhere to write.
-        KeyboardInterrupt: after all runs in flight left a checkpoint.
+        GanbenchError: The input is invalid, or the results folder is not writable.
+        KeyboardInterrupt: The suite was interrupted, after all active runs saved a checkpoint.
     """
     specification = load_suite(suite)
-    if device not in EVERYWHERE:  # one that is not here is said before a dataset is downloaded
-        _places(device)
+    if device not in ON_EVERY_MACHINE:  # check before a dataset is downloaded
+        _resolve_devices(device)
     runs = plan_runs(
         specification,
         settings=settings,
@@ -113,9 +127,7 @@ def run_suite(
         inception_weights=inception_weights,
         download=True,
     )
-    summary = train_runs(
-        runs,
-        Path(results) / specification.name,
+    options = RunOptions(
         device=device,
         workers=workers,
         threads=threads,
@@ -126,115 +138,103 @@ def run_suite(
         begin=begin,
         watch=watch,
     )
+    summary = train_runs(runs, Path(results) / specification.name, options)
     if summary.recorded or summary.already:
         try:
             cells = {run.cell for run in runs}
-            summary.report = standing_report(summary.folder, cells, specification, formats=("png", "pdf"))
-        except ResultsError as error:  # what was trained is recorded all the same
+            summary.report = refresh_report(summary.folder, cells, specification, formats=("png", "pdf"))
+        except ResultsError as error:  # the records are kept even if the report fails
             summary.report_problem = str(error)
     return summary
 
 
-def train_runs(
-    runs: list[Run],
-    folder: Path,
-    *,
-    device: str = "auto",
-    workers: int | None = None,
-    threads: int = 1,
-    checkpoint_every: float = 60.0,
-    pack: int | Literal["auto", "off"] = "auto",
-    memory: float | None = None,
-    inception_weights: Path | None = None,
-    begin: Callable[[Summary], None] = lambda summary: None,
-    watch: Callable[[Event], None] = lambda event: None,
-) -> Summary:
-    """Trains what of these runs has no record in a results folder yet; arguments and errors as of ``run_suite``."""
-    named = paths_by_run(folder)
-    if device not in EVERYWHERE or any(run.id not in named for run in runs):
-        _places(device, runs)
-    _check_writable(folder)
+def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
+    """Train the runs that have no record in a results folder yet.
+
+    Args:
+        runs: The runs to train.
+        folder: The results folder.
+        options: How to train them.
+
+    Raises:
+        GanbenchError: The device is not available, or the results folder is not writable.
+        KeyboardInterrupt: Training was interrupted, after all active runs saved a checkpoint.
+    """
+    paths = paths_by_run(folder)
+    if options.device not in ON_EVERY_MACHINE or any(run.id not in paths for run in runs):
+        _resolve_devices(options.device, runs)
+    check_writable(folder)
+    remove_partial_files(folder)
     summary = Summary(folder, runs)
-    there = {run for run, path in named.items() if _readable(path, summary)}
-    waiting = [run for run in runs if run.id not in there]
-    summary.already = [run for run in runs if run.id in there]
-    begin(summary)
+    recorded = {run for run, path in paths.items() if _is_intact(path, summary)}
+    waiting = [run for run in runs if run.id not in recorded]
+    summary.already = [run for run in runs if run.id in recorded]
+    options.begin(summary)
     if not waiting:
         return summary
 
     from bench.compute.engines.in_process import in_process
     from bench.compute.engines.local import local
-    from bench.compute.execution import Settings
-    from bench.compute.pack_tuning import sizes
+    from bench.compute.pack_tuning import pack_sizer
 
-    base = Settings(
-        folder=folder,
-        threads=threads,
-        checkpoint_every=checkpoint_every,
-        inception_weights=inception_weights.resolve() if inception_weights else None,
-    )
-    engine: Engine = in_process if workers == 0 else local
-    crew = _crew(base, _places(device, runs), workers, len(waiting))
-    packs = divide(waiting, sizes(pack, crew, memory, summary.notices.append), len(crew))
-    with listening() as interruption:
+    engine: Engine = in_process if options.workers == 0 else local
+    workers = _worker_settings(folder, _resolve_devices(options.device, runs), options, len(waiting))
+    size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
+    packs = divide(waiting, size, len(workers))
+    with handling_signals() as interruption:
         summary.stopping = interruption
-        for event in engine(packs, crew, interruption):
-            _note(event, summary)
-            watch(event)
+        for event in engine(packs, workers, interruption):
+            _update(summary, event)
+            options.watch(event)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
     return summary
 
 
-def _places(device: str, runs: Iterable[Run] = ()) -> list[str]:
-    """The devices of this machine to train on.
-
-    Raises:
-        DeviceError: not here, or not for these runs.
-    """
+def _resolve_devices(device: str, runs: Iterable[Run] = ()) -> list[str]:
     from bench.compute.environment import devices
 
-    places = devices(device)
-    if places == ["mps"] and any(run.training.precision == "float64" for run in runs):
-        raise DeviceError('--device mps has no precision "float64"; use cpu')
-    return places
+    return devices(device, {run.training.precision for run in runs})
 
 
-def _note(event: Event, summary: Summary) -> None:
+def _update(summary: Summary, event: Event) -> None:
+    progress = event.progress
     if event.state == "recorded":
         summary.recorded.append(event.run)
     elif event.state == "failed":
         summary.failed[str(event.run)] = event.text
-    elif event.progress is not None and event.progress.notice.startswith(("checkpoint", "not in a pack")):
-        others = event.progress.pack - 1 if event.progress.notice.startswith("not in") else 0
-        who = f"{event.run}{f' and {others} more' if others else ''}"
-        summary.notices.append(f"{who}: {event.progress.notice}")
+    elif progress is not None and progress.affected:
+        others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
+        summary.notices.append(f"{event.run}{others}: {progress.notice}")
 
 
-def _crew(base: Settings, places: list[str], workers: int | None, runs: int) -> list[Settings]:
-    """The settings of every worker: spread over the devices, no more than there are runs."""
+def _worker_settings(folder: Path, devices: list[str], options: RunOptions, runs: int) -> list[Settings]:
+    """Return the settings of each worker: distributed over the devices, and no more workers than runs."""
+    from bench.compute.execution import Settings
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    usual = max(1, cores // base.threads) if places == ["cpu"] else len(places)
-    count = max(1, min(runs, usual if workers is None else max(1, workers)))
-    return [replace(base, device=places[index % len(places)], workers=count) for index in range(count)]
+    default = max(1, cores // options.threads) if devices == ["cpu"] else len(devices)
+    count = max(1, min(runs, default if options.workers is None else max(1, options.workers)))
+    weights = options.inception_weights
+    settings = Settings(
+        folder=folder,
+        threads=options.threads,
+        workers=count,
+        checkpoint_every=options.checkpoint_every,
+        inception_weights=weights.resolve() if weights else None,
+    )
+    return [replace(settings, device=devices[index % len(devices)]) for index in range(count)]
 
 
-def _readable(path: Path, summary: Summary) -> bool:
-    """Whether a record is whole; one that was cut short or damaged is put aside, and that is told."""
+def _is_intact(path: Path, summary: Summary) -> bool:
+    """Return whether a record is complete; a truncated or damaged one is renamed, with a notice."""
     try:
         check_record(path)
     except DamagedRecordError:
-        aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        summary.notices.append(f"{path} was cut short or damaged, and is now {aside.name}; the run is done again")
+        renamed = path.with_suffix(".damaged")
+        path.replace(renamed)
+        summary.notices.append(
+            f"{path} was truncated or damaged and has been renamed to {renamed.name}; its run is trained again"
+        )
         return False
     return True
-
-
-def _check_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            sweep(folder)
-    except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {told(error)}") from None

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.files import HERE, sweep, written_whole
+from bench.errors import ResultsError
+from bench.files import HOSTNAME, atomic_write, check_writable, remove_partial_files
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "folder" / "a.txt"
-    with written_whole(target) as partial:
+    with atomic_write(target) as partial:
         partial.write_text("one")
         assert not target.exists()
     assert target.read_text() == "one"
-    with pytest.raises(KeyboardInterrupt), written_whole(target) as partial:
+    with pytest.raises(KeyboardInterrupt), atomic_write(target) as partial:
         partial.write_text("two")
         raise KeyboardInterrupt
     assert [path.read_text() for path in target.parent.iterdir()] == ["one"]
@@ -25,9 +26,9 @@ def test_what_a_killed_process_left_is_swept_and_what_a_live_one_writes_is_not(t
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
     for pid in (int(dead.stdout), os.getpid()):
-        (tmp_path / f".a.parquet.{HERE}.{pid}.partial").write_text("half")
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [f".a.parquet.{HERE}.{os.getpid()}.partial"]
+        (tmp_path / f".a.parquet.{HOSTNAME}.{pid}.partial").write_text("half")
+    remove_partial_files(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f".a.parquet.{HOSTNAME}.{os.getpid()}.partial"]
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -40,6 +41,14 @@ def test_once_means_that_the_first_stays(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(Path, "hardlink_to", refuse)
     target = tmp_path / "a.txt"
     for text in ("first", "second"):
-        with written_whole(target, once=True) as partial:
+        with atomic_write(target, once=True) as partial:
             partial.write_text(text)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_a_folder_is_checked_without_being_created(tmp_path: Path) -> None:
+    check_writable(tmp_path / "results" / "suite")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match=r"results folder .*suite cannot be written: Not a directory"):
+        check_writable(tmp_path / "file" / "suite")

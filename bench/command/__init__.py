@@ -1,6 +1,6 @@
-"""The command ``ganbench``: its verbs, each in a module of this package.
+"""The command ``ganbench``. Each module of this package defines one or more of its subcommands.
 
-What a verb needs is imported when it is called: the command answers at once.
+Subcommands import what they need when they are called, so that the command starts quickly.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from bench.version import __version__
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main() -> None:
-    """Is this way of training a GAN stable? Losses × architectures × datasets × seeds, every run kept."""
+    """Benchmark the stability of GAN training: losses × architectures × datasets × seeds."""
 
 
-for each in (
+for subcommand in (
     run.list_entries,
     run.plan,
     run.run,
@@ -28,4 +28,4 @@ for each in (
     import_results.import_results,
     run.calibrate,
 ):
-    main.add_command(each)
+    main.add_command(subcommand)

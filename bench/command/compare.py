@@ -1,45 +1,56 @@
-"""``ganbench compare | confirm``: a candidate against a baseline."""
+"""``ganbench compare | confirm``: a candidate compared with a baseline."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import parse_seeds, verb
+from bench.command.options import (
+    handle_errors,
+    inception_option,
+    options,
+    parse_seeds,
+    suite_option,
+    worker_options,
+)
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison
 
 FORMATS = ("text", "json", "markdown", "junit")
 
-
-def gate_options(function: Any) -> Any:
-    """The options of the gate, and of how its verdict is written."""
-    for option in (
-        click.option(
-            "--metric", metavar="MEASURE", help="What cells are compared by. [default: the suite's, or primary]"
-        ),
-        click.option("--alpha", type=float, help="Chance of a false alarm in all. [default: the suite's, or 0.05]"),
-        click.option("--tolerance", type=float, help="Tolerated share of worse. [default: the suite's, or 0.25]"),
-        click.option(
-            "--failure-tolerance", type=float, help="Tolerated rate of more failures. [default: the suite's, or 0.25]"
-        ),
-        click.option("--suite", metavar="SUITE", help="Whose thresholds of outcomes hold. [default: its own]"),
-        click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True),
-    ):
-        function = option(function)
-    return function
+gate_options = options(
+    click.option(
+        "--metric",
+        metavar="MEASURE",
+        help="Measure to compare. [default: that of the suite, or the primary measure]",
+    ),
+    click.option("--alpha", type=float, help="Family-wise false-alarm rate. [default: that of the suite, or 0.05]"),
+    click.option(
+        "--tolerance",
+        type=float,
+        help="Maximum tolerated relative degradation. [default: that of the suite, or 0.25]",
+    ),
+    click.option(
+        "--failure-tolerance",
+        type=float,
+        help="Maximum tolerated increase of the failure rate. [default: that of the suite, or 0.25]",
+    ),
+    suite_option,
+    click.option(
+        "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
+    ),
+)
 
 
 @click.command()
 @click.argument("baseline")
 @click.argument("candidate")
 @gate_options
-@click.option("--speed", is_flag=True, help="Judge timings (of ganbench time) instead of quality and failures.")
-@verb
+@click.option("--speed", is_flag=True, help="Compare timings (of ganbench time) instead of quality and failures.")
+@handle_errors
 def compare(
     baseline: str,
     candidate: str,
@@ -48,11 +59,12 @@ def compare(
     suite: str | None,
     form: str,
     speed: bool,
-    **options: Any,
+    **tolerances: Any,
 ) -> None:
-    """Is CANDIDATE worse than BASELINE? Each is a results folder, or a suite with recorded results.
+    """Test whether CANDIDATE is worse than BASELINE.
 
-    Exit status: 0 OK, 1 REGRESSED, 3 INCONCLUSIVE, 2 bad input.
+    Each is a results folder, or the name of a suite with recorded results. Exit status: 0 OK, 1 REGRESSED,
+    2 invalid input, 3 INCONCLUSIVE.
     """
     from bench.errors import ResultsError
 
@@ -60,27 +72,24 @@ def compare(
         from bench.evidence.gate.compare_speed import compare_speed
 
         if metric or failure_tolerance is not None or suite:
-            raise ResultsError(
-                "--speed judges timings: --metric, --failure-tolerance and --suite have no meaning there"
-            )
-        _conclude(compare_speed(baseline, candidate, **options), form)
-    from bench.evidence.gate.compare import compare as judge
+            raise ResultsError("--speed compares timings: --metric, --failure-tolerance and --suite do not apply")
+        _conclude(compare_speed(baseline, candidate, **tolerances), form)
+    from bench.evidence.gate.compare import compare as compare_results
     from bench.plan.suite import load_suite
 
-    _conclude(
-        judge(
-            baseline,
-            candidate,
-            metric=metric,
-            failure_tolerance=failure_tolerance,
-            suite=load_suite(suite) if suite else None,
-            **options,
-        ),
-        form,
+    comparison = compare_results(
+        baseline,
+        candidate,
+        metric=metric,
+        failure_tolerance=failure_tolerance,
+        suite=load_suite(suite) if suite else None,
+        **tolerances,
     )
+    _conclude(comparison, form)
 
 
 def _conclude(comparison: Comparison, form: str) -> None:
+    """Print a comparison, and exit with the status of its verdict."""
     from bench.command.show_report import show_comparison
     from bench.evidence.gate.decision import Verdict
     from bench.evidence.gate.rendering import to_json, to_junit, to_markdown
@@ -97,35 +106,38 @@ def _conclude(comparison: Comparison, form: str) -> None:
 @click.argument("candidate")
 @gate_options
 @click.option(
-    "--seeds", help="Fresh ones: a number, a list or a range. [default: as many as the candidate has, from 10]"
+    "--seeds",
+    help="Fresh seeds: how many (10), a list (20,24) or a range (20-29). "
+    "[default: as many as the candidate has, at least 10]",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Where to train.")
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: one a core, or one a GPU]")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each worker, on the CPU.")
-@click.option("--inception-weights", type=click.Path(path_type=Path), metavar="PATH", help="Weights for FID, a file.")
-@verb
-def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: str | None, **options: Any) -> None:
-    """Train the cells that compare flags as REGRESSED again, on fresh seeds, and decide on those alone.
+@worker_options
+@inception_option
+@handle_errors
+def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: str | None, **arguments: Any) -> None:
+    """Check regressions with fresh seeds.
 
-    Their records go beside the results, into folders that end in -confirmation. Exit status as of compare.
+    Trains the cells that compare reports as REGRESSED again, with seeds that neither side has, and compares them. The
+    new records are written next to the results, in folders that end in -confirmation. The exit status is that of
+    compare.
     """
     from rich.console import Console
 
     from bench.command.progress import Display
-    from bench.confirming import confirm as decide
+    from bench.confirming import confirm as confirm_regressions
     from bench.plan.suite import load_suite
 
     display = Display(Console(stderr=True))
     with display:
-        found = decide(
+        confirmation = confirm_regressions(
             baseline,
             candidate,
-            seeds=int(seeds) if seeds and seeds.isdigit() else parse_seeds(seeds),  # a number is one of fresh seeds
+            # a number is passed on, because here it counts fresh seeds and does not start at 0
+            seeds=int(seeds) if seeds and seeds.isdigit() else parse_seeds(seeds),
             suite=load_suite(suite) if suite else None,
             begin=display.begin,
             watch=display.watch,
-            **options,
+            **arguments,
         )
-    for notice in found.notices:
+    for notice in confirmation.notices:
         click.echo(notice, err=True)
-    _conclude(found.comparison, form)
+    _conclude(confirmation.comparison, form)

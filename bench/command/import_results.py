@@ -7,58 +7,87 @@ from typing import Any
 
 import click
 
-from bench.command.options import verb
+from bench.command.options import handle_errors, parse_value, results_option
 
 
 @click.command("import")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--suite", required=True, metavar="NAME", help="What the runs belong to: a folder of results.")
+@click.option("--suite", required=True, metavar="NAME", help="Name of the results folder and the report.")
 @click.option(
-    "--map", "mapped", multiple=True, metavar="COLUMN=ROLE", help="What a column is: dataset, seed, step, fid, ..."
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="COLUMN=ROLE",
+    help="Role of a column: dataset, seed, step, fid, ... Repeatable.",
 )
-@click.option("--set", "fixed", multiple=True, metavar="ROLE=VALUE", help="What has no column, as dataset=cifar10.")
-@click.option("--lower", multiple=True, metavar="MEASURE", help="Of a measure of your own, less is better.")
-@click.option("--higher", multiple=True, metavar="MEASURE", help="Of a measure of your own, more is better.")
 @click.option(
-    "--protocol", multiple=True, metavar="KEY=VALUE", help="How was measured: extractor=inception, samples=..."
+    "--set",
+    "fixed",
+    multiple=True,
+    metavar="ROLE=VALUE",
+    help="Value of a role without a column, for example dataset=cifar10. Repeatable.",
 )
-@click.option("--real", multiple=True, metavar="MEASURE=VALUE", help="A measure of real data, as modes=8.")
-@click.option("--outcome", multiple=True, metavar="KEY=VALUE", help="A threshold of outcomes, as tau=20.")
-@click.option("--results", default="results", show_default=True, metavar="DIR", help="Folder for results.")
-@click.option("--version", type=click.IntRange(min=1), default=1, show_default=True, help="Of the experiment.")
-@click.option("--title", default="", help="Of the report. [default: the suite's name]")
-@click.option("--separator", metavar="CHARACTER", help="Between cells. [default: tabs in a .tsv, else commas]")
-@click.option("--replace", is_flag=True, help="Replace records of the same runs.")
-@verb
-def import_results(table: Path, mapped: tuple[str, ...], **options: Any) -> None:
-    """Make records of the runs in TABLE, a file .csv, .tsv, .jsonl or .parquet of other code: all or none.
+@click.option(
+    "--lower", multiple=True, metavar="MEASURE", help="A measure of your own for which lower is better. Repeatable."
+)
+@click.option(
+    "--higher", multiple=True, metavar="MEASURE", help="A measure of your own for which higher is better. Repeatable."
+)
+@click.option(
+    "--protocol",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the evaluation, for example extractor=inception or samples=50000. Repeatable.",
+)
+@click.option(
+    "--real",
+    multiple=True,
+    metavar="MEASURE=VALUE",
+    help="The value of a measure on real data, for example modes=8. Repeatable.",
+)
+@click.option(
+    "--outcome",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An outcome threshold, for example tau=20. Repeatable.",
+)
+@results_option
+@click.option("--version", type=click.IntRange(min=1), default=1, show_default=True, help="Version of the experiment.")
+@click.option("--title", default="", help="Title of the report. [default: the name of the suite]")
+@click.option(
+    "--separator",
+    metavar="CHARACTER",
+    help="Separator of a text file. [default: a tab for .tsv and .tab, else a comma]",
+)
+@click.option("--replace", is_flag=True, help="Replace existing records of the same runs.")
+@handle_errors
+def import_results(table: Path, mapped: tuple[str, ...], **arguments: Any) -> None:
+    """Record the results of other code.
 
-    In wide form a measure has a column, in long form a row: then map one column to "measure" and one to "value". A
-    table has a row a run, or a row for each run and step. Roles are dataset, architecture, loss, seed, step (these five
-    are needed), seconds, outcome (true: failed), reason, steps, batch_size, critic_steps, measures and losses; any
-    other name is an axis.
+    TABLE is a .csv, .tsv, .jsonl or .parquet file with one row per run, or one row per run and step. In wide form, each
+    measure has its own column. In long form, each value has its own row: map one column to "measure" and one to
+    "value".
+
+    Roles are dataset, architecture, loss, seed and step (all required), seconds, outcome (true if the run failed),
+    reason, steps, batch_size, critic_steps, measures and losses. Any other name makes the column an axis. If there is
+    an error, nothing is recorded.
     """
     from bench.records.external.import_table import import_table
 
-    for name in ("fixed", "protocol", "real", "outcome"):
-        options[name] = dict(_parse_pair(f"--{name}".replace("fixed", "set"), text) for text in options[name])
-    pairs = [_split(text, "--map", text.rpartition("=")) for text in mapped]
-    done = import_table(table, mapped=pairs, **options)
-    runs, cells = len(done.runs), done.cells
-    failed = f", {done.diverged} of them diverged" if done.diverged else ""
-    counted = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
-    click.echo(f"recorded {counted} in {done.folder / 'records'}{failed}; ganbench report {done.folder}")
+    for name, option in (("fixed", "set"), ("protocol", "protocol"), ("real", "real"), ("outcome", "outcome")):
+        arguments[name] = dict(_parse_pair(f"--{option}", text) for text in arguments[name])
+    roles = [_split(text, "--map", text.rpartition("=")) for text in mapped]
+    imported = import_table(table, mapped=roles, **arguments)
+    runs, cells = len(imported.runs), imported.cells
+    diverged = f" ({imported.diverged} diverged)" if imported.diverged else ""
+    count = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
+    click.echo(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
 
 
 def _parse_pair(option: str, text: str) -> tuple[str, Any]:
-    """``samples=50000`` → ("samples", 50000); the value is read as TOML, else as a word."""
-    import tomllib
-
-    key, value = _split(text, option, text.partition("="))
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value
+    """Return the name and the value of ``samples=50000``: ("samples", 50000)."""
+    name, value = _split(text, option, text.partition("="))
+    return name, parse_value(value)
 
 
 def _split(text: str, option: str, parts: tuple[str, str, str]) -> tuple[str, str]:

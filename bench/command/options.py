@@ -1,4 +1,4 @@
-"""What several verbs share: errors as one line, settings, seeds, filters and the options that carry them."""
+"""What several subcommands share: error handling, common options and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import click
 
 from bench.errors import GanbenchError, SuiteError
 
-Setting = tuple[str, Any]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake is one line and exit status 2; a fault of the code keeps its traceback and is status 70.
+def handle_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a subcommand: a user's error is one line and exit status 2, a bug a traceback and exit status 70.
 
-    That is sysexits' EX_SOFTWARE: status 1 is a verdict, of ``compare``.
+    Status 70 is EX_SOFTWARE of sysexits.h; status 1 is a verdict of ``compare``.
     """
 
     @functools.wraps(function)
@@ -30,13 +30,13 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         except GanbenchError as error:
             click.echo(f"ganbench: {error}", err=True)
             sys.exit(2)
-        except BrokenPipeError:  # whoever read has enough
+        except BrokenPipeError:  # the reader of a pipe, such as head, has exited
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except MemoryError:
-            click.echo("ganbench: no memory is left; what was recorded is whole", err=True)
+            click.echo("ganbench: out of memory; all records written so far are complete", err=True)
             sys.exit(2)
         except Exception:
             traceback.print_exc()
@@ -45,24 +45,29 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def parse_setting(text: str) -> Setting:
-    """``steps=100`` → ("steps", 100); the value is read as TOML, else as a word."""
+def parse_value(text: str) -> Any:
+    """Return the TOML value that ``text`` stands for, or ``text`` itself if it is not valid TOML."""
     import tomllib
 
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return a training key and its value: ``steps=100`` → ("steps", 100)."""
     from bench.plan.specification import TRAINING_KEYS, check_key
 
     key, equals, value = text.partition("=")
     if not equals or not value or not all(key.split(".")):
-        raise SuiteError(f"--set {text}: expected key=value")
+        raise SuiteError(f"--set {text}: expected KEY=VALUE")
     check_key(key.partition(".")[0], TRAINING_KEYS, "--set")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value
+    return key, parse_value(value)
 
 
 def parse_seeds(text: str | None) -> tuple[int, ...] | None:
-    """``3`` → 0, 1, 2; ``0,4,7`` and ``10-19`` as they say."""
+    """Return seeds: ``3`` → 0, 1, 2; ``0,4,7`` → 0, 4, 7; ``10-12`` → 10, 11, 12."""
     from bench.plan.suite import as_seeds
 
     if text is None:
@@ -81,39 +86,14 @@ def parse_seeds(text: str | None) -> tuple[int, ...] | None:
 
 
 def parse_filters(texts: tuple[str, ...]) -> dict[str, set[str]]:
-    """``loss=hinge`` → {"loss": {"hinge"}}; the same axis again adds to it."""
+    """Return axis → values to keep: ``loss=hinge`` → {"loss": {"hinge"}}. Values of the same axis are joined."""
     filters: dict[str, set[str]] = {}
     for text in texts:
         axis, equals, value = text.partition("=")
         if not equals or not value:
-            raise SuiteError(f"--only {text}: expected axis=value")
+            raise SuiteError(f"--only {text}: expected AXIS=VALUE")
         filters.setdefault(axis, set()).add(value)
     return filters
-
-
-def selection(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of ``plan`` and ``run`` that say what is run."""
-    seeds = click.option("--seeds", help="A number (3), a list (0,4,7) or a range (10-19), instead of the suite's.")
-    return seeds(selection_of_cells(function))
-
-
-def selection_of_cells(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same where seeds have no meaning."""
-    for option in (
-        click.option("--results", default="results", show_default=True, help="Folder for results.", metavar="DIR"),
-        click.option(
-            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a training key for every cell."
-        ),
-        click.option("--only", multiple=True, metavar="AXIS=VALUE", help="Only cells with this value on this axis."),
-        click.option(
-            "--inception-weights",
-            type=click.Path(path_type=Path),
-            metavar="PATH",
-            help="Weights for FID, as a file.",
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 class PackSize(click.ParamType[Any]):
@@ -122,7 +102,7 @@ class PackSize(click.ParamType[Any]):
     name = "N|auto|off"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number, or the word."""
+        """Return the number, or the word."""
         if value in ("auto", "off") or isinstance(value, int):
             return value
         if not value.isdigit() or int(value) == 0:
@@ -130,23 +110,81 @@ class PackSize(click.ParamType[Any]):
         return int(value)
 
 
-def pack_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how many runs train as one tensor program."""
-    for option in (
-        click.option(
-            "--memory",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="GB",
-            help="That the packs of a worker may take. [default: what is left]",
-        ),
-        click.option(
-            "--pack",
-            type=PackSize(),
-            default="auto",
-            show_default=True,
-            metavar="N|auto|off",
-            help="Runs that train as one program, at the most; auto: what is measured to be fastest.",
-        ),
-    ):
-        function = option(function)
-    return function
+def options(*decorators: Decorator) -> Decorator:
+    """Return a decorator that adds several options, which ``--help`` lists in the same order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+results_option = click.option(
+    "--results",
+    default="results",
+    show_default=True,
+    metavar="DIR",
+    help="Folder for all results; each suite has its own folder in it.",
+)
+inception_option = click.option(
+    "--inception-weights",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File with the Inception weights, required to compute FID.",
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Device to use."
+)
+suite_option = click.option(
+    "--suite",
+    metavar="SUITE",
+    help="Suite, by name or file, whose outcome thresholds apply. [default: the suite of the results]",
+)
+cell_options = options(
+    click.option(
+        "--only", multiple=True, metavar="AXIS=VALUE", help="Keep only cells with this value on this axis. Repeatable."
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set a training key for all cells, for example steps=100. Repeatable.",
+    ),
+    results_option,
+    inception_option,
+)
+run_options = options(
+    click.option(
+        "--seeds",
+        help="Seeds to run: a number (3), a list (0,4,7) or a range (10-19). [default: those of the suite]",
+    ),
+    cell_options,
+)
+worker_options = options(
+    device_option,
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Number of worker processes. [default: one per CPU core, or per GPU]",
+    ),
+    click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads per worker."),
+)
+pack_options = options(
+    click.option(
+        "--pack",
+        type=PackSize(),
+        default="auto",
+        show_default=True,
+        metavar="N|auto|off",
+        help="Maximum number of runs per pack, which trains as one tensor program; auto: the fastest size measured.",
+    ),
+    click.option(
+        "--memory",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="GB",
+        help="Memory limit for each worker's packs, in GB. [default: its share of the free memory]",
+    ),
+)

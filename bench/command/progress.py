@@ -1,4 +1,4 @@
-"""What a person sees while a suite runs: the whole matrix, and every run in flight."""
+"""Progress of a suite: one bar for all runs, and one for every pack that is training."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rich.text import Text
 from bench.command.show_plan import duration
 from bench.compute.events import Event
 from bench.compute.events import Progress as Steps
+from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
-from bench.plan.work import units_per_step
 from bench.running import Summary
 
 
 class Display:
-    """Bars on a terminal; elsewhere (a log file, CI) a line per run that ends."""
+    """Progress bars on a terminal; elsewhere (a log file, CI) one line per run that ends."""
 
     def __init__(self, console: Console):
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._summary: Summary | None = None
-        self._told = 0  # of its notices, which grow
+        self._notices_shown = 0
         self._ended = 0
         self._progress = Progress(
             _Description(lambda: self._summary is not None and self._summary.stopping()),
@@ -43,38 +43,36 @@ class Display:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._tell_notices()
+        self._show_notices()
         self._progress.stop()
 
     def begin(self, summary: Summary) -> None:
-        """The whole matrix: how much of it is there already."""
-        self._tell_notices()  # of the suite before, where there was one
-        self._summary, self._told = summary, 0
-        already = f"{len(summary.already)} of them recorded already in {summary.folder}"
-        self._console.print(f"{len(summary.runs)} runs, {already}", highlight=False, markup=False, soft_wrap=True)
-        self._tell_notices()
-        already_there = {run.id for run in summary.already}
-        self._work_left = {
-            run.id: _work(run, run.training.steps) for run in summary.runs if run.id not in already_there
-        }
-        self._all_work = sum(self._work_left.values())
+        """Show the number of runs, and how many of them are already recorded."""
+        self._show_notices()  # those of the previous suite
+        self._summary, self._notices_shown = summary, 0
+        line = f"{len(summary.runs)} runs, {len(summary.already)} already recorded in {summary.folder}"
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._show_notices()
+        recorded = {run.id for run in summary.already}
+        self._work_left = {run.id: _work(run, run.training.steps) for run in summary.runs if run.id not in recorded}
+        self._total_work = sum(self._work_left.values())
         self._waiting = len(summary.runs) - len(summary.already)
         self._matrix = self._progress.add_task(
             "[bold]runs", total=len(summary.runs), completed=len(summary.already), rate="", left=""
         )
 
     def watch(self, event: Event) -> None:
-        """One event of a run, after what has come to be told meanwhile."""
-        self._tell_notices()
+        """Show an event of a run, after any new notices."""
+        self._show_notices()
         if event.state == "progress" and event.progress is not None:
-            self._go_on(event.run, event.progress)
+            self._update_bar(event.run, event.progress)
             return
-        name = event.run.id
-        bar = self._bar_of.pop(name, None)
+        run = event.run.id
+        bar = self._bar_of.pop(run, None)
         if bar is not None and bar not in self._bar_of.values():
             self._progress.remove_task(bar)
         if event.state == "recorded":
-            self._work_left[name] = 0
+            self._work_left[run] = 0
             self._ended += 1
             self._progress.advance(self._matrix)
         if event.state == "failed":
@@ -84,16 +82,16 @@ class Display:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
 
-    def _tell_notices(self) -> None:
-        for notice in self._summary.notices[self._told :] if self._summary else ():
+    def _show_notices(self) -> None:
+        for notice in self._summary.notices[self._notices_shown :] if self._summary else ():
             self._console.print(notice, highlight=False, markup=False, soft_wrap=True)
-            self._told += 1
+            self._notices_shown += 1
 
-    def _go_on(self, run: Run, progress: Steps) -> None:
-        """Moves the bar of a run, which is that of its pack."""
+    def _update_bar(self, run: Run, progress: Steps) -> None:
+        """Update the bar of a run, which its pack shares."""
         if run.id not in self._bar_of:
-            self._all_work -= _work(run, progress.step)  # done before, if it goes on from a checkpoint
-            more = f" and {progress.pack - 1} more as one program" if progress.pack > 1 else ""
+            self._total_work -= _work(run, progress.step)  # done earlier, if the run resumes from a checkpoint
+            more = f" and {progress.pack - 1} more in one pack" if progress.pack > 1 else ""
             self._bar_of[run.id] = self._bar_of.get(progress.first) or self._progress.add_task(
                 escape(f"  {run}{more}"), total=run.training.steps, rate="", left=""
             )
@@ -102,22 +100,22 @@ class Display:
         self._progress.update(
             self._bar_of[run.id],
             completed=progress.step,
-            rate=f"{rate:,.0f} steps/s" + (" each" if progress.pack > 1 else "") if rate else "",
+            rate=f"{rate:,.0f} steps/s" + (" per run" if progress.pack > 1 else "") if rate else "",
             left=f"{duration(progress.pack * left / rate)} left" if rate else "",
         )
-        self._tell_time_left()
+        self._update_time_left()
 
-    def _tell_time_left(self) -> None:
-        """From the share of all work that is done since the start."""
+    def _update_time_left(self) -> None:
+        """Estimate the remaining time from the fraction of the work done since the start."""
         task = self._progress.tasks[0]
         left = sum(self._work_left.values())
-        done = self._all_work - left
+        done = self._total_work - left
         if done > 0 and task.elapsed:
             self._progress.update(self._matrix, left=f"about {duration(left * task.elapsed / done)} left")
 
 
 class _Description(TextColumn):
-    """What a bar is of; the first says that an end was asked for, which waits for the chunks in flight."""
+    """The name of a bar. After an interrupt, the first bar says that checkpoints are being saved."""
 
     def __init__(self, stopping: Callable[[], bool]):
         super().__init__("{task.description}")
@@ -125,7 +123,7 @@ class _Description(TextColumn):
 
     def render(self, task: Task) -> Text:
         if task.id == 0 and self._stopping():
-            return Text("stopping, checkpoints first", style="bold yellow")
+            return Text("stopping: saving checkpoints", style="bold yellow")
         return super().render(task)
 
 

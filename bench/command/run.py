@@ -1,4 +1,4 @@
-"""``ganbench list | plan | run | calibrate``: the verbs that lead to records."""
+"""``ganbench list | plan | run | calibrate``: what can be run, what a suite will run, and running it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import pack_options, parse_filters, parse_seeds, parse_setting, selection, verb
+from bench.command.options import (
+    device_option,
+    handle_errors,
+    inception_option,
+    pack_options,
+    parse_filters,
+    parse_seeds,
+    parse_setting,
+    run_options,
+    worker_options,
+)
 
 if TYPE_CHECKING:
     from bench.running import Summary
 
 
 @click.command("list")
-@verb
+@handle_errors
 def list_entries() -> None:
-    """Suites, losses, penalties, architectures, datasets, metrics and optimisers, one line each."""
+    """List all suites, losses, metrics and so on."""
     from bench.catalogue import TABLES, entries
     from bench.plan.suite import load_suite, suite_files
 
@@ -34,17 +44,20 @@ def list_entries() -> None:
 
 @click.command()
 @click.argument("suite")
-@selection
-@verb
+@run_options
+@handle_errors
 def plan(
     suite: str,
     results: str,
     seeds: str | None,
     settings: tuple[str, ...],
     only: tuple[str, ...],
-    **options: Any,
+    inception_weights: Path | None,
 ) -> None:
-    """Cells, runs and estimated cost of SUITE, a name or a file; nothing is trained."""
+    """Show the runs of SUITE and their estimated time.
+
+    SUITE is a name or a file. Nothing is trained.
+    """
     from bench.command.show_plan import show_plan
     from bench.plan.runs import plan_runs
     from bench.plan.suite import load_suite
@@ -55,17 +68,15 @@ def plan(
         settings=dict(map(parse_setting, settings)),
         seeds=parse_seeds(seeds),
         filters=parse_filters(only),
-        **options,
+        inception_weights=inception_weights,
     )
     show_plan(specification, runs, Path(results) / specification.name)
 
 
 @click.command()
 @click.argument("suite")
-@selection
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Where to train.")
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: one a core, or one a GPU]")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each worker, on the CPU.")
+@run_options
+@worker_options
 @pack_options
 @click.option(
     "--checkpoint-every",
@@ -73,17 +84,23 @@ def plan(
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two checkpoints of a run.",
+    help="Seconds between checkpoints of a run.",
 )
-@verb
-def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
-    """Train what of SUITE, a name or a file, has no record yet; then write tables and figures."""
+@handle_errors
+def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
+    """Train the runs of SUITE that are not recorded yet.
+
+    SUITE is a name or a file. At the end, tables and figures are written. If the command is interrupted, run it again
+    to resume.
+
+    Exit status: 0 all runs are recorded, 1 some runs failed and have no record, 2 invalid input.
+    """
     from rich.console import Console
 
     from bench.command.progress import Display
     from bench.running import run_suite
 
-    chosen: dict[str, Any] = {
+    selection: dict[str, Any] = {
         "settings": dict(map(parse_setting, settings)),
         "seeds": parse_seeds(seeds),
         "filters": parse_filters(only),
@@ -97,22 +114,23 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
 
     try:
         with display:
-            summary = run_suite(suite, **chosen, **options, begin=begin, watch=display.watch)
+            summary = run_suite(suite, **selection, **arguments, begin=begin, watch=display.watch)
     except KeyboardInterrupt:
-        done = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
-        click.echo(f"ganbench: stopped with {done} runs recorded; the same command goes on from there", err=True)
+        recorded = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
+        click.echo(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
         sys.exit(130)
     _conclude(summary)
 
 
 def _conclude(summary: Summary) -> None:
+    """Print the report and the failed runs, and exit with a status other than 0 if a run or the report is missing."""
     from bench.command.show_report import show_report
 
     if summary.report is not None:
         show_report(summary.report)
     if summary.missing:
-        told = f"{summary.missing} of {len(summary.runs)} runs have no record; the same command tries them again:"
-        click.echo(told, err=True)
+        missing = f"{summary.missing} of {len(summary.runs)} runs have no record; run the same command to retry them:"
+        click.echo(missing, err=True)
         for name, text in summary.failed.items():
             click.echo(f"  {name}: {text}".rstrip(), err=True)
     if summary.report_problem:
@@ -124,19 +142,35 @@ def _conclude(summary: Summary) -> None:
 
 @click.command()
 @click.argument("dataset")
-@click.option("--architecture", help="Of the untrained generators. [default: dcgan for images that it fits, else mlp]")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Untrained generators.")
-@click.option("--samples", type=click.IntRange(min=2), default=2500, show_default=True, help="Of each generator.")
+@click.option(
+    "--architecture",
+    help="Architecture of the generators. [default: dcgan for images that it supports, else mlp]",
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Number of untrained generators."
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=2),
+    default=2500,
+    show_default=True,
+    help="Samples per generator, and maximum number of real samples.",
+)
 @click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Dimension of the latent.")
-@click.option("--inception-weights", type=click.Path(path_type=Path), metavar="PATH", help="Weights for FID, a file.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Where to do it.")
-@click.option("--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True)
-@verb
-def calibrate(dataset: str, architecture: str | None, device: str, form: str, **options: Any) -> None:
-    """Every measure of DATASET at both ends of its scale: real data, and generators that were never trained."""
+@inception_option
+@device_option
+@click.option(
+    "--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True, help="Output format."
+)
+@handle_errors
+def calibrate(dataset: str, architecture: str | None, device: str, form: str, **arguments: Any) -> None:
+    """Measure real data and untrained generators.
+
+    Computes every measure of DATASET at the two ends of its scale.
+    """
     from bench.command.show_plan import show_calibration, write_calibration
-    from bench.compute.calibration import calibrate as measure
+    from bench.compute.calibration import calibrate as run_calibration
     from bench.compute.environment import devices
 
-    found = measure(dataset, architecture, device=devices(device)[0], **options)
-    (write_calibration if form == "csv" else show_calibration)(found)
+    calibration = run_calibration(dataset, architecture, device=devices(device)[0], **arguments)
+    (write_calibration if form == "csv" else show_calibration)(calibration)

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.plan.grouping import kind, parts, program
+from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.suite import Suite
-from bench.plan.throughput import devices_known
+from bench.plan.throughput import rates_by_device
 from bench.records.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.records.record import paths_by_run
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
-    """Cells, runs, what of them is recorded, and what the rest will cost."""
+    """Print the cells and runs of a suite, how many are recorded, and how long training the others will take."""
     console = Console()
     recorded = paths_by_run(folder)
     missing = [run for run in runs if run.id not in recorded]
@@ -33,26 +33,26 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     axes = list(runs[0].axes)
     for axis in axes:
         table.add_column(axis)
-    for heading in ("seeds", "recorded", "steps", "critic steps", "estimated"):
+    for heading in ("seeds", "recorded", "steps", "critic steps", "time left"):
         table.add_column(heading, justify="right")
     cells: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
         cells.setdefault(tuple(run.axes.values()), []).append(run)
-    for place, cell in cells.items():
-        left = [run for run in cell if run.id not in recorded]
+    for labels, cell in cells.items():
+        missing_here = [run for run in cell if run.id not in recorded]
         training = cell[0].training
         table.add_row(
-            *(escape(str(label)) for label in place),
+            *(escape(str(label)) for label in labels),
             str(len(cell)),
-            str(len(cell) - len(left)),
+            str(len(cell) - len(missing_here)),
             f"{training.steps:,}",
             f"{training.steps * training.critic_steps:,}",
-            _cost(left, speeds),
+            _estimated_time(missing_here, speeds),
         )
     console.print(table)
     console.print(
         f"\n{len(cells)} cells, {len(runs)} runs, {len(runs) - len(missing)} recorded in {folder}. "
-        + (_work(missing, speeds) if missing else "Nothing is left to train."),
+        + (_work(missing, speeds) if missing else "Nothing to train."),
         highlight=False,
         markup=False,
     )
@@ -62,38 +62,36 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
 
 def _work(missing: list[Run], speeds: object) -> str:
     steps = sum(run.training.steps for run in missing)
-    images = sum(run.training.steps * run.training.critic_steps * run.training.batch_size for run in missing)
+    samples = sum(run.training.steps * run.training.critic_steps * run.training.batch_size for run in missing)
     return (
-        f"To train: {len(missing)} runs, {steps:,} generator steps, {images:,} images for the critic, "
-        f"{_cost(missing, speeds)} on one worker, each alone."
+        f"To train: {len(missing)} runs, {steps:,} generator steps, {samples:,} samples seen by the critic; "
+        f"estimated time on one worker, without packs: {_estimated_time(missing, speeds)}."
     )
 
 
 def _packs(missing: list[Run]) -> Iterator[str]:
-    """How many runs will train as one program, as far as this machine has measured it."""
-    kinds: dict[str, list[Run]] = {}
-    for run in missing:
-        kinds.setdefault(kind(run), []).append(run)
-    for alike in kinds.values():
-        if len(alike) == 1:
+    """Yield one line per group of runs that can share a pack, with the pack size where this machine measured it."""
+    for group in group_by_pack_key(missing):
+        if len(group) == 1:
             continue
-        what = f"{len(alike)} runs of {alike[0].training.dataset} · {parts(alike[0])}"
-        known = devices_known(program(alike[0]))
-        if not known:
-            yield f"{what} can train as packs; how many at once pays is measured when they run (--pack)."
-        for device, rates in known.items():
-            size = min(len(alike), rates.best())
-            how = f"in packs of up to {size}" if size > 1 else f"alone{f' ({rates.alone})' if rates.alone else ''}"
-            yield f"{what} train {how}, as measured on {device}."
+        runs = f"{len(group)} runs of {group[0].training.dataset} · {pack_label(group[0])}"
+        measured = rates_by_device(timing_key(group[0]))
+        if not measured:
+            yield f"{runs} can share packs; the pack size is tuned when training starts (--pack)."
+        for device, rates in measured.items():
+            size = min(len(group), rates.best())
+            reason = f" ({rates.alone})" if rates.alone else ""
+            how = f"in packs of up to {size}" if size > 1 else f"one at a time{reason}"
+            yield f"{runs} train {how}, as measured on {device}."
 
 
-def _cost(runs: list[Run], speeds: object) -> str:
+def _estimated_time(runs: list[Run], speeds: object) -> str:
     seconds = estimate_seconds(runs, speeds)  # type: ignore[arg-type]
-    return "time unknown" if seconds is None else duration(seconds)
+    return "unknown" if seconds is None else duration(seconds)
 
 
 def duration(seconds: float) -> str:
-    """Seconds for a reader: 42 s, 3 min 20 s, 2 h 05 min."""
+    """Return seconds as text: 42 s, 3 min 20 s, 2 h 05 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -102,13 +100,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def write_calibration(found: Calibration) -> None:
-    """One line a measure in its own unit, each with the whole protocol."""
-    place = {
-        "dataset": found.training.dataset,
-        "architecture": found.training.architecture,
-        "latent": found.training.latent,
-        **found.protocol,
+def write_calibration(calibration: Calibration) -> None:
+    """Write a calibration as CSV: one row per measure, in the unit of the measure, with the whole protocol."""
+    protocol = {
+        "dataset": calibration.training.dataset,
+        "architecture": calibration.training.architecture,
+        "latent": calibration.training.latent,
+        **calibration.protocol,
     }
     rows = [
         {
@@ -117,37 +115,37 @@ def write_calibration(found: Calibration) -> None:
             "untrained_mean": level.mean,
             "untrained_deviation": level.deviation,
             "untrained_n": len(level.untrained),
-            **place,
+            **protocol,
         }
-        for level in found.levels
+        for level in calibration.levels
     ]
     writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 
 
-def show_calibration(found: Calibration) -> None:
-    """A line per measure, and what the values are of."""
+def show_calibration(calibration: Calibration) -> None:
+    """Print a calibration: one row per measure, then how the values were measured."""
     console = Console()
-    table = Table(title=escape(str(found.training.dataset)), title_justify="left", title_style="bold", box=None)
+    table = Table(title=escape(str(calibration.training.dataset)), title_justify="left", title_style="bold", box=None)
     table.add_column("measure")
     for heading in ("real data", "untrained", "better"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for level in found.levels:
+    for level in calibration.levels:
         about = level.about
         real, mean, deviation = (f"{v * about.scale:{about.spec}}" for v in (level.real, level.mean, level.deviation))
         untrained = f"{mean} ± {deviation}" if len(level.untrained) > 1 else mean
         better = {True: "higher", False: "lower", None: "–"}[about.higher_is_better]
         table.add_row(escape(about.label), real, untrained, better)
     console.print(table)
-    protocol, count = found.protocol, len(found.levels[0].untrained)
-    told = [
-        f"real data: {protocol['real_samples']:,} samples of the test split; reference: training split, "
-        f"{protocol['reference_samples']:,}; features: {protocol['extractor']}",
-        f"untrained: {found.training.architecture}, latent {found.training.latent}, {protocol['samples']:,} samples, "
+    protocol, training, count = calibration.protocol, calibration.training, len(calibration.levels[0].untrained)
+    notes = [
+        f"real data: {protocol['real_samples']:,} samples of the test split; reference: "
+        f"{protocol['reference_samples']:,} samples of the training split; features: {protocol['extractor']}",
+        f"untrained: {training.architecture}, latent {training.latent}, {protocol['samples']:,} samples, "
         + (f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed"),
-        *(f"not measured: {name}, which needs {wanted}" for name, wanted in found.refused.items()),
+        *(f"not measured: {name} (needs {requirement})" for name, requirement in calibration.refused.items()),
     ]
     console.print()
-    for line in told:
+    for line in notes:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

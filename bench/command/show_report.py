@@ -1,4 +1,4 @@
-"""Tables and comparisons on the terminal: what fits its width, the most telling first."""
+"""Tables and comparisons on the terminal, with the most important columns that fit its width."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DETAILS = ("EMA", *(measure.label for measure in MEASURES.values() if measure.ta
 
 
 def show_report(report: Report) -> None:
-    """One table after the other, as many columns as the terminal is wide, then what was written."""
+    """Print the tables of a report, with as many columns as fit the terminal, then the files written."""
     console = Console()
     hidden: dict[str, None] = {}
     for title, given in report.formatted.items():
@@ -38,13 +38,13 @@ def show_report(report: Report) -> None:
         console.print()
     console.print(
         escape(
-            "mean ± 95 % t interval over seeds, or geometric mean [interval]; final: after the last step, best: over "
-            "all evaluations; failed: any outcome but converged"
+            "mean ± 95% CI over seeds, or geometric mean [95% CI, computed on log values]; final: after the last step, "
+            "best: over all evaluations; failed: did not converge"
         ),
         highlight=False,
     )
     if hidden:
-        console.print(f"in table.md, and in a wider terminal: {', '.join(hidden)}", highlight=False, markup=False)
+        console.print(f"columns not shown (see table.md): {', '.join(hidden)}", highlight=False, markup=False)
     folders: dict[str, int] = {}
     for figure in report.figures:
         folders[str(figure.parent)] = folders.get(str(figure.parent), 0) + 1
@@ -53,10 +53,10 @@ def show_report(report: Report) -> None:
         *(f"{n} figures in {folder}" for folder, n in folders.items()),
         str(report.page),
     ]
-    told = [f"wrote {path}" for path in written]
+    lines = [f"wrote {path}" for path in written]
     if not report.anew:
-        told = [f"nothing has changed since these were written: {', '.join(written)}"]
-    for line in told:
+        lines = [f"already up to date: {', '.join(written)}"]
+    for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -65,30 +65,30 @@ def _is_measure(column: str) -> bool:
 
 
 def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
-    """The columns that a terminal has room for: the place in the matrix and failures first, then by importance."""
+    """Return the columns that fit a terminal: the axes and failures first, then the others by importance."""
 
-    def room(column: str) -> int:
+    def column_width(column: str) -> int:
         return 2 + max(len(line) for line in [*column.rsplit(" ", 1), *frame[column]])
 
     columns = list(frame)
-    wanted = [column for column in columns if not _is_measure(column) and not column.endswith((FAILURES, "steps/s"))]
-    left = width - sum(map(room, wanted))
-    others = [column for column in columns if column not in wanted]
+    shown = [column for column in columns if not _is_measure(column) and not column.endswith((FAILURES, "steps/s"))]
+    left = width - sum(map(column_width, shown))
+    others = [column for column in columns if column not in shown]
     others.sort(key=_importance)
     for column in others:
-        if room(column) <= left:
-            wanted.append(column)
-            left -= room(column)
-    return [column for column in columns if column in wanted]
+        if column_width(column) <= left:
+            shown.append(column)
+            left -= column_width(column)
+    return [column for column in columns if column in shown]
 
 
 def _importance(column: str) -> tuple[bool, bool, bool]:
-    """Values after the last step before the best, the main measures before the others, words last."""
+    """Return a sort key: final before best values, main before secondary measures, failures and speed last."""
     return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), any(w in column for w in DETAILS)
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """The verdict, a line a cell, and why each that is not OK is not."""
+    """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
     from bench.evidence.gate.rendering import comparison_rows, conditions, headline
 
     console = Console()

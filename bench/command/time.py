@@ -1,4 +1,4 @@
-"""``ganbench time``: how fast the cells of a suite train."""
+"""``ganbench time``: the training speed of the cells of a suite."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import parse_filters, parse_setting, selection_of_cells, verb
+from bench.command.options import cell_options, device_option, handle_errors, parse_filters, parse_setting
 
 if TYPE_CHECKING:
     from bench.plan.runs import Run
 
-BUSY = 0.5  # a load average that a warning is worth
+BUSY = 0.5  # load average above which a warning is printed
 
 
 @click.command("time")
 @click.argument("suite")
-@selection_of_cells
-@click.option(
-    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="How often each cell is timed."
-)
-@click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True, help="Generator steps of a round.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Where to train.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of torch, on the CPU.")
-@verb
-def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rounds: int, **options: Any) -> None:
-    """Time each cell of SUITE, a name or a file, alone and one after another; no run is recorded.
+@cell_options
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of timings per cell.")
+@click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True, help="Generator steps per timing.")
+@device_option
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of torch.")
+@handle_errors
+def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rounds: int, **arguments: Any) -> None:
+    """Time the training of every cell of SUITE.
 
-    Training in steady state and one evaluation, in several rounds over all cells. Leave the machine alone meanwhile.
+    SUITE is a name or a file. Cells are timed one after the other; each timing covers steady-state training and one
+    evaluation. The machine must be otherwise idle. No run is recorded.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -46,8 +45,8 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
         display.update(task, total=(rounds + 1) * len(runs))
 
     def watch(run: Run, number: int) -> None:
-        told = "warming up" if number < 0 else f"round {number + 1} of {rounds}"
-        display.update(task, advance=1, description=f"{told}: {run}".rpartition(" · ")[0])
+        phase = "warming up" if number < 0 else f"round {number + 1} of {rounds}"
+        display.update(task, advance=1, description=f"{phase}: {run}".rpartition(" · ")[0])
 
     try:
         with display:
@@ -58,7 +57,7 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
                 rounds=rounds,
                 begin=begin,
                 watch=watch,
-                **options,
+                **arguments,
             )
     except KeyboardInterrupt:
         click.echo("ganbench: stopped; no timings were written", err=True)
@@ -67,7 +66,7 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
 
 
 def _show(folder: Path, written: list[Path]) -> None:
-    """The table, as many columns as the terminal is wide, and the paths of what was written."""
+    """Print the table of timings, with as many columns as fit the terminal, and the files written."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -89,10 +88,10 @@ def _show(folder: Path, written: list[Path]) -> None:
     for row in shown.itertuples(index=False):
         table.add_row(*map(escape, row))
     console.print(table)
-    more = f" In speed.md, and in a wider terminal: {', '.join(hidden)}." if hidden else ""
+    more = f" Columns not shown (see speed.md): {', '.join(hidden)}." if hidden else ""
     console.print(f"\n{speed_note(timings)}{more}", highlight=False, markup=False)
     for path in written:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
     load = timings.environment["load_average"]
     if load is not None and load > BUSY:
-        click.echo(f"the machine had other work before (load average {load:.2f}): time on an idle one", err=True)
+        click.echo(f"Warning: load average {load:.2f}; timings need an idle machine", err=True)

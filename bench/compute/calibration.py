@@ -1,4 +1,4 @@
-"""What the measures of a dataset can tell: their values for real data and for generators that were never trained."""
+"""The range of each measure on a dataset: its value on real data and for untrained generators."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ import torch
 from bench.catalogue import entries, find
 from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.metrics.measures import MEASURES, Measure
-from bench.compute.evaluation import evaluator, quantised
+from bench.compute.evaluation import build_evaluator, evaluation_latents, quantised
 from bench.compute.training.players import build_players, generate
-from bench.compute.training.random_streams import stream
-from bench.compute.training.reals import load_data
-from bench.errors import SuiteError
+from bench.compute.training.real_data import cached_dataset
+from bench.plan.runs import check_architecture
 from bench.plan.specification import Choice, Evaluation, Training, choose, complete_training
 
 WHERE = "calibrate"
 
 
 class Level(NamedTuple):
-    """One measure at both ends of its scale.
+    """The two ends of the scale of one measure.
 
     Attributes:
-        name: Of the measure.
-        about: How it is written, and which way is better.
-        real: Its value for the test split.
-        untrained: Its values for untrained generators, one a seed.
+        name: The name of the measure.
+        about: How it is displayed, and which direction is better.
+        real: Its value on the test split.
+        untrained: Its value for each untrained generator, one per seed.
     """
 
     name: str
@@ -39,12 +38,12 @@ class Level(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Of the untrained generators."""
+        """The mean over the untrained generators."""
         return mean(self.untrained)
 
     @property
     def deviation(self) -> float:
-        """Standard deviation over the untrained generators (n − 1 below the sum), NaN for one."""
+        """The standard deviation over the untrained generators (with n − 1); NaN for a single one."""
         return stdev(self.untrained) if len(self.untrained) > 1 else float("nan")
 
 
@@ -53,10 +52,10 @@ class Calibration:
     """The levels of all measures of a dataset under one protocol.
 
     Attributes:
-        training: Dataset and architecture of the untrained generators.
-        levels: In the order of tables.
-        refused: Metric → what it would need that the dataset has not.
-        protocol: What values must share to be compared.
+        training: The settings with the dataset and the architecture of the untrained generators.
+        levels: The levels, in the order of tables.
+        refused: For each metric that cannot be computed, what it needs that the dataset does not provide.
+        protocol: The settings that two values must share to be comparable.
     """
 
     training: Training
@@ -75,20 +74,21 @@ def calibrate(
     inception_weights: Path | None = None,
     device: str = "cpu",
 ) -> Calibration:
-    """Measures real data and untrained generators with every metric of samples that the dataset allows.
+    """Measure real data and untrained generators with every metric of samples that the dataset supports.
 
     Args:
         dataset: A name, or a table with a name and options.
-        architecture: The same; None: "dcgan" for the images that it can make, "mlp" else.
-        seeds: How many untrained generators: those of the runs with seeds 0, 1, ... before their first step.
-        samples: Of each generator, and of the test split as far as it has so many.
-        latent: Dimension of the latent.
-        inception_weights: File of Inception's weights.
-        device: Where generators and extractor are.
+        architecture: A name, or a table with a name and options. [default: "dcgan" for images of a size that it
+            supports, otherwise "mlp"]
+        seeds: The number of untrained generators. They are those of runs with seeds 0, 1, ... before their first step.
+        samples: The number of samples per generator, and of the test split if it has as many.
+        latent: The dimension of the latent space.
+        inception_weights: The file with Inception's weights.
+        device: The device of generators and extractor.
 
     Raises:
-        SuiteError: an unknown name, or an architecture that cannot make such samples.
-        DataError: the dataset, or the weights of its extractor, is not here.
+        SuiteError: A name is unknown, or the architecture does not support the shape of the samples.
+        DataError: The dataset, or the weights of its extractor, are not on this machine.
     """
     chosen = choose("dataset", dataset)
     training = complete_training(
@@ -100,47 +100,36 @@ def calibrate(
         },
         WHERE,
     )
-    shape = _shape(training)
-    data = load_data(chosen)
+    shape = check_architecture(training.architecture, training.dataset, WHERE)
+    data = cached_dataset(chosen)
     extractor = find("dataset", chosen.name).extractor
     refused: dict[str, str] = {}
     metrics = []
     for name, entry in entries("metric").items():
         if entry.of == "game":
             continue
-        wanted = entry.needs(extractor, data.modes is not None)
-        if wanted:
-            refused[name] = wanted
+        missing = entry.needs(extractor, data.modes is not None)
+        if missing:
+            refused[name] = missing
         else:
             metrics.append(choose("metric", name))
     evaluation = Evaluation(metrics=tuple(metrics), samples=samples)
-    place = torch.device(device)
-    judge = evaluator(chosen, evaluation, extractor_hash(extractor, inception_weights), inception_weights, place)
-    measured = []
+    where, weights = torch.device(device), inception_weights
+    evaluator = build_evaluator(chosen, evaluation, extractor_hash(extractor, weights), weights, where)
+    untrained = []
     for seed in range(seeds):
-        latents = torch.randn(samples, latent, generator=stream(seed, "evaluation"))
-        generator = build_players(training, shape, seed, place).generator
-        measured.append(judge.measure(quantised(generate(generator, latents), data.train)))
-    known = [name for name in MEASURES if name in judge.real]
+        generator = build_players(training, shape, seed, where).generator
+        images = generate(generator, evaluation_latents(training, samples, seed))
+        untrained.append(evaluator.measure(quantised(images, data.train)))
+    names = [name for name in MEASURES if name in evaluator.real]
     levels = tuple(
-        Level(name, MEASURES[name], judge.real[name], tuple(each[name] for each in measured)) for name in known
+        Level(name, MEASURES[name], evaluator.real[name], tuple(measures[name] for measures in untrained))
+        for name in names
     )
-    return Calibration(training, levels, refused, judge.protocol)
+    return Calibration(training, levels, refused, evaluator.protocol)
 
 
 def default_architecture(dataset: Choice) -> str:
-    """The convolutional family for the images that it can make, else fully connected layers."""
+    """Return "dcgan" for images of a size that it supports, otherwise "mlp"."""
     shape = find("dataset", dataset.name).shape(dataset.options)
     return "mlp" if len(shape) < 3 or find("architecture", "dcgan").fits(shape) else "dcgan"
-
-
-def _shape(training: Training) -> tuple[int, ...]:
-    shape: tuple[int, ...] = find("dataset", training.dataset.name).shape(training.dataset.options)
-    name = training.architecture.name
-    wanted = find("architecture", name).fits(shape)
-    if wanted:
-        raise SuiteError(
-            f"{WHERE}: architecture {name!r} makes {wanted}, "
-            f"dataset {training.dataset.name!r} has samples of shape {'×'.join(map(str, shape))}"
-        )
-    return shape

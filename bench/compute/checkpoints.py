@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on bit by bit as if it had not been interrupted."""
+"""Checkpoints: the whole state of a run, so that a resumed run gives the same bits as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from bench.compute.environment import is_lost, is_out_of_memory
+from bench.compute.environment import is_device_lost, is_out_of_memory
 from bench.errors import ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.plan.runs import Run
 
 DIGEST = hashlib.sha256().digest_size  # bytes before the content
@@ -22,7 +22,18 @@ DIGEST = hashlib.sha256().digest_size  # bytes before the content
 
 @dataclass
 class History:
-    """What a run has measured so far; kept in its checkpoint."""
+    """What a run has measured so far; saved with its checkpoint.
+
+    Attributes:
+        step: The number of generator steps done.
+        trace: One row per evaluation.
+        training_seconds: The time spent on training steps.
+        evaluation_seconds: The time spent on evaluations.
+        wall_seconds: The total time.
+        rates: Steps per second of each chunk.
+        resumed: How often the run was resumed.
+        diverged: Which value was the first to be non-finite, or None.
+    """
 
     step: int
     trace: list[dict[str, Any]]
@@ -35,77 +46,89 @@ class History:
 
 
 def save(path: Path, run: Run, state: dict[str, Any], history: History) -> None:
-    """Writes a checkpoint beside its place and moves it there.
+    """Write a checkpoint atomically.
 
     Args:
-        path: Its place.
-        run: Whose it is.
-        state: Everything of the run, as ``Pack.state_dict`` gives it.
-        history: What it has measured.
+        path: The path of the checkpoint.
+        run: The run.
+        state: The state of the run, from ``Pack.state_dict``.
+        history: What the run has measured so far.
 
     Raises:
-        ResultsError: it cannot be written; nothing half-written stays.
+        ResultsError: The checkpoint cannot be written. No partial file remains.
     """
     buffer = io.BytesIO()
     torch.save({"run": run.id, "state": state, "history": vars(history)}, buffer)
     content = buffer.getbuffer()
     try:
-        with written_whole(path) as partial, partial.open("wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             file.write(hashlib.sha256(content).digest())
             file.write(content)
     except OSError as error:
-        raise ResultsError(f"checkpoint {path} cannot be written: {told(error)}") from None
+        raise ResultsError(f"checkpoint {path} cannot be written: {describe_error(error)}") from None
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A run where it left off: its history, its state (None: at its first step), and what there is to say."""
+    """Where a run continues.
+
+    Attributes:
+        history: What the run has measured so far.
+        state: The state of the run, or None if it starts from the beginning.
+        notice: A message for the user, or "".
+    """
 
     history: History
     state: dict[str, Any] | None = None
     notice: str = ""
 
+    @property
+    def discarded(self) -> bool:
+        """Whether there was a checkpoint that could not be used."""
+        return self.state is None and bool(self.notice)
+
 
 def restore(path: Path, run: Run) -> Restored:
-    """What a checkpoint holds of a run.
+    """Return the state of a run from its checkpoint, or the initial state if there is none.
 
-    A checkpoint that is cut short, damaged or of another run is removed, and the run begins anew.
+    A checkpoint that is truncated, damaged or belongs to another run is deleted, and the run restarts.
 
     Raises:
-        ResultsError: the file is there and cannot be read.
+        ResultsError: The checkpoint exists but cannot be read.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return Restored(History(step=0, trace=[]))
     except OSError as error:
-        raise ResultsError(f"checkpoint {path} cannot be read: {told(error)}") from None
+        raise ResultsError(f"checkpoint {path} cannot be read: {describe_error(error)}") from None
     digest, content = content[:DIGEST], content[DIGEST:]
-    problem = "" if hashlib.sha256(content).digest() == digest else "it is cut short or damaged"
+    problem = "" if hashlib.sha256(content).digest() == digest else "it is truncated or damaged"
     if not problem:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        problem = "" if found["run"] == run.id else "it belongs to another run"
-        if not problem and "state" not in found:
-            problem = "it was made by another version"
+        checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        problem = "" if checkpoint["run"] == run.id else "it belongs to another run"
+        if not problem and "state" not in checkpoint:
+            problem = "it was made by another version of ganbench"
     if problem:
         path.unlink()
-        notice = f"checkpoint {path} is of no use: {problem}; the run begins anew"
+        notice = f"checkpoint {path} cannot be used: {problem}; the run restarts"
         return Restored(History(step=0, trace=[]), notice=notice)
-    history = History(**found["history"])
-    notice = f"goes on from step {history.step:,}"
-    return Restored(replace(history, resumed=history.resumed + 1), found["state"], notice)
+    history = History(**checkpoint["history"])
+    notice = f"resumes from step {history.step:,}"
+    return Restored(replace(history, resumed=history.resumed + 1), checkpoint["state"], notice)
 
 
 @contextmanager
-def loading(paths: Sequence[Path]) -> Iterator[None]:
-    """Removes the checkpoint of a run alone whose state does not fit the code that loads it: next time it begins anew.
+def deleting_incompatible(paths: Sequence[Path]) -> Iterator[None]:
+    """Delete the checkpoint of a run if its state does not fit the code that loads it, so the next attempt restarts.
 
-    Of several nobody knows which it is, and where memory runs out it is none of them.
+    With several checkpoints it is unknown which one is incompatible, so all are kept. They are also kept when memory
+    runs out or the device fails.
     """
     try:
         yield
     except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        if len(paths) > 1 or is_out_of_memory(error) or is_lost(error):
+        if len(paths) > 1 or is_out_of_memory(error) or is_device_lost(error):
             raise
         paths[0].unlink(missing_ok=True)
-        raise RuntimeError("its checkpoint was made by other code; the next attempt begins anew") from error
+        raise RuntimeError("the checkpoint was made by different code; the next attempt restarts the run") from error

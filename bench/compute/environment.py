@@ -1,12 +1,11 @@
-"""Where a run was made: versions, commit, machine and device; none of it is part of a run's identity."""
+"""The machine that runs train on: devices, threads, memory and versions. None of it is part of a run's identity."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import platform
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
@@ -17,34 +16,37 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from bench.errors import DeviceError
+from bench.records.checkout import read_checkout
 from bench.version import __version__
 
 
-def devices(asked: str) -> list[str]:
-    """The devices that ``auto``, ``cpu``, ``cuda`` (all of them), ``cuda:N`` or ``mps`` stands for.
+def devices(requested: str, precisions: Collection[str] = ()) -> list[str]:
+    """Return the devices that "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps" refers to.
+
+    Args:
+        requested: The value of ``--device``.
+        precisions: The precisions of the runs to train.
 
     Raises:
-        DeviceError: this machine has no such device.
+        DeviceError: This machine does not have the device, or the device does not support one of the precisions.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    every_cuda = [f"cuda:{index}" for index in range(count)]
-    if asked == "cpu":
-        return ["cpu"]
-    if asked == "auto":
-        return every_cuda or (["mps"] if torch.backends.mps.is_available() else ["cpu"])
-    if asked == "mps" and torch.backends.mps.is_available():
-        return ["mps"]
-    if asked == "cuda" and every_cuda:
-        return every_cuda
-    if asked in every_cuda:
-        return [asked]
-    here = ["cpu", *(["cuda"] if every_cuda else []), *every_cuda]
-    raise DeviceError(f"--device {asked}: this machine has no such device; it has {', '.join(here)}")
+    cuda = [f"cuda:{index}" for index in range(count)]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    choices = {"cpu": ["cpu"], "auto": cuda or mps or ["cpu"], "mps": mps, "cuda": cuda}
+    choices |= {name: [name] for name in cuda}
+    names = choices.get(requested)
+    if not names:
+        available = ", ".join(["cpu", *(["cuda"] if cuda else []), *cuda, *mps])
+        raise DeviceError(f"--device {requested}: no such device on this machine; available: {available}")
+    if names == ["mps"] and "float64" in precisions:
+        raise DeviceError('--device mps does not support precision "float64"; use cpu')
+    return names
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """So many threads for torch and for numpy's libraries: the order of a sum, and so its bits, depend on it."""
+def limited_threads(count: int) -> Iterator[None]:
+    """Limit torch and numpy's libraries to a number of threads, which affects the order of sums and so the bits."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -56,7 +58,7 @@ def threads(count: int) -> Iterator[None]:
 
 @cache
 def versions() -> dict[str, Any]:
-    """Versions of what decides numbers, and the commit where the package runs from a checkout."""
+    """Return the versions of the packages that affect results, and the commit if ganbench runs from a checkout."""
     names = ("torch", "torch-fidelity", "numpy", "scikit-learn")
     return {
         "ganbench": __version__,
@@ -68,20 +70,17 @@ def versions() -> dict[str, Any]:
 
 
 def _commit() -> dict[str, Any]:
-    checkout = Path(__file__).parents[2]
-    if not (checkout / ".git").exists():
+    root = Path(__file__).parents[2]
+    # an installed package may lie in a virtual environment within another project's working tree
+    checkout = read_checkout(root) if (root / ".git").exists() else None
+    if checkout is None:
         return {"commit": None, "dirty": None}
-    git = ["git", "-C", str(checkout)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": any("results/" not in line for line in status.splitlines())}
+    commit, changes = checkout
+    return {"commit": commit, "dirty": any("results/" not in change for change in changes)}
 
 
 def device_name(device: torch.device) -> str:
-    """What the device calls itself."""
+    """Return the model name of the GPU or CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     info = Path("/proc/cpuinfo")
@@ -90,27 +89,41 @@ def device_name(device: torch.device) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def begin(device: torch.device) -> None:
-    """Makes the device this process's own, with exact float32 products, and begins to measure its peak memory."""
+def set_up_device(device: torch.device) -> None:
+    """Select a device for this process, disable TF32, and reset the peak memory statistics."""
     if device.type == "cuda":
         torch.cuda.set_device(device)  # events and streams belong to the current device
         torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(device)
+        _set_tf32(False)
     elif (clear := Path("/proc/self/clear_refs")).exists():
-        with suppress(OSError):  # a statistic is not worth a run
+        with suppress(OSError):  # a missing statistic should not fail the run
             clear.write_text("5")
-    set_tf32(False, device)
 
 
-def set_tf32(allowed: bool, device: torch.device) -> None:
-    """Whether float32 products on CUDA may be computed in TF32; evaluation never does."""
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high" if allowed else "highest")
-        torch.backends.cudnn.allow_tf32 = allowed
+@contextmanager
+def tf32(allowed: bool, device: torch.device) -> Iterator[None]:
+    """Allow TF32 for float32 matrix products and convolutions on CUDA inside the block, if ``allowed``."""
+    if not allowed or device.type != "cuda":
+        yield
+        return
+    _set_tf32(True)
+    try:
+        yield
+    finally:
+        _set_tf32(False)
+
+
+def _set_tf32(allowed: bool) -> None:
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def peak_memory_bytes(device: torch.device) -> int | None:
-    """Peak since ``begin``: allocated on CUDA; resident of this process on Linux; else unknown."""
+    """Return the peak memory since ``set_up_device``, in bytes.
+
+    On CUDA this is memory allocated by torch, on Linux the resident memory of this process; elsewhere None.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")
@@ -118,21 +131,21 @@ def peak_memory_bytes(device: torch.device) -> int | None:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
 
 
-def keep_memory() -> None:
-    """Lets glibc keep the memory that training frees, which every step asks for again; elsewhere nothing.
+def keep_freed_memory() -> None:
+    """Make glibc keep freed memory in the process, because each training step allocates it again.
 
-    Else blocks above 32 MiB, which feature maps reach, are the system's again whenever they are freed, and each of
-    their pages has to be found and cleared anew: a fifth of a step of wide residual networks.
+    By default, glibc returns blocks above 32 MiB to the system when they are freed, and feature maps can be that large.
+    Faulting in and clearing their pages again took a fifth of each step of wide residual networks.
     """
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         m_mmap_threshold, m_trim_threshold, bound = -3, -1, 2**30
-        if mallopt(m_mmap_threshold, bound):  # where it is refused, a trim threshold alone would make things worse
+        if mallopt(m_mmap_threshold, bound):  # if this fails, setting only the trim threshold would slow things down
             mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def release_memory(device: torch.device) -> None:
-    """Gives back what a pack that is no more has held."""
+    """Return unused memory to the system and the device."""
     gc.collect()
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -141,17 +154,17 @@ def release_memory(device: torch.device) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, of the device or of the machine."""
+    """Return whether an error means that the device or the machine ran out of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
 
 
-def is_lost(error: BaseException) -> bool:
-    """Whether an error stays in the device's context, so that all that this process asks of it fails from now on."""
+def is_device_lost(error: BaseException) -> bool:
+    """Return whether an error corrupts the device context, so that every later call in this process fails."""
     return isinstance(error, getattr(torch, "AcceleratorError", ()))  # torch 2.8 and later
 
 
 def available_memory(device: torch.device) -> int | None:
-    """Bytes that can still be had on CUDA, or on Linux; else unknown."""
+    """Return the available memory in bytes on CUDA or Linux; elsewhere None."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     info = Path("/proc/meminfo")

@@ -1,11 +1,14 @@
-"""What a run is measured with: reference features and statistics, computed once and shared by runs and metrics."""
+"""Evaluates generators and games: reference statistics computed once per process, and the rows of a run's trace."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +16,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue import find, resolve
+from bench.catalogue.datasets import Data
 from bench.catalogue.metrics.context import Context, GameView, Sampled
-from bench.compute.training.reals import load_data
-from bench.plan.specification import Choice, Evaluation
+from bench.catalogue.metrics.measures import PROBES, averaged
+from bench.compute.checkpoints import History
+from bench.compute.training.game_state import GameState
+from bench.compute.training.loop import Measurement
+from bench.compute.training.players import Players, generate, with_converged_spectral_norm
+from bench.compute.training.random_streams import stream
+from bench.compute.training.real_data import cached_dataset
+from bench.plan.runs import Run
+from bench.plan.specification import Choice, Evaluation, Training
+from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Measures samples of one dataset under one protocol.
+    """Evaluates generators and games on one dataset under one protocol.
 
     Attributes:
-        real: The measures of real data: as many samples of the test split as of a generator, or all there are.
-        protocol: What two values must share to be compared.
+        extract: Maps samples to features [n, d] and logits [n, classes], or None if the extractor has no classes.
+        metrics: The metrics of samples, ready to use.
+        game_metrics: The metrics of the game, ready to use.
+        real: The measures of test samples: as many as are generated, or all if the test split is smaller.
+        protocol: The settings that two values must share to be comparable.
     """
 
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
@@ -34,11 +49,11 @@ class Evaluator:
     protocol: dict[str, object]
 
     def measure(self, samples: Tensor) -> dict[str, float]:
-        """All measures of points [n, d] or of images as ``quantised`` gives them."""
+        """Return all measures of samples: points [n, d], or uint8 images as returned by ``quantised``."""
         return _measure(samples, self.extract, self.metrics)
 
     def measure_game(self, view: GameView) -> dict[str, float]:
-        """All measures of the game between the players."""
+        """Return all measures of the game between the players."""
         return {name: value for metric in self.game_metrics for name, value in metric(view).items()}
 
 
@@ -55,8 +70,8 @@ def _measure(
 
 @cache
 def _context(dataset: Choice, extractor_hash: str, weights: Path | None, device: torch.device) -> Context:
-    """What all evaluations of a dataset share; the hash tells weights apart that were trained anew meanwhile."""
-    data = load_data(dataset)
+    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained."""
+    data = cached_dataset(dataset)
     name = find("dataset", dataset.name).extractor
     if name == "coordinates":
         return Context(data, name, lambda points: (points, None))
@@ -67,19 +82,23 @@ def _context(dataset: Choice, extractor_hash: str, weights: Path | None, device:
 
 
 @cache
-def evaluator(
+def build_evaluator(
     dataset: Choice, evaluation: Evaluation, extractor_hash: str, weights: Path | None, device: torch.device
 ) -> Evaluator:
-    """The evaluator of a dataset, made once a process: features of real data are costly."""
+    """Return the evaluator of a dataset, built once per process because features of real data are expensive.
+
+    Raises:
+        DataError: The dataset, or the weights of its extractor, are not on this machine.
+    """
     context = _context(dataset, extractor_hash, weights, device)
     data = context.data
-    found = [(find("metric", each.name), each.options) for each in evaluation.metrics]
-    metrics = tuple(resolve(entry.prepare)(context, options) for entry, options in found if entry.of == "samples")
+    entries = [(find("metric", metric.name), metric.options) for metric in evaluation.metrics]
+    metrics = tuple(resolve(entry.prepare)(context, options) for entry, options in entries if entry.of == "samples")
     test = np.asarray(data.test[: evaluation.samples])
     return Evaluator(
         extract=context.extract,
         metrics=metrics,
-        game_metrics=tuple(resolve(entry.prepare)(options) for entry, options in found if entry.of == "game"),
+        game_metrics=tuple(resolve(entry.prepare)(options) for entry, options in entries if entry.of == "game"),
         real=_measure(torch.from_numpy(test.copy()), context.extract, metrics),
         protocol={
             "extractor": context.extractor,
@@ -96,8 +115,80 @@ def evaluator(
     )
 
 
+def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:
+    """Return the latents of a run's evaluations, [samples, latent]: the same at every step."""
+    return torch.randn(samples, training.latent, generator=stream(seed, stream_name))
+
+
+def evaluate(
+    state: GameState,
+    latents: Tensor,
+    data: Data,
+    evaluator: Evaluator,
+    history: History,
+    measurement: Measurement | None,
+) -> None:
+    """Evaluate the players and add a row to the trace, or mark the run as diverged if values are not finite.
+
+    Args:
+        state: The players at this step.
+        latents: The latents to generate samples from, [n, latent].
+        data: The dataset.
+        evaluator: Measures samples and the game.
+        history: The run's history, which is updated.
+        measurement: The measurement of the last chunk of steps; None before the first step.
+    """
+    began = time.perf_counter()
+    players = state.players
+    samples = generate(players.generator, latents)
+    if not all(parameter.isfinite().all() for parameter in players.critic.parameters()):
+        history.diverged = "critic's weights"  # the losses were computed before the last update
+        return
+    if not samples.isfinite().all():
+        if measurement is None:
+            raise ValueError("the generator's samples are not finite before the first step")
+        history.diverged = "samples"
+        return
+    samples = quantised(samples, data.train)
+    terms = [penalty.name for penalty in state.training.penalty if find("penalty", penalty.name).term]
+    row: dict[str, Any] = {
+        "step": history.step,
+        "seconds": history.training_seconds,
+        "critic_loss": measurement.critic_loss if measurement else math.nan,
+        "generator_loss": measurement.generator_loss if measurement else math.nan,
+        **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
+        **(measurement.probes if measurement else dict.fromkeys(PROBES, math.nan)),
+        **evaluator.measure(samples),
+        **evaluator.measure_game(state),
+        **_measure_average(players, latents, data, evaluator),
+    }
+    row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
+    history.trace.append(row)
+    history.evaluation_seconds += time.perf_counter() - began
+
+
+def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator) -> dict[str, float | None]:
+    """Measure the final generator on new latents; the difference shows the noise of the metrics, at a fixed seed.
+
+    Returns:
+        The measures by name; None where a value is not finite.
+    """
+    latents = evaluation_latents(run.training, run.evaluation.samples, run.seed, "evaluation again")
+    measures = evaluator.measure(quantised(generate(players.generator, latents), data.train))
+    measures |= _measure_average(players, latents, data, evaluator)
+    return {name: value if math.isfinite(value) else None for name, value in measures.items()}
+
+
+def _measure_average(players: Players, latents: Tensor, data: Data, evaluator: Evaluator) -> dict[str, float]:
+    if players.average is None:
+        return {}
+    average = with_converged_spectral_norm(players.average)
+    measures = evaluator.measure(quantised(generate(average, latents), data.train))
+    return {averaged(name): value for name, value in measures.items()}
+
+
 def quantised(samples: Tensor, like: NDArray[np.generic]) -> Tensor:
-    """Generated images [−1, 1] as uint8, the way real ones are kept; points as they are."""
+    """Return generated images in [−1, 1] as uint8 if the real ones are stored that way; points stay unchanged."""
     if like.dtype != np.uint8:
         return samples
     return ((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""What is told of runs while they are executed."""
+"""The events that engines report about runs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from bench.plan.runs import Run
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run in flight is.
+    """The progress of a running run.
 
     Attributes:
-        step: Generator steps done.
-        steps_per_second: Of the last chunk; in a pack, of the run's share of the time.
-        notice: What is to be told.
-        pack: How many runs train together.
-        first: The identity of the first of them.
+        step: The number of generator steps done.
+        steps_per_second: The speed of the last chunk; in a pack, with the run's share of the time.
+        notice: A message about the run, or "".
+        pack: The number of runs that train together.
+        first: The identity of the first of these runs.
+        affected: The number of runs that the notice warns about; 0 if it is not a warning.
     """
 
     step: int
@@ -25,17 +26,18 @@ class Progress:
     notice: str = ""
     pack: int = 1
     first: str = ""
+    affected: int = 0
 
 
 @dataclass(frozen=True)
 class Event:
-    """What became of a run: it went on, its record is published, it was stopped, or its code failed.
+    """One event of a run: it made progress, its record was published, it was stopped, or its code failed.
 
     Attributes:
-        run: Which one.
-        state: The event.
-        progress: Where it is, with state "progress".
-        text: Why, with state "failed": the last line of the error, then the traceback.
+        run: The run.
+        state: The kind of event.
+        progress: The progress, if the state is "progress".
+        text: The error, if the state is "failed": its last line, then the traceback.
     """
 
     run: Run

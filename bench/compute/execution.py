@@ -1,4 +1,4 @@
-"""The runs of a pack from their first step, or their checkpoints, to their published records."""
+"""Executes the runs of a pack, from their first step or their checkpoints to their published records."""
 
 from __future__ import annotations
 
@@ -9,39 +9,30 @@ from itertools import groupby
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from bench.catalogue.datasets import Data
 from bench.compute import environment
-from bench.compute.checkpoints import History, Restored, loading, restore, save
-from bench.compute.evaluation import Evaluator, evaluator
+from bench.compute.checkpoints import History, Restored, deleting_incompatible, restore, save
+from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again, evaluation_latents
 from bench.compute.events import Event, Progress
-from bench.compute.measuring import evaluate, measure_again
 from bench.compute.metadata import metadata_of
-from bench.compute.training.game_state import Position
 from bench.compute.training.loop import Measurement, train
-from bench.compute.training.pack import assemble
 from bench.compute.training.players import Players
-from bench.compute.training.probes import Probe
-from bench.compute.training.random_streams import stream
-from bench.compute.training.reals import load_data, reals_on
-from bench.compute.training.samplers import Batches
+from bench.compute.training.real_data import RealData
 from bench.plan.runs import Run
-from bench.plan.specification import Training
 from bench.records.record import publish
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How runs are executed; none of it changes their numbers on the CPU.
+    """How a worker executes runs. On the CPU, none of this changes results, except for the number of threads.
 
     Attributes:
         folder: The suite's results folder.
         device: "cpu", "cuda:0", "mps".
-        threads: Of torch, in each worker.
-        workers: How many work beside each other, for the record.
-        checkpoint_every: Seconds between two checkpoints.
-        inception_weights: File of Inception's weights.
+        threads: The number of torch threads.
+        workers: The number of workers that run in parallel, for the record.
+        checkpoint_every: Seconds between checkpoints.
+        inception_weights: The file with Inception's weights.
     """
 
     folder: Path
@@ -52,24 +43,24 @@ class Settings:
     inception_weights: Path | None = None
 
     def record(self, run: Run) -> Path:
-        """Where the record of a run is published."""
+        """Return the path of a run's record."""
         return self.folder / "records" / run.file_name
 
     def checkpoint(self, run: Run) -> Path:
-        """Where the checkpoint of a run is kept until then."""
+        """Return the path of a run's checkpoint."""
         return self.folder / "checkpoints" / f"{run.id}.pt"
 
 
 @dataclass
-class Flight:
-    """A run between its first step, or its checkpoint, and its record.
+class ActiveRun:
+    """A run that is training.
 
     Attributes:
-        run: Which one.
+        run: The run.
         players: Its networks.
-        history: What it has measured.
-        pack: How many runs share its tensor program, itself among them.
-        first: The identity of the first of these.
+        history: What it has measured so far.
+        pack: The number of runs that train together, including this one.
+        first: The identity of the first of these runs.
     """
 
     run: Run
@@ -78,147 +69,126 @@ class Flight:
     pack: int
     first: str
 
-    def progress(self, notice: str = "") -> Event:
-        """Where it is."""
+    def progress(self, notice: str = "", affected: int = 0) -> Event:
+        """Return a progress event; see ``Progress`` for the arguments."""
         rate = self.history.rates[-1] if self.history.rates else 0.0
-        return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack, self.first))
+        return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack, self.first, affected))
 
 
 @dataclass(frozen=True)
-class Common:
-    """What the runs of a pack share, but for the pack itself."""
+class Shared:
+    """What the runs of one kind share: the worker's settings, the data on the device, and the evaluator."""
 
     settings: Settings
-    device: torch.device
-    data: Data
-    judge: Evaluator
-    reals: Callable[[Tensor], Tensor]
-
-    @classmethod
-    def of(cls, run: Run, settings: Settings) -> Common:
-        """That of a run and all its kind."""
-        device, dataset = torch.device(settings.device), run.training.dataset
-        data = load_data(dataset)
-        judge = evaluator(dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device)
-        return cls(settings, device, data, judge, reals_on(data.train, device))
-
-    def probe(self, training: Training) -> Probe:
-        """Looks at the same samples each time, of both splits."""
-        splits = ((self.reals, len(self.data.train)), (reals_on(self.data.test, self.device), len(self.data.test)))
-
-        def probed(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
-            seen, unseen = (Batches(training, seeds, *split, self.device, "probe ").reals() for split in splits)
-            return seen, unseen
-
-        return Probe(probed)
+    real: RealData
+    evaluator: Evaluator
 
 
 def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
-    """Trains, measures and publishes the runs of one pack.
+    """Train, evaluate and publish the runs of one pack.
 
     Args:
-        runs: Of one kind (``bench.plan.grouping.kind``). Those that were left at different steps go after each other.
-        settings: Where and how.
-        stopping: Asked after every chunk of steps; when true, all are checkpointed and left.
+        runs: Runs of one kind (``bench.plan.grouping.pack_key``). Runs at different steps train one after another.
+        settings: The settings of the worker.
+        stopping: Called after every chunk of steps. If it returns True, all runs are checkpointed and left.
 
     Yields:
-        The progress of every run after every chunk, and its end: "recorded", or "stopped".
+        The progress of every run after every chunk, and "recorded" or "stopped" at its end.
 
     Raises:
-        GanbenchError: a record or a checkpoint cannot be written, or the extractor is not here.
+        GanbenchError: A record or checkpoint cannot be written, or the extractor is not on this machine.
     """
-    environment.begin(torch.device(settings.device))
+    device, dataset = torch.device(settings.device), runs[0].training.dataset
+    environment.set_up_device(device)
     restored = [(run, restore(settings.checkpoint(run), run)) for run in runs]
-    restored.sort(key=lambda each: each[1].history.step)
-    for number, (_, group) in enumerate(groupby(restored, key=lambda each: each[1].history.step)):
-        if number and stopping():  # their checkpoints stay as they were
+    restored.sort(key=lambda pair: pair[1].history.step)
+    evaluation, weights = runs[0].evaluation, settings.inception_weights
+    evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
+    shared = Shared(settings, RealData.load(dataset, device), evaluator)
+    for number, (_, group) in enumerate(groupby(restored, key=lambda pair: pair[1].history.step)):
+        if number and stopping():  # their checkpoints stay valid
             yield from (Event(run, "stopped") for run, _ in group)
         else:
-            yield from _execute(list(group), Common.of(runs[0], settings), stopping)
+            yield from _execute_from_same_step(list(group), shared, stopping)
 
 
-def _execute(restored: Sequence[tuple[Run, Restored]], common: Common, stopping: Callable[[], bool]) -> Iterator[Event]:
-    """The same for runs that were left at the same step."""
-    settings, device, data = common.settings, common.device, common.data
-    training, every = restored[0][0].training, restored[0][0].evaluation.every
-    trainings, seeds = [run.training for run, _ in restored], [run.seed for run, _ in restored]
-    pack = assemble(trainings, seeds, data.train.shape[1:], common.reals, len(data.train), device)
-    if restored[0][1].state is not None:
-        with loading([settings.checkpoint(run) for run, _ in restored]):
+def _execute_from_same_step(
+    restored: Sequence[tuple[Run, Restored]], shared: Shared, stopping: Callable[[], bool]
+) -> Iterator[Event]:
+    settings = shared.settings
+    first_run, start = restored[0]
+    training, every = first_run.training, first_run.evaluation.every
+    pack = shared.real.start_pack([run.training for run, _ in restored], [run.seed for run, _ in restored])
+    if start.state is not None:
+        with deleting_incompatible([settings.checkpoint(run) for run, _ in restored]):
             pack.load_state_dicts([each.state for _, each in restored if each.state is not None])
     saved, mark = time.monotonic(), time.perf_counter()
-    flights = []
-    for (run, each), players in zip(restored, pack.players, strict=True):
-        flights.append(Flight(run, players, each.history, len(pack), restored[0][0].id))
-        yield flights[-1].progress(each.notice)
-        if not each.history.trace:
-            _look(flights[-1], None, common)
+    runs = []
+    for (run, restoration), players in zip(restored, pack.players, strict=True):
+        active = ActiveRun(run, players, restoration.history, len(pack), first_run.id)
+        runs.append(active)
+        yield active.progress(restoration.notice, affected=int(restoration.discarded))
+        if not restoration.history.trace:
+            _evaluate(active, None, shared)
 
-    environment.set_tf32(training.tf32, device)
-    for measured in train(pack, flights[0].history.step, every, common.probe(training)):
-        environment.set_tf32(False, device)
-        for flight, measurement in zip(flights, measured, strict=True):
-            _note(flight, measurement, common)
-        environment.set_tf32(training.tf32, device)
+    for measurements in train(pack, start.history.step, every, shared.real.probe(training)):
+        for active, measurement in zip(runs, measurements, strict=True):
+            _add_chunk(active, measurement, shared)
         mark, elapsed = time.perf_counter(), time.perf_counter() - mark
-        for flight in flights:
-            flight.history.wall_seconds += elapsed / len(flights)
-            yield flight.progress()
-        gone = [flight for flight in flights if flight.history.diverged]
-        flights = [flight for flight in flights if not flight.history.diverged]
-        pack.drop(flight.players for flight in gone)
-        yield from (_publish(flight, common) for flight in gone)
-        stop = stopping() and bool(flights) and flights[0].history.step < training.steps
+        for active in runs:
+            active.history.wall_seconds += elapsed / len(runs)
+            yield active.progress()
+        diverged = [active for active in runs if active.history.diverged]
+        runs = [active for active in runs if not active.history.diverged]
+        pack.drop(active.players for active in diverged)
+        yield from (_publish(active, shared) for active in diverged)
+        stop = stopping() and bool(runs) and runs[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
-            for index, flight in enumerate(flights):
-                save(settings.checkpoint(flight.run), flight.run, pack.state_dict(index), flight.history)
+            for index, active in enumerate(runs):
+                save(settings.checkpoint(active.run), active.run, pack.state_dict(index), active.history)
             saved = time.monotonic()
         if stop:
-            yield from (Event(flight.run, "stopped") for flight in flights)
+            yield from (Event(active.run, "stopped") for active in runs)
             return
-    yield from (_publish(flight, common) for flight in flights)
+    yield from (_publish(active, shared) for active in runs)
 
 
-def _note(flight: Flight, measurement: Measurement, common: Common) -> None:
-    """Adds a chunk of steps to the history of a run, and an evaluation where one is due."""
-    history, run = flight.history, flight.run
-    if not measurement.diverged:  # else the seconds are those of more steps
+def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> None:
+    """Add a chunk of steps to the history of a run, and an evaluation if one is due."""
+    history, run = active.history, active.run
+    if not measurement.diverged:  # after a divergence, the seconds include steps beyond it
         history.rates += ((measurement.step - history.step) / max(measurement.seconds, 1e-9),)
     history.step = measurement.step
     history.training_seconds += measurement.seconds
     history.diverged = measurement.diverged
     due = measurement.step % run.evaluation.every == 0 or measurement.step == run.training.steps
     if due and not history.diverged:
-        _look(flight, measurement, common)
+        _evaluate(active, measurement, shared)
 
 
-def _look(flight: Flight, measurement: Measurement | None, common: Common) -> None:
-    run, data = flight.run, common.data
-    latents = torch.randn(run.evaluation.samples, run.training.latent, generator=stream(run.seed, "evaluation"))
-    real = data.train.shape[1:], common.reals, len(data.train), common.device
-    here = Position(run.training, flight.players, run.seed, flight.history.step, *real)
-    evaluate(here, latents, data, common.judge, flight.history, measurement)
+def _evaluate(active: ActiveRun, measurement: Measurement | None, shared: Shared) -> None:
+    run, history = active.run, active.history
+    state = shared.real.game_state(run, active.players, history.step)
+    latents = evaluation_latents(run.training, run.evaluation.samples, run.seed)
+    evaluate(state, latents, shared.real.data, shared.evaluator, history, measurement)
 
 
-def _publish(flight: Flight, common: Common) -> Event:
+def _publish(active: ActiveRun, shared: Shared) -> Event:
     began = time.perf_counter()
-    run, history, settings = flight.run, flight.history, common.settings
-    again = {}
-    if not history.diverged:
-        environment.set_tf32(False, common.device)
-        again = measure_again(run, flight.players, common.data, common.judge)
+    run, history, settings, data = active.run, active.history, shared.settings, shared.real.data
+    again = {} if history.diverged else evaluate_again(run, active.players, data, shared.evaluator)
     history.wall_seconds += time.perf_counter() - began
     metadata = metadata_of(
         run,
-        flight.players,
-        common.data,
-        common.judge,
+        active.players,
+        data,
+        shared.evaluator,
         history,
         again,
-        device=common.device,
+        device=shared.real.device,
         threads=settings.threads,
         workers=settings.workers,
-        pack=flight.pack,
+        pack=active.pack,
     )
     publish(settings.record(run), metadata, history.trace)
     settings.checkpoint(run).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends at once."""
+"""Ctrl-C and SIGTERM: the first requests an orderly stop, the second exits immediately."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-HEARD = b"\nganbench: stopping; every run in flight leaves a checkpoint first (once more to end at once)\n"
+STOPPING = b"\nganbench: stopping; saving a checkpoint of each active run (press Ctrl-C again to exit immediately)\n"
 
 
 class Interruption:
-    """Whether an end was asked for; call it to know."""
+    """Whether a stop was requested; call it to find out."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._requested = False
 
     def __call__(self) -> bool:
-        """Whether an end was asked for."""
-        return self._asked
+        """Return whether a stop was requested."""
+        return self._requested
 
-    def ask(self, *_: object) -> None:
-        """Asks for an end, and says so in a log; the second time it is one.
+    def request(self, *_: object) -> None:
+        """Request a stop and, unless stderr is a terminal, log a message.
 
         Raises:
-            KeyboardInterrupt: it was asked before.
+            KeyboardInterrupt: A stop was requested before.
         """
-        if self._asked:
+        if self._requested:
             raise KeyboardInterrupt
-        self._asked = True
-        if not os.isatty(2):  # bars on a terminal say it themselves
-            os.write(2, HEARD)  # a handler may run in the middle of any other writing
+        self._requested = True
+        if not os.isatty(2):  # on a terminal, the progress bars show it
+            os.write(2, STOPPING)  # a signal handler must not use buffered output
 
 
 @contextmanager
-def listening() -> Iterator[Interruption]:
-    """Signals ask for an end while the block runs; other threads than the main one cannot hear them."""
+def handling_signals() -> Iterator[Interruption]:
+    """Let signals request a stop inside the block; outside of the main thread, signals are left alone."""
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    # a signal that the shell has us ignore, as it does for a job in the background, stays ignored
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interruption.ask) for number in heard}
+    # signals that are ignored, as the shell does for background jobs, stay ignored
+    handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interruption.request) for number in handled}
     try:
         yield interruption
     finally:
@@ -53,8 +53,8 @@ def listening() -> Iterator[Interruption]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Signals wait while the block runs; a process that is started in it never sees them, unless it asks to."""
+def blocked_signals() -> Iterator[None]:
+    """Block signals inside the block. A process started in it inherits the block and never receives them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

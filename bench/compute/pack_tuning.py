@@ -1,4 +1,4 @@
-"""How many runs of a kind train as one pack: what a few steps show to be fastest, within memory."""
+"""Tunes the size of packs: times a few steps of packs of growing size, and picks the fastest that fits into memory."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ import torch
 from bench.compute import environment
 from bench.compute.execution import Settings
 from bench.compute.training.loop import train
-from bench.compute.training.pack import Pack, assemble
-from bench.compute.training.reals import load_data, reals_on
-from bench.errors import SuiteError, in_short
-from bench.plan.grouping import parts, program
+from bench.compute.training.pack import Pack
+from bench.compute.training.real_data import RealData
+from bench.errors import SuiteError, summarise_error
+from bench.plan.grouping import pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.throughput import GAIN, Rates, read_rates, write_rates
 
-TRIED = (1, 2, 4, 8, 16, 32, 64)
-SLOW = 0.05  # seconds: a step on the CPU that takes longer is arithmetic, and no pack makes that less
-CLOCK = 0.1  # seconds that are timed at the least, three times
-PATIENCE = 2  # sizes in turn that gain nothing before no larger one is tried: one may have had bad luck
-SHARE = 0.8  # of the memory that is left
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+SLOW = 0.05  # seconds: a longer step on the CPU is dominated by arithmetic, which packs do not reduce
+MINIMUM_TIME = 0.1  # seconds to time at least, three times
+PATIENCE = 2  # number of larger sizes without a gain before the search stops; a single timing may be an outlier
+MEMORY_SHARE = 0.8  # share of the available memory that packs may use
 
 
-def sizes(
-    pack: int | Literal["auto", "off"], crew: Sequence[Settings], memory: float | None, tell: Callable[[str], None]
+def pack_sizer(
+    pack: int | Literal["auto", "off"],
+    workers: Sequence[Settings],
+    memory: float | None,
+    notify: Callable[[str], None],
 ) -> Callable[[Sequence[Run]], int]:
-    """The function that says how many of some runs of one kind may share a pack.
+    """Return a function that decides how many runs of one kind share a pack.
 
     Args:
-        pack: A number, "off", or "auto": what is measured.
-        crew: The workers.
-        memory: Gigabytes that each of them may take; None: its part of what is left.
-        tell: Called with what there is to say.
+        pack: A number of runs, "off" for one run per pack, or "auto" to measure.
+        workers: The settings of the workers.
+        memory: The memory limit of each worker's packs, in GB. [default: an equal share of 80% of the available memory]
+        notify: Called with messages for the user.
 
     Raises:
-        SuiteError: ``pack`` is nothing of that; ``memory`` is no number of gigabytes, or nothing is measured.
+        SuiteError: ``pack`` or ``memory`` is invalid, or ``memory`` is set although ``pack`` is not "auto".
     """
     if pack not in ("auto", "off") and not (isinstance(pack, int) and pack > 0):
         raise SuiteError(f"pack {pack!r}: expected a number of runs, 'auto' or 'off'")
@@ -46,110 +49,113 @@ def sizes(
         raise SuiteError(f"memory {memory}: expected a number of gigabytes above 0")
     if pack != "auto":
         if memory is not None:
-            raise SuiteError(f"memory {memory:g}: it limits packs whose size is measured (pack 'auto'), not {pack!r}")
+            raise SuiteError(f"memory {memory:g}: only applies with pack 'auto', not {pack!r}")
         fixed = 1 if pack == "off" else pack
         return lambda runs: fixed
-    first = crew[0]
+    first = workers[0]
     device = torch.device(first.device)
-    limit = _limit(device, sum(each.device == first.device for each in crew), memory)
+    limit = _memory_limit(device, sum(worker.device == first.device for worker in workers), memory)
     threads = f"{first.threads} thread{'s' * (first.threads > 1)}"
-    name = f"{environment.device_name(device)}, {threads}, torch {torch.__version__}"
+    machine = f"{environment.device_name(device)}, {threads}, torch {torch.__version__}"
 
     def size(runs: Sequence[Run]) -> int:
         if len(runs) == 1:
             return 1
-        one, known = program(runs[0]), read_rates(program(runs[0]), name)
-        if known is None or not known.suffice(len(runs)):
-            with environment.threads(first.threads):
-                known = _measured(runs, device)
-            if known is None:
+        key = timing_key(runs[0])
+        rates = read_rates(key, machine)
+        if rates is None or not rates.suffice(len(runs)):
+            with environment.limited_threads(first.threads):
+                rates = _measure_first_stable(runs, device)
+            if rates is None:
                 return 1
-            write_rates(one, name, known)
-        if known.alone:
-            tell(f"{parts(runs[0])}: no pack can run this, each run trains alone ({known.alone})")
-        return known.best(limit)
+            write_rates(key, machine, rates)
+        if rates.alone:
+            notify(f"{pack_label(runs[0])}: these runs cannot share a pack, so each trains alone ({rates.alone})")
+        return rates.best(limit)
 
     return size
 
 
-def _measured(runs: Sequence[Run], device: torch.device) -> Rates | None:
-    """What the first cell shows that does not diverge at once; None: there is none, or a run alone fails."""
+def _measure_first_stable(runs: Sequence[Run], device: torch.device) -> Rates | None:
+    """Return the rates of the first cell that does not diverge immediately; None if there is none, or a run fails."""
     for run in {run.cell: run for run in runs}.values():
         try:
-            return measure(run, device, len(runs))
+            return measure_rates(run, device, len(runs))
         except ArithmeticError:
             continue
-        except Exception:  # the run will say so itself
+        except Exception:  # the run will fail with the same error when it trains
             return None
         finally:
             environment.release_memory(device)  # the workers are other processes
     return None
 
 
-def _limit(device: torch.device, workers: int, memory: float | None) -> float | None:
-    left = environment.available_memory(device) if memory is None else None
-    return memory and memory * 1e9 if left is None else SHARE * left / workers
+def _memory_limit(device: torch.device, workers: int, memory: float | None) -> float | None:
+    """Return the memory limit of each worker's packs in bytes, or None if there is none."""
+    if memory is not None:
+        return memory * 1e9
+    available = environment.available_memory(device)
+    return None if available is None else MEMORY_SHARE * available / workers
 
 
-def measure(run: Run, device: torch.device, count: int) -> Rates:
-    """Times a step of packs of growing size, until that pays no more.
+def measure_rates(run: Run, device: torch.device, count: int) -> Rates:
+    """Time a step of packs of growing size until larger packs no longer pay off.
 
     Args:
-        run: All runs of the packs are like this one.
-        device: Where.
-        count: How many there are: no pack much larger is tried.
+        run: The run to fill the packs with.
+        device: The device to train on.
+        count: The number of runs to train; the search stops at the first size that is at least as large.
 
     Raises:
-        ArithmeticError: the run diverges at once.
+        ArithmeticError: The run diverges immediately.
     """
     seconds: dict[int, float] = {}
-    taken: dict[int, int] = {}
+    memory: dict[int, int] = {}
     if device.type == "cpu":
-        _time(run, 1, device)  # what the libraries allocate once is not memory of a pack
-    for size in TRIED:
+        _time_step(run, 1, device)  # memory that libraries allocate only once does not belong to the pack
+    for size in SIZES:
         try:
-            step, taken[size] = _time(run, size, device)
+            step, memory[size] = _time_step(run, size, device)
         except Exception as error:
             if size == 1:
                 raise
             if not environment.is_out_of_memory(error) and not isinstance(error, ArithmeticError):
-                return Rates(seconds, taken, ended=True, alone=in_short(error))
-            return Rates(seconds, taken, ended=True)
+                return Rates(seconds, memory, ended=True, alone=summarise_error(error))
+            return Rates(seconds, memory, ended=True)
         seconds[size] = step / size
-        if _gains_end(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):
-            return Rates(seconds, taken, ended=True)
+        if _no_more_gain(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):
+            return Rates(seconds, memory, ended=True)
         if size >= count:
             break
-    return Rates(seconds, taken, ended=size == TRIED[-1])
+    return Rates(seconds, memory, ended=size == SIZES[-1])
 
 
-def _gains_end(seconds: Sequence[float]) -> bool:
-    """Whether the last sizes are no faster, a run, than those before."""
+def _no_more_gain(seconds: Sequence[float]) -> bool:
+    """Return whether the last sizes are no faster per run than those before."""
     before, last = seconds[:-PATIENCE], seconds[-PATIENCE:]
     return bool(before) and min(last) > (1 - GAIN) * min(before)
 
 
-def _time(run: Run, size: int, device: torch.device) -> tuple[float, int]:
-    """Seconds of a step of a pack, and the bytes that it takes at its peak."""
-    environment.release_memory(device)  # what is free already would take what the pack needs unseen
-    environment.begin(device)
-    data, before = load_data(run.training.dataset), environment.peak_memory_bytes(device) or 0
-    reals, shape = reals_on(data.train, device), data.train.shape[1:]
-    environment.set_tf32(run.training.tf32, device)
-    pack = assemble([run.training] * size, range(size), shape, reals, len(data.train), device)
-    _steps(pack, 0, 1)
-    first = _steps(pack, 1, 2)  # the step before has chosen kernels and filled caches
-    more = max(1, round(CLOCK / first))
-    best = min(first, *(_steps(pack, begin, begin + more) / more for begin in range(2, 2 + 3 * more, more)))
-    environment.set_tf32(False, device)
+def _time_step(run: Run, size: int, device: torch.device) -> tuple[float, int]:
+    """Return the seconds of a step of a pack and its peak memory in bytes."""
+    environment.release_memory(device)  # otherwise the pack could use freed memory, which would not be counted
+    environment.set_up_device(device)
+    before = environment.peak_memory_bytes(device) or 0
+    pack = RealData.load(run.training.dataset, device).start_pack([run.training] * size, range(size))
+    _time_steps(pack, 0, 1)
+    second = _time_steps(pack, 1, 2)  # the first step selects kernels and fills caches
+    steps = max(1, round(MINIMUM_TIME / second))
+    best = min(second, *(_time_steps(pack, first, first + steps) / steps for first in range(2, 2 + 3 * steps, steps)))
     return best, max(pack.nbytes, (environment.peak_memory_bytes(device) or 0) - before)
 
 
-def _steps(pack: Pack, first: int, last: int) -> float:
-    """Seconds of some steps: on the CPU those that this process was given, for others may work beside it."""
+def _time_steps(pack: Pack, first: int, last: int) -> float:
+    """Return the seconds of some steps; on the CPU, only the time of this process, because others may be running."""
     size, began = len(pack), time.process_time()
-    shares = [sum(each.seconds for each in measured) for measured in train(pack, first, steps=last)]
+    seconds = [
+        sum(measurement.seconds for measurement in measurements) for measurements in train(pack, first, steps=last)
+    ]
     if len(pack) < size:
-        raise ArithmeticError("runs diverge at once: there is nothing to time")
-    on_cpu = pack.batches.device.type == "cpu"
-    return (time.process_time() - began) / torch.get_num_threads() if on_cpu else sum(shares)
+        raise ArithmeticError("runs diverge immediately: there is nothing to time")
+    on_cpu = pack.sampler.device.type == "cpu"
+    return (time.process_time() - began) / torch.get_num_threads() if on_cpu else sum(seconds)

@@ -1,4 +1,4 @@
-"""Times every cell of a suite alone in this process: training in steady state, and one evaluation."""
+"""Times the cells of a suite one at a time in this process: training at its steady speed, and one evaluation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ import torch
 
 from bench.compute import environment
 from bench.compute.checkpoints import History
-from bench.compute.evaluation import evaluator
-from bench.compute.measuring import evaluate
-from bench.compute.training.game_state import Position
+from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
 from bench.compute.training.loop import Measurement, train
-from bench.compute.training.pack import Pack, assemble
-from bench.compute.training.random_streams import stream
-from bench.compute.training.reals import load_data, reals_on
-from bench.errors import DeviceError, ResultsError
+from bench.compute.training.pack import Pack
+from bench.compute.training.real_data import RealData
+from bench.errors import ResultsError
+from bench.files import check_writable
 from bench.plan.runs import Run, plan_runs
-from bench.plan.specification import Table
+from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.records.timing_results import write_timings
 
-WARM_UP = 20  # steps before the clock starts: memory is allocated, and kernels are chosen by trial
-EVALUATING = 0.2  # seconds at the least: one evaluation of points is too short to be timed
+WARM_UP = 20  # steps before the timed ones, in which memory is allocated and kernels are selected
+EVALUATION_TIME = 0.2  # seconds: evaluations are repeated for at least this long, because some are too short to time
 Watch = Callable[[Run, int], None]
 
 
@@ -38,38 +36,38 @@ def time_suite(
     steps: int = 100,
     device: str = "auto",
     threads: int = 1,
-    settings: Table | None = None,
+    settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
     begin: Callable[[list[Run]], None] = lambda runs: None,
     watch: Watch = lambda run, number: None,
 ) -> Path:
-    """Times the cells of a suite one after another and writes ``timings.json`` into its results folder.
+    """Time the cells of a suite one after another and write ``timings.json`` to its results folder.
 
-    Each round times every cell once, from its first step and in an order that is rotated by the number of the round, so
-    that a machine that grows slow or fast meets all of them alike. A round before the first is thrown away.
+    Each round times every cell once, from its first step. The order is rotated by one cell per round, so that changes
+    in the speed of the machine affect all cells alike. The first round is a warm-up and is discarded.
 
     Args:
-        suite: Name, or path of a file.
-        results: The suite's folder is made in it.
-        rounds: How often each cell is timed.
-        steps: Generator steps that are timed in a round, after some that are not.
-        device: "auto", "cpu", "cuda", "cuda:N", "mps".
-        threads: Of torch.
-        settings: Training keys set above all that the suite says.
-        filters: Axis → values: only these cells.
-        inception_weights: File of Inception's weights.
-        begin: Called with one run a cell, the suite's first seed, before anything is timed.
-        watch: Called with what is about to be timed, and the number of the round: −1 is thrown away.
+        suite: The name of a suite, or the path of a suite file.
+        results: The folder that contains the suite's results folder.
+        rounds: The number of rounds, not counting the warm-up.
+        steps: The number of generator steps to time per round, after the warm-up steps.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        threads: The number of torch threads.
+        settings: Training keys that override the suite's.
+        filters: Maps axes to values; only matching cells are timed.
+        inception_weights: The file with Inception's weights.
+        begin: Called before timing with one run per cell, for the suite's first seed.
+        watch: Called before each timing with the run and the number of the round, −1 for the warm-up.
 
     Returns:
-        The path of what was written; an earlier file is replaced.
+        The path of the timings file. An existing file is replaced.
 
     Raises:
-        GanbenchError: bad input, a cell that diverges before it is timed, or nowhere to write.
+        GanbenchError: The input is invalid, a cell diverges before it is timed, or the folder is not writable.
     """
     specification = load_suite(suite)
-    place = torch.device(environment.devices(device)[0])
+    environment.devices(device)  # before datasets are downloaded
     runs = plan_runs(
         specification,
         settings=settings,
@@ -78,48 +76,43 @@ def time_suite(
         inception_weights=inception_weights,
         download=True,
     )
-    if place.type == "mps" and any(run.training.precision == "float64" for run in runs):
-        raise DeviceError('--device mps has no precision "float64"; use cpu')
+    where = torch.device(environment.devices(device, {run.training.precision for run in runs})[0])
     folder = Path(results) / specification.name
-    _check_writable(folder)
-    surroundings = _surroundings(place, threads)
+    check_writable(folder)
+    conditions = _describe_conditions(where, threads)
     begin(runs)
-    timed: list[list[dict[str, Any]]] = [[] for _ in runs]
-    with environment.threads(threads):
-        for index, number in _interleaved(len(runs), rounds):
+    rows: list[list[dict[str, Any]]] = [[] for _ in runs]
+    with environment.limited_threads(threads):
+        for index, number in _rotated_order(len(runs), rounds):
             watch(runs[index], number)
-            row = _time(runs[index], steps if number >= 0 else 1, place, inception_weights)
+            row = _time(runs[index], steps if number >= 0 else 1, where, inception_weights)
             if number >= 0:
-                timed[index].append({"round": number, **row})
-    return write_timings(folder, _content(specification, runs, timed, surroundings))
+                rows[index].append({"round": number, **row})
+    return write_timings(folder, _content(specification, runs, rows, conditions))
 
 
-def _interleaved(cells: int, rounds: int) -> Iterator[tuple[int, int]]:
-    """Cell and round, from round −1 on; round r begins with cell r, and goes round."""
+def _rotated_order(cells: int, rounds: int) -> Iterator[tuple[int, int]]:
+    """Yield the index of a cell and the number of the round, from −1 on; round r starts with cell r."""
     for number in range(-1, rounds):
         for index in range(cells):
             yield (index + number) % cells, number
 
 
 def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | None) -> dict[str, Any]:
-    """One round of one cell, as ``bench.compute.execution`` would do it: train, then evaluate."""
-    environment.begin(device)
-    training = run.training
-    data = load_data(training.dataset)
-    judge = evaluator(training.dataset, run.evaluation, run.extractor_hash, inception_weights, device)
-    reals = reals_on(data.train, device)
-    shape = data.train.shape[1:]
-    pack = assemble([training], [run.seed], shape, reals, len(data.train), device)
-    environment.set_tf32(training.tf32, device)
+    """Time one round of one cell: train and evaluate, as ``bench.compute.execution`` does."""
+    environment.set_up_device(device)
+    training, evaluation = run.training, run.evaluation
+    evaluator = build_evaluator(training.dataset, evaluation, run.extractor_hash, inception_weights, device)
+    real = RealData.load(training.dataset, device)
+    pack = real.start_pack([training], [run.seed])
     _train(run, pack, 0, WARM_UP)
-    measured = _train(run, pack, WARM_UP, WARM_UP + steps)
-    seconds = sum(each.seconds for each in measured) / steps
-    environment.set_tf32(False, device)
+    measurements = _train(run, pack, WARM_UP, WARM_UP + steps)
+    seconds = sum(measurement.seconds for measurement in measurements) / steps
     history = History(step=WARM_UP + steps, trace=[])
-    position = Position(training, pack.players[0], run.seed, history.step, shape, reals, len(data.train), device)
-    latents = torch.randn(run.evaluation.samples, training.latent, generator=stream(run.seed, "evaluation"))
-    while history.evaluation_seconds < EVALUATING:
-        evaluate(position, latents, data, judge, history, measured[-1])
+    state = real.game_state(run, pack.players[0], history.step)
+    latents = evaluation_latents(training, evaluation.samples, run.seed)
+    while history.evaluation_seconds < EVALUATION_TIME:
+        evaluate(state, latents, real.data, evaluator, history, measurements[-1])
         _check_finite(run, history.diverged, history.step)
     return {
         "steps": steps,
@@ -131,18 +124,18 @@ def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | 
 
 
 def _train(run: Run, pack: Pack, first: int, last: int) -> list[Measurement]:
-    measured = [each for (each,) in train(pack, first, steps=last)]
-    _check_finite(run, measured[-1].diverged, measured[-1].step)
-    return measured
+    measurements = [measurement for (measurement,) in train(pack, first, steps=last)]
+    _check_finite(run, measurements[-1].diverged, measurements[-1].step)
+    return measurements
 
 
 def _check_finite(run: Run, diverged: str | None, step: int) -> None:
     if diverged:
-        told = f"{diverged} not finite at step {step}"
-        raise ResultsError(f"cell ({run}) cannot be timed: {told}; fewer --steps, or --only to leave it out")
+        reason = f"{diverged} not finite at step {step}"
+        raise ResultsError(f"cell ({run}) cannot be timed: {reason}; use fewer --steps, or exclude it with --only")
 
 
-def _surroundings(device: torch.device, threads: int) -> dict[str, Any]:
+def _describe_conditions(device: torch.device, threads: int) -> dict[str, Any]:
     return {
         **environment.versions(),
         "device": str(device),
@@ -158,29 +151,22 @@ def _surroundings(device: torch.device, threads: int) -> dict[str, Any]:
 
 
 def _content(
-    suite: Suite, runs: Sequence[Run], timed: Sequence[list[dict[str, Any]]], surroundings: dict[str, Any]
+    suite: Suite, runs: Sequence[Run], rows: Sequence[list[dict[str, Any]]], conditions: dict[str, Any]
 ) -> dict[str, Any]:
     cells = [
         {
             "axes": dict(run.axes),
             "training": run.training.model_dump(mode="json"),
             "evaluation": run.evaluation.model_dump(mode="json"),
-            "rounds": rows,
+            "rounds": rounds,
         }
-        for run, rows in zip(runs, timed, strict=True)
+        for run, rounds in zip(runs, rows, strict=True)
     ]
     return {
         "suite": suite.name,
         "version": suite.version,
         "title": suite.title,
         "axes": list(runs[0].axes),
-        "environment": surroundings,
+        "environment": conditions,
         "cells": cells,
     }
-
-
-def _check_writable(folder: Path) -> None:
-    """Before minutes are spent: the folder, or the nearest there is above it, can be written."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ResultsError(f"results folder {folder} cannot be written: {there} is not a folder that can be written")

@@ -1,6 +1,6 @@
-"""Outcomes of runs, derived from their stored traces: what became of each, why, and what it was at every evaluation.
+"""Outcomes of runs, derived from their recorded traces: the final state, its reason, and the state at each evaluation.
 
-Nothing is trained, and nothing of it is stored: with other thresholds the same records give other outcomes.
+Outcomes are never stored: with other thresholds, the same records give other outcomes.
 """
 
 from __future__ import annotations
@@ -15,188 +15,205 @@ import pandas as pd
 
 from bench.evidence.outcome_rules import (
     Outcome,
-    carried,
     collapsed,
     coverage,
     dataset_of,
     diverged,
     exploded,
-    learned,
+    fill_forward,
+    has_learned,
     lost,
     never_learned,
     oscillating,
     relapsed,
 )
 from bench.evidence.primary_measure import (
-    Primary,
-    evaluations,
+    PrimaryCurve,
     final_over_best,
     first_reached,
     mean_log10,
-    primary,
+    primary_curve,
+    rows_with_primary,
     trained_steps,
 )
 from bench.evidence.states import State
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import frame_of_runs
 from bench.records.record import Record, Trace, read_judged, record_paths
 from bench.records.schema import Metadata
 
-__all__ = ["Judging", "Outcome", "Stage", "State", "judge", "judging", "load", "states_over_time"]
+__all__ = ["Outcome", "Stage", "State", "SuiteRules", "classify_run", "load", "states_over_time", "suite_rules"]
 
 
 class Stage(StrEnum):
-    """What a run was at one evaluation, in the light of those before it."""
+    """The state of a run at one evaluation, given the evaluations before it."""
 
-    WELL = "well"
+    ON_TRACK = "on track"
     NOT_LEARNED = "not learned yet"
-    WORSE = "worse than its best"
+    RELAPSED = "relapsed"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
 
 
-class Judging(NamedTuple):
-    """What the runs of one suite are judged by, and what is published of the same."""
+class SuiteRules(NamedTuple):
+    """The parts of a suite that apply to its results: outcome thresholds, published results and gate options."""
 
     rules: Rules
-    references: tuple[Reference, ...]
-    gate: Gate
+    references: tuple[PublishedResult, ...]
+    gate: GateOptions
 
 
-def judge(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
-    """The outcome of a run.
+def classify_run(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
+    """Return the outcome of a run.
 
     Args:
-        trace: Columns by name, one value per evaluation, as ``records`` reads them; values may be missing.
-        metadata: Of its record.
+        trace: Columns by name, one value per evaluation, as ``bench.records`` reads them; values may be missing.
+        metadata: The metadata of the run's record.
         rules: The thresholds.
     """
-    trace = evaluations(trace, metadata, rules)
-    return _judge(primary(trace, metadata, rules), trace, metadata, rules)
+    trace = rows_with_primary(trace, metadata, rules)
+    return _classify(primary_curve(trace, metadata, rules), trace, metadata, rules)
 
 
-def _judge(of: Primary | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
+def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     return (
-        diverged(trace, metadata, rules, of)
-        or (never_learned(of, metadata, rules) if of else None)
-        or collapsed(coverage(trace, metadata, of), rules)
-        or (relapsed(of, rules) if of else None)
-        or (oscillating(of, rules) if of else None)
+        diverged(trace, metadata, rules, curve)
+        or (never_learned(curve, metadata, rules) if curve else None)
+        or collapsed(coverage(trace, metadata, curve), rules)
+        or (relapsed(curve, rules) if curve else None)
+        or (oscillating(curve, rules) if curve else None)
         or Outcome(State.CONVERGED)
     )
 
 
 def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tuple[int, Stage]]:
-    """What a run was at each evaluation after step 0, and that it diverged where it did.
+    """Return the step and stage of a run at each evaluation after step 0, and at its end if it diverged.
 
-    A value that is missing counts as the one before it.
+    A missing value counts as the last value before it.
     """
-    trace = evaluations(trace, metadata, rules)
-    of, steps = primary(trace, metadata, rules), trained_steps(trace)
-    unlearned, worse, poor = (np.zeros(len(steps), bool) for _ in range(3))
-    if of is not None:
-        unlearned = ~learned(of, metadata, rules)
-        worse = carried(of.ratios(rules.near)) > rules.relapsed
-    covered = coverage(trace, metadata, of)
+    trace = rows_with_primary(trace, metadata, rules)
+    curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
+    not_learned, has_relapsed, has_collapsed = (np.zeros(len(steps), bool) for _ in range(3))
+    if curve is not None:
+        not_learned = ~has_learned(curve, metadata, rules)
+        has_relapsed = fill_forward(curve.ratios_to_best(rules.near)) > rules.relapsed
+    covered = coverage(trace, metadata, curve)
     if covered is not None:
-        poor = carried(covered.values) < rules.collapsed * covered.real
-    gone = exploded(trace, rules, of) | lost(of, len(steps))
-    flags = [(gone, Stage.DIVERGED), (unlearned, Stage.NOT_LEARNED), (poor, Stage.COLLAPSED), (worse, Stage.WORSE)]
+        has_collapsed = fill_forward(covered.values) < rules.collapsed * covered.real
+    flags = [
+        (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
+        (not_learned, Stage.NOT_LEARNED),
+        (has_collapsed, Stage.COLLAPSED),
+        (has_relapsed, Stage.RELAPSED),
+    ]
     stages = [
-        (int(step), next((stage for there, stage in flags if there[index]), Stage.WELL))
+        (int(step), next((stage for flag, stage in flags if flag[index]), Stage.ON_TRACK))
         for index, step in enumerate(steps)
     ]
     if not metadata.ending.finished:
-        at = metadata.ending.step
-        stages = [*(each for each in stages if each[0] < at), (at, Stage.DIVERGED)]  # other code may have gone on
+        end = metadata.ending.step
+        # A trace of other code may go on after the run diverged.
+        stages = [*((step, stage) for step, stage in stages if step < end), (end, Stage.DIVERGED)]
     return stages
 
 
-def judging(suite: str, made_by: Iterable[Metadata], given: Suite | None = None) -> Judging:
-    """What the runs of a suite are judged by.
+def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = None) -> SuiteRules:
+    """Return the rules that apply to the results of a suite.
 
-    The suite that is given; else the one of its name that comes with the package, as its file is now; else what its
-    latest record says; else the defaults.
+    They come from the first of these that exists: ``suite``; the current file of the packaged suite of this name; the
+    latest record; the defaults.
+
+    Args:
+        name: The suite's name.
+        metadata: Metadata of its records.
+        suite: The suite whose rules are to be used.
 
     Raises:
-        SuiteError: the suite that comes with the package, or what the record says, is not valid.
+        SuiteError: The packaged suite, or the section in the record, is invalid.
     """
-    if given is None and suite in suite_files():
-        given = load_suite(suite)
-    if given is not None:
-        return Judging(given.outcome, given.reference, given.compare)
-    latest = max(made_by, key=lambda each: each.environment.date, default=None)
-    where = f"records of {suite}"
+    if suite is None and name in suite_files():
+        suite = load_suite(name)
+    if suite is not None:
+        return SuiteRules(suite.outcome, suite.reference, suite.compare)
+    latest = max(metadata, key=lambda record: record.environment.date, default=None)
+    where = f"records of {name}"
     if latest is None:
-        return Judging(Rules(), (), Gate())
-    known = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
-    return Judging(
-        validated(Rules, known, where),
-        tuple(validated(Reference, each, where) for each in latest.references),
-        validated(Gate, dict(latest.gate), where),
+        return SuiteRules(Rules(), (), GateOptions())
+    # A later version of ganbench may have recorded rules that this one does not have.
+    supported = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
+    return SuiteRules(
+        validated(Rules, supported, where),
+        tuple(validated(PublishedResult, reference, where) for reference in latest.references),
+        validated(GateOptions, dict(latest.gate), where),
     )
 
 
 def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
-    """One row a run: what it was, what became of it, and what it cost.
+    """Return one row per run: its specification, outcome and cost.
 
-    Columns: those of ``bench.records.frames.frame_of_runs``; outcome ("diverged", "never-learned", "collapsed",
-    "relapsed", "oscillating" or "converged"), outcome_reason in words, outcome_step (from which on it was so),
-    primary (the measure it is judged by), ``<primary>_final_over_best``, ``<primary>_mean_log10`` (of a positive
-    distance: its area over the steps), reach (what time-to-threshold asks for; NaN: nothing), reached,
-    steps_to_threshold, seconds_to_threshold (of training; NaN where it was not reached: censored).
+    The columns are those of ``bench.records.frames.frame_of_runs`` and
+
+    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating" or "converged";
+    - outcome_reason: the reason in words, empty for "converged";
+    - outcome_step: the step from which on the reason applies, NaN if there is none;
+    - primary: the measure that the run is classified by;
+    - ``<primary>_final_over_best``: how many times worse the final value is than the best;
+    - ``<primary>_mean_log10``: the mean of log10 of the primary measure over steps, for positive distances;
+    - reach: the suite's threshold for time-to-threshold, NaN if there is none;
+    - reached: whether the run reached it;
+    - steps_to_threshold, seconds_to_threshold: generator steps and training seconds until then, NaN (censored) if the
+      run did not reach it.
 
     Args:
         results: A folder with records.
-        suite: Name, or path of a file, of the suite whose thresholds hold. Else those of the suites of the records'
-            names that come with the package, else those in the records.
+        suite: Name or path of the suite whose thresholds apply. [default: the packaged suite of the same name, or else
+            the thresholds in the records]
 
     Raises:
-        ResultsError: nothing there, or a record that cannot be read.
-        SuiteError: the suite is not valid.
+        ResultsError: There are no records, or a record cannot be read.
+        SuiteError: The suite is invalid.
     """
-    given = load_suite(suite) if isinstance(suite, str) else suite
-    return judged([read_judged(path) for path in record_paths(results)], given)
+    chosen = load_suite(suite) if isinstance(suite, str) else suite
+    return frame_with_outcomes([read_judged(path) for path in record_paths(results)], chosen)
 
 
-def judged(records: list[Record], given: Suite | None = None) -> pd.DataFrame:
-    """The same of records that are read."""
-    rules = {name: judging(name, made_by, given).rules for name, made_by in _by_suite(records).items()}
-    columns = pd.DataFrame([_verdict(each, rules[each.metadata.suite]) for each in records])
-    frame = frame_of_runs((each.path, each.metadata) for each in records)
+def frame_with_outcomes(records: list[Record], suite: Suite | None = None) -> pd.DataFrame:
+    """Return the frame that ``load`` returns, for records that have already been read."""
+    rules = {name: suite_rules(name, metadata, suite).rules for name, metadata in _metadata_by_suite(records).items()}
+    columns = pd.DataFrame([_outcome_columns(record, rules[record.metadata.suite]) for record in records])
+    frame = frame_of_runs((record.path, record.metadata) for record in records)
     return pd.concat([frame.drop(columns="record"), columns, frame["record"]], axis=1)
 
 
-def _by_suite(records: list[Record]) -> dict[str, list[Metadata]]:
+def _metadata_by_suite(records: list[Record]) -> dict[str, list[Metadata]]:
     suites: dict[str, list[Metadata]] = {}
-    for each in records:
-        suites.setdefault(each.metadata.suite, []).append(each.metadata)
+    for record in records:
+        suites.setdefault(record.metadata.suite, []).append(record.metadata)
     return suites
 
 
-def _verdict(record: Record, rules: Rules) -> dict[str, Any]:
+def _outcome_columns(record: Record, rules: Rules) -> dict[str, Any]:
     metadata = record.metadata
-    trace = evaluations(record.trace, metadata, rules)
-    of = primary(trace, metadata, rules)
-    outcome = _judge(of, trace, metadata, rules)
+    trace = rows_with_primary(record.trace, metadata, rules)
+    curve = primary_curve(trace, metadata, rules)
+    outcome = _classify(curve, trace, metadata, rules)
     row: dict[str, Any] = {
         "outcome": outcome.state.value,
         "outcome_reason": outcome.reason,
         "outcome_step": np.nan if outcome.step is None else float(outcome.step),
         "primary": None,
     }
-    reach, at = rules.reach_of(dataset_of(metadata)), None
-    if of is not None:
-        finished = metadata.ending.finished
-        row["primary"] = of.name
-        row[f"{of.name}_final_over_best"] = final_over_best(of) if finished else np.nan
-        row[f"{of.name}_mean_log10"] = mean_log10(of)
-        at = first_reached(of, reach)
+    threshold, index = rules.reach_of(dataset_of(metadata)), None
+    if curve is not None:
+        row["primary"] = curve.name
+        row[f"{curve.name}_final_over_best"] = final_over_best(curve) if metadata.ending.finished else np.nan
+        row[f"{curve.name}_mean_log10"] = mean_log10(curve)
+        index = first_reached(curve, threshold)
     return row | {
-        "reach": np.nan if reach is None else reach,
-        "reached": at is not None,
-        "steps_to_threshold": np.nan if of is None or at is None else float(of.steps[at]),
-        "seconds_to_threshold": np.nan if of is None or at is None else float(of.seconds[at]),
+        "reach": np.nan if threshold is None else threshold,
+        "reached": index is not None,
+        "steps_to_threshold": np.nan if curve is None or index is None else float(curve.steps[index]),
+        "seconds_to_threshold": np.nan if curve is None or index is None else float(curve.seconds[index]),
     }

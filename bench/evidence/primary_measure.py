@@ -1,4 +1,4 @@
-"""The measure that a run is judged by, over its evaluations: how far it came, how far it fell back, what it cost."""
+"""The primary measure, by which a run is classified: its values over the run, and summaries of them."""
 
 from __future__ import annotations
 
@@ -20,68 +20,74 @@ Array = NDArray[np.float64]
 
 
 def trained_steps(trace: Trace) -> NDArray[np.int64]:
-    """The generator steps of the evaluations after step 0, [n]."""
+    """Return the generator steps of the evaluations after step 0, [n]."""
     steps = np.asarray(trace["step"], dtype=np.int64)
     return steps[steps > 0]
 
 
-def trained(trace: Trace, name: str) -> Array:
-    """A column of a trace after step 0 as floats, [n]; NaN where it is missing."""
+def trained_values(trace: Trace, name: str) -> Array:
+    """Return a column of a trace after step 0 as floats, [n]; NaN if the column or a value is missing."""
     after = np.asarray(trace["step"]) > 0
-    return _numbers(trace, name)[after] if name in trace else np.full(int(after.sum()), np.nan)
+    return _as_floats(trace, name)[after] if name in trace else np.full(int(after.sum()), np.nan)
 
 
-def finite(trace: Trace, name: str) -> Array:
-    """The same with NaN wherever it holds no finite number."""
-    values = trained(trace, name)
+def finite_values(trace: Trace, name: str) -> Array:
+    """Return ``trained_values`` with NaN for every value that is not finite, [n]."""
+    values = trained_values(trace, name)
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _numbers(trace: Trace, name: str) -> Array:
+def _as_floats(trace: Trace, name: str) -> Array:
     values = np.asarray(trace[name])
     if values.dtype == object:
         values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy()
     return values.astype(float)
 
 
-def real_value(metadata: Metadata, name: str) -> float:
-    """The measure of real data, NaN where the record has none; an average is held against the same."""
+def recorded_real_value(metadata: Metadata, name: str) -> float:
+    """Return the recorded value of a measure on real data, NaN if there is none.
+
+    Measures of the averaged generator share the value of the plain measure.
+    """
     value = metadata.real.get(plain_name(name))
     return float(value) if value is not None and math.isfinite(value) else math.nan
 
 
-def choose_primary(measured: Collection[str], wanted: str | None, ways: Directions | None = None) -> str | None:
-    """The measure that a run is judged by: the one wanted, else the first known one; None where there is none.
+def choose_primary(measured: Collection[str], wanted: str | None, directions: Directions | None = None) -> str | None:
+    """Return the measure that a run is classified by, or None if there is none.
+
+    This is the wanted measure, or else the first of ``PRIMARY_ORDER`` that was measured, or else a measure of other
+    code.
 
     Args:
-        measured: Measures of a trace; averages are chosen only where they are wanted.
+        measured: The measures of a trace. Measures of the averaged generator are chosen only if wanted.
         wanted: ``Rules.primary``.
-        ways: ``higher_is_better`` of the record.
+        directions: ``higher_is_better`` of the record.
     """
     plain = plain_name(wanted) if wanted else None
     for name in (wanted, plain, *PRIMARY_ORDER):
-        if name is not None and name in measured and describe(name, ways).higher_is_better is not None:
+        if name is not None and name in measured and describe(name, directions).higher_is_better is not None:
             return name
-    foreign = [name for name in measured if name not in MEASURES and (ways or {}).get(name) is not None]
-    return min(foreign, key=lambda name: ((ways or {}).get(name) is True, name), default=None)
+    foreign = [name for name in measured if name not in MEASURES and (directions or {}).get(name) is not None]
+    return min(foreign, key=lambda name: ((directions or {}).get(name) is True, name), default=None)
 
 
 @dataclass(frozen=True, eq=False)
-class Primary:
+class PrimaryCurve:
     """The primary measure of one run at its evaluations after step 0.
 
     Attributes:
-        name: Of the measure.
-        about: Its description.
+        name: Name of the measure.
+        measure: Its description.
         steps: Generator steps, [n].
-        seconds: Of training until then, [n].
-        values: [n]; NaN where there is no finite one.
-        untrained: At step 0.
-        real: Of real data; where it is unknown 0 for a measure of which less is better, else NaN.
+        seconds: Training time until each evaluation, [n].
+        values: Values, [n]; NaN if missing or not finite.
+        untrained: Value at step 0.
+        real: Value on real data. If unknown: 0 for a measure where lower is better, otherwise NaN.
     """
 
     name: str
-    about: Measure
+    measure: Measure
     steps: NDArray[np.int64]
     seconds: Array
     values: Array
@@ -90,133 +96,135 @@ class Primary:
 
     @cached_property
     def best(self) -> Array:
-        """The best so far, [n]; NaN before the first finite value."""
-        better = np.fmax if self.about.higher_is_better else np.fmin
+        """The best value so far, [n]; NaN before the first finite value."""
+        better = np.fmax if self.measure.higher_is_better else np.fmin
         return np.asarray(better.accumulate(self.values))
 
     @property
-    def best_at(self) -> int:
-        """Index of the best evaluation; there must be a finite one."""
-        return int(np.nanargmax(self.values) if self.about.higher_is_better else np.nanargmin(self.values))
+    def best_index(self) -> int:
+        """The index of the best evaluation. There must be a finite value."""
+        return int(np.nanargmax(self.values) if self.measure.higher_is_better else np.nanargmin(self.values))
 
     @property
-    def way(self) -> float:
-        """From real data to the untrained generator.
+    def gap(self) -> float:
+        """The value at step 0 minus that of real data.
 
-        0 where there is none: one of its ends is unknown, or the untrained generator is no worse than real data.
+        0 if either is unknown, or if the untrained generator is no worse than real data.
         """
-        way = self.untrained - self.real
-        return way if (way < 0 if self.about.higher_is_better else way > 0) else 0.0
+        gap = self.untrained - self.real
+        return gap if (gap < 0 if self.measure.higher_is_better else gap > 0) else 0.0
 
-    def left(self) -> Array | None:
-        """The share of the way that the best so far has left, [n]; None where there is no way."""
-        return np.asarray((self.best - self.real) / self.way) if self.way else None
+    def remaining(self) -> Array | None:
+        """Return the share of ``gap`` that the best value so far leaves open, [n]; None if there is no gap."""
+        return np.asarray((self.best - self.real) / self.gap) if self.gap else None
 
-    def near(self, share: float) -> float:
-        """The value from which on a run is as good as real data: all but this share of the way there."""
-        return self.real + share * self.way
+    def near_real(self, share: float) -> float:
+        """Return the value that leaves this share of ``gap`` open. Better values count as equal to real data."""
+        return self.real + share * self.gap
 
-    def ratios(self, share: float) -> Array:
-        """How many times worse than the best so far an evaluation is, [n]; NaN where that cannot be said.
+    def ratios_to_best(self, share: float) -> Array:
+        """Return how many times worse each value is than the best so far, [n]; NaN if undefined.
 
-        A best that is nearer to real data than ``near(share)`` counts as just there: the noise of two good values is
-        no difference. Nor is a value that is no worse than that.
+        A best value beyond ``near_real(share)`` is replaced by it, because differences between values this good are
+        noise. For the same reason a value beyond it has a ratio of at most 1.
         """
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if self.about.higher_is_better:
-                best = np.fmin(self.best, self.near(share))
+            if self.measure.higher_is_better:
+                best = np.fmin(self.best, self.near_real(share))
                 ratios = np.where(best > 0, np.where(self.values > 0, best / self.values, np.inf), np.nan)
                 return np.where(self.values >= best, np.fmin(ratios, 1), ratios) + 0 * self.values
-            best = np.fmax(self.best, self.near(share))
+            best = np.fmax(self.best, self.near_real(share))
             ratios = np.where(best > 0, self.values / best, np.nan)
             return np.where(self.values <= best, np.fmin(ratios, 1), ratios)
 
 
-def primary(trace: Trace, metadata: Metadata, rules: Rules) -> Primary | None:
-    """The primary measure of a run, or None where nothing was measured.
+def primary_curve(trace: Trace, metadata: Metadata, rules: Rules) -> PrimaryCurve | None:
+    """Return the primary measure of a run, or None if there is none.
 
     Args:
-        trace: Columns by name, as ``read_record`` gives them.
-        metadata: Of its record.
-        rules: Which measure is wanted.
+        trace: Columns by name, as ``read_record`` returns them.
+        metadata: The metadata of the run's record.
+        rules: The rules that name the wanted measure.
     """
-    ways, name = metadata.higher_is_better, _name(trace, metadata, rules)
+    name = _primary_name(trace, metadata, rules)
     if name is None:
         return None
-    about = describe(name, ways)
-    real = real_value(metadata, name)
-    return Primary(
+    measure = describe(name, metadata.higher_is_better)
+    real = recorded_real_value(metadata, name)
+    return PrimaryCurve(
         name=name,
-        about=about,
+        measure=measure,
         steps=trained_steps(trace),
-        seconds=finite(trace, "seconds"),
-        values=finite(trace, name),
-        untrained=_untrained(trace, name),
-        real=0.0 if math.isnan(real) and not about.higher_is_better else real,
+        seconds=finite_values(trace, "seconds"),
+        values=finite_values(trace, name),
+        untrained=_untrained_value(trace, name),
+        real=0.0 if math.isnan(real) and not measure.higher_is_better else real,
     )
 
 
-def _name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
-    ways = metadata.higher_is_better
-    return choose_primary([name for name in trace if plain_name(name) in ways], rules.primary, ways)
+def _primary_name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
+    directions = metadata.higher_is_better
+    return choose_primary([name for name in trace if plain_name(name) in directions], rules.primary, directions)
 
 
-def evaluations(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
-    """The rows at which the primary measure was taken; all where the record has no gaps, as ganbench's own runs.
+def rows_with_primary(trace: Trace, metadata: Metadata, rules: Rules) -> Trace:
+    """Return the rows of a trace at which the primary measure was taken.
 
-    Other code logs losses more often than measures, and measures each at steps of its own. At the rows that are kept,
-    another measure has the last value taken until then. The row of the first enormous loss is kept too.
+    Traces of ganbench's own runs have no gaps and are returned whole. Other code logs losses more often than measures,
+    and each measure at its own steps: in the returned rows, every other measure has its most recent value. The row of
+    the first enormous critic loss is returned too.
     """
     gaps = metadata.measured
     if not gaps:
         return trace
     columns = {name: np.asarray(trace[name]) for name in trace}
     rows = np.arange(len(columns["step"]))
-    if (name := _name(trace, metadata, rules)) in gaps:
-        enormous = np.abs(_numbers(trace, "critic_loss")) > rules.exploding_loss if "critic_loss" in trace else ()
+    if (name := _primary_name(trace, metadata, rules)) in gaps:
+        enormous = np.abs(_as_floats(trace, "critic_loss")) > rules.exploding_loss if "critic_loss" in trace else ()
         rows = np.union1d(np.array(gaps[name]), np.flatnonzero(enormous)[:1]).astype(int)
-    for each in gaps.keys() & columns.keys():
-        if plain_name(each) in metadata.higher_is_better:
-            columns[each] = _last_taken(_numbers(trace, each), np.array(gaps[each], dtype=int))
+    for name in gaps.keys() & columns.keys():
+        if plain_name(name) in metadata.higher_is_better:
+            columns[name] = _most_recent(_as_floats(trace, name), np.array(gaps[name], dtype=int))
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _last_taken(values: Array, there: NDArray[np.int64]) -> Array:
-    last = np.searchsorted(there, np.arange(len(values)), side="right") - 1
-    return np.where(last >= 0, values[there[last]], np.nan)
+def _most_recent(values: Array, measured_rows: NDArray[np.int64]) -> Array:
+    last = np.searchsorted(measured_rows, np.arange(len(values)), side="right") - 1
+    return np.where(last >= 0, values[measured_rows[last]], np.nan)
 
 
-def _untrained(trace: Trace, name: str) -> float:
-    at = np.flatnonzero(np.asarray(trace["step"]) == 0)
-    value = float(_numbers(trace, name)[at[0]]) if len(at) else math.nan
+def _untrained_value(trace: Trace, name: str) -> float:
+    rows = np.flatnonzero(np.asarray(trace["step"]) == 0)
+    value = float(_as_floats(trace, name)[rows[0]]) if len(rows) else math.nan
     return value if math.isfinite(value) else math.nan
 
 
-def final_over_best(of: Primary) -> float:
-    """How many times worse the last value is than the best, 1 where it is the best; NaN where that cannot be said."""
-    if not len(of.values):
+def final_over_best(curve: PrimaryCurve) -> float:
+    """Return how many times worse the final value is than the best: 1 if it is the best, NaN if undefined."""
+    if not len(curve.values):
         return math.nan
-    last, best = of.values[-1], of.best[-1]
-    over, under = (best, last) if of.about.higher_is_better else (last, best)
-    return float(over) / float(under) if under > 0 else math.nan
+    last, best = curve.values[-1], curve.best[-1]
+    larger, smaller = (best, last) if curve.measure.higher_is_better else (last, best)
+    return float(larger) / float(smaller) if smaller > 0 else math.nan
 
 
-def mean_log10(of: Primary) -> float:
-    """The area under the curve of log10 of a positive distance over steps (trapezoids), divided by their span.
+def mean_log10(curve: PrimaryCurve) -> float:
+    """Return the mean of log10 of a positive distance over steps, by the trapezoidal rule.
 
-    The mean over the training time: a run that is good early has less. NaN for a measure of which more is better.
+    Lower is better; a run that improves early has a lower mean. NaN for measures where higher is better.
     """
-    known = of.values > 0
-    if of.about.higher_is_better or not known.any():
+    positive = curve.values > 0
+    if curve.measure.higher_is_better or not positive.any():
         return math.nan
-    steps, logs = of.steps[known], np.log10(of.values[known])
+    steps, logs = curve.steps[positive], np.log10(curve.values[positive])
     span = steps[-1] - steps[0]
     return float(np.trapezoid(logs, steps) / span) if span > 0 else float(logs[-1])
 
 
-def first_reached(of: Primary, reach: float | None) -> int | None:
-    """Index of the first evaluation that is as good as ``reach``; None where none is, or nothing is to be reached."""
-    if reach is None:
+def first_reached(curve: PrimaryCurve, threshold: float | None) -> int | None:
+    """Return the index of the first evaluation that reaches a threshold; None if none does or there is no threshold."""
+    if threshold is None:
         return None
-    there = np.flatnonzero(of.values >= reach if of.about.higher_is_better else of.values <= reach)
-    return int(there[0]) if len(there) else None
+    values = curve.values
+    reached = np.flatnonzero(values >= threshold if curve.measure.higher_is_better else values <= threshold)
+    return int(reached[0]) if len(reached) else None

@@ -1,4 +1,4 @@
-"""What tables and figures are made of: the records of one folder, in the order of the matrix."""
+"""Reads the records of a results folder, in the order of the matrix, for tables, figures and comparisons."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
-from bench.evidence.outcomes import judged, judging
-from bench.plan.rules import Gate, Reference, Rules
+from bench.evidence.outcomes import frame_with_outcomes, suite_rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
+from bench.records.differences import first_difference
 from bench.records.frames import axes_of, frame_of_traces, place
 from bench.records.record import Record, read_record, record_paths
 from bench.records.schema import Metadata
@@ -27,16 +28,16 @@ PLACE = ("loss", "architecture")
 
 @dataclass(frozen=True)
 class Evidence:
-    """The records of a folder.
+    """The records of a results folder.
 
     Attributes:
-        runs: One row a run, as ``bench.load`` gives them, in the order of the matrix.
-        traces: Long form, as ``bench.traces`` gives them.
-        records: What every run's record holds but its samples, by run identity.
-        axes: All axes but the dataset: loss and architecture first.
-        rules: The thresholds of the outcomes.
-        references: Published numbers to stand beside these.
-        gate: How a candidate is held against them.
+        runs: One row per run, as ``bench.load`` returns them, in the order of the matrix.
+        traces: Traces in long form, as ``bench.traces`` returns them.
+        records: The record of each run, without samples, by run identity.
+        axes: All axes except the dataset, with loss and architecture first.
+        rules: The thresholds of outcomes.
+        references: Published results to show next to these.
+        gate: Options for comparisons with a candidate.
     """
 
     runs: pd.DataFrame
@@ -44,155 +45,159 @@ class Evidence:
     records: dict[str, Record]
     axes: list[str]
     rules: Rules
-    references: tuple[Reference, ...]
-    gate: Gate
+    references: tuple[PublishedResult, ...]
+    gate: GateOptions
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:
-        """Of every record, by run identity."""
-        return {run: each.metadata for run, each in self.records.items()}
+        """The metadata of each record, by run identity."""
+        return {run: record.metadata for run, record in self.records.items()}
 
     @cached_property
-    def ways(self) -> dict[str, bool | None]:
-        """Of every measure of the records, whether more is better."""
-        return {name: way for each in self.metadata.values() for name, way in each.higher_is_better.items()}
+    def directions(self) -> dict[str, bool | None]:
+        """Whether higher is better, for every measure in the records."""
+        return {name: higher for each in self.metadata.values() for name, higher in each.higher_is_better.items()}
 
     @property
     def title(self) -> str:
-        """Of the suite."""
+        """The title of the suite."""
         first = next(iter(self.metadata.values()))
         return str(first.title or first.suite)
 
     def datasets(self) -> list[str]:
-        """In the order of the matrix."""
+        """Return the datasets in the order of the matrix."""
         return list(self.runs["dataset"].unique())
 
     def measures(self, dataset: str) -> list[str]:
-        """The measures that a dataset was evaluated by, as tables order them, averages after the raw ones."""
+        """Return the measures of a dataset in the order of tables, each followed by that of the averaged generator."""
         return self._measures[dataset]
 
     @cached_property
     def _measures(self) -> dict[str, list[str]]:
-        there: dict[str, set[str]] = {}
-        for each in self.metadata.values():
-            there.setdefault(str(each.axes["dataset"]), set()).update(each.final)
-        known = [*MEASURES, *(name for name in self.ways if name not in MEASURES)]
-        order = [name for plain in known for name in (plain, averaged(plain))]
-        return {dataset: [name for name in order if name in names] for dataset, names in there.items()}
+        measured: dict[str, set[str]] = {}
+        for metadata in self.metadata.values():
+            measured.setdefault(str(metadata.axes["dataset"]), set()).update(metadata.final)
+        plain = [*MEASURES, *(name for name in self.directions if name not in MEASURES)]
+        order = [name for base in plain for name in (base, averaged(base))]
+        return {dataset: [name for name in order if name in names] for dataset, names in measured.items()}
 
-    def about(self, name: str) -> Measure:
-        """What there is to say of a measure."""
-        return describe(name, self.ways)
+    def describe(self, name: str) -> Measure:
+        """Return the description of a measure."""
+        return describe(name, self.directions)
 
     def kinds(self, name: str) -> tuple[str, ...]:
-        """The values of a measure: a best one only where more or less is better."""
-        return ("final",) if self.about(name).higher_is_better is None else ("final", "best")
+        """Return the summaries of a measure: ``best`` only if higher or lower values are better."""
+        return ("final",) if self.describe(name).higher_is_better is None else ("final", "best")
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
-        """A measure of the generators before the first step, mean over runs; NaN where it is not known."""
-        lines = self._untrained
-        there = (lines["measure"] == name) & lines["run"].isin(runs["run"])
-        return float(lines.loc[there, "value"].mean())
+        """Return the mean over runs of a measure at step 0; NaN if unknown."""
+        rows = self._untrained
+        selected = (rows["measure"] == name) & rows["run"].isin(runs["run"])
+        return float(rows.loc[selected, "value"].mean())
 
     @cached_property
     def _untrained(self) -> pd.DataFrame:
         return self.traces.loc[self.traces["step"] == 0]
 
     def primary(self, dataset: str) -> str | None:
-        """The measure that the runs of a dataset are judged by."""
+        """Return the measure by which the runs of a dataset are classified; None if there is none."""
         names = self.runs.loc[self.runs["dataset"] == dataset, "primary"].dropna()
         return str(names.iloc[0]) if len(names) else None
 
     def modes(self, dataset: str) -> int:
-        """How many modes, or classes, there are to cover; 0 where that is not known."""
-        each = next(each for each in self.metadata.values() if each.axes["dataset"] == dataset)
-        if each.data.modes:
-            return len(each.data.modes.centres)
-        extractor = EXTRACTORS.get(str(each.protocol.get("extractor")))
-        return (extractor.classes if extractor else 0) or int(each.real.get("modes") or 0)
+        """Return the number of modes, or classes, of a dataset; 0 if unknown."""
+        metadata = next(each for each in self.metadata.values() if each.axes["dataset"] == dataset)
+        if metadata.data.modes:
+            return len(metadata.data.modes.centres)
+        extractor = EXTRACTORS.get(str(metadata.protocol.get("extractor")))
+        return (extractor.classes if extractor else 0) or int(metadata.real.get("modes") or 0)
 
-    def of(self, dataset: str) -> pd.DataFrame:
-        """The runs of a dataset, with their place on all axes but the loss as one text in the column "setting"."""
+    def runs_of(self, dataset: str) -> pd.DataFrame:
+        """Return the runs of a dataset, with a column "setting": their labels on all varying axes except the loss."""
         runs = self.runs.loc[self.runs["dataset"] == dataset]
         axes = [axis for axis in self.varying(runs) if axis != "loss"]
         return runs.assign(setting=runs[axes].astype(str).agg(" · ".join, axis=1))
 
     def varying(self, frame: pd.DataFrame) -> list[str]:
-        """Loss and architecture, and the other axes on which a frame has more than one value."""
+        """Return loss, architecture, and the other axes on which a frame has several values."""
         return [axis for axis in self.axes if axis in PLACE or frame[axis].nunique(dropna=False) > 1]
 
 
-def real(runs: pd.DataFrame, name: str) -> float:
-    """A measure of real data; NaN where there is none, as for a measure of the game."""
+def real_data_value(runs: pd.DataFrame, name: str) -> float:
+    """Return a measure on real data; NaN if there is none, as for measures of the game."""
     column = f"{plain_name(name)}_real"
-    known = runs[column].dropna() if column in runs else runs.iloc[:0]
-    return float(known.iloc[0]) if len(known) else float("nan")
+    values = runs[column].dropna() if column in runs else runs.iloc[:0]
+    return float(values.iloc[0]) if len(values) else float("nan")
 
 
 def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
-    """The runs of every cell of a dataset with a short name: its place on the axes that have several."""
-    here = evidence.of(dataset)
-    here = here.assign(setting=place_names(evidence, here))
-    axes = evidence.varying(here)
-    return [(str(runs["setting"].iloc[0]), runs) for _, runs in here.groupby(axes, sort=False, dropna=False)]
+    """Return the short name and the runs of every cell of a dataset."""
+    runs = evidence.runs_of(dataset)
+    runs = runs.assign(setting=place_names(evidence, runs))
+    groups = runs.groupby(evidence.varying(runs), sort=False, dropna=False)
+    return [(str(cell["setting"].iloc[0]), cell) for _, cell in groups]
 
 
 def place_names(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
-    """The place of every run on the axes that have several values; a number says of what."""
+    """Return the short name of each run's cell: its labels on the axes with several values.
+
+    A number is preceded by the name of its axis.
+    """
     axes = [axis for axis in evidence.varying(runs) if axis not in without]
     several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
-    columns = [[_name_on_axis(axis, value) for value in runs[axis]] for axis in several]
-    return [" · ".join(place) for place in zip(*columns, strict=True)]
+    columns = [[_label(axis, value) for value in runs[axis]] for axis in several]
+    return [" · ".join(labels) for labels in zip(*columns, strict=True)]
 
 
-def _name_on_axis(axis: str, value: object) -> str:
+def _label(axis: str, value: object) -> str:
     return f"{axis} {value}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
 
 
 def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Evidence:
-    """The records below a folder.
+    """Return the records of a results folder.
 
-    Where records of several experiments have the same place in the matrix, those of the ``preferred`` cells are taken.
-    Outcomes follow the thresholds of ``suite``, else those that ``bench.evidence.outcomes.judging`` finds.
+    Args:
+        results: The folder.
+        preferred: Cells (``Run.cell``) to read if records of several experiments have the same labels on all axes.
+        suite: The suite whose thresholds apply. [default: see ``bench.evidence.outcomes.suite_rules``]
 
     Raises:
-        ResultsError: nothing there, a record that cannot be read, or several experiments in one place.
+        ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
     everything = [read_record(path) for path in record_paths(results)]
-    runs = judged(everything, suite)
+    runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))
-        raise ResultsError(f"{results} holds records of several suites ({several}); name the folder of one")
-    by_run = {each.metadata.run: each for each in everything}
-    runs = _one_experiment_a_place(runs, {run: each.metadata for run, each in by_run.items()}, preferred)
+        raise ResultsError(f"{results} holds records of several suites ({several}); give the folder of one of them")
+    by_run = {record.metadata.run: record for record in everything}
+    runs = _without_duplicates(runs, {run: record.metadata for run, record in by_run.items()}, preferred)
     records = {run: by_run[run] for run in runs["run"]}
-    metadata = {run: each.metadata for run, each in records.items()}
+    metadata = {run: record.metadata for run, record in records.items()}
     for dataset, group in runs.groupby("dataset", sort=False):
         _check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
     axes = [axis for axis in (*PLACE, *axes_of(list(metadata.values()))) if axis != "dataset"]
     axes = list(dict.fromkeys(axes))
     order = {axis: _order(axis, runs[axis].unique(), list(metadata.values())) for axis in ("dataset", *axes)}
-    keys = [runs[axis].map(places.__getitem__) for axis, places in order.items()]
+    keys = [runs[axis].map(sort_keys.__getitem__) for axis, sort_keys in order.items()]
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
-    judged_by = judging(str(runs["suite"].iloc[0]), metadata.values(), suite)
-    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *judged_by)
+    rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
+    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules)
 
 
-def _one_experiment_a_place(
-    runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]
-) -> pd.DataFrame:
+def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]) -> pd.DataFrame:
+    """Return the runs with one experiment per combination of labels: the preferred one if there are several."""
     axes = axes_of(list(metadata.values()))
     runs = runs.assign(cell=[metadata[run].cell for run in runs["run"]])
     kept = []
-    for where, group in runs.groupby(axes, sort=False, dropna=False):
+    for labels, group in runs.groupby(axes, sort=False, dropna=False):
         wanted = group[group["cell"].isin(preferred)] if group["cell"].nunique() > 1 else group
         if wanted["cell"].nunique() != 1:
-            name = " · ".join(map(str, where))
+            name = " · ".join(map(str, labels))
             one, other = (metadata[run] for run in group.drop_duplicates("cell")["run"].iloc[:2])
             raise ResultsError(
-                f"records of different experiments have the same place ({name}): {first_difference(one, other)}; "
-                f"move some of them elsewhere, or run the suite again to report its own"
+                f"records of different experiments have the same labels ({name}): {first_difference(one, other)}; "
+                f"move one of them to another folder, or run the suite again to report its own records"
             )
         kept.append(wanted)
     return pd.concat(kept).drop(columns="cell")
@@ -204,45 +209,28 @@ def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
         if any(getattr(other, section) != getattr(records[0], section) for section in sections):
             raise ResultsError(
                 f"records of {dataset} were measured differently: {first_difference(records[0], other, sections)}; "
-                f"move some of them elsewhere"
+                f"move one of them to another folder"
             )
 
 
-SECTIONS = ("training", "evaluation", "protocol", "data")
-
-
-def first_difference(one: Metadata, other: Metadata, sections: tuple[str, ...] = SECTIONS) -> str:
-    """The first setting in which two records differ."""
-    sides = [_flat(each.model_dump(mode="json", include=set(sections), exclude_unset=True)) for each in (one, other)]
-    for key in sides[0] | sides[1]:
-        left, right = (side.get(key) for side in sides)
-        if left != right and not key.endswith("label"):
-            return f"{key} is {left} and {right}"
-    return "the code that made them differs in what decides numbers"
-
-
-def _flat(table: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(table, dict):
-        return {prefix: table}
-    return {
-        name: value for key, each in table.items() for name, value in _flat(each, f"{prefix}.{key}".strip(".")).items()
-    }
-
-
 def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
-    """Numbers by size; names as the catalogue has them, others after these by the alphabet; no penalty comes first."""
+    """Return a sort key for each label of an axis.
+
+    Numbers are sorted by size, and names as in the catalogue, with other names after them in alphabetical order.
+    """
     if all(isinstance(value, Real) for value in values):
         return {value: (value,) for value in values}
-    known = list(entries(axis)) if axis in TABLES else []
-    names = {str(place(each, axis)): _names(each, axis) for each in metadata}
+    catalogue = list(entries(axis)) if axis in TABLES else []
+    names = {str(place(each, axis)): _catalogue_names(each, axis) for each in metadata}
 
-    def position(value: object) -> tuple[Any, ...]:
-        return ([known.index(n) if n in known else len(known) for n in names.get(str(value), ["?"])], str(value))
+    def sort_key(value: object) -> tuple[Any, ...]:
+        chosen = names.get(str(value), ["?"])
+        return ([catalogue.index(name) if name in catalogue else len(catalogue) for name in chosen], str(value))
 
-    return {value: position(value) for value in values}
+    return {value: sort_key(value) for value in values}
 
 
-def _names(metadata: Metadata, axis: str) -> list[str]:
+def _catalogue_names(metadata: Metadata, axis: str) -> list[str]:
     value = metadata.training.settings.get(axis)
     choices = value if isinstance(value, list) else [value]
-    return [str(each["name"] if isinstance(each, dict) else each) for each in choices]
+    return [str(choice["name"] if isinstance(choice, dict) else choice) for choice in choices]

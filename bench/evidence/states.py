@@ -1,4 +1,4 @@
-"""The states that a run can end in, and the one rule of which of them are failures."""
+"""The final states of runs, and the rule for which of them count as failures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 
 class State(StrEnum):
-    """What became of a run; the first that applies, in this order."""
+    """The state of a finished run. If several apply, the first in this order counts."""
 
     DIVERGED = "diverged"
     NEVER_LEARNED = "never-learned"
@@ -19,15 +19,15 @@ class State(StrEnum):
 
 
 def has_failed(runs: pd.DataFrame) -> pd.Series:
-    """Whether each run of a frame failed: every outcome but ``converged`` is a failure."""
+    """Return whether each run of a frame failed, that is, has any outcome other than ``converged``."""
     return runs["outcome"] != State.CONVERGED
 
 
 def count_failed(runs: pd.DataFrame) -> int:
-    """The number of failed runs in a frame."""
+    """Return the number of failed runs in a frame."""
     return int(has_failed(runs).sum())
 
 
 def count_outcomes(runs: pd.DataFrame) -> dict[State, int]:
-    """The number of runs with each outcome, in the order of the rules."""
+    """Return the number of runs with each outcome, in the order of ``State``."""
     return {state: int((runs["outcome"] == state.value).sum()) for state in State}

@@ -1,26 +1,27 @@
-"""Which runs train as one pack: those of one kind, as many as pay, so that all workers have something to do."""
+"""Grouping of runs into packs: only runs with the same pack key, in packs that keep all workers busy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from bench.catalogue import find, is_added
-from bench.plan.runs import Run, hashed
-from bench.plan.work import units_per_step
+from bench.plan.identity import hash_content, without_labels
+from bench.plan.runs import Run
 
 Pack = list[Run]
 
 
-def kind(run: Run) -> str:
-    """What runs must share to train as one pack: all but the seed, the loss, and the weights of penalties.
+def pack_key(run: Run) -> str:
+    """Return the key that runs must share to train in one pack.
 
-    A loss of another package keeps to itself, for its code may be one that no pack can run.
+    Such runs may differ only in their seed, loss and penalty weights. A loss from another package never shares a pack
+    with other losses, because its code may not run under vmap.
     """
-    return hashed(
+    return hash_content(
         {
-            "program": program(run),
+            "program": timing_key(run),
             "steps": run.training.steps,
             "evaluation": run.evaluation.model_dump(mode="json"),
             "data": run.data_fingerprint,
@@ -29,71 +30,85 @@ def kind(run: Run) -> str:
     )
 
 
-def program(run: Run) -> str:
-    """What decides how long a step takes: the same, whatever the data, the number of steps, and how it is measured."""
+def timing_key(run: Run) -> str:
+    """Return a key of what decides the time per step: not the data, the number of steps or the evaluation."""
     training = run.training.model_dump(mode="json", exclude={"loss", "penalty", "steps", "dataset"})
     loss = run.training.loss
     added = {"loss": loss.model_dump(mode="json")} if is_added("loss", loss.name) else {}
-    return hashed(
+    return hash_content(
         {
             **added,
-            "training": {key: _without_label(value) for key, value in training.items()},
+            "training": without_labels(training),
             "shape": find("dataset", run.training.dataset.name).shape(run.training.dataset.options),
             "penalty": [
-                {"name": each.name, **each.options.model_dump(mode="json", exclude={"weight"})}
-                for each in run.training.penalty
+                {"name": penalty.name, **penalty.options.model_dump(mode="json", exclude={"weight"})}
+                for penalty in run.training.penalty
             ],
             "generator_needs_real": find("loss", loss.name).generator_needs_real,
         }
     )
 
 
-def parts(run: Run) -> str:
-    """The parts whose code decides whether runs can share a pack, for a reader."""
+def pack_label(run: Run) -> str:
+    """Return the names of the parts whose code decides whether runs can share a pack, for messages."""
     training = run.training
     loss = [training.loss.name] if is_added("loss", training.loss.name) else []
-    return " · ".join([str(training.architecture), *loss, *(each.name for each in training.penalty)])
+    return " · ".join([str(training.architecture), *loss, *(penalty.name for penalty in training.penalty)])
+
+
+def group_by_pack_key(runs: Iterable[Run]) -> list[list[Run]]:
+    """Return the runs grouped by pack key, in the order of their first runs."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(pack_key(run), []).append(run)
+    return list(groups.values())
 
 
 def divide(runs: Iterable[Run], size: Callable[[Sequence[Run]], int], workers: int) -> list[Pack]:
-    """Runs in packs, the longest work first, so that the workers end at about the same time.
+    """Divide runs into packs, the longest first, so that all workers finish at about the same time.
 
     Args:
-        runs: In the order of the plan.
-        size: All runs of one kind → how many of them may share a pack at the most.
-        workers: How many packs are executed beside each other: a kind gets a pack for each before one gets larger.
+        runs: The runs, in the order of the plan.
+        size: A function from all runs with one pack key to the maximum size of their packs.
+        workers: The number of packs that train in parallel. A group of runs is spread over all workers before its packs
+            grow.
     """
-    kinds: dict[str, Pack] = {}
-    for run in runs:
-        kinds.setdefault(kind(run), []).append(run)
-    packs = [pack for alike in kinds.values() for pack in _evenly(_by_loss(alike), size(alike), workers)]
+    packs = [
+        pack for group in group_by_pack_key(runs) for pack in _split_evenly(_sort_by_loss(group), size(group), workers)
+    ]
     return sorted(packs, key=_work, reverse=True)
 
 
-def halves(runs: Sequence[Run]) -> list[Pack]:
-    """The first and the second half; a run alone stays one."""
-    return _parts(runs, min(2, len(runs))) if runs else []
+def split_in_half(runs: Sequence[Run]) -> list[Pack]:
+    """Return the first and the second half of the runs; a single run stays one pack."""
+    return _split(runs, min(2, len(runs))) if runs else []
 
 
-def _evenly(runs: Pack, size: int, workers: int) -> list[Pack]:
-    """Parts of at most ``size``, as many as workers or a multiple of them, which differ by one run at the most."""
+def units_per_step(training: Mapping[str, Any]) -> float:
+    """Return the cost of one generator step, in samples that pass through a network.
+
+    This does not depend on the machine. A pass with gradients counts 3, one without counts 1; the points of a penalty
+    are differentiated twice and count 6.
+    """
+    critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
+    return float(training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
+
+
+def _split_evenly(runs: Pack, size: int, workers: int) -> list[Pack]:
+    """Return packs of at most ``size`` whose lengths differ by at most one, one per worker or a multiple of that."""
     count = -(-len(runs) // size)
-    return _parts(runs, min(len(runs), -(-count // workers) * workers))
+    return _split(runs, min(len(runs), -(-count // workers) * workers))
 
 
-def _parts(runs: Sequence[Run], count: int) -> list[Pack]:
+def _split(runs: Sequence[Run], count: int) -> list[Pack]:
     ends = [len(runs) * part // count for part in range(count + 1)]
     return [list(runs[begin:end]) for begin, end in pairwise(ends)]
 
 
-def _by_loss(runs: Pack) -> Pack:
-    """Runs of one loss beside each other: they share its evaluation."""
+def _sort_by_loss(runs: Pack) -> Pack:
+    """Return the runs sorted by loss: neighbours with the same loss share its evaluation."""
     return sorted(runs, key=lambda run: run.training.loss.name)
 
 
 def _work(pack: Pack) -> float:
     return sum(units_per_step(run.training.model_dump()) * run.training.steps for run in pack)
-
-
-def _without_label(value: Any) -> Any:
-    return {key: each for key, each in value.items() if key != "label"} if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""Runs made again from their records: the same specification with another seed."""
+"""Runs rebuilt from their records, with another seed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from bench.errors import SuiteError
 from bench.plan.runs import Run, load_dataset
 from bench.plan.specification import Evaluation, Training, choose, validated
 
-KINDS = {"critic": "architecture", "critic_optimizer": "optimizer", "metrics": "metric"}  # else as the key
+# keys of a specification → kinds of the catalogue, where the two differ
+KINDS = {"critic": "architecture", "critic_optimizer": "optimizer", "metrics": "metric"}
 
 
 def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | None = None) -> Run:
-    """The run of a record, with another seed.
+    """Return the run of a record, with another seed.
 
     Args:
-        metadata: Of the record.
-        seed: Of the new run.
-        inception_weights: File of Inception's weights.
+        metadata: The metadata of the record.
+        seed: The new seed.
+        inception_weights: File with the Inception weights.
 
     Raises:
-        SuiteError: it was not made by this program, or by code that decides numbers otherwise.
-        DataError: its dataset is not here.
+        SuiteError: ganbench did not train the recorded run, or would now train it with different numbers.
+        DataError: The dataset is missing.
     """
     where = f"record of {metadata['suite']}, seed {metadata['seed']}"
     if metadata.get("origin"):
-        raise SuiteError(f"{where}: made by other code, which ganbench cannot run")
+        raise SuiteError(f"{where}: trained by other code, which ganbench cannot run")
     training = validated(Training, _restored(metadata["training"]), where)
     entry = find("dataset", training.dataset.name)
     run = Run(
@@ -46,17 +47,17 @@ def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | No
     )
     if run.id != metadata["run"]:
         raise SuiteError(
-            f"{where}: the code, the data or the extractor that decides numbers has changed since; run the suite again"
+            f"{where}: the code, data or feature extractor has changed since it was recorded; run the suite again"
         )
     return replace(run, seed=seed)
 
 
 def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A section of a record with its choices made again from their names and options."""
+    """Return a section of a record with its choices rebuilt from their names and options."""
 
     def choice(key: str, value: Any) -> Any:
         if isinstance(value, list):
-            return [choice(key, each) for each in value]
+            return [choice(key, item) for item in value]
         if not isinstance(value, Mapping):
             return value
         return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})

@@ -1,4 +1,4 @@
-"""What a suite says about judging its runs: thresholds of outcomes, and published numbers to stand beside ours."""
+"""How a suite judges its runs: outcome thresholds, options of the gate and published results to compare with."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from bench.errors import SuiteError
 
 
 def check_measure(name: str, key: str) -> None:
-    """That there is a measure, or one of an average (``fd_ema``), of this name.
+    """Check that a measure exists, with or without the suffix of averaged generators (``fd_ema``).
 
     Raises:
-        SuiteError: there is none; the text gives the nearest one.
+        SuiteError: It does not; the message suggests the closest name.
     """
     if plain_name(name) not in MEASURES:
         raise SuiteError(f"{key}: unknown measure {name!r}{suggestion(name, MEASURES)}")
 
 
 def as_threshold(given: object) -> object:
-    """A number for all datasets, or a table dataset → number, as it is.
+    """Validate one number for all datasets, or a table dataset → number.
 
     Raises:
-        ValueError: neither.
+        ValueError: It is neither.
     """
     numbers: list[Any] = list(given.values()) if isinstance(given, dict) else [given]
-    known = [type(number) in (int, float) and math.isfinite(number) for number in numbers]
-    if not known or not all(known):
+    valid = [type(number) in (int, float) and math.isfinite(number) for number in numbers]
+    if not valid or not all(valid):
         raise ValueError("expected a finite number, or a table dataset → number")
     return {key: float(value) for key, value in given.items()} if isinstance(given, dict) else given
 
@@ -42,13 +42,22 @@ Factor = Annotated[float, Field(gt=1)]
 
 
 class Rules(Options):
-    """The thresholds of outcomes; they decide no number of a run and can change without a re-run.
+    """Outcome thresholds. They change no number of a run, so they can change without training again.
 
-    ``primary`` is the measure that a run is judged by, else the first in ``PRIMARY_ORDER`` that was measured. The
-    way of a run leads from the untrained generator's value of it to that of real data. ``never_learned``, ``near`` are
-    shares of this way that are left, ``collapsed`` a share of the modes (else recall, else coverage) of real data,
-    ``relapsed``, ``exploding`` ratios, ``oscillating`` a coefficient of variation, ``exploding_loss`` an absolute
-    value of the critic's loss, ``tau``, ``reach`` values of the primary measure, for all datasets or by their labels.
+    Attributes:
+        primary: The measure that classifies runs. By default the first of ``PRIMARY_ORDER`` that was evaluated.
+        never_learned: A run never learned if at its best evaluation more than this fraction of the gap between the
+            untrained generator and real data remains.
+        tau: A run never learned if its primary measure never reaches this value, which then replaces
+            ``never_learned``; for all datasets or by dataset label.
+        collapsed: A run collapsed if it ends below this fraction of the modes of real data; of recall, then coverage,
+            if modes were not measured.
+        relapsed: A run relapsed if its last value is more than this many times worse than its best.
+        oscillating: A run oscillates if the coefficient of variation of its last third exceeds this.
+        near: Fraction of the gap within which all values count as equally good.
+        exploding: A run diverged if its primary measure stays above this many times the untrained generator's.
+        exploding_loss: A run diverged if the absolute value of the critic's loss exceeds this.
+        reach: Value of the primary measure for time-to-threshold, for all datasets or by dataset label.
     """
 
     primary: str | None = None
@@ -68,24 +77,28 @@ class Rules(Options):
         if primary is not None:
             check_measure(primary, "primary")
             if MEASURES[plain_name(primary)].higher_is_better is None:
-                raise SuiteError(f"primary: of {primary!r} neither more nor less is better")
+                raise SuiteError(
+                    f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs"
+                )
         return primary
 
     def tau_of(self, dataset: str) -> float | None:
-        """The absolute threshold of never-learned for a dataset, if there is one."""
+        """Return the absolute threshold of never-learned for a dataset, or None."""
         return self.tau.get(dataset) if isinstance(self.tau, dict) else self.tau
 
     def reach_of(self, dataset: str) -> float | None:
-        """The value of the primary measure that time-to-threshold asks for, if there is one."""
+        """Return the threshold of time-to-threshold for a dataset, or None."""
         return self.reach.get(dataset) if isinstance(self.reach, dict) else self.reach
 
 
-class Gate(Options):
-    """How a candidate is held against a baseline; it decides no number of a run.
+class GateOptions(Options):
+    """Options for comparing a candidate with a baseline. They change no number of a run.
 
-    ``alpha`` is the chance of a false alarm in a whole comparison, ``tolerance`` by what share of the baseline a
-    measure may be worse, ``failure_tolerance`` by how much more often runs may fail, ``metric`` the measure that is
-    compared, else the one that the runs are judged by.
+    Attributes:
+        alpha: Family-wise false-alarm rate of the comparison.
+        tolerance: Maximum tolerated degradation of a measure, relative to the baseline.
+        failure_tolerance: Maximum tolerated increase of the failure rate.
+        metric: The measure to compare. By default the measure that classifies the runs.
     """
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
@@ -94,11 +107,16 @@ class Gate(Options):
     metric: str | None = None
 
 
-class Reference(Options):
-    """Published numbers: ``when`` gives their place (axis → label, or labels), ``source`` where they are printed.
+class PublishedResult(Options):
+    """Published values of measures, shown beside those of the suite.
 
-    ``values`` and ``plus_minus`` are in the unit of the measure in a record (shares, not percents). ``at`` says whether
-    they were taken after the last step or, as is usual, from the best checkpoint.
+    Attributes:
+        source: Where they are published.
+        when: The cells to compare with: axis → label, or a list of labels.
+        values: Measure → value, in the unit of a record (fractions, not percentages).
+        plus_minus: Measure → published uncertainty, in the same unit.
+        at: Whether the values are from the last step or, as is usual, from the best checkpoint.
+        note: Remark shown with the values.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -116,13 +134,13 @@ class Reference(Options):
         return values
 
     @model_validator(mode="after")
-    def _plus_minus_of_values(self) -> Reference:
+    def _plus_minus_of_values(self) -> PublishedResult:
         for name in self.plus_minus:
             if name not in self.values:
                 raise SuiteError(f"plus_minus: {name!r} has no value{suggestion(name, self.values)}")
         return self
 
     def words(self, axis: str) -> tuple[str, ...]:
-        """The labels on an axis that it is about; none where it does not say."""
+        """Return the labels on an axis that these values are for; empty if they do not depend on it."""
         wanted = self.when.get(axis, ())
-        return tuple(str(each) for each in (wanted if isinstance(wanted, list | tuple) else (wanted,)))
+        return tuple(str(label) for label in (wanted if isinstance(wanted, list | tuple) else (wanted,)))

@@ -1,4 +1,4 @@
-"""What one run is told to do: training and evaluation, complete, frozen and validated against the catalogues."""
+"""The training and evaluation of one run: complete, frozen and validated against the catalogue."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pydantic import (
 from bench.catalogue import Options, find, suggestion
 from bench.errors import SuiteError
 
-Table = Mapping[str, Any]
+TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)
 
 
 class Choice(Options):
-    """A name of a catalogue and its options, all of them; ``label`` is how tables and figures call it."""
+    """An entry of the catalogue with all its options; ``label`` is its name in tables and figures."""
 
     name: str
     label: str
@@ -32,11 +32,11 @@ class Choice(Options):
         return self.label
 
 
-def choose(kind: str, given: object, defaults: Table | None = None) -> Choice:
-    """The choice that a name, or a table with a name and options, makes in the catalogue of ``kind``.
+def choose(kind: str, given: object, defaults: TomlTable | None = None) -> Choice:
+    """Return the entry of the catalogue that a name, or a table with a name and options, stands for.
 
     Raises:
-        SuiteError: unknown name, unknown option, or an option of a wrong type.
+        SuiteError: The name or an option is unknown, or an option has the wrong type.
     """
     table = as_table(given)
     name, label = table.pop("name", None), table.pop("label", None)
@@ -49,21 +49,35 @@ def choose(kind: str, given: object, defaults: Table | None = None) -> Choice:
 
 
 def chosen(kind: str) -> BeforeValidator:
-    """A validator that takes a name or a table of the catalogue of ``kind``."""
+    """Return a validator that accepts a name, or a table with a name and options."""
     return BeforeValidator(lambda given: given if isinstance(given, Choice) else choose(kind, given))
 
 
 def as_table(given: object) -> dict[str, Any]:
-    """A name as the table that it stands for; a table as a copy."""
+    """Return a copy of a table, or the table ``{"name": ...}`` for a name."""
     return dict(given) if isinstance(given, Mapping) else {"name": given}
 
 
 class Training(Options):
-    """How one run is trained; every key may be an axis of a matrix.
+    """How a run is trained. Every key can be an axis of a matrix.
 
-    ``architecture`` is the generator's, and ``critic`` the critic's with all that differs; ``latent`` is the dimension
-    of the standard normal latent; ``schedule`` how both learning rates fall to 0 over the run; ``ema`` the decay of an
-    average of the generator, evaluated beside it (0: none).
+    Attributes:
+        dataset: The dataset.
+        architecture: The architecture of the generator.
+        critic: The architecture of the critic. In a suite, only what differs from the generator's.
+        loss: The loss.
+        penalty: The gradient penalties and other regularisers.
+        optimizer: The optimiser of the generator.
+        critic_optimizer: The optimiser of the critic. In a suite, only what differs from the generator's.
+        schedule: How both learning rates decay to 0 over the run.
+        steps: Generator steps.
+        batch_size: Samples per batch.
+        latent: Dimension of the standard normal latent.
+        critic_steps: Critic steps per generator step.
+        updates: Whether the generator is updated against the critic after its last update, or before it.
+        ema: Decay of an exponential moving average of the generator, which is evaluated too; 0 for none.
+        precision: Floating-point format of the networks.
+        tf32: Whether matrix products on a GPU may use TF32.
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -86,11 +100,17 @@ class Training(Options):
     @field_validator("penalty")
     @classmethod
     def _each_once(cls, penalty: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        return _distinct(penalty, "a penalty")
+        return _distinct(penalty)
 
 
 class Evaluation(Options):
-    """When and how a run is measured: every so many generator steps, before the first and after the last."""
+    """When and how a run is evaluated.
+
+    Attributes:
+        metrics: The metrics.
+        every: Generator steps between evaluations. The first is before training, the last after the last step.
+        samples: Generated samples per evaluation.
+    """
 
     metrics: Annotated[tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1)]
     every: PositiveInt = 500
@@ -99,81 +119,82 @@ class Evaluation(Options):
     @field_validator("metrics")
     @classmethod
     def _each_once(cls, metrics: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        return _distinct(metrics, "a metric")
+        return _distinct(metrics)
 
 
-def _distinct(choices: tuple[Choice, ...], what: str) -> tuple[Choice, ...]:
+def _distinct(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
     names = [choice.name for choice in choices]
-    if len(set(names)) < len(names):
-        raise ValueError(f"{what} stands there twice")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is listed twice")
     return choices
 
 
-DEFAULTS: Table = {"optimizer": {"name": "adam"}}  # choices that a suite may leave open
+DEFAULTS: TomlTable = {"optimizer": {"name": "adam"}}  # used if a suite does not set them
 
 
 def changes_options(value: object) -> bool:
-    """Whether a value changes options of a choice, and leaves its name."""
+    """Return whether a value is a table that changes options only, not the name."""
     return isinstance(value, Mapping) and "name" not in value
 
 
-def merge(base: Table, changes: Table) -> dict[str, Any]:
-    """``base`` with ``changes``: a table without a name changes only the options it gives, all else replaces."""
+def merge(base: TomlTable, changes: TomlTable) -> dict[str, Any]:
+    """Return ``base`` with ``changes``: a table without a name changes options, any other value replaces."""
     merged = dict(base)
     for key, value in changes.items():
         merged[key] = merge(as_table(base.get(key, {})), value) if changes_options(value) else value
     return merged
 
 
-def complete_training(table: Table, where: str) -> Training:
-    """A training section with everything that it leaves open filled in.
+def complete_training(table: TomlTable, where: str) -> Training:
+    """Fill in the defaults of a training section.
 
-    The critic is the generator's architecture with the family's own differences and those of ``critic``;
-    ``critic_optimizer`` is ``optimizer`` with what it says otherwise; ``penalty`` is what the loss brings along.
+    The critic has the generator's architecture, changed by the defaults for critics and then by ``critic``;
+    ``critic_optimizer`` is ``optimizer`` with its own changes; ``penalty`` defaults to the penalties of the loss.
 
     Raises:
-        SuiteError: anything missing, unknown or of a wrong type; the text begins with ``where``.
+        SuiteError: A key is missing or unknown, or a value has the wrong type; the message begins with ``where``.
     """
     full = merge(DEFAULTS, table)
     try:
         for key in ("dataset", "architecture", "loss", "optimizer"):
             if key not in full:
-                raise SuiteError(f"no {key} is given, neither in [matrix] nor in [training]")
+                raise SuiteError(f"{key} is missing: set it in [matrix] or [training]")
             full[key] = choose(key, full[key])
         full["critic"] = _critic(full["architecture"], full.get("critic", {}), as_table(table["architecture"]))
-        own = {"optimizer": full.get("critic_optimizer", {})}
-        full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), own)["optimizer"])
+        changes = {"optimizer": full.get("critic_optimizer", {})}
+        full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), changes)["optimizer"])
         full["penalty"] = _penalties(full.get("penalty"), find("loss", full["loss"].name).penalties)
     except SuiteError as error:
         raise SuiteError(f"{where}: {error}") from None
     return validated(Training, full, where)
 
 
-def _penalties(given: object, own: tuple[str, ...]) -> object:
-    """What the suite says, or what the loss brings along; a table without a name changes that one's options."""
+def _penalties(given: object, of_loss: tuple[str, ...]) -> object:
+    """Return the given penalties, or those of the loss. A table without a name changes the options of the latter."""
     if given is None:
-        return own
-    if isinstance(given, Mapping) and changes_options(given) and len(own) == 1:
-        given = {"name": own[0], **given}
+        return of_loss
+    if isinstance(given, Mapping) and changes_options(given) and len(of_loss) == 1:
+        given = {"name": of_loss[0], **given}
     return () if given == "none" else given if isinstance(given, list | tuple) else (given,)
 
 
-def _critic(architecture: Choice, given: object, generator_table: Table) -> Choice:
+def _critic(architecture: Choice, given: object, generator_table: TomlTable) -> Choice:
     table = as_table(given)
     name = table.pop("name", architecture.name)
     table.pop("label", None)
     defaults = dict(find("architecture", name).critic_defaults) if isinstance(name, str) else {}
     if name == architecture.name:
-        own = {key: value for key, value in generator_table.items() if key not in ("name", "label")}
-        defaults |= own
+        defaults |= {key: value for key, value in generator_table.items() if key not in ("name", "label")}
     return choose("architecture", {"name": name, **table}, defaults)
 
 
-def validated(model: type[Model], table: Table, where: str) -> Model:
-    """``model`` made of ``table``.
+def validated(model: type[Model], table: TomlTable, where: str) -> Model:
+    """Return ``table`` as a ``model``.
 
     Raises:
-        SuiteError: names the place, the key, what was expected and the nearest valid key.
+        SuiteError: The table is not valid. The message names the place, the key, what was expected and the closest
+            valid key.
     """
     try:
         return model.model_validate(table)
@@ -187,7 +208,7 @@ def _explanation(model: type[Options], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{suggestion(key, model.model_fields) or '; it takes none'}"
+        return f"unknown key {key!r}{suggestion(key, model.model_fields) or '; it has no options'}"
     if first["type"] == "missing":
         return f"{key} is missing"
     message = first["msg"].removeprefix("Value error, ").partition(" after validation")[0]
@@ -199,10 +220,10 @@ TRAINING_KEYS = tuple(Training.model_fields)
 
 
 def check_key(key: str, known: tuple[str, ...], where: str) -> None:
-    """Accepts a known key.
+    """Check that a key is known.
 
     Raises:
-        SuiteError: the text gives the nearest known one.
+        SuiteError: It is not; the message suggests the closest known key.
     """
     if key not in known:
         raise SuiteError(f"{where}: unknown key {key!r}{suggestion(key, known)}")

@@ -1,4 +1,4 @@
-"""Suites: a TOML file in, validated runs out. Nothing here imports torch or trains."""
+"""Suite files: read and validated. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, Privat
 
 from bench.catalogue import Options, suggestion
 from bench.errors import SuiteError
-from bench.files import told
-from bench.plan.rules import Gate, Reference, Rules, check_measure
+from bench.files import describe_error
+from bench.plan.rules import GateOptions, PublishedResult, Rules, check_measure
 from bench.plan.specification import (
     TRAINING_KEYS,
     Evaluation,
-    Table,
+    TomlTable,
     changes_options,
     check_key,
     validated,
@@ -28,33 +28,33 @@ CHECKOUT = Path(__file__).parents[2] / "suites"
 
 
 def as_seeds(given: object) -> tuple[int, ...]:
-    """3 → (0, 1, 2); a list as it is.
+    """Return seeds from a number of seeds (3 → 0, 1, 2) or a list.
 
     Raises:
-        ValueError: no seed, a negative one, or one twice.
+        ValueError: There is no seed, a negative one, or one is listed twice.
     """
     if isinstance(given, int) and not isinstance(given, bool):
         given = range(given)
     seeds = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
     if seeds is None or not all(type(seed) is int and seed >= 0 for seed in seeds):
-        raise ValueError("expected a number of seeds, or a list of seeds, whole numbers from 0")
+        raise ValueError("expected a number of seeds, or a list of integers from 0")
     if not seeds:
         raise ValueError("at least one seed is needed")
-    twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
-    if twice:
-        raise ValueError(f"seed {', '.join(map(str, twice))} stands there twice")
+    repeated = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
+    if repeated:
+        raise ValueError(f"seed {', '.join(map(str, repeated))} is listed twice")
     return seeds
 
 
 class Override(Options):
-    """What is set differently where ``when`` holds."""
+    """Training keys to ``set`` in the cells that match ``when``."""
 
     when: dict[str, Any]
     set: dict[str, Any]
 
 
 class Suite(Options):
-    """A suite file; ``matrix`` maps training keys (``loss``, ``optimizer.lr``) to the values of the axis."""
+    """A suite file. ``matrix`` maps training keys (``loss``, ``optimizer.lr``) to the values of an axis."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     version: PositiveInt = 1
@@ -66,31 +66,31 @@ class Suite(Options):
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
     outcome: Rules = Rules()
-    compare: Gate = Gate()
-    reference: Annotated[tuple[Reference, ...], Field(strict=False)] = ()
+    compare: GateOptions = GateOptions()
+    reference: Annotated[tuple[PublishedResult, ...], Field(strict=False)] = ()
     _where: str = PrivateAttr(default="")
 
     @property
     def where(self) -> str:
-        """What messages about it begin with: its file."""
+        """The path of its file, with which messages begin."""
         return self._where or f"suite {self.name!r}"
 
 
 def suite_folder() -> Path:
-    """Where the suites that come with the package are: inside it, or beside it in a checkout."""
+    """Return the folder of the packaged suites: inside the package, or next to it in a checkout."""
     return PACKAGED if PACKAGED.is_dir() else CHECKOUT
 
 
 def suite_files() -> dict[str, Path]:
-    """The suites that come with the package, by name."""
+    """Return the packaged suites: name → path."""
     return {path.stem: path for path in sorted(suite_folder().glob("*.toml"))}
 
 
 def load_suite(name_or_path: str) -> Suite:
-    """A suite by its name or by the path of its file.
+    """Load a suite by name or path.
 
     Raises:
-        SuiteError: there is no such suite, or its file is not valid.
+        SuiteError: There is no such suite, or its file is not valid.
     """
     known = suite_files()
     path = known.get(name_or_path, Path(name_or_path))
@@ -98,29 +98,33 @@ def load_suite(name_or_path: str) -> Suite:
         return parse_suite(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
     except (FileNotFoundError, NotADirectoryError):
         near = suggestion(name_or_path, known)
-        raise SuiteError(f"there is no suite and no file {name_or_path!r}{near}") from None
+        raise SuiteError(f"there is no suite or file {name_or_path!r}{near}") from None
     except OSError as error:
-        raise SuiteError(f"{name_or_path} cannot be read: {told(error)}") from None
+        raise SuiteError(f"{name_or_path} cannot be read: {describe_error(error)}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SuiteError(f"{path}: not a TOML file: {error}") from None
+        raise SuiteError(f"{path}: not a valid TOML file: {error}") from None
 
 
-def parse_suite(content: Table, where: str) -> Suite:
-    """A suite from the content of its file; what its cells come down to is found out by ``bench.plan.matrix.cells``.
+def parse_suite(content: TomlTable, where: str) -> Suite:
+    """Validate the content of a suite file; ``bench.plan.matrix.cells`` validates its cells.
+
+    Args:
+        content: The content.
+        where: The path of the file, for messages.
 
     Raises:
-        SuiteError: names file, key, what was expected and the nearest valid name.
+        SuiteError: It is not valid. The message names the file, the key, what was expected and the closest valid name.
     """
     content = dict(content)
     evaluation = validated(Evaluation, _section(content, "evaluation", where), f"{where}: [evaluation]")
     matrix = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
     outcome = validated(Rules, _section(content, "outcome", where), f"{where}: [outcome]")
-    gate = validated(Gate, _section(content, "compare", where), f"{where}: [compare]")
+    gate = validated(GateOptions, _section(content, "compare", where), f"{where}: [compare]")
     if gate.metric is not None:
         check_measure(gate.metric, f"{where}: [compare]: metric")
-    given = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "compare": gate}
-    given["reference"] = _references(content, where)
-    suite = validated(Suite, {**content, **given}, where)
+    sections = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "compare": gate}
+    sections["reference"] = _references(content, where)
+    suite = validated(Suite, {**content, **sections}, where)
     suite._where = where
     for key in suite.training:
         check_key(key, TRAINING_KEYS, f"{where}: [training]")
@@ -135,29 +139,29 @@ def parse_suite(content: Table, where: str) -> Suite:
     return suite
 
 
-def _section(content: Table, name: str, where: str) -> Table:
+def _section(content: TomlTable, name: str, where: str) -> TomlTable:
     section = content.get(name, {})
     if not isinstance(section, Mapping):
         raise SuiteError(f"{where}: {name}: expected a table [{name}], not {section!r}")
     return section
 
 
-def _references(content: Table, where: str) -> tuple[Reference, ...]:
+def _references(content: TomlTable, where: str) -> tuple[PublishedResult, ...]:
     tables = content.get("reference", ())
     if not isinstance(tables, list | tuple) or not all(isinstance(table, Mapping) for table in tables):
         raise SuiteError(f"{where}: reference: expected tables [[reference]], not {tables!r}")
-    found = []
+    references = []
     for number, table in enumerate(tables, 1):
-        found.append(validated(Reference, table, f"{where}: [[reference]] {number}"))
-        for key in found[-1].when:
+        references.append(validated(PublishedResult, table, f"{where}: [[reference]] {number}"))
+        for key in references[-1].when:
             check_key(key.partition(".")[0], TRAINING_KEYS, f"{where}: [[reference]] {number}: when")
-    return tuple(found)
+    return tuple(references)
 
 
-def _axes(table: Table, where: str, prefix: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The axes of a matrix; ``optimizer.lr = [...]`` stands in TOML as a table in a table."""
+def _axes(table: TomlTable, where: str, prefix: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the axes of a matrix; TOML reads ``optimizer.lr = [...]`` as a table within a table."""
     if not table and not prefix:
-        raise SuiteError(f"{where}: no axis; at least one training key with a list of values is needed")
+        raise SuiteError(f"{where}: no axis: at least one training key with a list of values is required")
     for key, values in table.items():
         if not prefix:
             check_key(key, TRAINING_KEYS, where)

@@ -1,6 +1,6 @@
-"""What is known of packs on this machine: seconds and memory by size, kept in ``packs.json`` in the cache folder.
+"""Measured time and memory of packs by size, cached in ``packs.json`` in the data folder.
 
-It is knowledge that can be had again: a file that cannot be read is written anew, one that cannot be written is missed.
+Everything in it can be measured again: an unreadable file is replaced, and a failed write is ignored.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from bench.files import data_folder, written_whole
+from bench.files import atomic_write, data_folder
 
-GAIN = 0.03  # a larger pack must save so much of a run's time
+GAIN = 0.03  # the fraction of a run's time that a larger pack must save
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Of packs of one program on one device.
+    """Measurements of packs with one timing key on one device.
 
     Attributes:
-        seconds: Size → seconds of a run's share of a step.
-        bytes: Size → peak memory, as far as it was told.
-        ended: Whether larger packs were seen, or known, not to pay.
-        alone: Why runs could not share a pack when it was last tried, or nothing.
+        seconds: Pack size → seconds per step and run.
+        bytes: Pack size → peak memory in bytes, where it is known.
+        ended: Whether larger packs are known not to be faster.
+        alone: Why the runs cannot share a pack, as of the last attempt; "" if they can.
     """
 
     seconds: Mapping[int, float] = field(default_factory=dict)
@@ -34,44 +34,44 @@ class Rates:
     alone: str = ""
 
     def suffice(self, count: int) -> bool:
-        """Whether this tells how to pack so many runs; code that no pack could run may have been mended since."""
+        """Return whether no more measurements are needed for ``count`` runs; code that failed in packs is retried."""
         return not self.alone and (self.ended or max(self.seconds, default=0) >= count)
 
     def best(self, limit: float | None = None) -> int:
-        """The smallest size that is about as fast as any, within so many bytes; a run alone is always tried.
+        """Return the smallest pack size that is about as fast as any within the memory limit, at least 1.
 
         Args:
-            limit: Bytes; None: there is no limit.
+            limit: Memory limit in bytes; None for no limit.
         """
         if self.alone:
             return 1
-        a_run = max((taken / size for size, taken in self.bytes.items()), default=0)
-        within = {
-            size: seconds for size, seconds in self.seconds.items() if limit is None or size * a_run <= limit
+        bytes_per_run = max((peak / size for size, peak in self.bytes.items()), default=0)
+        fitting = {
+            size: seconds for size, seconds in self.seconds.items() if limit is None or size * bytes_per_run <= limit
         } or {1: 0.0}
-        fastest = min(within.values())
-        return min(size for size, seconds in within.items() if seconds <= fastest * (1 + GAIN))
+        fastest = min(fitting.values())
+        return min(size for size, seconds in fitting.items() if seconds <= fastest * (1 + GAIN))
 
 
-_FORM = TypeAdapter(dict[str, dict[str, Rates]])
+_FORMAT = TypeAdapter(dict[str, dict[str, Rates]])
 
 
-def read_rates(program: str, device: str) -> Rates | None:
-    """What is known of a program (``bench.plan.grouping.program``) on a device, described in words."""
-    return _read().get(device, {}).get(program)
+def read_rates(timing_key: str, device: str) -> Rates | None:
+    """Return the measurements for a timing key (``bench.plan.grouping.timing_key``) on a device, or None."""
+    return _read().get(device, {}).get(timing_key)
 
 
-def write_rates(program: str, device: str, rates: Rates) -> None:
-    """Keeps what was measured."""
+def write_rates(timing_key: str, device: str, rates: Rates) -> None:
+    """Store measurements."""
     everything = _read()
-    everything.setdefault(device, {})[program] = rates
-    with suppress(OSError), written_whole(_file()) as partial:
-        partial.write_bytes(_FORM.dump_json(everything, indent=1))
+    everything.setdefault(device, {})[timing_key] = rates
+    with suppress(OSError), atomic_write(_file()) as partial:
+        partial.write_bytes(_FORMAT.dump_json(everything, indent=1))
 
 
-def devices_known(program: str) -> dict[str, Rates]:
-    """What is known of a program, by device."""
-    return {device: programs[program] for device, programs in _read().items() if program in programs}
+def rates_by_device(timing_key: str) -> dict[str, Rates]:
+    """Return the measurements for a timing key on every device."""
+    return {device: rates[timing_key] for device, rates in _read().items() if timing_key in rates}
 
 
 def _file() -> Path:
@@ -79,8 +79,8 @@ def _file() -> Path:
 
 
 def _read() -> dict[str, dict[str, Rates]]:
-    """Device → program → what is known."""
+    """Return device → timing key → measurements."""
     try:
-        return _FORM.validate_json(_file().read_bytes())
+        return _FORMAT.validate_json(_file().read_bytes())
     except (OSError, ValueError):
         return {}

@@ -15,9 +15,9 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.errors import ResultsError
+from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.plan.suite import suite_folder
-from bench.plan.work import units_per_step
 from bench.records.record import read_metadata, record_paths
 
 Speeds = Mapping[tuple[str, str], tuple[float, float]]

@@ -25,7 +25,7 @@ from pydantic_core import from_json
 
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import DamagedRecordError, ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.records.schema import SCHEMA, Metadata, migrated
 
 if TYPE_CHECKING:  # a plan needs no frame
@@ -64,10 +64,10 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
     table = pa.Table.from_pylist(trace)
     table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
     try:
-        with written_whole(path, once=not replace) as partial:
+        with atomic_write(path, once=not replace) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
-        raise ResultsError(f"record {path} cannot be written: {told(error)}") from None
+        raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
 
 
 def summarise(trace: Sequence[Row], metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:
@@ -179,7 +179,7 @@ def _columns(path: Path, file: pq.ParquetFile, wanted: Callable[[str], bool]) ->
 
 def _unreadable(path: Path, error: Exception) -> ResultsError:
     if isinstance(error, OSError) and error.errno:  # the system's, not the format's
-        return ResultsError(f"{path} cannot be read: {told(error)}")
+        return ResultsError(f"{path} cannot be read: {describe_error(error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
     if isinstance(error, MemoryError) or type(error) is pa.ArrowException:  # no memory or thread: the file may be whole
         return ResultsError(f"{path} cannot be read: {reason}")

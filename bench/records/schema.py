@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.plan.identity import Label
+
 SCHEMA = 2
-Label = str | int | float | bool
 
 
 class Section(BaseModel):

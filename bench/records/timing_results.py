@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 
 SCHEMA = 1
 CONDITIONS = ("device_name", "device", "threads", "workers", "pack", "alone")
@@ -61,10 +61,10 @@ def write_timings(folder: Path, content: Mapping[str, Any]) -> Path:
     """
     path = timings_path(folder)
     try:
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text(json.dumps({"schema": SCHEMA, **content}, indent=1, allow_nan=False) + "\n", "utf-8")
     except OSError as error:
-        raise ResultsError(f"timings {path} cannot be written: {told(error)}") from None
+        raise ResultsError(f"timings {path} cannot be written: {describe_error(error)}") from None
     return path
 
 
@@ -83,7 +83,7 @@ def read_timings(folder: str | Path) -> Timings:
     except (FileNotFoundError, NotADirectoryError):
         raise ResultsError(f"{folder} holds no timings ({path.name}); run `ganbench time SUITE` to take them") from None
     except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {told(error)}") from None
+        raise ResultsError(f"{path} cannot be read: {describe_error(error)}") from None
     except (ValueError, KeyError, TypeError):
         raise ResultsError(f"{path} is cut short or not a file of timings; run `ganbench time SUITE` again") from None
 

@@ -1,4 +1,4 @@
-"""Evidence: tables, figures and a page, derived from records alone. Nothing here imports torch."""
+"""Reports: tables, figures and a page, computed from records without torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import ResultsError
-from bench.files import told
+from bench.files import describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +22,10 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Report:
-    """The paths of what was written, and the formatted tables by their titles.
+    """The paths of a report, and its formatted tables by title.
 
-    Not ``anew``: nothing was written, for all of it stands as it was.
+    Attributes:
+        anew: Whether the report was written; False if it was up to date.
     """
 
     tables: list[Path]
@@ -45,23 +46,24 @@ def write_report(
     width: str = "two-column",
     x: str = "steps",
 ) -> Report:
-    """Writes tables, ``figures/`` and ``report.html`` of a suite's results.
+    """Write tables, ``figures/`` and ``report.html`` of a suite's results.
 
-    The tables are ``table.md``, ``table.csv``, ``table.tex``, and ``table.json`` with the runs behind every entry; of
-    Dirac-GANs also ``theory.md``, closed forms beside what was measured; of timings ``speed.md`` and so on.
+    The tables are ``table.md``, ``table.csv``, ``table.tex``, and ``table.json`` with the runs behind every entry. For
+    Dirac-GANs there is also ``theory.md``, for timings ``speed.md``, ``speed.csv`` and ``speed.tex``.
 
     Args:
         results: The suite's results folder.
-        preferred: Cells (``Run.cell``) that are reported where records of several experiments have the same place.
-        suite: Whose thresholds and published numbers hold; else those that ``bench.evidence.outcomes.judging`` finds.
-        output: Where to write; None: into the results folder.
-        layout: Rows, columns, measures and values of the tables; its measures are those of the curves too.
-        formats: Of the figures; none draws none.
-        width: Of the figures, of ``bench.report.figures.WIDTHS``, or inches.
-        x: What curves are over.
+        preferred: Cells (``Run.cell``) to report if several experiments have the same values on all axes.
+        suite: The suite whose thresholds and published numbers apply; None means those that
+            ``bench.evidence.outcomes.suite_rules`` finds.
+        output: The folder to write to; None means the results folder.
+        layout: Rows, columns, measures and values of the tables; its measures also select the curves.
+        formats: The formats of figures; if empty, no figures are drawn.
+        width: The width of figures, a name in ``bench.report.figures.WIDTHS`` or in inches.
+        x: The horizontal axis of curves, a key of ``bench.report.figures.X``.
 
     Raises:
-        ResultsError: no records there, a record that cannot be read, or the folder cannot be written.
+        ResultsError: There are no records, a record cannot be read, or the folder cannot be written.
     """
     from bench.evidence.results import read_evidence
     from bench.records.timing_results import timings_path
@@ -83,5 +85,5 @@ def write_report(
         page = write_page(evidence, folder / PAGE)
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if formats else []
     except OSError as error:
-        raise ResultsError(f"report in {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
     return Report(tables, figures, page, formatted)

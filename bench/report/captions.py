@@ -1,4 +1,4 @@
-"""What stands below a table: what was measured and how, what its words mean, and what made the records."""
+"""Captions of tables: the evaluation protocol, the meaning of the columns, and the provenance of the records."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 import numpy as np
 
 from bench.catalogue.metrics.measures import COVERAGE_ORDER
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.plan.rules import Rules
 
 SPLITS = {"train": "training split", "test": "test split"}
-TOLD = {  # in words of their own, or the same of all of ganbench's runs
+DESCRIBED_SEPARATELY = {  # worded below, or the same for all of ganbench's runs
     *("samples", "extractor", "extractor_sha256", "quantised", "generator_mode"),
     *("reference_split", "reference_samples", "real_split", "real_samples"),
 }
 
 
 def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None = None) -> str:
-    """What a reader must know of the values of a dataset: features, samples, splits, and what it is judged by.
+    """Return the evaluation protocol of a dataset: features, samples, splits and the primary measure.
 
     Args:
         evidence: The records.
         dataset: Its label.
-        measures: Those that are shown; None: all.
+        measures: The measures shown; None means all.
     """
-    each = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
-    protocol = each.protocol
-    known = "; ".join(_protocol(protocol)) or "how it was measured is not recorded"
-    parts = [f"{dataset}: {known}; suite {each.suite} version {each.version}."]
+    metadata = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
+    protocol = metadata.protocol
+    details = "; ".join(_describe_protocol(protocol)) or "evaluation protocol not recorded"
+    parts = [f"{dataset}: {details}; suite {metadata.suite}, version {metadata.version}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
     name = evidence.primary(dataset)
     if name is not None:
-        about, tau = evidence.about(name), evidence.rules.tau_of(dataset)
-        parts.append(f"Outcomes are judged by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
-        parts += _cannot_be_judged(evidence, dataset, name)
+        about, tau = evidence.describe(name), evidence.rules.tau_of(dataset)
+        parts.append(f"Runs are classified by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
+        parts += _unassigned_outcomes(evidence, dataset, name)
     else:
-        parts.append("Without a measure of which more or less is better, only divergence can be seen.")
+        parts.append("No measure has a better direction, so divergence is the only failure that can be detected.")
     parts += [
         f"{reference.source}: {reference.note}"
         for reference in evidence.references
@@ -49,21 +49,21 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     return " ".join(parts)
 
 
-def _protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
-    """What is known of how values were measured, in words."""
+def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
     if "samples" in protocol:
         yield f"{_count(protocol['samples'])} samples"
     if "extractor" in protocol:
         weights = str(protocol.get("extractor_sha256") or "").rpartition(":")[2][:12]
-        named = protocol["extractor"] != "coordinates" and weights
-        yield f"features: {protocol['extractor']}" + (f" ({weights})" if named else "")
-    for what, label in (("reference", "reference"), ("real", "real data")):
-        split, count = protocol.get(f"{what}_split"), protocol.get(f"{what}_samples")
-        words = [SPLITS.get(str(split), str(split))] * (split is not None) + [_count(count)] * (count is not None)
+        has_weights = protocol["extractor"] != "coordinates" and weights
+        yield f"features: {protocol['extractor']}" + (f" ({weights})" if has_weights else "")
+    for role, label in (("reference", "reference"), ("real", "real data")):
+        split, count = protocol.get(f"{role}_split"), protocol.get(f"{role}_samples")
+        words = [SPLITS.get(str(split), str(split))] * (split is not None)
+        words += [f"{_count(count)} samples"] * (count is not None)
         if words:
             yield f"{label}: {', '.join(words)}"
     for key, value in protocol.items():
-        if key not in TOLD and value not in (None, "none"):
+        if key not in DESCRIBED_SEPARATELY and value not in (None, "none"):
             yield f"{key.replace('_', ' ')}: {value}"
 
 
@@ -71,79 +71,81 @@ def _count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _cannot_be_judged(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:
-    """Which outcomes no run can have, since what they are judged by was not recorded."""
-    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
-    if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(here, name)):
-        yield "No run is called never-learned: neither a value of the untrained generator nor τ is known."
-    coverages = [each for each in COVERAGE_ORDER if each in evidence.measures(dataset)]
-    if coverages and all(np.isnan(real(here, each)) for each in coverages) and not evidence.modes(dataset):
-        yield f"No run is called collapsed: of real data, {' and '.join(coverages)} are not known."
-    lines = evidence.traces
-    taken = lines.loc[lines["run"].isin(here["run"]) & (lines["measure"] == name) & (lines["step"] > 0)]
-    if (taken.groupby("run").size() <= 1).all():
-        yield "Each run was evaluated once: none can be seen to relapse or to oscillate."
+def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:
+    """Yield the outcomes that no run can have because the values behind them were not recorded."""
+    runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(runs, name)):
+        yield "No run can be never-learned: neither the value at initialisation nor τ is known."
+    coverages = [coverage for coverage in COVERAGE_ORDER if coverage in evidence.measures(dataset)]
+    unknown = all(np.isnan(real_data_value(runs, coverage)) for coverage in coverages)
+    if coverages and unknown and not evidence.modes(dataset):
+        yield f"No run can be collapsed: {' and '.join(coverages)} of real data are unknown."
+    traces = evidence.traces
+    trained = traces.loc[traces["run"].isin(runs["run"]) & (traces["measure"] == name) & (traces["step"] > 0)]
+    if (trained.groupby("run").size() <= 1).all():
+        yield "No run can be relapsed or oscillating: each was evaluated only once."
 
 
 def note(evidence: Evidence) -> str:
-    """What the words and numbers of every table mean, the rules of the outcomes with the thresholds used."""
-    published = " Published: as printed in their source, not measured here." if evidence.references else ""
+    """Return what the words and numbers of all tables mean, with the thresholds of the outcomes."""
+    published = " Published: as printed in the source, not measured here." if evidence.references else ""
     return (
-        "Mean ± half-width of the 95 % t interval over runs with different seeds; of a measure of which less is better "
-        "and all values are positive the geometric mean [95 % t interval, of the logarithms]; no interval where there "
-        "is one run. Final: after the last step; best: over all evaluations of the trained generator; a run that ended "
-        "before its last step has no final value. Bold: the best of a column, and what one-sided Welch tests with "
-        "Holm's correction do not show to be worse at 5 %; a cell in which half or more of the runs diverged only "
-        "where all are so. Failed: how many of all runs had another outcome than converged, with Wilson's 95 % "
-        f"interval; all are counted, none is dropped. {_outcomes(evidence.rules)} "
-        "Untrained: the generators before the first step, mean. Real data: the test split under the same protocol, the "
-        f"floor of a distance and the ceiling of a coverage.{published} steps/s: median of the generator steps per "
-        "second of the runs."
+        "Values: mean ± half-width of the 95% CI over seeds; for measures where lower is better and all values are "
+        "positive, geometric mean over seeds [95% CI, computed on log values]; no interval for a single run. "
+        "Final: after the last step; best: over all evaluations of the trained generator. Runs that ended before "
+        "their last step have no final value. Bold: the best of each column, and cells not significantly worse "
+        "(one-sided Welch tests, Holm-corrected, 5%). Cells in which at least half of the runs diverged are not bold "
+        "unless this holds for all cells. Failed: runs that did not converge, out of all runs, with Wilson's 95% "
+        f"interval. {_describe_outcomes(evidence.rules)} Untrained: mean at initialisation. Real data: the metric on "
+        f"held-out real samples, as a reference.{published} steps/s: generator steps per second, median over runs."
     )
 
 
-def _outcomes(rules: Rules) -> str:
-    left = f"leaves more than {_percent(rules.never_learned)} of the way from the untrained generator to real data"
+def _describe_outcomes(rules: Rules) -> str:
+    best = f"leaves more than {_percent(rules.never_learned)} of the gap between the untrained generator and real data"
     if rules.tau is not None:
-        left = "is worse than τ" + (f", where that is not given {left}" if isinstance(rules.tau, dict) else "")
+        best = "is worse than τ" + (f", or without τ, {best}" if isinstance(rules.tau, dict) else "")
     return (
-        "Outcomes, the first that applies: "
-        f"diverged (a value not finite, the judging measure over {rules.exploding:g} times that of the untrained "
-        f"generator, or a critic loss over {rules.exploding_loss:.3g}), "
-        f"never-learned (the best {left}), "
-        f"collapsed (after the last step under {_percent(rules.collapsed)} of the modes, else recall, else coverage, "
-        "of real data), "
-        f"relapsed (the last over {rules.relapsed:g} times worse than the best, which counts as no nearer to real data "
-        f"than {_percent(rules.near)} of the way), "
-        f"oscillating (varies by more than {_percent(rules.oscillating)} over the last third), converged."
+        "Outcomes (the first that applies): "
+        f"diverged (a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
+        f"initialisation, or the critic loss exceeds {rules.exploding_loss:.3g}); "
+        f"never-learned (the best value {best}); "
+        f"collapsed (after the last step, modes, else recall, else coverage are below {_percent(rules.collapsed)} of "
+        "real data's); "
+        f"relapsed (the final value is more than {rules.relapsed:g} times worse than the best; a best value that "
+        f"leaves less than {_percent(rules.near)} of the gap counts as leaving {_percent(rules.near)}); "
+        f"oscillating (values vary by more than {_percent(rules.oscillating)} over the last third); converged."
     )
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
+    return f"{100 * share:g}%"
 
 
 def provenance(evidence: Evidence) -> str:
-    """What made the records: versions, machine, date; every value that occurs."""
-    everyone = evidence.metadata.values()
-    own = [each.environment.model_dump() for each in everyone if each.origin is None]
-    foreign = [{**each.environment.model_dump(), **each.origin} for each in everyone if each.origin is not None]
+    """Return the versions, machines and dates of the records, with every value that occurs."""
+    records = evidence.metadata.values()
+    own = [record.environment.model_dump() for record in records if record.origin is None]
+    foreign = [{**record.environment.model_dump(), **record.origin} for record in records if record.origin is not None]
     parts = []
     if own:
-        commit = f" (commit {_all_of(own, 'commit', 10)})" if _all_of(own, "commit") else ""
+        commit = f" (commit {_join_values(own, 'commit', 10)})" if _join_values(own, "commit") else ""
         parts.append(
-            f"Made by ganbench {_all_of(own, 'ganbench')}{commit} with torch {_all_of(own, 'torch')} on "
-            f"{_all_of(own, 'device_name')} ({_all_of(own, 'device')}), threads a run: {_all_of(own, 'threads')}, "
-            f"workers: {_all_of(own, 'workers')}, {_all_of(own, 'date')}. "
-            f"Timings are of runs beside each other on a machine that may have had more to do."
+            f"Recorded with ganbench {_join_values(own, 'ganbench')}{commit} and torch {_join_values(own, 'torch')} on "
+            f"{_join_values(own, 'device_name')} ({_join_values(own, 'device')}); threads per run: "
+            f"{_join_values(own, 'threads')}; workers: {_join_values(own, 'workers')}; {_join_values(own, 'date')}. "
+            f"Timings were taken with runs in parallel and possibly other load."
         )
     if foreign:
-        keys = {"table": "from", "script": "by", "commit": "commit", "torch": "torch"}
-        told = [f"{word} {_all_of(foreign, key)}" for key, word in keys.items() if _all_of(foreign, key)]
-        how = f"Trained by other code, recorded with ganbench {_all_of(foreign, 'ganbench')}"
-        parts.append(f"{', '.join([how, *told, _all_of(foreign, 'date')])}.")
+        labels = {"table": "from", "script": "by", "commit": "commit", "torch": "torch"}
+        origins = [
+            f"{label} {_join_values(foreign, key)}" for key, label in labels.items() if _join_values(foreign, key)
+        ]
+        recorded = f"Trained by other code, recorded with ganbench {_join_values(foreign, 'ganbench')}"
+        parts.append(f"{', '.join([recorded, *origins, _join_values(foreign, 'date')])}.")
     return " ".join(parts)
 
 
-def _all_of(tables: list[dict[str, Any]], key: str, length: int = 40) -> str:
-    return " and ".join(sorted({str(each[key])[:length] for each in tables if each.get(key) is not None}))
+def _join_values(tables: list[dict[str, Any]], key: str, max_length: int = 40) -> str:
+    values = {str(table[key])[:max_length] for table in tables if table.get(key) is not None}
+    return " and ".join(sorted(values))

@@ -1,4 +1,4 @@
-"""What the Dirac-GAN's records come to: a table of theory beside measurement."""
+"""The Dirac-GAN: a table that compares theory with measurement."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pandas as pd
 
 from bench.evidence.results import Evidence
 from bench.evidence.states import State
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.records.schema import Metadata
 from bench.report.dirac_theory import Penalties, leading_eigenvalue
 
 THEORY_NOTE = (
     "λ: the eigenvalue with the largest real part of the continuous-time system at the equilibrium, in closed form and "
-    "from the derivatives of the game as it is trained; – where there is none. Instance noise is measured "
-    "on 256 draws, in theory on all. The other columns: distance √(θ² + ψ²) to the equilibrium after the last step, "
-    "and the outcome where it is not converged."
+    "computed from the derivatives of the trained game; –: not available. Instance noise is averaged over 256 draws in "
+    "the measurement and over its distribution in theory. Other columns: distance √(θ² + ψ²) to the equilibrium after "
+    "the last step, with the outcome unless the run converged."
 )
 
 
 def has_dirac(evidence: Evidence, dataset: str) -> bool:
-    """Whether the records of a dataset are of Dirac-GANs, with the measures of the metric "equilibrium"."""
-    of_other_code = any(evidence.metadata[run].of_other_code for run in _runs(evidence, dataset)["run"])
-    return not of_other_code and {"distance", "theta", "psi", "eigenvalue_real"} <= set(evidence.measures(dataset))
+    """Return whether the records of a dataset are ganbench's Dirac-GANs, evaluated by the metric "equilibrium"."""
+    is_foreign = any(evidence.metadata[run].of_other_code for run in _runs(evidence, dataset)["run"])
+    return not is_foreign and {"distance", "theta", "psi", "eigenvalue_real"} <= set(evidence.measures(dataset))
 
 
 def _runs(evidence: Evidence, dataset: str) -> pd.DataFrame:
@@ -32,51 +32,53 @@ def _runs(evidence: Evidence, dataset: str) -> pd.DataFrame:
 
 
 def penalties_of(metadata: Metadata) -> Penalties:
-    """Name → options of the penalties that a run was trained with."""
-    return {each.name: each.options for each in metadata.training.penalties}
+    """Return the penalties of a run, name → options."""
+    return {penalty.name: penalty.options for penalty in metadata.training.penalties}
 
 
 def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
-    """A row per technique: its eigenvalue in theory and as measured, then distance and outcome of every way to update.
+    """Return one row per loss and penalty, with eigenvalues in theory and as measured.
 
-    Columns: loss, penalty, any other axis that varies, λ analytic, λ measured, and for each pair of ``updates`` and
-    ``critic_steps`` the distance to the equilibrium after the last step, of the first seed, with the outcome where it
-    is another than converged.
+    Columns: loss, penalty, any other axis that varies, λ analytic, λ measured, and for each update scheme (``updates``
+    and ``critic_steps``) the distance of the first seed to the equilibrium after the last step, with the outcome unless
+    the run converged.
     """
-    here = with_ways(evidence, dataset)
+    labelled = with_labels(evidence, dataset)
+    others = other_axes(evidence, labelled)
     rows = []
-    for place, runs in here.groupby(["loss", "technique", *other_axes(evidence, here)], sort=False, dropna=False):
+    for values, runs in labelled.groupby(["loss", "penalties", *others], sort=False, dropna=False):
         first = runs.iloc[0]
         training = evidence.metadata[first["run"]].training
         known = runs.dropna(subset="eigenvalue_real_final")
-        at = None if known.empty else complex(*known[["eigenvalue_real_final", "eigenvalue_imaginary_final"]].iloc[0])
-        row = dict(zip(("loss", "penalty", *other_axes(evidence, here)), map(str, place), strict=True))
-        row["λ analytic"] = _complex(
+        parts = known[["eigenvalue_real_final", "eigenvalue_imaginary_final"]]
+        measured = None if known.empty else complex(*parts.iloc[0])
+        row = dict(zip(("loss", "penalty", *others), map(str, values), strict=True))
+        row["λ analytic"] = _format_complex(
             leading_eigenvalue(training.loss.name, penalties_of(evidence.metadata[first["run"]]))
         )
-        row["λ measured"] = _complex(at)
+        row["λ measured"] = _format_complex(measured)
         for run in runs[runs["seed"] == first["seed"]].itertuples():
             distance = "–" if np.isnan(run.distance_final) else f"{run.distance_final:.2g}"
-            row[run.way] = distance + ("" if run.outcome == State.CONVERGED else f" {run.outcome}")
+            row[run.scheme] = distance + ("" if run.outcome == State.CONVERGED else f" {run.outcome}")
         rows.append(row)
     return pd.DataFrame(rows).fillna("–")
 
 
-def with_ways(evidence: Evidence, dataset: str) -> pd.DataFrame:
-    """The runs of a dataset, with the columns technique (their penalties) and way (how they update)."""
-    here = _runs(evidence, dataset)
-    metadata = [evidence.metadata[run] for run in here["run"]]
-    return here.assign(technique=list(map(_penalty, metadata)), way=list(map(_way, metadata)))
+def with_labels(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    """Return the runs of a dataset with two columns of labels: ``penalties``, and ``scheme`` for the update scheme."""
+    runs = _runs(evidence, dataset)
+    metadata = [evidence.metadata[run] for run in runs["run"]]
+    return runs.assign(penalties=list(map(_penalty_label, metadata)), scheme=list(map(_scheme_label, metadata)))
 
 
 def other_axes(evidence: Evidence, runs: pd.DataFrame) -> list[str]:
-    """The axes that vary, apart from those that rows, columns and panels are for."""
-    told = ("loss", "architecture", "penalty", "updates", "critic_steps")
-    return [axis for axis in evidence.varying(runs) if axis not in told]
+    """Return the axes that vary and are not shown as rows, columns or panels."""
+    shown = ("loss", "architecture", "penalty", "updates", "critic_steps")
+    return [axis for axis in evidence.varying(runs) if axis not in shown]
 
 
 def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
-    """Writes ``theory.md`` for Dirac-GANs, and nothing for others."""
+    """Write ``theory.md`` if there are Dirac-GANs, and return the paths written."""
     parts = []
     for dataset in evidence.datasets():
         if has_dirac(evidence, dataset):
@@ -86,23 +88,23 @@ def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
     if not parts:
         return []
     path = folder / "theory.md"
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text("\n\n".join([f"# {evidence.title}: theory and measurement", *parts, THEORY_NOTE]) + "\n")
     return [path]
 
 
-def _penalty(metadata: Metadata) -> str:
-    return " + ".join(each.label for each in metadata.training.penalties) or "none"
+def _penalty_label(metadata: Metadata) -> str:
+    return " + ".join(penalty.label for penalty in metadata.training.penalties) or "none"
 
 
-def _way(metadata: Metadata) -> str:
-    """How a run updates: "alternating, 5 critic steps"."""
+def _scheme_label(metadata: Metadata) -> str:
+    """The update scheme of a run, for example "alternating, 5 critic steps"."""
     training = metadata.training
     steps = training.critic_steps
     return f"{training.updates}, {steps} critic step{'s' if steps > 1 else ''}"
 
 
-def _complex(value: complex | None) -> str:
+def _format_complex(value: complex | None) -> str:
     if value is None or np.isnan(value.real):
         return "–"
     real, imaginary = (0.0 if abs(part) < 5e-7 else part for part in (value.real, value.imag))

@@ -1,43 +1,77 @@
-"""Timelines: what every run was from which step to which, and the colours of that."""
+"""Colours, hatches and symbols of outcomes and of the stages of a run: one table for the figures and the page."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from bench.evidence.outcomes import Stage
 from bench.evidence.states import State
 
-# The worse, the darker: it reads in print without colour; the hues differ for the colour-blind too.
-COLOURS = {
-    Stage.WELL: "#CFE6F5",
-    Stage.NOT_LEARNED: "#BFBFBF",
-    Stage.WORSE: "#E08A00",
-    Stage.COLLAPSED: "#8C3B83",
-    Stage.DIVERGED: "#141414",
+
+class StageStyle(NamedTuple):
+    """How a stage of a run is shown in timelines."""
+
+    label: str
+    colour: str
+
+
+class OutcomeStyle(NamedTuple):
+    """How an outcome is shown: the symbol and the hatch distinguish it in greyscale."""
+
+    colour: str
+    symbol: str
+    hatch: str = ""
+
+
+# The worse, the darker, so that the order is visible in greyscale; the hues also differ for colour-blind readers.
+STAGES = {
+    Stage.ON_TRACK: StageStyle("on track", "#CFE6F5"),
+    Stage.NOT_LEARNED: StageStyle("not learned yet", "#BFBFBF"),
+    Stage.RELAPSED: StageStyle("relapsed", "#E08A00"),
+    Stage.COLLAPSED: StageStyle("collapsed", "#8C3B83"),
+    Stage.DIVERGED: StageStyle("diverged", "#141414"),
 }
-OUTCOMES = {
-    State.DIVERGED: COLOURS[Stage.DIVERGED],
-    State.NEVER_LEARNED: COLOURS[Stage.NOT_LEARNED],
-    State.COLLAPSED: COLOURS[Stage.COLLAPSED],
-    State.RELAPSED: COLOURS[Stage.WORSE],
-    State.OSCILLATING: "#2A7FA8",
-    State.CONVERGED: COLOURS[Stage.WELL],
+OUTCOMES = {  # the worst first; an outcome has the colour of its stage, and neighbours in grey differ by their hatch
+    State.DIVERGED: OutcomeStyle(STAGES[Stage.DIVERGED].colour, "✕"),
+    State.NEVER_LEARNED: OutcomeStyle(STAGES[Stage.NOT_LEARNED].colour, "○", "..."),
+    State.COLLAPSED: OutcomeStyle(STAGES[Stage.COLLAPSED].colour, "◆"),
+    State.RELAPSED: OutcomeStyle(STAGES[Stage.RELAPSED].colour, "▼", "////"),
+    State.OSCILLATING: OutcomeStyle("#2A7FA8", "≈", "\\\\\\\\"),
+    State.CONVERGED: OutcomeStyle(STAGES[Stage.ON_TRACK].colour, "●"),
 }
 
 
-def spans(stages: list[tuple[int, Stage]], steps: int) -> list[tuple[int, int, Stage]]:
-    """From which step to which a run was what, [0, steps] without gaps; neighbours that are alike are one.
+class StageInterval(NamedTuple):
+    """The generator steps, from start to end, during which a run was in a stage."""
+
+    start: int
+    end: int
+    stage: Stage
+
+
+def stage_intervals(stages: list[tuple[int, Stage]], steps: int) -> list[StageInterval]:
+    """Return the stages of a run as intervals that cover [0, steps]; neighbours of the same stage are merged.
+
+    Each evaluation decides the interval that ends with it. A run that diverged early keeps its previous stage up to
+    the last evaluation, and is diverged from there to the end.
 
     Args:
-        stages: What ``states_over_time`` gives.
-        steps: That the run was to take.
+        stages: The stage at every evaluation, as ``states_over_time`` returns them.
+        steps: The planned number of generator steps.
     """
-    found: list[tuple[int, int, Stage]] = []
-    before = 0
-    for number, (step, stage) in enumerate(stages):
-        ended = number == len(stages) - 1 and step < steps  # it diverged there, and was not until then
-        was = (found[-1][2] if found else Stage.NOT_LEARNED) if ended else stage
-        for start, end, look in ((before, step, was), *(((step, steps, stage),) if ended else ())):
-            if found and found[-1][2] == look:
-                start = found.pop()[0]
-            found.append((start, end, look))
-        before = step
-    return found
+    intervals: list[StageInterval] = []
+
+    def append(start: int, end: int, stage: Stage) -> None:
+        if intervals and intervals[-1].stage == stage:
+            start = intervals.pop().start
+        intervals.append(StageInterval(start, end, stage))
+
+    previous = 0
+    for index, (step, stage) in enumerate(stages):
+        if index == len(stages) - 1 and step < steps:
+            append(previous, step, intervals[-1].stage if intervals else Stage.NOT_LEARNED)
+            append(step, steps, stage)
+        else:
+            append(previous, step, stage)
+        previous = step
+    return intervals

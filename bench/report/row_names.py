@@ -1,4 +1,4 @@
-"""Words that stand in tables and are looked for again where tables are shown."""
+"""Names of rows and columns that the terminal recognises in formatted tables."""
 
 REAL = "real data"
 UNTRAINED = "untrained"

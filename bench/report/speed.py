@@ -1,4 +1,4 @@
-"""The table of timings: how fast each cell trains, alone, beside the first one of its dataset."""
+"""Speed tables: how fast each cell trains alone, compared with the first cell of its dataset."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ import pandas as pd
 
 from bench.errors import ResultsError
 from bench.evidence.statistics import geometric_mean
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.records.timing_results import Timings, read_timings
-from bench.report.tables.latex import NO_WIDER, escape
+from bench.report.tables.latex import HeaderRow, escape, render_table
 
 MEBIBYTE = 2**20
 
 
 def write_speed_table(folder: str | Path, output: str | Path | None = None) -> list[Path]:
-    """Writes ``speed.md``, ``speed.tex`` (formatted) and ``speed.csv`` (numbers, one row a cell) from timings.
+    """Write ``speed.md``, ``speed.tex`` (formatted) and ``speed.csv`` (numbers, one row per cell) from timings.
 
     Args:
         folder: The suite's results folder.
-        output: Where to write; None: there.
+        output: The folder to write to; None means the results folder.
 
     Raises:
-        ResultsError: there are no timings, or the folder cannot be written.
+        ResultsError: There are no timings, or the folder cannot be written.
     """
     timings, folder = read_timings(folder), Path(folder if output is None else output)
     csv = summarise_speed(timings).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings)}
     try:
         for name, text in texts.items():
-            with written_whole(folder / name) as partial:
+            with atomic_write(folder / name) as partial:
                 partial.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ResultsError(f"speed tables in {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"speed tables in {folder} cannot be written: {describe_error(error)}") from None
     return [folder / name for name in texts]
 
 
 def summarise_speed(timings: Timings) -> pd.DataFrame:
-    """Numbers of every cell, over its rounds.
+    """Return the numbers of every cell over its rounds, one row per cell.
 
-    Columns: the axes, rounds; steps_per_second (median), with _lowest and _highest; ratio of the same to the dataset's
-    first cell in the same round (geometric mean), with _low and _high of its 95 % t interval on the log scale;
-    images_per_second, seconds_per_evaluation (medians); peak_memory_bytes (the highest; NaN where it is not known).
+    Columns: the axes, rounds; steps_per_second (median) with its _lowest and _highest round; ratio of steps_per_second
+    to that of the dataset's first cell in the same round (geometric mean) with the ends _low and _high of its 95% t
+    interval on the log scale; images_per_second, seconds_per_evaluation (medians); peak_memory_bytes (maximum; NaN if
+    unknown).
     """
     rows = []
     first: dict[object, pd.Series] = {}
@@ -72,10 +73,9 @@ def summarise_speed(timings: Timings) -> pd.DataFrame:
 
 
 def format_speed(timings: Timings) -> pd.DataFrame:
-    """The table as text: the axes that vary, and what was measured."""
+    """Return the table as text: the axes that vary, then the measurements."""
     numbers = summarise_speed(timings)
-    axes = _shown(timings)
-    table = numbers[axes].astype(str)
+    table = numbers[_shown_axes(timings)].astype(str)
     table["steps/s"] = [
         f"{_short(row.steps_per_second)} ({_short(row.steps_per_second_lowest)}–{_short(row.steps_per_second_highest)})"
         for row in numbers.itertuples()
@@ -88,31 +88,33 @@ def format_speed(timings: Timings) -> pd.DataFrame:
 
 
 def speed_note(timings: Timings) -> str:
-    """What was measured and how, on what, and when."""
-    where, frame = timings.environment, timings.frame
-    commit = f" (commit {where['commit'][:10]}{', changed' if where['dirty'] else ''})" if where["commit"] else ""
-    load = where["load_average"]
-    memory = "allocated on the device" if where["device"].startswith("cuda") else "of the process, all data included"
-    same = [axis for axis in timings.axes if axis not in _shown(timings)]
-    fixed = "".join(f" {axis.capitalize()}: {frame[axis].iloc[0]}." for axis in same)
+    """Return what was measured and how, on which machine, and when."""
+    environment, frame = timings.environment, timings.frame
+    changed = ", with local changes" if environment["dirty"] else ""
+    commit = f" (commit {environment['commit'][:10]}{changed})" if environment["commit"] else ""
+    load = environment["load_average"]
+    on_gpu = environment["device"].startswith("cuda")
+    memory = "memory allocated on the device" if on_gpu else "memory of the process, data included"
+    constant = [axis for axis in timings.axes if axis not in _shown_axes(timings)]
+    fixed = "".join(f" {axis.capitalize()}: {frame[axis].iloc[0]}." for axis in constant)
     return (
-        f"Suite {timings.suite} version {timings.version}.{fixed} Each cell alone in one process, "
-        f"{frame['round'].nunique()} rounds over all of them, each in another order. steps/s: generator steps per "
-        f"second, median (lowest–highest round) of {_all(frame['steps'])} steps after {where['warm_up']} that are not "
-        f"counted. Ratio: to the first row of the dataset, paired by rounds: geometric mean [95 % t interval]. "
-        f"s/evaluation: seconds of an evaluation, median. Peak MiB: memory {memory}. Timed by ganbench "
-        f"{where['ganbench']}{commit} with torch {where['torch']} on {where['device_name']} ({where['device']}, "
-        f"threads: {where['threads']}), {where['date']}"
+        f"Suite {timings.suite}, version {timings.version}.{fixed} Each cell was timed alone in one process, in "
+        f"{frame['round'].nunique()} rounds over all cells in varying order. steps/s: generator steps per second, "
+        f"median (slowest–fastest round) of {_all_values(frame['steps'])} steps after {environment['warm_up']} warm-up "
+        f"steps. Ratio: to the first row of the dataset, paired by round, geometric mean [95% CI]. s/evaluation: "
+        f"seconds per evaluation, median. Peak MiB: {memory}. Timed with ganbench {environment['ganbench']}{commit} "
+        f"and torch {environment['torch']} on {environment['device_name']} ({environment['device']}, threads: "
+        f"{environment['threads']}), {environment['date']}"
         + ("." if load is None else f", load average before: {load:.2f}.")
     )
 
 
-def _shown(timings: Timings) -> list[str]:
+def _shown_axes(timings: Timings) -> list[str]:
     varying = [axis for axis in timings.axes if timings.frame[axis].nunique(dropna=False) > 1]
     return varying or timings.axes
 
 
-def _all(values: pd.Series) -> str:
+def _all_values(values: pd.Series) -> str:
     return " or ".join(f"{value:,}" for value in sorted(values.unique()))
 
 
@@ -133,17 +135,12 @@ def _markdown(timings: Timings) -> str:
 
 def _latex(timings: Timings) -> str:
     table = format_speed(timings)
-    style = table.style.hide(axis="index").format(escape).format_index(escape, axis=1)
-    latex = style.to_latex(
-        hrules=True,
+    latex = render_table(
+        caption=f"Speed: {timings.title or timings.suite}. {speed_note(timings)}",
+        label=f"{timings.suite}-speed",
         column_format="".join("l" if column in timings.axes else "r" for column in table),
-        caption=escape(f"Speed: {timings.title or timings.suite}. {speed_note(timings)}"),
-        label=f"tab:{timings.suite}-speed",
-        position="t",
-        position_float="centering",
-        environment="table*",
+        header=[HeaderRow([escape(column) for column in table])],
+        blocks=[[[escape(text) for text in row] for row in table.itertuples(index=False)]],
+        siunitx=False,
     )
-    latex = latex.replace("\\centering", "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}", 1)
-    latex = latex.replace("\\begin{tabular}", f"{NO_WIDER}{{!}}{{%\n\\begin{{tabular}}", 1)
-    latex = latex.replace("\\end{tabular}", "\\end{tabular}}", 1)
     return f"% needs \\usepackage{{booktabs,graphicx}}\n{latex}"

@@ -1,9 +1,8 @@
-"""Whether a report still stands: what it was made of, and what was written then.
+"""The stamp of a report: hashes of its inputs and of the files written, so that it is rewritten only when needed.
 
-The same evidence gives the same bytes, so nothing is drawn again where nothing has changed. A hidden file beside the
-report holds the SHA-256 of all that decides it (records, suite, this package, the libraries that calculate and draw)
-and of every file that was written; where a byte of either differs the report is made again. Times of files are not
-looked at: a copy, or a clone, has others.
+The same inputs give the same bytes. A hidden file in the results folder holds the SHA-256 of everything that determines
+the report (records, suite, this package, numerical and drawing libraries) and of every file written; if any of them
+differs, the report is written again. Modification times are ignored, because they differ in a copy or a clone.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from bench.catalogue import additions
 from bench.errors import ResultsError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 from bench.plan.suite import Suite
 from bench.records.record import record_paths
 from bench.records.timing_results import timings_path
@@ -30,27 +29,27 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def standing_report(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> Report:
-    """The report in a suite's results folder: as it was where it was made of the same, else written anew.
+def refresh_report(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> Report:
+    """Return the report of a suite's results folder, written again only if it is out of date.
 
-    Arguments and errors as of ``bench.report.write_report``.
+    Takes the arguments of ``bench.report.write_report`` and raises its errors.
     """
     try:
-        made_of = _made_of(folder, preferred, suite, formats)
-        report = _as_it_was(folder, made_of)
+        inputs = _hash_inputs(folder, preferred, suite, formats)
+        report = _read_stamp(folder, inputs)
     except OSError as error:
-        raise ResultsError(f"{error.filename} cannot be read: {told(error)}") from None
+        raise ResultsError(f"{error.filename} cannot be read: {describe_error(error)}") from None
     if report is None:
         report = write_report(folder, preferred, suite, formats=formats)
-        _stamp(folder, made_of, report)
+        _write_stamp(folder, inputs, report)
     return report
 
 
-def _made_of(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> str:
-    """SHA-256 of all that decides the bytes of a report."""
+def _hash_inputs(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> str:
+    """SHA-256 of everything that determines the bytes of a report."""
     package = Path(__file__).parent.parent
-    apart = {"__pycache__", "suites"}  # a wheel carries the suites, a checkout does not; the one in question is hashed
-    code = (path for path in package.rglob("*") if path.is_file() and not apart & {*path.relative_to(package).parts})
+    skipped = {"__pycache__", "suites"}  # only a wheel contains the suites; the suite reported is hashed below
+    code = (path for path in package.rglob("*") if path.is_file() and not skipped & {*path.relative_to(package).parts})
     timings = timings_path(folder)
     content = {
         "records": _hashes(folder, [*record_paths(folder), *([timings] if timings.is_file() else [])]),
@@ -68,14 +67,14 @@ def _hashes(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def _as_it_was(folder: Path, made_of: str) -> Report | None:
-    """The report that stands, None where there is none, or one of its files is gone or not as it was written."""
+def _read_stamp(folder: Path, inputs: str) -> Report | None:
+    """The existing report; None if there is none, its inputs differ, or one of its files is missing or changed."""
     try:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
         written = stamp["written"]
-        if stamp["made_of"] != made_of or _hashes(folder, [folder / name for name in written]) != written:
+        if stamp["inputs"] != inputs or _hashes(folder, [folder / name for name in written]) != written:
             return None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none, or one that was damaged
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # no stamp, or a damaged one
         return None
 
     import pandas as pd
@@ -89,12 +88,12 @@ def _as_it_was(folder: Path, made_of: str) -> Report | None:
     )
 
 
-def _stamp(folder: Path, made_of: str, report: Report) -> None:
+def _write_stamp(folder: Path, inputs: str, report: Report) -> None:
     def names(paths: list[Path]) -> list[str]:
         return [path.relative_to(folder).as_posix() for path in paths]
 
     content = {
-        "made_of": made_of,
+        "inputs": inputs,
         "written": _hashes(folder, [*report.tables, *report.figures, report.page]),
         "tables": names(report.tables),
         "figures": names(report.figures),
@@ -102,7 +101,7 @@ def _stamp(folder: Path, made_of: str, report: Report) -> None:
         "formatted": {title: [list(frame), frame.to_numpy().tolist()] for title, frame in report.formatted.items()},
     }
     try:
-        with written_whole(folder / STAMP) as partial:
+        with atomic_write(folder / STAMP) as partial:
             partial.write_text(json.dumps(content), encoding="utf-8")
     except OSError as error:
-        raise ResultsError(f"report in {folder} cannot be written: {told(error)}") from None
+        raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None

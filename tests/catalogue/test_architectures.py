@@ -17,7 +17,7 @@ from bench.catalogue.architectures import (
 from bench.catalogue.architectures.layers import Maxout
 from bench.compute.training.loop import train
 from bench.compute.training.pack import assemble
-from bench.compute.training.players import build_players, mixes_samples, settled
+from bench.compute.training.players import build_players, mixes_samples, with_converged_spectral_norm
 from bench.plan.specification import Training, complete_training
 
 SIZES = [8, 9, 12, 15, 16, 20, 28, 30, 32, 48, 63, 64]
@@ -216,7 +216,11 @@ def test_an_average_is_normalised_by_its_own_singular_values() -> None:
     (players,) = pack.players
     list(train(pack))
     assert players.average is not None
-    maps = [module for module in settled(players.average).eval().modules() if hasattr(module, "parametrizations")]
+    maps = [
+        module
+        for module in with_converged_spectral_norm(players.average).eval().modules()
+        if hasattr(module, "parametrizations")
+    ]
     assert len(maps) == 4
     for module in maps:
         assert torch.linalg.matrix_norm(module.weight, 2).item() == pytest.approx(1, abs=2e-2)

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from bench.catalogue import Options
 from bench.catalogue.datasets import DATASETS, images, stacked, synthetic
 from bench.catalogue.datasets.data import fingerprint
-from bench.compute.training.reals import reals_on
+from bench.compute.training.real_data import real_samples_on
 from bench.errors import DataError
 from bench.plan.specification import choose
 
@@ -227,14 +227,14 @@ def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
 def test_batches_are_read_from_the_memory_mapped_folder(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
     data = images.image_folder(images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8))
-    batch = reals_on(data.train, CPU)(torch.tensor([3, 0]))
+    batch = real_samples_on(data.train, CPU)(torch.tensor([3, 0]))
     expected = torch.from_numpy(np.array(data.train[[3, 0]])).float() / 127.5 - 1
     assert torch.equal(batch, expected)
 
 
 def test_training_scales_images_to_minus_one_to_one_and_keeps_points() -> None:
     digits = images.digits(Options())
-    batch = reals_on(digits.train, CPU)(torch.arange(10))
+    batch = real_samples_on(digits.train, CPU)(torch.arange(10))
     assert (batch.min().item(), batch.max().item(), batch.dtype) == (-1, 1, torch.float32)
     ring = synthetic.ring(synthetic.RingOptions(points=10))
-    assert torch.equal(reals_on(ring.train, CPU)(torch.tensor([4])), torch.from_numpy(ring.train[4:5]))
+    assert torch.equal(real_samples_on(ring.train, CPU)(torch.tensor([4])), torch.from_numpy(ring.train[4:5]))

@@ -20,7 +20,7 @@ from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.frechet import frechet_distance
 from bench.catalogue.metrics.measures import MEASURES
 from bench.catalogue.metrics.modes import class_modes, kl_to_uniform, mixture_modes
-from bench.compute.evaluation import evaluator, quantised
+from bench.compute.evaluation import build_evaluator, quantised
 from bench.plan.specification import Evaluation, choose
 
 SQUARE = Modes(np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]), sigma=0.1)
@@ -100,7 +100,7 @@ def test_frechet_distance_agrees_with_torch_fidelity() -> None:
     samples = torch.randint(0, 256, (600, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     samples[:300] = torch.from_numpy(data.test[:300])
     evaluation = Evaluation.model_validate({"metrics": ["frechet"], "samples": 600})
-    judge = evaluator(choose("dataset", "digits"), evaluation, extractor_hash("digits"), None, CPU)
+    judge = build_evaluator(choose("dataset", "digits"), evaluation, extractor_hash("digits"), None, CPU)
     theirs = torch_fidelity.calculate_metrics(
         input1=Images(samples),
         input2=Images(torch.from_numpy(data.train.copy())),
@@ -124,7 +124,7 @@ def test_frechet_distance_agrees_with_torch_fidelity() -> None:
 def test_every_measure_has_a_value_of_real_data(name: str) -> None:
     evaluation = Evaluation.model_validate({"metrics": ["modes", "frechet"], "samples": 1000})
     extractor = {"ring": "coordinates", "digits": "digits"}[name]
-    judge = evaluator(choose("dataset", name), evaluation, extractor_hash(extractor), None, CPU)
+    judge = build_evaluator(choose("dataset", name), evaluation, extractor_hash(extractor), None, CPU)
     random = torch.randint(0, 256, (500, 1, 8, 8), dtype=torch.uint8) if name == "digits" else torch.randn(500, 2)
     measured = judge.measure(random)
     assert measured.keys() == judge.real.keys()

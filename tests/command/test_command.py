@@ -1,4 +1,4 @@
-"""The command, as a person uses it: what it prints, what it writes, and its one line for every mistake."""
+"""The command: what it prints and writes, and its one-line error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
 
 
 def refused(result: Result, *words: str) -> None:
-    """One clear line, exit status 2."""
+    """Check for a one-line error with exit status 2."""
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert result.stderr.startswith("ganbench: ")
@@ -51,21 +51,21 @@ def test_plan_counts_and_trains_nothing(invoke: Callable[..., Result], tiny: str
     assert result.exit_code == 0
     text = " ".join(result.output.split())
     assert "2 cells, 4 runs, 0 recorded" in text
-    assert "480 generator steps, 7,680 images" in text
+    assert "480 generator steps, 7,680 samples seen by the critic" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["suite.toml"]
 
 
 def test_plan_estimates_from_what_was_measured(invoke: Callable[..., Result], tiny: str, tiny_results: Path) -> None:
     text = " ".join(invoke("plan", tiny, "--seeds", "3", "--results", str(tiny_results.parent)).output.split())
     assert "2 cells, 6 runs, 4 recorded" in text
-    assert "time unknown" not in text
+    assert "unknown" not in text
 
 
 def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "run", tiny, "--workers", "1"]
     first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert first.returncode == 0, first.stderr
-    assert "4 runs, 0 of them recorded already in results/tiny" in first.stderr
+    assert "4 runs, 0 already recorded in results/tiny" in first.stderr
     runs = [
         f"{loss} · ring (points=1000) · mlp · seed {seed}" for loss in ("wgan-gp", "non-saturating") for seed in (0, 1)
     ]
@@ -74,27 +74,29 @@ def test_run_trains_reports_and_then_has_nothing_to_do(tiny: str, tmp_path: Path
     folder = tmp_path / "results" / "tiny"
     for name in ("table.md", "table.csv", "table.tex", "figures/modes.png", "figures/modes.pdf"):
         assert (folder / name).stat().st_size > 100
-    for told in ("wrote results/tiny/table.md", "wrote results/tiny/report.html", "figures in results/tiny/figures"):
-        assert told in first.stdout
+    for line in ("wrote results/tiny/table.md", "wrote results/tiny/report.html", "figures in results/tiny/figures"):
+        assert line in first.stdout
     assert "non-saturating" in first.stdout
     before = {path: path.stat().st_mtime_ns for path in record_paths(folder)}
     second = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert second.returncode == 0
-    assert "4 of them recorded already" in second.stderr
-    assert "nothing has changed since these were written: results/tiny/table.md, " in second.stdout
+    assert "4 already recorded" in second.stderr
+    assert "already up to date: results/tiny/table.md, " in second.stdout
     assert "wrote" not in second.stdout
     assert second.stdout.partition("\nmean ± ")[0] == first.stdout.partition("\nmean ± ")[0]
     assert {path: path.stat().st_mtime_ns for path in record_paths(folder)} == before
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_results: Path) -> None:
+def test_a_truncated_record_is_trained_again_with_a_notice(tiny: str, tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
     whole = bench.load(tiny_results).drop(columns="record")
     path.write_bytes(path.read_bytes()[:-100])
     summary = bench.run(tiny, results=tiny_results.parent, workers=0)
     aside = path.with_suffix(".damaged")
-    assert summary.notices == [f"{path} was cut short or damaged, and is now {aside.name}; the run is done again"]
+    assert summary.notices == [
+        f"{path} was truncated or damaged and has been renamed to {aside.name}; its run is trained again"
+    ]
     assert aside.is_file()
     assert len(summary.recorded) == 1
     again = bench.load(tiny_results).drop(columns="record")
@@ -103,7 +105,7 @@ def test_a_record_cut_short_is_made_again_and_that_is_said(tiny: str, tiny_resul
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_failed_runs_are_told_and_tried_again(
+def test_failed_runs_are_reported_and_retried(
     invoke: Callable[..., Result], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from bench.compute.engines import in_process, retries
@@ -119,7 +121,7 @@ def test_failed_runs_are_told_and_tried_again(
     monkeypatch.setattr("bench.compute.engines.local.local", in_process.in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 1
-    assert "2 of 4 runs have no record; the same command tries them again" in result.stderr
+    assert "2 of 4 runs have no record; run the same command to retry them" in result.stderr
     assert result.stderr.count("RuntimeError: a fault in the code") >= 2
     assert "non-saturating" in result.stdout  # the others are in the table
     monkeypatch.setattr(retries, "execute", real)
@@ -141,17 +143,17 @@ MISTAKES = {
     "misspelt key": (["run", "quick", "--set", "stepz=3"], ["'stepz'", "did you mean 'steps'"]),
     "misspelt option": (["run", "quick", "--set", "optimizer.lrr=3"], ["'lrr'", "did you mean 'lr'"]),
     "wrong type": (["run", "quick", "--set", "steps=many"], ["steps", "'many'"]),
-    "setting without value": (["run", "quick", "--set", "steps"], ["expected key=value"]),
+    "setting without value": (["run", "quick", "--set", "steps"], ["expected KEY=VALUE"]),
     "setting of too many parts": (["run", "quick", "--set", "steps.x=3"], ["steps"]),
     "an axis that is not there": (["run", "quick", "--only", "los=hinge"], ["did you mean 'loss'"]),
     "a value that is not there": (["run", "quick", "--only", "loss=hing"], ["did you mean 'hinge'"]),
-    "only without value": (["run", "quick", "--only", "loss"], ["expected axis=value"]),
-    "seeds twice": (["run", "quick", "--seeds", "0,1,0"], ["seed 0 stands there twice"]),
+    "only without value": (["run", "quick", "--only", "loss"], ["expected AXIS=VALUE"]),
+    "seeds twice": (["run", "quick", "--seeds", "0,1,0"], ["seed 0 is listed twice"]),
     "seeds of words": (["run", "quick", "--seeds", "some"], ["--seeds some", "10-19"]),
     "seeds backwards": (["run", "quick", "--seeds", "5-3"], ["at least one seed"]),
-    "unknown device": (["run", "quick", "--device", "gpu"], ["--device gpu", "it has cpu"]),
+    "unknown device": (["run", "quick", "--device", "gpu"], ["--device gpu", "available: cpu"]),
     "an architecture that cannot make the data": (
-        ["run", "ring", "--set", "architecture=dcgan"], ["'dcgan'", "square images", "samples of shape 2"]),
+        ["run", "ring", "--set", "architecture=dcgan"], ["'dcgan'", "square images", "samples of shape (2,)"]),
     "nothing to report": (["report", "nowhere"], ["no results folder nowhere"]),
     "no records to report": (["report", "."], ["holds no records"]),
 }  # fmt: skip
@@ -165,19 +167,19 @@ def test_a_mistake_is_one_line_and_nothing_is_written(invoke: Callable[..., Resu
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         ("--pack", "0", "expected a number of runs (8), auto or off, not '0'"),
         ("--pack", "many", "expected a number of runs (8), auto or off, not 'many'"),
         ("--memory", "0", "0.0 is not in the range x>0"),
     ],
 )
-def test_packs_of_none_are_refused(
-    invoke: Callable[..., Result], tmp_path: Path, option: str, value: str, told: str
+def test_invalid_pack_options(
+    invoke: Callable[..., Result], tmp_path: Path, option: str, value: str, message: str
 ) -> None:
     result = invoke("run", "quick", option, value)
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{option}': {told}")
+    assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{option}': {message}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -186,7 +188,7 @@ def test_packs_of_none_are_refused(
 def test_the_size_of_packs_is_recorded_and_changes_no_number(
     invoke: Callable[..., Result], tiny: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch, pack: str, size: int
 ) -> None:
-    """Two kinds of two runs, on one worker."""
+    """Two pack keys with two runs each, on one worker."""
     from bench.compute.engines.in_process import in_process
 
     monkeypatch.setattr("bench.compute.engines.local.local", in_process)
@@ -207,9 +209,7 @@ def test_no_cuda(invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pyt
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dataset_that_is_not_there(
-    invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_dataset(invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "data"))
     refused(invoke("plan", "cifar10"), "dataset 'cifar10' not found", "cifar-10-python.tar.gz")
     assert list(tmp_path.iterdir()) == []
@@ -223,7 +223,7 @@ def test_a_suite_file_with_a_mistake(invoke: Callable[..., Result], write_suite:
 def test_a_results_folder_that_cannot_be_written(invoke: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused(invoke("run", "quick", "--results", "file"), "results folder file/quick cannot be written")
-    if os.geteuid() == 0:  # root writes everywhere but into what the kernel makes
+    if os.geteuid() == 0:  # root can write everywhere except to /proc
         refused(invoke("run", "quick", "--results", "/proc/x"), "results folder /proc/x/quick cannot be written")
     else:
         (tmp_path / "closed").mkdir(mode=0o500)
@@ -263,7 +263,7 @@ def test_help_needs_neither_torch_nor_pandas() -> None:
 
 
 def imported(modules: set[str], *arguments: str) -> bool:
-    """Whether the command, in a process of its own, imports any of these."""
+    """Return whether the command, in its own process, imports any of these modules."""
     code = (
         f"import sys; sys.argv = ['ganbench', *{arguments!r}]\n"
         "from bench.command import main\n"
@@ -275,18 +275,21 @@ def imported(modules: set[str], *arguments: str) -> bool:
     return done.stderr.splitlines()[-1] != "[]"
 
 
-def test_no_memory_is_one_line(invoke: Callable[..., Result], tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_is_one_line(invoke: Callable[..., Result], tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr("bench.plan.runs.plan_runs", full)
     result = invoke("plan", tiny)
-    assert (result.exit_code, result.stderr) == (2, "ganbench: no memory is left; what was recorded is whole\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "ganbench: out of memory; all records written so far are complete\n",
+    )
 
 
 def test_a_complete_suite_leaves_nothing_to_train(invoke: Callable[..., Result], tiny: str, tiny_results: Path) -> None:
-    told = " ".join(invoke("plan", tiny, "--results", str(tiny_results.parent)).stdout.split())
-    assert told.endswith("Nothing is left to train.")
+    text = " ".join(invoke("plan", tiny, "--results", str(tiny_results.parent)).stdout.split())
+    assert text.endswith("Nothing to train.")
 
 
 def test_plan_needs_neither_torch_nor_pandas(tiny: str, tiny_results: Path) -> None:

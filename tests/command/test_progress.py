@@ -1,4 +1,4 @@
-"""What a person sees while a suite runs."""
+"""The progress display."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bench.plan.runs import Run
 from bench.running import Summary
 
 
-def test_what_there_is_to_tell_is_told_when_it_comes_up(tiny_runs: list[Run], tmp_path: Path) -> None:
-    """In a log; each notice once, before what happens next, and also where an end comes first."""
+def test_notices_are_shown_as_they_come(tiny_runs: list[Run], tmp_path: Path) -> None:
+    """In a log file: each notice once, before the next event, and also if the display is closed first."""
     log = io.StringIO()
     summary = Summary(tmp_path, tiny_runs, notices=["a record was damaged"])
     with Display(Console(file=log, width=200)) as display:
@@ -40,4 +40,4 @@ def test_a_terminal_says_that_it_is_stopping(tiny_runs: list[Run], tmp_path: Pat
         assert "stopping" not in screen.getvalue()
         summary.stopping = lambda: True
         display._progress.refresh()
-    assert "stopping, checkpoints first" in screen.getvalue()
+    assert "stopping: saving checkpoints" in screen.getvalue()

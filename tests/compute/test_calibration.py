@@ -1,4 +1,4 @@
-"""Calibration: real data and untrained generators under every metric, as a run would measure them."""
+"""Calibration gives real data and untrained generators the same measures as a run would."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.measures import MEASURES
 from bench.command import main
 from bench.compute.calibration import calibrate, default_architecture
-from bench.compute.evaluation import evaluator
+from bench.compute.evaluation import build_evaluator
 from bench.plan.specification import Evaluation, choose
 
 RING = {"name": "ring", "points": 1000}
@@ -30,42 +30,44 @@ def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["calibrate", *arguments], catch_exceptions=False)
 
 
-def test_every_metric_of_samples_is_there_or_refused_with_its_reason() -> None:
+def test_every_metric_of_samples_is_computed_or_refused_with_a_reason() -> None:
     metrics = {name for name, entry in entries("metric").items() if getattr(entry, "of", "samples") != "game"}
     assert {"modes", "frechet", "kid", "neighbours", "sliced-wasserstein", "birthday"} <= metrics
-    found = calibrate("digits", MLP, seeds=1, samples=100)
-    assert found.refused["sliced-wasserstein"] == "points in the plane"
+    calibration = calibrate("digits", MLP, seeds=1, samples=100)
+    assert calibration.refused["sliced-wasserstein"] == "points in the plane"
     assert "sliced-wasserstein" not in calibrate(RING, MLP, seeds=1, samples=100).refused
-    for name in metrics - found.refused.keys():
+    for name in metrics - calibration.refused.keys():
         evaluation = Evaluation.model_validate({"metrics": [name], "samples": 50})
-        judge = evaluator(choose("dataset", "digits"), evaluation, extractor_hash("digits"), None, torch.device("cpu"))
-        assert judge.real.keys() <= MEASURES.keys()
-        assert judge.real.keys() <= {level.name for level in found.levels}
+        evaluator = build_evaluator(
+            choose("dataset", "digits"), evaluation, extractor_hash("digits"), None, torch.device("cpu")
+        )
+        assert evaluator.real.keys() <= MEASURES.keys()
+        assert evaluator.real.keys() <= {level.name for level in calibration.levels}
 
 
-def test_metrics_of_the_game_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_of_the_game_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     class Game(NamedTuple):
         of: str = "game"
 
     monkeypatch.setattr(
         "bench.compute.calibration.entries", lambda kind: {"game": Game(), "frechet": METRICS["frechet"]}
     )
-    found = calibrate(RING, MLP, seeds=1, samples=50)
-    assert [level.name for level in found.levels] == ["fd"]
-    assert found.refused == {}
+    calibration = calibrate(RING, MLP, seeds=1, samples=50)
+    assert [level.name for level in calibration.levels] == ["fd"]
+    assert calibration.refused == {}
 
 
 def test_untrained_is_what_runs_measure_before_their_first_step(tiny_results: Path) -> None:
     traces = bench.traces(tiny_results)
     first = traces.loc[(traces["step"] == 0) & ~traces["measure"].str.endswith("_ema")]
-    found = calibrate(RING, MLP, seeds=2, samples=200, latent=4)
-    levels = {level.name: level for level in found.levels}
+    calibration = calibrate(RING, MLP, seeds=2, samples=200, latent=4)
+    levels = {level.name: level for level in calibration.levels}
     for name in ("modes", "high_quality", "kl", "fd"):
         expected = first.loc[first["measure"] == name].drop_duplicates("seed").sort_values("seed")["value"]
         assert list(levels[name].untrained) == pytest.approx(list(expected), rel=1e-6)
     runs = bench.load(tiny_results)
     assert levels["fd"].real == runs["fd_real"].iloc[0]
-    assert found.protocol["real_samples"] == 200
+    assert calibration.protocol["real_samples"] == 200
 
 
 def test_real_data_is_better_than_an_untrained_generator_by_every_measure_of_quality() -> None:
@@ -85,11 +87,11 @@ def test_real_data_is_better_than_an_untrained_generator_by_every_measure_of_qua
         ({"name": "image-folder", "path": "", "size": 128}, "mlp"),
     ],
 )
-def test_the_architecture_is_convolutional_where_it_fits(dataset: object, architecture: str) -> None:
+def test_the_default_architecture_is_convolutional_if_it_fits(dataset: object, architecture: str) -> None:
     assert default_architecture(choose("dataset", dataset)) == architecture
 
 
-def test_the_table_says_its_protocol() -> None:
+def test_the_table_states_its_protocol() -> None:
     result = invoke("digits", "--samples", "150", "--seeds", "2", "--architecture", "mlp")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -98,18 +100,21 @@ def test_the_table_says_its_protocol() -> None:
     (modes,) = [line.split() for line in lines if line.startswith(" modes  ")]
     assert modes[:2] == ["modes", "10.0"]
     assert modes[3] == "±"
-    assert "real data: 150 samples of the test split; reference: training split, 1,201; features: digits" in lines
+    assert (
+        "real data: 150 samples of the test split; reference: 1,201 samples of the training split; features: digits"
+        in lines
+    )
     assert "untrained: mlp, latent 16, 150 samples, mean ± standard deviation over 2 seeds" in lines
-    assert "not measured: sliced-wasserstein, which needs points in the plane" in lines
+    assert "not measured: sliced-wasserstein (needs points in the plane)" in lines
     assert "one seed" in invoke("digits", "--samples", "50", "--seeds", "1", "--architecture", "mlp").stdout
 
 
-def test_csv_holds_the_same_numbers_with_the_protocol_in_every_line() -> None:
+def test_csv_has_the_same_numbers_and_the_protocol_in_every_row() -> None:
     result = invoke("digits", "--samples", "100", "--seeds", "2", "--architecture", "mlp", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    found = calibrate("digits", "mlp", seeds=2, samples=100)
-    assert [row["measure"] for row in rows] == [level.name for level in found.levels]
-    for row, level in zip(rows, found.levels, strict=True):
+    calibration = calibrate("digits", "mlp", seeds=2, samples=100)
+    assert [row["measure"] for row in rows] == [level.name for level in calibration.levels]
+    for row, level in zip(rows, calibration.levels, strict=True):
         assert float(row["real"]) == level.real
         assert float(row["untrained_mean"]) == mean(level.untrained)
         assert row["untrained_n"] == "2"
@@ -127,7 +132,7 @@ def test_csv_holds_the_same_numbers_with_the_protocol_in_every_line() -> None:
         (["digits", "--device", "cuda:99"], ["--device cuda:99"]),
     ],
 )
-def test_mistakes_are_one_line(
+def test_errors_are_one_line(
     arguments: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Steps that are recorded and replayed, with a stand-in for CUDA's graphs: the same numbers as one after the other."""
+"""Captured and replayed steps give the same numbers as normal ones; a stand-in replaces CUDA graphs on the CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.compute.training import loop
-from bench.compute.training.cuda_graphs import WARM_UP, captured, is_possible, on_cuda
+from bench.compute.training.cuda_graphs import WARM_UP, can_capture, capture_on_cuda, with_graphs
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack, assemble
 from bench.plan.specification import Training, complete_training
@@ -28,14 +28,14 @@ def packed(training: Training, device: torch.device = CPU) -> Pack:
     return assemble([training] * 2, [0, 1], (2,), lambda i: reals[i.to(device)], len(reals), device)
 
 
-def record(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-    """As CUDA does: recording takes no step, a replay does, and leaves its losses in one place."""
-    place = torch.empty(2, 2)
+def capture(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+    """Behave like CUDA: a capture takes no step; a replay does, and writes its losses to the same tensor."""
+    losses = torch.empty(2, 2)
 
     def replay() -> None:
-        place.copy_(step()[:2])
+        losses.copy_(step()[:2])
 
-    return replay, place
+    return replay, losses
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def record(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
     ],
     ids=str,
 )
-def test_replayed_steps_are_the_steps(keys: dict[str, object]) -> None:
+def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
     training = specify(**keys)
-    plain, other = packed(training), packed(training)
-    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, other)]
+    plain, graphed = packed(training), packed(training)
+    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, graphed)]
     calls = 0
 
     def counted(*args: object) -> Tensor:
@@ -60,28 +60,28 @@ def test_replayed_steps_are_the_steps(keys: dict[str, object]) -> None:
         calls += 1
         return loop._take_step(*args)  # type: ignore[arg-type]
 
-    take = captured(counted, other, record)
+    take = with_graphs(counted, graphed, capture)
     for step in range(20):
-        expected = loop._take_step(plain, games[0], plain.batches, step)[:2]
-        assert torch.equal(take(other, games[1], other.batches, step, None)[:2], expected)
-    assert calls == 20  # recording takes no step
-    for one, two in ((plain.generator, other.generator), (plain.critic, other.critic)):
+        expected = loop._take_step(plain, games[0], plain.sampler, step)[:2]
+        assert torch.equal(take(graphed, games[1], graphed.sampler, step, None)[:2], expected)
+    assert calls == 20  # a capture takes no step
+    for one, two in ((plain.generator, graphed.generator), (plain.critic, graphed.critic)):
         assert torch.equal(one.flat, two.flat)
-    assert plain.batches.state_dict(1)["latents"]["taken"] == other.batches.state_dict(1)["latents"]["taken"]
+    assert plain.sampler.state_dict(1)["latents"]["taken"] == graphed.sampler.state_dict(1)["latents"]["taken"]
 
 
-def test_what_waits_for_the_host_goes_on_step_by_step() -> None:
+def test_operations_that_wait_for_the_host_disable_graphs() -> None:
     def refuse(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         raise RuntimeError("operation not permitted when stream is capturing")
 
     training = specify()
-    plain, other = packed(training), packed(training)
-    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, other)]
-    take = captured(loop._take_step, other, refuse)
+    plain, graphed = packed(training), packed(training)
+    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, graphed)]
+    take = with_graphs(loop._take_step, graphed, refuse)
     for step in range(WARM_UP + 5):
-        loop._take_step(plain, games[0], plain.batches, step)
-        take(other, games[1], other.batches, step, None)
-    assert torch.equal(plain.critic.flat, other.critic.flat)
+        loop._take_step(plain, games[0], plain.sampler, step)
+        take(graphed, games[1], graphed.sampler, step, None)
+    assert torch.equal(plain.critic.flat, graphed.critic.flat)
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,19 @@ def test_what_waits_for_the_host_goes_on_step_by_step() -> None:
     ],
     ids=str,
 )
-def test_what_changes_with_the_step_is_not_recorded(keys: dict[str, object], possible: bool) -> None:
-    assert is_possible(specify(**keys)) == possible
+def test_steps_that_depend_on_their_number_are_not_captured(keys: dict[str, object], possible: bool) -> None:
+    assert can_capture(specify(**keys)) == possible
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("keys", [{}, {"penalty": "wgan-gp", "critic_steps": 2}, {"optimizer": "rmsprop"}], ids=str)
-def test_a_graph_on_cuda_takes_the_steps_that_kernels_take(keys: dict[str, object]) -> None:
+def test_a_cuda_graph_gives_the_same_steps_as_separate_kernels(keys: dict[str, object]) -> None:
     device = torch.device("cuda")
     training = specify(**keys)
-    plain, other = packed(training, device), packed(training, device)
-    games = [Game(pack.trainings, pack.generator, pack.critic, device) for pack in (plain, other)]
-    take = captured(loop._take_step, other, on_cuda)
+    plain, graphed = packed(training, device), packed(training, device)
+    games = [Game(pack.trainings, pack.generator, pack.critic, device) for pack in (plain, graphed)]
+    take = with_graphs(loop._take_step, graphed, capture_on_cuda)
     for step in range(30):
-        loop._take_step(plain, games[0], plain.batches, step)
-        take(other, games[1], other.batches, step, None)
-    torch.testing.assert_close(plain.generator.flat, other.generator.flat, rtol=1e-4, atol=1e-5)
+        loop._take_step(plain, games[0], plain.sampler, step)
+        take(graphed, games[1], graphed.sampler, step, None)
+    torch.testing.assert_close(plain.generator.flat, graphed.generator.flat, rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The Dirac-GAN through the product's own loop, against closed forms (Mescheder et al. 2018, sections 2 and 3)."""
+"""The Dirac-GAN, trained by the real loop, matches closed forms (Mescheder et al. 2018, sections 2 and 3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.equilibrium import prepare
-from bench.compute.training.game_state import Position
+from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import train
 from bench.compute.training.pack import assemble
 from bench.compute.training.players import build_players
@@ -38,21 +38,21 @@ def specify(start: float = 1.0, **keys: object) -> Training:
 
 
 def path(training: Training) -> NDArray[np.float64]:
-    """(θ, ψ) before the first step and after each, [steps + 1, 2]."""
+    """Return (θ, ψ) before the first step and after each step, [steps + 1, 2]."""
     pack = assemble([training], [0], (1,), lambda i: ORIGIN[i], len(ORIGIN), CPU)
     (players,) = pack.players
 
-    def where() -> list[float]:
+    def parameters() -> list[float]:
         return [next(network.parameters()).item() for network in (players.generator, players.critic)]
 
-    return np.array([where(), *(where() for _ in train(pack, pause=1))])
+    return np.array([parameters(), *(parameters() for _ in train(pack, pause=1))])
 
 
 def distances(training: Training) -> NDArray[np.float64]:
     return np.linalg.norm(path(training), axis=1)
 
 
-def test_the_path_begins_where_the_suite_says() -> None:
+def test_the_path_starts_where_the_suite_says() -> None:
     assert path(specify(steps=1))[0].tolist() == [1, 1]
     assert path(specify(steps=1, start=0.5, critic={"start": -2.0}))[0].tolist() == [0.5, -2]
 
@@ -70,7 +70,7 @@ def test_simultaneous_minimax_grows_by_the_root_of_one_plus_a_quarter_h_squared_
 
 
 def test_alternating_minimax_neither_grows_nor_shrinks() -> None:
-    """Near the equilibrium θ² + ψ² − (h/2)θψ stays what it is; far from it, the orbit closes as well."""
+    """Near the equilibrium θ² + ψ² − (h/2)θψ is invariant; far from it, the orbit is closed too."""
     theta, psi = path(specify(start=1e-6, updates="alternating")).T
     invariant = theta**2 + psi**2 - H / 2 * theta * psi
     np.testing.assert_allclose(invariant, invariant[0], rtol=1e-9)
@@ -109,19 +109,19 @@ def test_clipping_keeps_the_critic_in_its_bounds() -> None:
     assert np.abs(psi[1:]).max() == 0.25
 
 
-def test_non_saturating_creeps_in_slower_than_any_geometric_rate() -> None:
-    """The field turns inwards only to third order: the distance falls like t^(−½)."""
+def test_non_saturating_converges_slower_than_any_geometric_rate() -> None:
+    """The field points inwards only to third order, so the distance decreases like t^(−½)."""
     training = specify(loss="non-saturating", updates="alternating", steps=1600, optimizer={"name": "sgd", "lr": 0.5})
     found = distances(training)
     radius = [found[t : t + 40].max() for t in (200, 780, 1560)]
     assert radius[0] > radius[1] > radius[2] > 0.05
-    assert radius[1] / radius[2] == pytest.approx(sqrt(2), rel=0.1)  # a geometric fall would give (r₀/r₁)^1.3
+    assert radius[1] / radius[2] == pytest.approx(sqrt(2), rel=0.1)  # a geometric decrease would give (r₀/r₁)^1.3
 
 
 def measured(training: Training) -> dict[str, float]:
     players = build_players(training, (1,), 0, CPU)
     options = METRICS["equilibrium"].options()
-    return prepare(options)(Position(training, players, 0, 0, (1,), lambda i: ORIGIN[i], len(ORIGIN), CPU))
+    return prepare(options)(GameState(training, players, 0, 0, (1,), lambda i: ORIGIN[i], len(ORIGIN), CPU))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def measured(training: Training) -> dict[str, float]:
      ("relativistic-average", 1.0), ("least-squares", 0.0)],
 )  # fmt: skip
 def test_eigenvalues_at_the_equilibrium(loss: str, imaginary: float) -> None:
-    """±f'(0) i: ½ for σ(0), 1 for slopes of 1, 2 σ(0) for both halves; least squares pulls at f = 1, not at 0."""
+    """±f'(0) i: ½ for σ(0), 1 for slopes of 1, 2 σ(0) for both halves; least squares has its equilibrium at f = 1, not 0."""
     found = measured(specify(loss=loss))
     assert found["eigenvalue_real"] == pytest.approx(0, abs=1e-6)
     assert found["eigenvalue_imaginary"] == pytest.approx(imaginary, abs=1e-6)
@@ -140,7 +140,7 @@ def test_eigenvalues_at_the_equilibrium(loss: str, imaginary: float) -> None:
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("gamma", [0.2, 1.0, 2.0])
 def test_eigenvalues_with_r1(gamma: float, every: int) -> None:
-    """−γ/2 ± √(γ²/4 − ¼); also of a lazy penalty, on average."""
+    """−γ/2 ± √(γ²/4 − ¼); for a lazy penalty too, on average."""
     found = measured(specify(penalty={"name": "r1", "weight": gamma, "every": every}))
     root = np.sqrt(complex(gamma**2 / 4 - 0.25))
     assert found["eigenvalue_real"] == pytest.approx((-gamma / 2 + root).real, abs=1e-6)
@@ -154,12 +154,12 @@ def test_eigenvalues_with_consensus() -> None:
     assert found["eigenvalue_imaginary"] == pytest.approx(0.5, abs=1e-6)
 
 
-def test_where_the_field_has_no_derivative_there_is_no_eigenvalue() -> None:
+def test_there_are_no_eigenvalues_where_the_field_has_no_derivative() -> None:
     assert np.isnan(measured(specify(penalty="wgan-gp"))["eigenvalue_real"])
 
 
-def test_optimistic_adam_settles_where_adam_circles() -> None:
-    """On the bilinear game, where the direction is the sign of the gradient: optimism damps it (Daskalakis et al.)."""
+def test_optimistic_adam_converges_where_adam_circles() -> None:
+    """Optimism damps the rotation of the bilinear game (Daskalakis et al. 2018)."""
     keys = {"loss": "wasserstein", "steps": 800}
     optimistic = distances(specify(optimizer={"name": "optimistic-adam", "lr": 0.05, "betas": [0.0, 0.9]}, **keys))
     plain = distances(specify(optimizer={"name": "adam", "lr": 0.05, "betas": [0.0, 0.9]}, **keys))

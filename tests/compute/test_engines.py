@@ -1,4 +1,4 @@
-"""Engines: the same numbers alone, beside others and resumed; a run that fails, a worker that dies, Ctrl-C, kill -9."""
+"""Engines give the same results alone, in parallel and resumed, and survive failing runs, dead workers and signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bench.compute.engines.local import local
 from bench.compute.engines.retries import attempt
 from bench.compute.events import Event
 from bench.compute.execution import Settings, execute
-from bench.compute.interruption import listening
+from bench.compute.interruption import handling_signals
 from bench.compute.training.pack import Pack
 from bench.errors import ResultsError
 from bench.plan.runs import Run, plan_runs
@@ -39,8 +39,8 @@ TIMINGS = ("seconds",)
 
 
 @pytest.fixture(autouse=True)
-def signals_are_heard() -> Iterator[None]:
-    """Also where these tests run in the background, and the shell has SIGINT ignored."""
+def signals_are_handled() -> Iterator[None]:
+    """Handle SIGINT even if these tests run in the background, where the shell makes processes ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -51,8 +51,8 @@ def traces(folder: Path) -> pd.DataFrame:
     return frame.sort_values(["run", "measure", "step"], ignore_index=True)
 
 
-def same(one: Path, other: Path) -> None:
-    """Records equal bit for bit, timings and the machine aside."""
+def check_same(one: Path, other: Path) -> None:
+    """Check that records are equal bit for bit, except for timings and the machine."""
     pd.testing.assert_frame_equal(traces(one), traces(other), check_exact=True)
     for left, right in zip(record_paths(one), record_paths(other), strict=True):
         assert left.name == right.name
@@ -63,12 +63,12 @@ def same(one: Path, other: Path) -> None:
 
 
 def alone(runs: list[Run]) -> list[list[Run]]:
-    """Packs of one run each."""
+    """Return packs of one run each."""
     return [[run] for run in runs]
 
 
-def go(run: Run, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> list[Event]:
-    """Executes a pack of one run: its events."""
+def execute_alone(run: Run, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> list[Event]:
+    """Execute a pack of one run and return its events."""
     return list(execute([run], settings, stopping))
 
 
@@ -77,7 +77,7 @@ def ends(events: Iterable[Event]) -> list[str]:
 
 
 def notice(events: list[Event]) -> str:
-    """What the first event tells."""
+    """Return the notice of the first event."""
     assert events[0].progress is not None
     return events[0].progress.notice
 
@@ -91,10 +91,10 @@ def test_one_worker_two_workers_and_none_give_the_same_records(
         events = list(local(alone(tiny_runs), [Settings(folder=folder, workers=count)] * count))
         assert ends(events) == ["recorded"] * 4
         assert any(event.progress and event.progress.steps_per_second > 0 for event in events)
-        same(folder, tiny_results)
+        check_same(folder, tiny_results)
 
 
-def test_a_run_alone_is_the_run_among_others_and_seeds_differ(
+def test_a_run_gives_the_same_results_alone_and_seeds_differ(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
     list(in_process([tiny_runs[2:3]], [Settings(folder=tmp_path / "alone")]))
@@ -106,10 +106,10 @@ def test_a_run_alone_is_the_run_among_others_and_seeds_differ(
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
-def test_a_stopped_run_goes_on_bit_by_bit(
+def test_a_stopped_run_resumes_bit_by_bit(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, stop_after: int
 ) -> None:
-    """Adam, the average, the streams and the penalty's points all go on; stops at chunks of 40, 50, 80, 100, 120."""
+    """Adam, the average, streams and penalties all resume; the chunks end at steps 40, 50, 80, 100 and 120."""
     for run in tiny_runs:
         settings = Settings(folder=tmp_path / "stopped")
         asked = 0
@@ -119,47 +119,47 @@ def test_a_stopped_run_goes_on_bit_by_bit(
             asked += 1
             return asked >= stop_after
 
-        done = ends(go(run, settings, stopping)) == ["recorded"]
+        done = ends(execute_alone(run, settings, stopping)) == ["recorded"]
         assert done == settings.record(run).exists() == (stop_after == 5)
         if not done:
             assert settings.checkpoint(run).exists()
-            events = go(run, settings)
+            events = execute_alone(run, settings)
             assert ends(events) == ["recorded"]
-            assert "goes on from step" in notice(events)
+            assert "resumes from step" in notice(events)
             assert read_metadata(settings.record(run)).environment.model_dump()["resumed"] == 1
         assert not settings.checkpoint(run).exists()
-    same(tmp_path / "stopped", tiny_results)
+    check_same(tmp_path / "stopped", tiny_results)
 
 
-def test_checkpoints_are_written_as_often_as_asked(
+def test_checkpoints_are_saved_at_the_requested_interval(
     tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = []
     monkeypatch.setattr(execution, "save", lambda *args: saved.append(args))
-    go(tiny_runs[0], Settings(folder=tmp_path, checkpoint_every=0))
+    execute_alone(tiny_runs[0], Settings(folder=tmp_path, checkpoint_every=0))
     assert len(saved) == 5
     saved.clear()
-    go(tiny_runs[1], Settings(folder=tmp_path))
+    execute_alone(tiny_runs[1], Settings(folder=tmp_path))
     assert saved == []
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99, 1.0])
-def test_a_checkpoint_cut_short_or_changed_begins_the_run_anew_and_says_so(
+def test_a_truncated_or_changed_checkpoint_restarts_the_run_with_a_notice(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, share: float
 ) -> None:
     settings = Settings(folder=tmp_path / "cut")
     run = tiny_runs[0]
-    assert ends(go(run, settings, lambda: True)) == ["stopped"]
+    assert ends(execute_alone(run, settings, lambda: True)) == ["stopped"]
     path = settings.checkpoint(run)
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1  # one bit
     path.write_bytes(raw[: int(share * len(raw))])
-    events = go(run, settings)
+    events = execute_alone(run, settings)
     assert ends(events) == ["recorded"]
-    assert "cut short or damaged; the run begins anew" in notice(events)
-    among = traces(tiny_results)
+    assert "truncated or damaged; the run restarts" in notice(events)
+    expected = traces(tiny_results)
     pd.testing.assert_frame_equal(
-        traces(tmp_path / "cut"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
+        traces(tmp_path / "cut"), expected[expected["run"] == run.id].reset_index(drop=True), check_exact=True
     )
 
 
@@ -172,7 +172,7 @@ def test_a_full_disk_while_a_checkpoint_is_written(
     monkeypatch.setattr("bench.files.os.fsync", full)
     settings = Settings(folder=tmp_path)
     with pytest.raises(ResultsError, match=r"checkpoint .* cannot be written: No space left on device"):
-        go(tiny_runs[0], settings, lambda: True)
+        execute_alone(tiny_runs[0], settings, lambda: True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "suite.toml"]
 
 
@@ -197,7 +197,7 @@ def kill_the_worker() -> None:
     workers[0].send_signal(signal.SIGKILL)
 
 
-def test_a_worker_that_dies_is_replaced_and_its_run_told(tiny_runs: list[Run], tmp_path: Path) -> None:
+def test_a_dead_worker_is_replaced_and_its_run_reported(tiny_runs: list[Run], tmp_path: Path) -> None:
     killed: list[Run] = []
     states = {}
     for event in local(alone(tiny_runs), [Settings(folder=tmp_path)]):
@@ -206,25 +206,25 @@ def test_a_worker_that_dies_is_replaced_and_its_run_told(tiny_runs: list[Run], t
             kill_the_worker()
         elif event.state != "progress":
             states[event.run.id] = (event.state, event.text)
-    assert states.pop(killed[0].id) == ("failed", "its worker died (signal SIGKILL)")
+    assert states.pop(killed[0].id) == ("failed", "the worker process died (signal SIGKILL)")
     assert [state for state, _ in states.values()] == ["recorded"] * 3
 
 
 @pytest.mark.slow
-def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to_blame(
+def test_runs_of_a_dead_worker_are_retried_in_smaller_packs(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
-    """Whatever worker begins with the first run dies of it."""
-    states, told = {}, []
+    """Every worker that starts the first run is killed."""
+    states, notices = {}, []
     for event in local([tiny_runs[:2], tiny_runs[2:]], [Settings(folder=tmp_path / "killed")]):
         if event.progress is not None and event.progress.notice:
-            told.append((event.run, event.progress.notice))
+            notices.append((event.run, event.progress.notice))
         elif event.state == "progress" and event.run == tiny_runs[0]:
             kill_the_worker()
         elif event.state != "progress":
             states[event.run.id] = (event.state, event.text)
-    died = "its worker died (signal SIGKILL)"
-    assert told == [(run, f"not in a pack of 2 ({died}), so in one of 1") for run in tiny_runs[:2]]
+    died = "the worker process died (signal SIGKILL)"
+    assert notices == [(run, f"a pack of 2 failed ({died}); retrying in a pack of 1") for run in tiny_runs[:2]]
     assert states.pop(tiny_runs[0].id) == ("failed", died)
     assert [state for state, _ in states.values()] == ["recorded"] * 3
     everything = traces(tiny_results)
@@ -233,7 +233,7 @@ def test_runs_whose_worker_dies_are_tried_again_in_smaller_packs_until_one_is_to
 
 
 @pytest.mark.slow
-def test_an_error_that_concerns_all_stops_all(tiny_runs: list[Run], tmp_path: Path) -> None:
+def test_an_error_that_affects_all_runs_stops_them_all(tiny_runs: list[Run], tmp_path: Path) -> None:
     (tmp_path / "records").write_text("a file where a folder should be")
     with pytest.raises(ResultsError, match="cannot be written"):
         list(local(alone(tiny_runs), [Settings(folder=tmp_path)] * 2))
@@ -267,7 +267,7 @@ def start(suite: str, folder: Path, *words: str) -> subprocess.Popen[str]:
 def wait_for_a_checkpoint_and_records(
     process: subprocess.Popen[str], folder: Path, runs: list[Run], count: int
 ) -> None:
-    """Until so many runs are recorded and another has left a checkpoint."""
+    """Wait until ``count`` runs have records and another one has a checkpoint."""
     settings, limit = Settings(folder=folder), time.monotonic() + 180
     while process.poll() is None and time.monotonic() < limit:
         recorded = [run for run in runs if settings.record(run).exists()]
@@ -302,7 +302,7 @@ PACKED = ("--pack", "2", "--workers", "1")
         (signal.SIGINT, PACKED),
     ],
 )
-def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
+def test_an_interrupted_suite_resumes_with_the_same_results(
     write_suite: Callable[[str], str], slow_results: Path, tmp_path: Path, kind: signal.Signals, words: tuple[str, ...]
 ) -> None:
     suite = write_suite(SLOW)
@@ -315,28 +315,28 @@ def test_an_interrupted_suite_goes_on_as_if_it_had_not_been(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "broken").rglob("records/*.parquet")}
     assert 0 < len(before) < 4
     if kind is not signal.SIGKILL:
-        assert f"stopped with {len(before)} of 4 runs recorded; the same command goes on from there" in output
+        assert f"stopped with {len(before)} of 4 runs recorded; run the same command to resume" in output
         assert "Traceback" not in output
 
     second = start(suite, tmp_path / "broken", *words)
     output, _ = second.communicate(timeout=300)
     assert second.returncode == 0, output
-    assert f"{len(before)} of them recorded already" in output
+    assert f"{len(before)} already recorded" in output
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert any(read_metadata(path).environment.model_dump()["resumed"] for path in record_paths(tmp_path / "broken"))
-    same(tmp_path / "broken" / "slow", slow_results)
+    check_same(tmp_path / "broken" / "slow", slow_results)
     assert not list((tmp_path / "broken").rglob("*.pt"))
     assert not list((tmp_path / "broken").rglob("*.partial"))
 
 
-def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
+def test_a_diverged_run_killed_before_publication_ends_at_the_same_step(
     tmp_path: Path, write_suite: Callable[[str], str]
 ) -> None:
     text = SLOW.replace('["wgan-gp", "hinge"]', '["wasserstein"]').replace(
         "ema = 0.99", 'optimizer = { name = "sgd", lr = 1e30 }'
     )
     run = plan_runs(load_suite(write_suite(text)))[0]
-    assert ends(go(run, Settings(folder=tmp_path / "whole"))) == ["recorded"]
+    assert ends(execute_alone(run, Settings(folder=tmp_path / "whole"))) == ["recorded"]
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -344,34 +344,34 @@ def test_a_diverged_run_that_was_killed_before_its_record_ends_where_it_ended(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execution, "publish", die)
         with pytest.raises(KeyboardInterrupt):
-            go(run, Settings(folder=tmp_path / "killed", checkpoint_every=0))
-    assert ends(go(run, Settings(folder=tmp_path / "killed"))) == ["recorded"]
-    same(tmp_path / "killed", tmp_path / "whole")
+            execute_alone(run, Settings(folder=tmp_path / "killed", checkpoint_every=0))
+    assert ends(execute_alone(run, Settings(folder=tmp_path / "killed"))) == ["recorded"]
+    check_same(tmp_path / "killed", tmp_path / "whole")
     record = read_metadata(record_paths(tmp_path / "killed")[0])
     assert record.ending.status == "diverged"
     assert record.timing.steps_per_second is None
-    report = write_report(tmp_path / "killed", formats=("png",))  # nothing but a failure is a result too
+    report = write_report(tmp_path / "killed", formats=("png",))  # a report with only failures is valid
     assert report.formatted["ring (points=1000)"]["failures"].tolist()[0] == "1 diverged"
 
 
-def test_an_interruption_in_this_process_leaves_a_checkpoint(tiny_runs: list[Run], tmp_path: Path) -> None:
+def test_an_interruption_in_process_saves_a_checkpoint(tiny_runs: list[Run], tmp_path: Path) -> None:
     asked = iter([False, False, True, True, True])
     events = list(in_process(alone(tiny_runs), [Settings(folder=tmp_path)], lambda: next(asked)))
     assert ends(events) == ["stopped"]
     assert len(list(tmp_path.rglob("*.pt"))) == 1
 
 
-def test_the_second_signal_ends_at_once(capfd: pytest.CaptureFixture[str]) -> None:
-    with listening() as interruption:
+def test_the_second_signal_exits_immediately(capfd: pytest.CaptureFixture[str]) -> None:
+    with handling_signals() as interruption:
         signal.raise_signal(signal.SIGINT)
         assert interruption()
-        assert capfd.readouterr().err.startswith("\nganbench: stopping; every run in flight leaves a checkpoint")
+        assert capfd.readouterr().err.startswith("\nganbench: stopping; saving a checkpoint of each active run")
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_checkpoints_survive_that_memory_runs_out_while_they_are_loaded(
+def test_checkpoints_are_kept_if_memory_runs_out_while_loading(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, pack = Settings(folder=tmp_path / "full"), tiny_runs[:2]
@@ -387,29 +387,29 @@ def test_checkpoints_survive_that_memory_runs_out_while_they_are_loaded(
     monkeypatch.setattr(Pack, "load_state_dicts", limited)
     events = list(attempt(pack, settings, lambda: False))
     assert ends(events) == ["recorded"] * 2
-    assert sum("goes on from step 80" in each.progress.notice for each in events if each.progress) == 2
-    among = traces(tiny_results)
-    expected = among[among["run"].isin([run.id for run in pack])].reset_index(drop=True)
+    assert sum("resumes from step 80" in each.progress.notice for each in events if each.progress) == 2
+    everything = traces(tiny_results)
+    expected = everything[everything["run"].isin([run.id for run in pack])].reset_index(drop=True)
     pd.testing.assert_frame_equal(traces(tmp_path / "full"), expected, check_exact=True)
 
 
-def test_wall_seconds_are_all_seconds(tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = execution._look
+def test_wall_seconds_include_everything(tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = execution._evaluate
 
     def slow(*args: Any) -> None:
         time.sleep(0.1)
-        look(*args)
+        evaluate(*args)
 
-    monkeypatch.setattr(execution, "_look", slow)
+    monkeypatch.setattr(execution, "_evaluate", slow)
     settings = Settings(folder=tmp_path)
-    assert ends(go(tiny_runs[0], settings)) == ["recorded"]
+    assert ends(execute_alone(tiny_runs[0], settings)) == ["recorded"]
     timing = read_metadata(settings.record(tiny_runs[0])).timing
-    assert timing.wall_seconds > timing.training_seconds + timing.evaluation_seconds + 0.4  # type: ignore[operator]  # four looks
+    assert timing.wall_seconds > timing.training_seconds + timing.evaluation_seconds + 0.4  # four evaluations
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "optimistic-adam"])
-def test_a_pack_on_cuda_goes_on_as_if_it_had_not_been_stopped(tiny: str, tmp_path: Path, optimizer: str) -> None:
+def test_a_stopped_pack_on_cuda_resumes_with_similar_losses(tiny: str, tmp_path: Path, optimizer: str) -> None:
     pack = plan_runs(load_suite(tiny), settings={"optimizer": {"name": optimizer}})[:2]
     for folder, stops in ((tmp_path / "whole", 100), (tmp_path / "stopped", 1)):
         asked = iter(range(100))
@@ -422,10 +422,10 @@ def test_a_pack_on_cuda_goes_on_as_if_it_had_not_been_stopped(tiny: str, tmp_pat
 
 
 @pytest.mark.gpu
-def test_a_run_on_cuda_is_stopped_and_goes_on(tiny_runs: list[Run], tmp_path: Path) -> None:
+def test_a_run_on_cuda_can_be_stopped_and_resumed(tiny_runs: list[Run], tmp_path: Path) -> None:
     settings = Settings(folder=tmp_path, device="cuda:0")
-    assert ends(go(tiny_runs[0], settings, lambda: True)) == ["stopped"]
-    assert ends(go(tiny_runs[0], settings)) == ["recorded"]
+    assert ends(execute_alone(tiny_runs[0], settings, lambda: True)) == ["stopped"]
+    assert ends(execute_alone(tiny_runs[0], settings)) == ["recorded"]
     record = read_metadata(settings.record(tiny_runs[0]))
     assert record.environment.device == "cuda:0"
     assert record.timing.peak_memory_bytes
@@ -439,20 +439,20 @@ def test_restore_refuses_the_checkpoint_of_another_run(tiny_runs: list[Run], tmp
     assert not path.exists()
 
 
-def test_a_checkpoint_of_other_code_is_of_no_use_and_says_so(
+def test_a_checkpoint_of_different_code_is_deleted_with_an_error(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
-    """One that cannot be taken as a state at all fails the run, and the next attempt begins anew."""
+    """A state that cannot be loaded fails the run, and the next attempt restarts it."""
     settings, run = Settings(folder=tmp_path / "other"), tiny_runs[0]
-    assert ends(go(run, settings, lambda: True)) == ["stopped"]
-    found = restore(settings.checkpoint(run), run)
-    assert found.state is not None
-    del found.state["players"]["generator"]
-    save(settings.checkpoint(run), run, found.state, found.history)
+    assert ends(execute_alone(run, settings, lambda: True)) == ["stopped"]
+    restored = restore(settings.checkpoint(run), run)
+    assert restored.state is not None
+    del restored.state["players"]["generator"]
+    save(settings.checkpoint(run), run, restored.state, restored.history)
     (failed,) = [each for each in in_process([[run]], [settings]) if each.state == "failed"]
-    assert "made by other code; the next attempt begins anew" in failed.text
-    assert ends(go(run, settings)) == ["recorded"]
-    among = traces(tiny_results)
+    assert "made by different code; the next attempt restarts the run" in failed.text
+    assert ends(execute_alone(run, settings)) == ["recorded"]
+    expected = traces(tiny_results)
     pd.testing.assert_frame_equal(
-        traces(tmp_path / "other"), among[among["run"] == run.id].reset_index(drop=True), check_exact=True
+        traces(tmp_path / "other"), expected[expected["run"] == run.id].reset_index(drop=True), check_exact=True
     )

@@ -1,4 +1,4 @@
-"""The game against plain derivatives: lazy and joint terms, noise, clipping, probes, spectrum and path angle."""
+"""The game matches plain derivatives: lazy and joint penalties, noise, clipping, probes, spectrum and path angle."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from bench.catalogue.metrics.spectrum import dense_jacobian, eigenvalues, transp
 from bench.catalogue.metrics.spectrum import prepare as prepare_spectrum
 from bench.catalogue.optimizers import SCHEDULES
 from bench.compute.training.game import Game
-from bench.compute.training.game_state import Position
+from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.probes import Probe
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 
@@ -48,12 +48,12 @@ def specify(**keys: object) -> Training:
     return complete_training({**base, **keys}, "test")
 
 
-def batches(training: Training, seed: int = 0, prefix: str = "") -> Batches:
-    return Batches(training, [seed], lambda i: REALS[i], len(REALS), CPU, prefix)
+def sampler_of(training: Training, seed: int = 0, prefix: str = "") -> BatchSampler:
+    return BatchSampler(training, [seed], lambda i: REALS[i], len(REALS), CPU, prefix)
 
 
 def alone(training: Training) -> Pack:
-    """A pack of one run."""
+    """Return a pack of one run."""
     return assemble([training], [0], (2,), lambda i: REALS[i], len(REALS), CPU)
 
 
@@ -63,20 +63,20 @@ def run(training: Training, probe: Probe | None = None) -> tuple[Players, list[M
     return players, [each for (each,) in train(pack, probe=probe)]
 
 
-def position(training: Training, players: Players | None = None, step: int = 0) -> Position:
+def state_of(training: Training, players: Players | None = None, step: int = 0) -> GameState:
     players = players or build_players(training, (2,), 0, CPU)
-    return Position(training, players, 0, step, (2,), lambda i: REALS[i], len(REALS), CPU)
+    return GameState(training, players, 0, step, (2,), lambda i: REALS[i], len(REALS), CPU)
 
 
-def test_a_lazy_penalty_is_added_every_so_often_with_so_many_times_the_weight() -> None:
+def test_a_lazy_penalty_is_added_at_intervals_with_its_weight_times_the_interval() -> None:
     lazy = specify(penalty={"name": "r1", "weight": 2.0, "every": 3})
     game = game_of(lazy)
     plain = Game([specify(penalty="none")], game.generator, game.critic, CPU)
-    source = batches(lazy)
-    real, fake = source.reals(), source.reals() + 1
+    sampler = sampler_of(lazy)
+    real, fake = sampler.real_samples(), sampler.real_samples() + 1
     for update in range(7):
-        terms = game.critic_terms(real, fake, source, update)
-        bare = plain.critic_terms(real, fake, source, update).total
+        terms = game.critic_terms(real, fake, sampler, update)
+        bare = plain.critic_terms(real, fake, sampler, update).total
         if update % 3:
             assert math.isnan(terms.penalties[0].item())
             assert terms.total.item() == bare.item()
@@ -87,7 +87,7 @@ def test_a_lazy_penalty_is_added_every_so_often_with_so_many_times_the_weight() 
 
 
 @pytest.mark.parametrize(("every", "critic_steps"), [(2, 2), (5, 5), (4, 2), (3, 2)])
-def test_a_lazy_penalty_is_logged_whichever_update_it_is_due_in(every: int, critic_steps: int) -> None:
+def test_a_lazy_penalty_is_logged_in_whichever_update_it_is_included(every: int, critic_steps: int) -> None:
     training = specify(penalty={"name": "r1", "every": every}, critic_steps=critic_steps)
     _, (last,) = run(training)
     assert math.isfinite(last.penalties["r1"])
@@ -99,11 +99,11 @@ def networks(training: Training) -> tuple[torch.nn.Module, torch.nn.Module]:
 
 
 def game_of(training: Training) -> Game:
-    """The game of fresh players."""
+    """Return the game of new players."""
     return Game([training], *(Stack([network]) for network in networks(training)), CPU)
 
 
-def test_several_penalties_are_logged_each_by_itself() -> None:
+def test_several_penalties_are_logged_separately() -> None:
     _, (last,) = run(specify(penalty=[{"name": "r1", "weight": 1.0}, {"name": "wgan-gp", "weight": 3.0}]))
     assert set(last.penalties) == {"r1", "wgan-gp"}
     _, (heavier,) = run(specify(penalty=[{"name": "r1", "weight": 1.0}, {"name": "wgan-gp", "weight": 6.0}], steps=1))
@@ -112,16 +112,16 @@ def test_several_penalties_are_logged_each_by_itself() -> None:
     assert heavier.penalties["r1"] == first.penalties["r1"]
 
 
-def flat_losses(training: Training) -> tuple[Game, Batches, Tensor]:
-    """The game of fresh players, and all their parameters as one vector, the critic's first."""
+def game_and_parameters(training: Training) -> tuple[Game, BatchSampler, Tensor]:
+    """Return the game of new players, its sampler, and all parameters as one vector, the critic's first."""
     game = game_of(training)
-    return game, batches(training), parameters_to_vector([*game.critic.parameters, *game.generator.parameters])
+    return game, sampler_of(training), parameters_to_vector([*game.critic.parameters, *game.generator.parameters])
 
 
-def naive_field(training: Training, source: Batches) -> Callable[[Tensor], Tensor]:
-    """All parameters → the gradients of both players of a plain non-saturating game, by torch's derivatives."""
+def naive_field(training: Training, sampler: BatchSampler) -> Callable[[Tensor], Tensor]:
+    """Return the gradients of both players of a plain non-saturating game, as a function of all parameters."""
     generator, critic = networks(training)
-    (real,), (latents,) = source.reals(), source.latents()
+    (real,), (latents,) = sampler.real_samples(), sampler.latents()
     size = sum(p.numel() for p in critic.parameters())
 
     def states(vector: Tensor) -> list[dict[str, Tensor]]:
@@ -145,13 +145,13 @@ def naive_field(training: Training, source: Batches) -> Callable[[Tensor], Tenso
     return field
 
 
-def test_consensus_descends_half_the_squared_norm_of_the_field_as_well() -> None:
+def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_the_field() -> None:
     plain, training = specify(), specify(penalty={"name": "consensus", "weight": 0.7})
-    game, source, where = flat_losses(training)
-    _, _, gradients = game.field(source, 0)
+    game, sampler, vector = game_and_parameters(training)
+    _, _, gradients = game.field(sampler, 0)
     found = torch.cat([gradient.flatten() for gradient in gradients])
-    naive = naive_field(plain, batches(plain))
-    field, jacobian = naive(where.detach()), torch.func.jacrev(naive)(where.detach())
+    naive = naive_field(plain, sampler_of(plain))
+    field, jacobian = naive(vector.detach()), torch.func.jacrev(naive)(vector.detach())
     torch.testing.assert_close(found, field + 0.7 * jacobian.T @ field, rtol=1e-9, atol=1e-12)
 
 
@@ -162,17 +162,17 @@ def test_consensus_moves_both_players_of_the_loop() -> None:
         assert not torch.equal(parameters_to_vector(one.parameters()), parameters_to_vector(other.parameters()))
 
 
-def test_instance_noise_is_on_all_that_the_critic_sees_and_falls_to_nothing() -> None:
+def test_instance_noise_is_added_to_all_samples_and_decays_to_zero() -> None:
     training = specify(penalty={"name": "instance-noise", "sigma": 0.5, "anneal": "linear"}, batch_size=4000, steps=10)
-    game, source, _ = flat_losses(training)
+    game, sampler, _ = game_and_parameters(training)
     zeros = torch.zeros(1, 4000, 2, dtype=torch.float64)
     for update, sigma in ((0, 0.5), (5, 0.25), (10, 0.0)):
-        terms = game.critic_terms(zeros, zeros, source, update)
+        terms = game.critic_terms(zeros, zeros, sampler, update)
         assert terms.real.std().item() == pytest.approx(sigma, rel=0.05)
         assert terms.fake.std().item() == pytest.approx(sigma, rel=0.05)
 
 
-def test_clipping_follows_every_update_of_the_critic_and_leaves_the_generator() -> None:
+def test_clipping_follows_every_critic_update_and_spares_the_generator() -> None:
     players, _ = run(specify(penalty={"name": "weight-clip", "bound": 0.05}, critic_steps=2))
     assert max(p.abs().max().item() for p in players.critic.parameters()) <= 0.05
     assert max(p.abs().max().item() for p in players.generator.parameters()) > 0.05
@@ -185,7 +185,7 @@ def test_clipping_follows_every_update_of_the_critic_and_leaves_the_generator() 
         ("cosine", lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=8)),
     ],
 )
-def test_schedules_are_those_of_torch(name: str, twin: object) -> None:
+def test_schedules_equal_those_of_torch(name: str, twin: object) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     scheduler = twin(optimizer)  # type: ignore[operator]
     for step in range(8):
@@ -203,12 +203,12 @@ def test_both_players_follow_the_schedule() -> None:
 
 
 def observed(training: Training) -> Probe:
-    source = batches(training, prefix="probe ")
-    return Probe(lambda seeds: (source.reals(), source.reals()))
+    sampler = sampler_of(training, prefix="probe ")
+    return Probe(lambda seeds: (sampler.real_samples(), sampler.real_samples()))
 
 
 @pytest.mark.parametrize("normalisation", ["none", "batch", "spectral"])
-def test_a_run_with_probes_is_the_run_without(normalisation: str) -> None:
+def test_probes_do_not_change_the_run(normalisation: str) -> None:
     training = specify(critic={"normalisation": normalisation})
     (plain, _), (probed, (last,)) = run(training), run(training, observed(training))
     assert list(last.probes) == list(PROBES)
@@ -219,7 +219,7 @@ def test_a_run_with_probes_is_the_run_without(normalisation: str) -> None:
 
 
 def test_probes_by_hand() -> None:
-    """A critic D(x) = w·x with w = (3, 4): slopes of 5, and one step of plain descent."""
+    """Compute the probes by hand for D(x) = w·x with w = (3, 4) and one step of gradient descent."""
     training = specify(loss="wasserstein", optimizer={"name": "sgd", "lr": 0.1}, steps=1)
     generator = build_players(training, (2,), 0, CPU).generator
     critic = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False).double(), torch.nn.Flatten(0))
@@ -227,11 +227,11 @@ def test_probes_by_hand() -> None:
     with torch.no_grad():
         weight.copy_(torch.tensor([[3.0, 4.0]]))
     players = Players(generator, critic)
-    before, twin = copy.deepcopy(players), batches(training)
-    seen, unseen = torch.full((1, 6, 2), 1.0).double(), torch.full((1, 6, 2), -1.0).double()
-    pack = Pack([training], [0], [players], batches(training))
-    ((last,),) = train(pack, probe=Probe(lambda seeds: (seen, unseen)))
-    (real,), (latents,) = twin.reals(), twin.latents()
+    before, twin = copy.deepcopy(players), sampler_of(training)
+    train_samples, test_samples = torch.full((1, 6, 2), 1.0).double(), torch.full((1, 6, 2), -1.0).double()
+    pack = Pack([training], [0], [players], sampler_of(training))
+    ((last,),) = train(pack, probe=Probe(lambda seeds: (train_samples, test_samples)))
+    (real,), (latents,) = twin.real_samples(), twin.latents()
     fake = before.generator(latents).detach()
     found, logits = last.probes, torch.tensor([3.0, 4.0]).double()
     assert found["real_logit"] == pytest.approx((real @ logits).mean().item())
@@ -239,7 +239,7 @@ def test_probes_by_hand() -> None:
     assert found["gap"] == pytest.approx(found["real_logit"] - found["fake_logit"])
     larger = [(r > f).item() for r in real @ logits for f in fake @ logits]
     assert found["critic_accuracy"] == pytest.approx(np.mean(larger))
-    slope = real.mean(0) - fake.mean(0)  # minus the gradient of f − r by w
+    slope = real.mean(0) - fake.mean(0)  # minus the gradient of f − r with respect to w
     assert found["critic_gradient_norm"] == pytest.approx(slope.norm().item())
     assert found["critic_weight_norm"] == pytest.approx(5.0)
     assert found["critic_update_ratio"] == pytest.approx(0.1 * slope.norm().item() / 5)
@@ -254,7 +254,7 @@ def test_probes_by_hand() -> None:
 
 
 class Square(torch.nn.Module):
-    """D(x) = w‖x‖², whose one parameter is a number."""
+    """D(x) = w‖x‖², with a scalar parameter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -265,55 +265,55 @@ class Square(torch.nn.Module):
 
 
 @pytest.mark.parametrize("penalty", ["none", "consensus"])
-def test_slopes_are_those_at_what_the_critic_was_shown_of_each_side(penalty: str) -> None:
-    """∇D(x) = 2wx, with the weight after the step; ‖w‖ is that before it."""
+def test_slopes_are_measured_at_real_and_generated_samples(penalty: str) -> None:
+    """∇D(x) = 2wx uses the weight after the step, ‖w‖ the one before it."""
     training = specify(loss="wasserstein", optimizer={"name": "sgd", "lr": 0.1}, steps=1, penalty=penalty)
     players = Players(build_players(training, (2,), 0, CPU).generator, Square())
-    generator, twin = copy.deepcopy(players.generator), batches(training)
-    ((last,),) = train(Pack([training], [0], [players], batches(training)), probe=observed(training))
-    (real,), (latents,) = twin.reals(), twin.latents()
+    generator, twin = copy.deepcopy(players.generator), sampler_of(training)
+    ((last,),) = train(Pack([training], [0], [players], sampler_of(training)), probe=observed(training))
+    (real,), (latents,) = twin.real_samples(), twin.latents()
     for side, samples in (("real", real), ("fake", generator(latents))):
         expected = 2 * players.critic.weight.abs() * samples.norm(dim=1).mean()
         assert last.probes[f"slope_{side}"] == pytest.approx(expected.item())
     assert last.probes["critic_weight_norm"] == 1.5
 
 
-def test_the_spectrum_is_that_of_the_dense_jacobian() -> None:
-    """49 parameters: ARPACK on products alone, against the eigenvalues of the matrix built by torch.func."""
+def test_the_spectrum_matches_the_dense_jacobian() -> None:
+    """With 49 parameters, compare ARPACK on products with the eigenvalues of the Jacobian from torch.func."""
     training = specify(batch_size=40, critic_optimizer={"lr": 0.3})
-    game, _, where = flat_losses(training)
-    here = position(training)
-    dense = -torch.func.jacrev(naive_field(training, here.batches(40)))(where.detach())
-    torch.testing.assert_close(dense_jacobian(here, 40), dense, rtol=1e-9, atol=1e-12)
+    game, _, vector = game_and_parameters(training)
+    state = state_of(training)
+    dense = -torch.func.jacrev(naive_field(training, state.sampler(40)))(vector.detach())
+    torch.testing.assert_close(dense_jacobian(state, 40), dense, rtol=1e-9, atol=1e-12)
     true = torch.linalg.eigvals(dense).numpy()
-    product, rates = transposed_product(here, 40)
+    product, rates = transposed_product(state, 40)
     found = eigenvalues(product, len(rates), 6, "LM", 1e-10)
     largest = true[np.argsort(-np.abs(true))][:6]
     assert np.sort_complex(found) == pytest.approx(np.sort_complex(largest), abs=1e-6)
-    measured = prepare_spectrum(SpectrumOptions(samples=40))(here)
+    measured = prepare_spectrum(SpectrumOptions(samples=40))(state)
     assert measured["spectrum_real"] == pytest.approx(true.real.max(), abs=1e-6)
     assert measured["spectrum_rotation"] == pytest.approx((abs(largest.imag) / abs(largest.real)).max(), rel=1e-6)
     critic_size = len(parameters_to_vector(game.critic.parameters))
-    scale = torch.cat([torch.full((critic_size,), 0.3), torch.full((len(where) - critic_size,), 0.02)]).double()
-    update = torch.eye(len(where), dtype=torch.float64) + scale[:, None] * dense
+    scale = torch.cat([torch.full((critic_size,), 0.3), torch.full((len(vector) - critic_size,), 0.02)]).double()
+    update = torch.eye(len(vector), dtype=torch.float64) + scale[:, None] * dense
     assert measured["spectrum_radius"] == pytest.approx(torch.linalg.eigvals(update).abs().max().item(), abs=1e-6)
 
 
-def test_a_metric_of_the_game_leaves_it_as_it_is() -> None:
+def test_metrics_of_the_game_do_not_change_it() -> None:
     training = specify(
         architecture={"name": "mlp", "width": 5, "normalisation": "batch"}, critic={"normalisation": "spectral"}
     )
     players = build_players(training, (2,), 0, CPU)
     before = copy.deepcopy(players.state_dict())
     for metric in (prepare_spectrum(SpectrumOptions(samples=8)), prepare_path_angle(PathAngleOptions(samples=8))):
-        metric(position(training, players, step=3))
+        metric(state_of(training, players, step=3))
     after = players.state_dict()
     for part in ("generator", "critic"):
         for name, value in before[part].items():
             assert torch.equal(value, after[part][name]), name
 
 
-def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) -> Position:
+def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) -> GameState:
     training = complete_training(
         {"dataset": "point", "architecture": {"name": "dirac", "start": start[0]}, "critic": {"start": start[1]},
          "loss": "minimax", "latent": 1, "precision": "float64", "optimizer": {"name": "sgd", "lr": 0.1}, **keys},
@@ -322,17 +322,17 @@ def dirac(start: tuple[float, float], now: tuple[float, float], **keys: object) 
     players = build_players(training, (1,), 0, CPU)
     for network, value in zip((players.generator, players.critic), now, strict=True):
         vector_to_parameters(torch.tensor([value], dtype=torch.float64), network.parameters())
-    return Position(training, players, 0, 1, (1,), lambda i: torch.zeros(*i.shape, 1), 16, CPU)
+    return GameState(training, players, 0, 1, (1,), lambda i: torch.zeros(*i.shape, 1), 16, CPU)
 
 
 def test_path_angle_of_an_attracting_point_and_of_a_rotation() -> None:
-    """With r1 of weight 1 the field on the line θ = 0 is (ψ/2, −ψ): at 1 : 2 to the way along ψ, before and behind."""
+    """With r1 of weight 1, the field on the line θ = 0 is (ψ/2, −ψ), so its cosine with the path along ψ is ±2/√5."""
     attracting = prepare_path_angle(PathAngleOptions(samples=4))(
         dirac((0.0, 1.0), (0.0, 0.0), penalty={"name": "r1", "weight": 1.0})
     )
     assert attracting["path_attraction"] == pytest.approx(2 / math.sqrt(5), abs=1e-3)
     assert attracting["path_rotation"] == pytest.approx(0, abs=1e-3)
-    # passing the equilibrium at a small distance, the field of a pure rotation lies along the way: a bump of one sign
+    # close to the equilibrium, the field of a pure rotation is parallel to the path: a bump of one sign
     rotating = prepare_path_angle(PathAngleOptions(samples=4, reach=0.01))(dirac((-1.0, 0.05), (0.0, 0.05)))
     assert rotating["path_rotation"] > 0.9
     assert abs(rotating["path_attraction"]) < 0.05
@@ -342,21 +342,21 @@ def test_path_angle_of_an_attracting_point_and_of_a_rotation() -> None:
 
 def test_the_radius_of_the_update_follows_the_schedule() -> None:
     training = specify(schedule="cosine")
-    last = prepare_spectrum(SpectrumOptions(samples=8))(position(training, step=7))
+    last = prepare_spectrum(SpectrumOptions(samples=8))(state_of(training, step=7))
     assert last["spectrum_radius"] == pytest.approx(1, abs=1e-9)  # the rate is 0
 
 
 def test_path_cosines_do_not_depend_on_the_order_of_the_points() -> None:
     players, _ = run(training := specify(critic={"normalisation": "spectral"}))
-    here, alphas = position(training, players, step=7), np.array([0.8, 0.9, 1.0, 1.2])
-    assert path_cosines(here, alphas, 8) == pytest.approx(path_cosines(here, alphas[::-1], 8)[::-1], rel=1e-9)
+    state, alphas = state_of(training, players, step=7), np.array([0.8, 0.9, 1.0, 1.2])
+    assert path_cosines(state, alphas, 8) == pytest.approx(path_cosines(state, alphas[::-1], 8)[::-1], rel=1e-9)
 
 
-def test_where_arpack_does_not_end_there_are_no_eigenvalues() -> None:
+def test_there_are_no_eigenvalues_if_arpack_does_not_converge() -> None:
     assert not len(eigenvalues(lambda w: np.full_like(w, np.nan), 60, 3, "LM", 1e-8))
 
 
 def test_there_is_no_path_before_the_first_step() -> None:
-    here = dirac((1.0, 1.0), (1.0, 1.0))
-    first = Position(here.training, here.players, 0, 0, (1,), here.reals, 16, CPU)
+    state = dirac((1.0, 1.0), (1.0, 1.0))
+    first = GameState(state.training, state.players, 0, 0, (1,), state.real_samples, 16, CPU)
     assert all(math.isnan(value) for value in prepare_path_angle(PathAngleOptions())(first).values())

@@ -1,4 +1,4 @@
-"""The loop against a naive twin written the way most people write it, and against closed forms."""
+"""The loop matches a naive version written the usual way, and closed forms."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def specify(**keys: object) -> Training:
 
 
 def alone(training: Training, seed: int = 0, reals: Tensor = REALS, device: torch.device = CPU) -> Pack:
-    """A pack of one run."""
+    """Return a pack of one run."""
     return assemble([training], [seed], reals.shape[1:], lambda i: reals[i.to(device)], len(reals), device)
 
 
@@ -52,7 +52,7 @@ def run(training: Training, seed: int = 0, reals: Tensor = REALS) -> tuple[Playe
 
 
 def naive(training: Training, seed: int = 0) -> tuple[nn.Module, nn.Module]:
-    """A plain loop: backward through everything, plain gradient descent by hand, both losses written out."""
+    """Train with a plain loop: backward through everything, gradient descent by hand, both losses written out."""
     players = build_players(training, (2,), seed, CPU)
     generator, critic = players.generator, players.critic
     streams = Streams([seed], dtype=torch.float64)
@@ -86,18 +86,18 @@ def naive(training: Training, seed: int = 0) -> tuple[nn.Module, nn.Module]:
                 slope = torch.autograd.grad(critic(points).sum(), points, create_graph=True)[0]
                 loss = loss + 10 * ((slope.norm(dim=1) - 1) ** 2).mean()
             critic_gradients = gradients_of(loss, critic)
-            answer = None
+            early_gradients = None
             if training.updates == "simultaneous" and update == training.critic_steps - 1:
-                answer = generator_gradients()
+                early_gradients = generator_gradients()
             descend(critic, critic_gradients)
-        descend(generator, answer if answer is not None else generator_gradients())
+        descend(generator, early_gradients if early_gradients is not None else generator_gradients())
     return generator, critic
 
 
 @pytest.mark.parametrize("penalty", [[], "wgan-gp"])
 @pytest.mark.parametrize("critic_steps", [1, 3])
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
-def test_the_loop_does_what_a_plain_loop_does(updates: str, critic_steps: int, penalty: object) -> None:
+def test_the_loop_equals_a_plain_loop(updates: str, critic_steps: int, penalty: object) -> None:
     training = specify(updates=updates, critic_steps=critic_steps, penalty=penalty)
     players, _ = run(training)
     generator, critic = naive(training)
@@ -109,10 +109,10 @@ def test_the_loop_does_what_a_plain_loop_does(updates: str, critic_steps: int, p
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("penalty", [[], "wgan-gp"])
 @pytest.mark.parametrize("name", ["dcgan", "dcgan-upsample"])
-def test_fused_steps_of_convolutions_are_those_of_the_plain_optimizer(
+def test_fused_steps_of_convolutions_equal_those_of_the_plain_optimizer(
     name: str, penalty: object, optimizer: str
 ) -> None:
-    """The gradients of a gradient penalty lie otherwise in memory than their parameters."""
+    """The gradients of a gradient penalty have other strides than their parameters."""
     training = specify(
         architecture={"name": name, "width": 16},
         critic={"normalisation": "none"},
@@ -133,7 +133,7 @@ def test_fused_steps_of_convolutions_are_those_of_the_plain_optimizer(
         optimizers = {stack: build(stack.parameters, foreach=False) for stack in (pack.generator, pack.critic)}
 
         def descend(stack: Stack, _: torch.optim.Optimizer, gradients: tuple[Tensor, ...]) -> None:
-            """Every parameter by itself, with its gradient as it lies in memory."""
+            """Update each parameter separately, with its gradient's own strides."""
             for parameter, gradient in zip(stack.parameters, gradients, strict=True):
                 parameter.grad = gradient
             optimizers[stack].step()
@@ -157,8 +157,8 @@ def test_simultaneous_differs_from_alternating() -> None:
     assert any(not torch.equal(a, b) for a, b in pairs)
 
 
-def test_batch_normalisation_sees_real_and_generated_apart() -> None:
-    """With both in one batch, the running mean would lie between the two; apart, their momentum average differs."""
+def test_batch_normalisation_sees_real_and_generated_samples_separately() -> None:
+    """With both in one batch, the running mean would lie between the two."""
     training = specify(steps=1, critic={"normalisation": "batch"}, optimizer={"name": "sgd", "lr": 1e-12})
     pack, twin = alone(training, reals=REALS + 100), build_players(training, (2,), 0, CPU)
     streams = Streams([0], dtype=torch.float64)
@@ -172,20 +172,20 @@ def test_batch_normalisation_sees_real_and_generated_apart() -> None:
     torch.testing.assert_close(norm.running_mean, expected.running_mean, rtol=1e-9, atol=1e-9)
 
 
-def test_average_of_the_generator_is_the_geometric_sum() -> None:
+def test_the_average_of_the_generator_is_a_geometric_sum() -> None:
     pack = alone(specify(ema=0.5, steps=3))
     (players,) = pack.players
     assert players.average is not None
     first = [p.detach().clone() for p in players.generator.parameters()]
-    seen = []
+    history = []
     for step in range(3):
         measured(pack, first=step, steps=step + 1)
-        seen.append([p.detach().clone() for p in players.generator.parameters()])
+        history.append([p.detach().clone() for p in players.generator.parameters()])
     for index, averaged in enumerate(players.average.parameters()):
         # the first update is copied, then a ← ½ a + ½ θ
-        expected = 0.25 * seen[0][index] + 0.25 * seen[1][index] + 0.5 * seen[2][index]
+        expected = 0.25 * history[0][index] + 0.25 * history[1][index] + 0.5 * history[2][index]
         torch.testing.assert_close(averaged, expected, rtol=1e-12, atol=1e-14)
-    assert len(first) == len(seen[0])
+    assert len(first) == len(history[0])
 
 
 def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
@@ -200,18 +200,18 @@ def test_a_non_finite_value_ends_the_run_at_its_step() -> None:
     assert (last.step, last.diverged) == (5, "critic loss")
 
 
-def test_a_critic_that_is_not_finite_ends_the_run_before_it_is_measured() -> None:
+def test_a_non_finite_critic_ends_the_run_before_evaluation() -> None:
     from bench.compute.checkpoints import History
-    from bench.compute.measuring import evaluate
-    from bench.compute.training.game_state import Position
+    from bench.compute.evaluation import evaluate
+    from bench.compute.training.game_state import GameState
 
     training = specify()
     players = build_players(training, (2,), 0, CPU)
     with torch.no_grad():
         next(players.critic.parameters())[0] = math.nan
-    here = Position(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
+    state = GameState(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
     history = History(step=1, trace=[])
-    evaluate(here, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
+    evaluate(state, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
     assert history.diverged == "critic's weights"
     assert not history.trace
 
@@ -222,7 +222,7 @@ def test_an_exploding_step_size_diverges_and_is_not_masked() -> None:
     assert measurements[-1].step < 100
 
 
-def test_a_parameter_that_nothing_depends_on_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unused_parameter_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     from bench.catalogue.architectures import mlp
 
     plain = mlp.critic
@@ -261,7 +261,7 @@ def test_a_loss_that_reads_real_logits_gets_them(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
-def test_every_optimizer_and_its_own_settings_for_the_critic(name: str) -> None:
+def test_every_optimizer_with_separate_settings_for_the_critic(name: str) -> None:
     training = specify(optimizer={"name": name, "lr": 1e-3}, critic_optimizer={"lr": 5e-3})
     measured(pack := alone(training))
     assert pack.generator_optimizer.param_groups[0]["lr"] == 1e-3

@@ -1,4 +1,4 @@
-"""Packs: a run among others is the run alone, bit by bit on the CPU, and its end is its own."""
+"""On the CPU, a run gives the same bits in a pack as alone, and ends independently of the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bench.compute.events import Event
 from bench.compute.execution import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack, assemble
-from bench.plan.grouping import divide, kind
+from bench.plan.grouping import divide, pack_key
 from bench.plan.runs import Run
 from bench.plan.specification import Training, complete_training
 from bench.records.record import read_metadata, record_paths
@@ -67,7 +67,7 @@ def trained(trainings: Sequence[Training], seeds: Sequence[int]) -> tuple[Pack, 
 
 
 def check_alike(trainings: Sequence[Training], seeds: Sequence[int] = (0, 1, 1)) -> None:
-    """The runs as one pack, and each alone: the same bits in all networks, and the same losses."""
+    """Check that runs have the same networks and losses, bit by bit, in one pack and alone."""
     pack, together = trained(trainings, seeds)
     for index, (training, seed) in enumerate(zip(trainings, seeds, strict=True)):
         alone, measured = trained([training], [seed])
@@ -84,20 +84,20 @@ def check_alike(trainings: Sequence[Training], seeds: Sequence[int] = (0, 1, 1))
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_run_in_a_pack_has_the_bits_of_the_run_alone(name: str, loss: str) -> None:
+def test_a_run_gives_the_same_bits_in_a_pack_as_alone(name: str, loss: str) -> None:
     check_alike([specify(name, loss=loss)] * 3)
 
 
 @pytest.mark.parametrize("normalisation", ["batch", "layer", "spectral"])
 @pytest.mark.parametrize("penalty", [None, "wgan-gp"])
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "dirac"])
-def test_so_it_does_with_every_normalisation(name: str, normalisation: str, penalty: str | None) -> None:
+def test_the_same_bits_with_every_normalisation(name: str, normalisation: str, penalty: str | None) -> None:
     architecture = {"name": name, **SMALL[name], "normalisation": normalisation}
     check_alike([specify(name, architecture=architecture, penalty=penalty or "none")] * 3)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
-def test_so_it_does_with_every_regulariser(penalty: str) -> None:
+def test_the_same_bits_with_every_regulariser(penalty: str) -> None:
     check_alike([specify(penalty=penalty)] * 3)
 
 
@@ -120,11 +120,11 @@ def test_so_it_does_with_every_regulariser(penalty: str) -> None:
     ],
     ids=str,
 )
-def test_so_it_does_however_it_is_trained(keys: dict[str, object]) -> None:
+def test_the_same_bits_with_every_training_option(keys: dict[str, object]) -> None:
     check_alike([specify(**keys)] * 3)
 
 
-def test_what_the_loop_prepares_lasts_as_long_as_the_pack_has_the_same_runs() -> None:
+def test_the_loop_prepares_a_pack_again_only_when_runs_leave() -> None:
     pack, _ = trained([specify()] * 2, [0, 1])
     prepared = pack.prepared
     list(train(pack, 3, steps=6))
@@ -134,7 +134,7 @@ def test_what_the_loop_prepares_lasts_as_long_as_the_pack_has_the_same_runs() ->
     assert pack.prepared is not prepared
 
 
-def test_losses_and_weights_of_penalties_differ_by_run() -> None:
+def test_losses_and_penalty_weights_may_differ_between_runs() -> None:
     losses = ["minimax", "minimax", "hinge", "least-squares", "wasserstein"]
     trainings = [
         specify(loss=loss, penalty={"name": "r1", "weight": weight})
@@ -144,7 +144,7 @@ def test_losses_and_weights_of_penalties_differ_by_run() -> None:
     check_alike([specify(loss=loss, batch_size=32) for loss in losses], [3, 4, 3, 4, 5])
 
 
-# Records: each run its own end, whoever shares its pack
+# Records: independent of which runs share a pack
 
 
 def measured(folder: Path) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def alone(trained_alone: Path) -> pd.DataFrame:
     return measured(trained_alone)
 
 
-def test_records_do_not_depend_on_packs_and_say_their_size(
+def test_records_do_not_depend_on_packs_and_state_their_size(
     runs: list[Run], trained_alone: Path, tmp_path: Path
 ) -> None:
     together = execute(divide(runs, lambda alike: 8, 1), tmp_path / "together")
@@ -178,16 +178,14 @@ def test_records_do_not_depend_on_packs_and_say_their_size(
         assert {read_metadata(path).environment.pack for path in record_paths(folder)} == {size}
 
 
-def test_a_run_that_diverges_leaves_the_others_as_they_are(
-    runs: list[Run], alone: pd.DataFrame, tmp_path: Path
-) -> None:
-    """A weight of 1e300, infinite in float32, does so to one critic's loss at the first step; it ends, and the seven others do not notice."""
+def test_a_diverging_run_does_not_affect_the_others(runs: list[Run], alone: pd.DataFrame, tmp_path: Path) -> None:
+    """A penalty weight of 1e300 is infinite in float32, so one critic's loss is non-finite at the first step."""
     bad = runs[3].training.penalty[0]
     bad = bad.model_copy(update={"options": bad.options.model_copy(update={"weight": 1e300})})
     training = runs[3].training.model_copy(update={"penalty": (bad,)})
     diverging = replace(runs[3], training=training)
     pack = [*runs[:3], diverging, *runs[4:]]
-    assert len({kind(run) for run in pack}) == 1
+    assert len({pack_key(run) for run in pack}) == 1
     together = execute([pack], tmp_path / "together")
     ending = next(
         read_metadata(path).ending
@@ -202,7 +200,7 @@ def test_a_run_that_diverges_leaves_the_others_as_they_are(
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3])
-def test_a_stopped_pack_goes_on_bit_by_bit_in_other_packs(
+def test_a_stopped_pack_resumes_bit_by_bit_in_other_packs(
     runs: list[Run], alone: pd.DataFrame, tmp_path: Path, stop_after: int
 ) -> None:
     settings, asked = Settings(folder=tmp_path / "stopped"), iter(range(100))
@@ -211,39 +209,39 @@ def test_a_stopped_pack_goes_on_bit_by_bit_in_other_packs(
     assert len(list(tmp_path.rglob("*.pt"))) == 8
     half = [*runs[:3], runs[7]]
     asked = iter(range(100))
-    list(attempt(half, settings, lambda: next(asked) >= 1))  # now some are further than others
+    list(attempt(half, settings, lambda: next(asked) >= 1))  # now some runs are further than others
     resumed = execute([runs[::-1]], tmp_path / "stopped")
     pd.testing.assert_frame_equal(alone, resumed, check_exact=True)
 
 
-def test_a_pack_too_large_for_memory_is_halved_and_finishes(
+def test_a_pack_that_exceeds_memory_is_halved_and_finishes(
     runs: list[Run], alone: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.compute import execution
+    from bench.compute.training import real_data
 
     def limited(trainings: Sequence[Training], *rest: object) -> Pack:
         if len(trainings) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return assemble(trainings, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(execution, "assemble", limited)
+    monkeypatch.setattr(real_data, "assemble", limited)
     notices = {
         event.progress.notice
         for event in in_process([runs], [Settings(folder=tmp_path / "limited")])
         if event.progress and event.progress.notice
     }
     assert notices == {
-        "not in a pack of 8 (OutOfMemoryError: CUDA out of memory), so in one of 4",
-        "not in a pack of 4 (OutOfMemoryError: CUDA out of memory), so in one of 2",
+        "a pack of 8 failed (OutOfMemoryError: CUDA out of memory); retrying in a pack of 4",
+        "a pack of 4 failed (OutOfMemoryError: CUDA out of memory); retrying in a pack of 2",
     }
     pd.testing.assert_frame_equal(alone, measured(tmp_path / "limited"), check_exact=True)
 
 
-@pytest.mark.skipif(not hasattr(torch, "AcceleratorError"), reason="torch 2.8 and later tell these errors apart")
-def test_an_error_that_stays_in_the_device_ends_the_process_of_a_pack(
+@pytest.mark.skipif(not hasattr(torch, "AcceleratorError"), reason="needs torch 2.8 or later")
+def test_a_device_error_ends_the_process_of_a_pack(
     runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which the parent tells from its death; of a run alone it is the run's failure."""
+    """The parent then handles the death of the process; for a single run it is the run's failure."""
     from bench.compute.engines import retries
 
     def lost(*_: object) -> Iterator[Event]:
@@ -256,7 +254,7 @@ def test_an_error_that_stays_in_the_device_ends_the_process_of_a_pack(
     assert event.state == "failed"
 
 
-def test_a_fault_of_one_run_is_that_of_no_other(
+def test_a_fault_of_one_run_does_not_affect_the_others(
     runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(real: Tensor, fake: Tensor) -> Tensor:
@@ -272,7 +270,7 @@ def test_a_fault_of_one_run_is_that_of_no_other(
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_rates_stand_still_behind_the_end(schedule: str) -> None:
+def test_learning_rates_stay_constant_after_the_end(schedule: str) -> None:
     pack, _ = trained([specify(schedule=schedule)], [0])
     list(train(pack, 3, steps=9))
     assert 0 <= pack.critic_optimizer.param_groups[0]["lr"] < 1e-12

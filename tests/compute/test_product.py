@@ -1,4 +1,4 @@
-"""Every loss × penalty × normalisation × architecture survives a step, a checkpoint and a resume, bit by bit."""
+"""Every loss × penalty × normalisation × architecture trains, and resumes from a checkpoint bit by bit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Tr
 
 
 def check(training: Training, shape: tuple[int, ...], device: torch.device = CPU) -> None:
-    """One step, a checkpoint, another step by players that were built anew: as two steps at once."""
+    """Check that a step, a checkpoint, and a step of new players equal two steps at once."""
     reals = (torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(device)
 
     def begin(seed: int) -> Pack:
@@ -82,13 +82,13 @@ def choices(name: str) -> Iterator[tuple[str, str, str | None]]:
     yield from product(normalisations, LOSSES, PENALTY)
 
 
-def test_every_architecture_is_here_in_small() -> None:
+def test_every_architecture_is_covered() -> None:
     assert SMALL.keys() == ARCHITECTURES.keys()
     assert len(list(choices("mlp"))) == 4 * len(LOSSES) * (1 + len(PENALTIES)) > 200
 
 
 def run_all(name: str, share: int, device: torch.device = CPU) -> None:
-    """Every ``share``-th choice: with a number that divides no catalogue's size, each entry meets most others."""
+    """Check every ``share``-th choice; if the number is coprime to all catalogue sizes, entries meet most others."""
     shape = (1,) if name == "dirac" else (1, 8, 8)
     for number, (normalisation, loss, penalty) in enumerate(choices(name)):
         if number % share == 0:

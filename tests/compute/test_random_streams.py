@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bench.compute.training.random_streams import BLOCK, TRAINING_STREAMS, Streams, initialising, stream
+from bench.compute.training.random_streams import BLOCK, TRAINING_STREAMS, Streams, seeded_initialisation, stream
 
 
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
@@ -17,7 +17,7 @@ def test_streams_differ_by_seed_and_name(one: int, other: int) -> None:
         assert draw(one, "data") != draw(other, "data")
 
 
-def test_a_draw_from_one_stream_leaves_the_others() -> None:
+def test_a_draw_from_one_stream_does_not_affect_the_others() -> None:
     drawn, untouched = Streams([7]), Streams([7])
     drawn.uniform("data", 1000)
     drawn.uniform("data", 2 * BLOCK)
@@ -29,8 +29,8 @@ def test_a_draw_from_one_stream_leaves_the_others() -> None:
         assert torch.equal(drawn.normal(name, 5), untouched.normal(name, 5))
 
 
-def test_what_is_drawn_is_what_torch_draws_in_blocks_of_one_size() -> None:
-    """Whatever is asked for at once: the stream's blocks, beside each other."""
+def test_streams_equal_draws_of_whole_blocks_from_torch() -> None:
+    """The size of requests does not matter: together they give the concatenated blocks."""
     for kind in ("normal", "uniform", "integers"):
         generator = stream(5, "probe latents")
         draw = {
@@ -44,8 +44,8 @@ def test_what_is_drawn_is_what_torch_draws_in_blocks_of_one_size() -> None:
         assert torch.equal(torch.cat(pieces, dim=1)[0], expected[: 4 * BLOCK - 16])
 
 
-def test_normal_numbers_of_broken_sixteens_are_those_of_one_draw_after_the_other() -> None:
-    """Which torch fills up with numbers of their own: in blocks they would be others."""
+def test_normal_draws_that_are_no_multiple_of_sixteen_equal_separate_draws() -> None:
+    """Torch draws an incomplete group of sixteen differently, so blocks would give other numbers."""
     generator, streams = stream(5, "latents"), Streams([5])
     for count in (33, 33, 33):
         assert torch.equal(streams.normal("latents", count)[0], torch.randn(count, generator=generator))
@@ -58,7 +58,7 @@ def taken(streams: Streams, kind: str, count: int) -> Tensor:
     return streams.integers("latents", count, 100) if kind == "integers" else getattr(streams, kind)("latents", count)
 
 
-def test_every_seed_has_its_own_row_and_seeds_alike_share_it() -> None:
+def test_each_seed_has_one_row_and_equal_seeds_share_it() -> None:
     together = Streams([3, 8, 3])
     rows = together.normal("latents", 48)
     assert together.seeds == [3, 8]
@@ -74,8 +74,8 @@ def test_every_precision_sees_the_same_numbers() -> None:
     assert torch.equal(double.float(), Streams([1]).uniform("penalty", 10))
 
 
-def test_streams_go_on_from_their_state() -> None:
-    """Also where a block ends, and where the others that shared the streams are gone."""
+def test_streams_resume_from_their_state() -> None:
+    """This includes the end of a block, and resuming without the other seeds."""
     for count in (0, 16, BLOCK, BLOCK + 16):
         streams = Streams([3, 4])
         streams.normal("latents", count)
@@ -86,7 +86,7 @@ def test_streams_go_on_from_their_state() -> None:
             assert torch.equal(streams.normal("latents", size)[1:], resumed.normal("latents", size)), count
 
 
-def test_a_state_is_not_changed_by_what_is_drawn_after_it() -> None:
+def test_later_draws_do_not_change_a_saved_state() -> None:
     streams = Streams([3])
     streams.normal("latents", 16)
     state = streams.state_dict(3)
@@ -96,16 +96,16 @@ def test_a_state_is_not_changed_by_what_is_drawn_after_it() -> None:
     assert torch.equal(resumed.normal("latents", 2 * BLOCK), expected)
 
 
-def test_the_global_generator_is_left_alone() -> None:
+def test_initialisation_does_not_affect_the_global_generator() -> None:
     before = torch.get_rng_state()
-    with initialising(5, "weights"):
+    with seeded_initialisation(5, "weights"):
         first = torch.rand(3)
     assert torch.equal(torch.get_rng_state(), before)
-    with initialising(5, "weights"):
+    with seeded_initialisation(5, "weights"):
         assert torch.equal(torch.rand(3), first)
 
 
-def test_drawing_leaves_the_global_generator_alone() -> None:
+def test_draws_do_not_affect_the_global_generator() -> None:
     before = torch.get_rng_state()
     streams = Streams([0])
     streams.normal("latents", 5)
@@ -114,8 +114,8 @@ def test_drawing_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_loss_that_shows_real_samples_to_the_generator_leaves_the_critics_as_they_are() -> None:
-    """Runs of one seed stay paired: the same data order for every loss."""
+def test_real_samples_for_the_generator_do_not_change_those_of_the_critic() -> None:
+    """Runs with the same seed stay paired: the data order is the same for every loss."""
     from bench.compute.training.loop import train
     from bench.compute.training.pack import assemble
     from bench.plan.specification import complete_training

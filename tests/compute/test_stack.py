@@ -1,4 +1,4 @@
-"""Stacks: the networks of several runs as one, each what it is alone."""
+"""The networks of a stack give the same results as separate networks."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Odd(nn.Module):
         return samples + (samples @ self.inner).tanh() @ self.outer
 
 
-@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("double_backward", [False, True])
 @pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
-def test_rules_give_what_vmap_gives(normalisation: str, twice: bool) -> None:
-    """A naive twin of ``bench.compute.training.stacked_layers``: values, gradients, those of a gradient's norm, running statistics."""
+def test_rules_equal_vmap(normalisation: str, double_backward: bool) -> None:
+    """Compare values, gradients, those of a gradient's norm, and running statistics."""
     training = specify(normalisation=normalisation)
     points = torch.randn(3, 6, 1, 8, 8, dtype=torch.float64)
 
     def everything(by_rules: bool) -> list[Tensor]:
         networks = [critic(training, seed) for seed in range(3)]
-        stack = Stack(networks, rules=by_rules, twice=twice)
-        assert (stack._program is not None) == by_rules
-        there = points.clone().requires_grad_()
-        logits = stack(there)
-        (slopes,) = torch.autograd.grad(logits.sum(), there, create_graph=True)
+        stack = Stack(networks, rules=by_rules, double_backward=double_backward)
+        assert (stack._forward is not None) == by_rules
+        inputs = points.clone().requires_grad_()
+        logits = stack(inputs)
+        (slopes,) = torch.autograd.grad(logits.sum(), inputs, create_graph=True)
         wanted = (logits.square().mean() + slopes.flatten(2).norm(dim=2).mean(), stack.parameters)
         gradients = torch.autograd.grad(*wanted, allow_unused=True, materialize_grads=True)
         return [logits, slopes, *gradients, *(buffer.double() for buffer in stack.buffers.values())]
@@ -62,12 +62,12 @@ def test_rules_give_what_vmap_gives(normalisation: str, twice: bool) -> None:
 
 
 def test_a_network_without_rules_trains_by_vmap() -> None:
-    """Its bits are not those of the run alone, its numbers are."""
+    """The results equal those of separate networks, but not bit by bit."""
     networks = [nn.Sequential(nn.Linear(2, 5), Odd(5), nn.Linear(5, 1), nn.Flatten(0)).double() for _ in range(3)]
     samples = torch.randn(3, 4, 2, dtype=torch.float64)
-    expected = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
+    expected = torch.stack([network(run_samples) for network, run_samples in zip(networks, samples, strict=True)])
     stack = Stack(networks)
-    assert stack._program is None
+    assert stack._forward is None
     torch.testing.assert_close(stack(samples), expected, rtol=1e-12, atol=1e-12)
 
 
@@ -81,7 +81,7 @@ def test_networks_are_slices_of_the_stack() -> None:
     assert all(torch.equal(a + 1, b) for a, b in zip(before, networks[1].parameters(), strict=True))
 
 
-def layer_in_two_places() -> nn.Module:
+def repeated_layers() -> nn.Module:
     activation, between = nn.LeakyReLU(0.2), nn.Linear(5, 5)
     return nn.Sequential(nn.Linear(2, 5), activation, between, activation, between, nn.Linear(5, 1), nn.Flatten(0))
 
@@ -102,10 +102,15 @@ def frozen() -> nn.Module:
 
 @pytest.mark.parametrize(
     ("build", "count"),
-    [(layer_in_two_places, 2), (frozen, 2), (five_iterations, 1), (by_columns, 1)],  # vmap runs no power iteration
+    [
+        (repeated_layers, 2),
+        (frozen, 2),
+        (five_iterations, 1),
+        (by_columns, 1),
+    ],  # vmap does not support power iterations
 )
-def test_a_stack_is_what_its_networks_are(build: Callable[[], nn.Module], count: int) -> None:
-    """Values and gradients, when the weights have moved since the networks were made."""
+def test_a_stack_equals_its_networks(build: Callable[[], nn.Module], count: int) -> None:
+    """Compare values and gradients after the weights have changed."""
     torch.manual_seed(0)
     networks = [build().double() for _ in range(count)]
     samples = torch.randn(count, 7, 2, dtype=torch.float64)
@@ -115,7 +120,7 @@ def test_a_stack_is_what_its_networks_are(build: Callable[[], nn.Module], count:
     networks = copy.deepcopy(networks)
     logits = stack(samples)
     gradients = torch.autograd.grad(logits.square().sum(), stack.parameters)
-    alone = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
+    alone = torch.stack([network(run_samples) for network, run_samples in zip(networks, samples, strict=True)])
     torch.testing.assert_close(logits, alone, rtol=1e-9, atol=1e-12)
     trained = [[each for each in network.parameters() if each.requires_grad] for network in networks]
     for index, own in enumerate(trained):
@@ -124,7 +129,7 @@ def test_a_stack_is_what_its_networks_are(build: Callable[[], nn.Module], count:
             torch.testing.assert_close(ours[index], theirs, rtol=1e-9, atol=1e-12)
 
 
-def test_a_parameter_that_needs_no_gradient_is_not_trained() -> None:
+def test_a_frozen_parameter_is_not_trained() -> None:
     networks = [frozen(), frozen()]
     before = [network[0].weight.clone() for network in networks]
     stack = Stack(networks)

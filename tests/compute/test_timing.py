@@ -1,4 +1,4 @@
-"""Timings: what is timed and what is not, what two of them must share, and the table they make."""
+"""Timings: what is timed, which timings can be compared, and the speed table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEBIBYTES = 2**20
 
 
 def content(**environment: Any) -> dict[str, Any]:
-    """Timings of three cells, as they stand in the file; the seconds of a step are above."""
+    """Return the content of a timings file with three cells and the seconds per step above."""
     cells = [
         {
             "axes": {"loss": loss, "dataset": "grid" if loss == "hinge" else "ring"},
@@ -76,8 +76,8 @@ def test_every_cell_is_timed_in_every_round_and_nothing_is_recorded(tiny: str, t
     assert (work["training"]["batch_size"], work["evaluation"]["samples"]) == (16, 200)
 
 
-def test_the_clock_runs_in_steady_state_only(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first steps of each round take 100 s here, those after them 0.5 s: what is told is 0.5 s."""
+def test_warm_up_steps_are_not_timed(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warm-up steps take 100 s here, and later ones 0.5 s: the result is 0.5 s."""
 
     def train(pack: Any, first: int, steps: int) -> Iterator[list[Measurement]]:
         middle = (first + steps) // 2
@@ -89,23 +89,23 @@ def test_the_clock_runs_in_steady_state_only(tiny: str, tmp_path: Path, monkeypa
     assert read_timings(path.parent).frame["seconds_per_step"].tolist() == [0.5]
 
 
-def test_short_evaluations_are_repeated_and_their_mean_is_told(
+def test_short_evaluations_are_repeated_and_averaged(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One takes 0.06 s here, the next 0.07 s, and so on: four are 0.3 s, enough, and 0.075 s in the mean."""
+    """Evaluations take 0.06, 0.07, 0.08 and 0.09 s here, until 0.25 s are exceeded: the mean is 0.075 s."""
 
-    def evaluate(position: Any, latents: Any, data: Any, judge: Any, history: History, measurement: Any) -> None:
+    def evaluate(state: Any, latents: Any, data: Any, evaluator: Any, history: History, measurement: Any) -> None:
         history.evaluation_seconds += 0.06 + 0.01 * len(history.trace)
         history.trace.append({})
 
     monkeypatch.setattr(timing, "evaluate", evaluate)
-    monkeypatch.setattr(timing, "EVALUATING", 0.25)
+    monkeypatch.setattr(timing, "EVALUATION_TIME", 0.25)
     path = time_suite(tiny, results=tmp_path, rounds=1, steps=1, device="cpu", filters={"loss": {"non-saturating"}})
     assert read_timings(path.parent).frame["seconds_per_evaluation"].tolist() == pytest.approx([0.075])
 
 
-def test_rounds_go_over_all_cells_in_a_rotated_order() -> None:
-    order = list(timing._interleaved(3, 4))
+def test_rounds_time_all_cells_in_rotated_order() -> None:
+    order = list(timing._rotated_order(3, 4))
     assert [cell for cell, number in order if number == 1] == [1, 2, 0]
     assert set(Counter(order).values()) == {1}
     assert [number for _, number in order] == sorted([-1, 0, 1, 2, 3] * 3)  # a round ends before the next begins
@@ -113,7 +113,7 @@ def test_rounds_go_over_all_cells_in_a_rotated_order() -> None:
     assert firsts == {0: 1, 1: 1, 2: 1}
 
 
-def test_an_interruption_leaves_what_was_there(tiny: str, tmp_path: Path) -> None:
+def test_an_interruption_keeps_the_previous_timings(tiny: str, tmp_path: Path) -> None:
     old = write_timings(tmp_path / "tiny", content()).read_bytes()
 
     def interrupt(run: Run, number: int) -> None:
@@ -140,11 +140,11 @@ def test_the_command_prints_the_table_and_writes_it(tiny: str, tmp_path: Path) -
     }  # fmt: skip
 
 
-def test_a_mistake_is_one_line(tiny: str, tmp_path: Path) -> None:
-    where = ("--results", str(tmp_path), "--rounds", "1", "--steps", "5", "--device", "cpu")
-    done = command(tiny, *where, "--set", "optimizer.lr=1e30")
+def test_an_error_is_one_line(tiny: str, tmp_path: Path) -> None:
+    options = ("--results", str(tmp_path), "--rounds", "1", "--steps", "5", "--device", "cpu")
+    done = command(tiny, *options, "--set", "optimizer.lr=1e30")
     assert done.exit_code == 2
-    assert "loss not finite at step 1; fewer --steps" in done.output
+    assert "loss not finite at step 1; use fewer --steps" in done.output
     assert "--only" in done.output
     assert len(done.output.strip().splitlines()) == 1
     file = tmp_path / "file"
@@ -155,58 +155,63 @@ def test_a_mistake_is_one_line(tiny: str, tmp_path: Path) -> None:
     assert not (tmp_path / "tiny").exists()
 
 
-def test_what_is_not_there_or_not_whole_is_said(tmp_path: Path) -> None:
+def test_missing_and_truncated_timings_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"holds no timings .* run `ganbench time SUITE` to take them"):
         read_timings(tmp_path / "tiny")
     path = write_timings(tmp_path / "tiny", content())
     text = path.read_text()
     for broken in (text[: len(text) // 2], "[]", "{}", text.replace('"suite"', '"sweet"')):
         path.write_text(broken)
-        with pytest.raises(ResultsError, match="cut short or no timings"):
+        with pytest.raises(ResultsError, match="cut short or not a file of timings"):
             read_timings(tmp_path / "tiny")
     path.write_text(text.replace('"schema": 1', '"schema": 99'))
     with pytest.raises(ResultsError, match="schema 99"):
         read_timings(tmp_path / "tiny")
 
 
-def reason(tmp_path: Path, other: dict[str, Any]) -> str | None:
+def why_not(tmp_path: Path, other: dict[str, Any]) -> str | None:
     for name, each in (("one", content()), ("other", other)):
         write_timings(tmp_path / name, each)
     return incomparable(read_timings(tmp_path / "one"), read_timings(tmp_path / "other"))
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         ({}, None),
-        ({"torch": "9.9", "commit": None, "date": "2030-01-01", "load_average": 7.0}, None),  # may be what is compared
-        ({"device": "cuda:1"}, None),  # by the same name
+        (
+            {"torch": "9.9", "commit": None, "date": "2030-01-01", "load_average": 7.0},
+            None,
+        ),  # may differ: they can be what is compared
+        ({"device": "cuda:1"}, None),  # a device of the same name
         ({"device": "cpu"}, "device is cuda and cpu"),
         ({"device_name": "Another card"}, "device name is A card and Another card"),
         ({"threads": 2}, "threads is 1 and 2"),
         ({"alone": False}, "alone is True and False"),
     ],
 )
-def test_timings_are_compared_on_one_machine_alone(tmp_path: Path, change: dict[str, Any], told: str | None) -> None:
-    assert reason(tmp_path, content(**change)) == told
+def test_only_timings_of_the_same_machine_are_compared(
+    tmp_path: Path, change: dict[str, Any], reason: str | None
+) -> None:
+    assert why_not(tmp_path, content(**change)) == reason
 
 
-def test_timings_are_compared_of_one_kind_of_work_alone(tmp_path: Path) -> None:
+def test_only_timings_of_the_same_work_are_compared(tmp_path: Path) -> None:
     other = content()
     other["cells"][0]["training"] |= {"steps": 7, "new_option": True}
     other["cells"][0]["evaluation"]["every"] = 9
-    assert reason(tmp_path, other) is None  # nothing of it makes a step or an evaluation slower
+    assert why_not(tmp_path, other) is None  # none of these changes the duration of a step or an evaluation
     other["cells"][1]["training"]["precision"] = "bf16"
-    assert reason(tmp_path, other) == "cell (wgan-gp · ring): training.precision is float32 and bf16"
+    assert why_not(tmp_path, other) == "cell (wgan-gp · ring): training.precision is float32 and bf16"
     del other["cells"][1]
-    assert reason(tmp_path, other) is None  # not in both
+    assert why_not(tmp_path, other) is None  # not in both files
     other["cells"][0]["training"]["penalty"][0]["name"] = "r2"
-    assert reason(tmp_path, other) == "cell (minimax · ring): training.penalty.name is r1 and r2"
-    assert reason(tmp_path, content() | {"suite": "huge"}) == "suite is tiny and huge"
+    assert why_not(tmp_path, other) == "cell (minimax · ring): training.penalty.name is r1 and r2"
+    assert why_not(tmp_path, content() | {"suite": "huge"}) == "suite is tiny and huge"
 
 
-def test_ratios_pair_the_rounds_of_a_cell_with_those_of_the_first_of_its_dataset(tmp_path: Path) -> None:
-    """By hand: 1/2, 1/4, 1/2 have the geometric mean 2^(−4/3); their logarithms the half-width t₂ · s/√3."""
+def test_ratios_pair_rounds_with_those_of_the_first_cell_of_the_dataset(tmp_path: Path) -> None:
+    """By hand: 1/2, 1/4 and 1/2 have the geometric mean 2^(−4/3); the half-width of their logarithms is t₂ · s/√3."""
     write_timings(tmp_path, content())
     table = summarise_speed(read_timings(tmp_path)).set_index("loss")
     assert table.loc["minimax", "steps_per_second"] == pytest.approx(50)
@@ -222,7 +227,7 @@ def test_ratios_pair_the_rounds_of_a_cell_with_those_of_the_first_of_its_dataset
     assert (table["peak_memory_bytes"] == 102 * MEBIBYTES).all()
 
 
-def test_the_table_is_written_three_ways(tmp_path: Path) -> None:
+def test_the_table_is_written_in_three_formats(tmp_path: Path) -> None:
     given = content()
     given["title"] = "Tiny & 50 %"
     for cell in given["cells"]:

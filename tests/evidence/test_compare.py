@@ -1,4 +1,4 @@
-"""Comparisons through the command: verdicts and exit status, refusals, formats, fresh seeds, timings."""
+"""The compare and confirm commands: verdicts, exit status, refused input, formats, fresh seeds, timings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def changed(
     metadata: Callable[[Content], None] | None = None,
     fd: Callable[[Content], float] | None = None,
 ) -> Path:
-    """A copy of records with other metadata, or with FD times a factor."""
+    """Copy records with changed metadata, or with FD multiplied by a factor."""
     shutil.rmtree(target, ignore_errors=True)
     for path in record_paths(source):
         record, rows = content_of(path), rows_of(path)
@@ -51,7 +51,7 @@ def changed(
 
 
 def worse(cell: str, factor: float) -> Callable[[Content], float]:
-    """FD of the cells with this word in their place, times a factor and a little noise."""
+    """Return a change of FD by a little noise and, in cells with this word in a label, by a factor."""
     noise = np.random.default_rng(0)
 
     def of(record: Content) -> float:
@@ -64,7 +64,7 @@ def worse(cell: str, factor: float) -> Callable[[Content], float]:
 
 @pytest.fixture(scope="module")
 def regressed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recorded digits (5 seeds) with a doubled FD of hinge."""
+    """The recorded digits (5 seeds) with the FD of hinge doubled."""
     return changed(RESULTS / "digits", tmp_path_factory.mktemp("worse") / "digits", fd=worse("hinge", 2.0))
 
 
@@ -72,7 +72,7 @@ def test_results_are_ok_against_themselves_by_path_and_by_name() -> None:
     for baseline in ("quick", RESULTS / "quick"):
         result = compare(baseline, RESULTS / "quick")
         assert result.exit_code == 0, result.output
-        assert "OK: 12 OK of 12 cells" in result.output
+        assert "OK: 12 of 12 cells." in result.output
 
 
 def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
@@ -80,28 +80,34 @@ def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
     assert result.exit_code == 1
     assert "REGRESSED digits · dcgan · hinge" in " ".join(result.output.split())
     assert "Holm's correction" in result.output
-    assert compare(regressed, "digits").exit_code == 3  # better than before, and 5 seeds say little of failures
+    assert compare(regressed, "digits").exit_code == 3  # better, but 5 seeds cannot bound the failure rate
 
 
-def test_few_noisy_runs_are_inconclusive_and_say_how_many_it_takes(tmp_path: Path) -> None:
+def test_few_noisy_runs_are_inconclusive_with_the_number_needed(tmp_path: Path) -> None:
     noise = np.random.default_rng(1)
     noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.5)))
     result = compare("quick", noisy)
     assert result.exit_code == 3
-    assert "seeds a side would decide" in " ".join(result.output.split())
+    assert "seeds per side would be needed to decide" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda record: record["protocol"].update(samples=5000), "protocol.samples is 2500 and 5000"),
+        (
+            lambda record: record["protocol"].update(samples=5000),
+            "protocol.samples is 2500 in the baseline and 5000 in the candidate",
+        ),
         (lambda record: record["protocol"].update(extractor_sha256="abc"), "protocol.extractor_sha256 is"),
         (
             lambda record: record.update(version=2),
             "the version of the suite is 1 in the baseline and 2 in the candidate",
         ),
         (lambda record: record.update(suite="other"), "the suite is quick in the baseline and other in the candidate"),
-        (lambda record: record["evaluation"].update(every=100), "evaluation.every is 250 and 100"),
+        (
+            lambda record: record["evaluation"].update(every=100),
+            "evaluation.every is 250 in the baseline and 100 in the candidate",
+        ),
         (lambda record: record["data"].update(fingerprint="x"), "data.fingerprint is"),
     ],
 )
@@ -118,11 +124,11 @@ def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callabl
     [
         (["quick", "quik"], "there is no results folder quik; did you mean 'quick'"),
         (["quick", "quick", "--metric", "fdd"], "did you mean 'fd'"),
-        (["dirac", "dirac", "--metric", "theta"], "neither more nor less of it is better"),
+        (["dirac", "dirac", "--metric", "theta"], "neither higher nor lower values are better"),
         (["quick", "quick", "--alpha", "2"], "alpha"),
         (["quick", "quick", "--tolerance", "-1"], "tolerance"),
         (["quick", "quick", "--speed"], "holds no timings"),
-        (["quick", "quick", "--speed", "--metric", "fd"], "have no meaning there"),
+        (["quick", "quick", "--speed", "--metric", "fd"], "do not apply"),
     ],
 )
 def test_bad_input_is_one_clear_line(words: list[str], text: str) -> None:
@@ -132,7 +138,7 @@ def test_bad_input_is_one_clear_line(words: list[str], text: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_cells_that_are_gone_or_new_are_told(tmp_path: Path) -> None:
+def test_missing_and_new_cells_are_reported(tmp_path: Path) -> None:
     fewer = tmp_path / "quick"
     shutil.copytree(RESULTS / "quick" / "records", fewer / "records")
     for path in record_paths(fewer):
@@ -140,13 +146,13 @@ def test_cells_that_are_gone_or_new_are_told(tmp_path: Path) -> None:
             path.unlink()
     gone = compare("quick", fewer)
     assert gone.exit_code == 3
-    assert "no runs of it in the candidate" in " ".join(gone.output.split())
+    assert "the candidate has no runs of this cell" in " ".join(gone.output.split())
     new = compare(fewer, "quick")
     assert new.exit_code == 0
-    assert "Not judged, for the baseline has no such cells: ring · mlp · hinge" in " ".join(new.output.split())
+    assert "Not compared, because the baseline does not have them: ring · mlp · hinge" in " ".join(new.output.split())
 
 
-def test_the_gate_is_the_suites_the_records_and_then_the_commands(
+def test_gate_options_come_from_the_command_the_suite_or_the_records(
     tiny: str, tiny_results: Path, tmp_path: Path
 ) -> None:
     def gate(*words: object) -> Any:
@@ -159,21 +165,21 @@ def test_the_gate_is_the_suites_the_records_and_then_the_commands(
     Path(tiny).write_text(Path(tiny).read_text() + '[compare]\ntolerance = 0.75\nmetric = "modes"\n')
     assert gate("--suite", tiny)["tolerance"] == 0.75
     own = changed(tiny_results, tmp_path / "own", lambda record: record["gate"].update(tolerance=0.6))
-    told = json.loads(compare(own, own, "--format", "json").stdout)
-    assert told["gate"]["tolerance"] == 0.6
+    output = json.loads(compare(own, own, "--format", "json").stdout)
+    assert output["gate"]["tolerance"] == 0.6
     Path(tiny).write_text(Path(tiny).read_text().replace("tolerance = 0.75", "tolerence = 0.75"))
     wrong = compare(tiny_results, tiny_results, "--suite", tiny)
     assert wrong.exit_code == 2
     assert "[compare]: unknown key 'tolerence'; did you mean 'tolerance'" in wrong.stderr
 
 
-def test_json_has_every_number_and_nothing_that_json_has_not(regressed: Path) -> None:
+def test_json_has_every_number_and_is_strict(regressed: Path) -> None:
     result = compare("digits", regressed, "--format", "json")
-    told = json.loads(result.stdout, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
+    output = json.loads(result.stdout, parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
     assert result.exit_code == 1
-    assert told["verdict"] == "REGRESSED"
+    assert output["verdict"] == "REGRESSED"
     (cell,) = [
-        each for each in told["cells"] if each["axes"]["loss"] == "hinge" and each["axes"]["architecture"] == "dcgan"
+        each for each in output["cells"] if each["axes"]["loss"] == "hinge" and each["axes"]["architecture"] == "dcgan"
     ]
     (quality,) = [finding for finding in cell["findings"] if finding["family"] == "quality"]
     assert quality["low"] < quality["effect"] < quality["high"]
@@ -182,15 +188,15 @@ def test_json_has_every_number_and_nothing_that_json_has_not(regressed: Path) ->
     assert (quality["n_baseline"], quality["n_candidate"]) == (5, 5)
 
 
-def test_few_seeds_and_lacking_ones_are_told(tmp_path: Path) -> None:
+def test_few_and_missing_seeds_are_reported(tmp_path: Path) -> None:
     fewer = tmp_path / "ring"
     shutil.copytree(RESULTS / "ring" / "records", fewer / "records")
     for path in record_paths(fewer):
         if read_metadata(path).seed > 3:
             path.unlink()
-    told = " ".join(compare("ring", fewer).stdout.split())
-    assert "The candidate has fewer seeds than the baseline in 4 of the cells." in told
-    assert "below 5 seeds a side, two groups can alarm" in told
+    text = " ".join(compare("ring", fewer).stdout.split())
+    assert "The candidate has fewer seeds than the baseline in 4 cells." in text
+    assert "below 5 seeds, bimodal results can raise false alarms" in text
     assert "fewer seeds" not in compare("ring", "ring").stdout
 
 
@@ -198,20 +204,20 @@ def hostile(record: Content) -> None:
     record["axes"]["loss"] = f'{record["axes"]["loss"]} | <b>"&</b>\n\b.'
 
 
-def test_markdown_and_junit_stand_any_label(tmp_path: Path) -> None:
+def test_markdown_and_junit_escape_labels(tmp_path: Path) -> None:
     odd = changed(RESULTS / "quick", tmp_path / "quick", hostile)
     markdown = compare(odd, odd, "--format", "markdown").stdout
     assert '\\| &lt;b&gt;"&amp;&lt;/b&gt;' in markdown
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {rows[0].count("|")}
-    assert markdown.startswith("### ganbench: 🟢 OK: 12 OK of 12 cells")
+    assert markdown.startswith("### ganbench: 🟢 OK: 12 of 12 cells.")
     root = ElementTree.fromstring(compare(odd, odd, "--format", "junit").stdout.encode())
     cases = root.findall(".//testcase")
     assert int(root.attrib["tests"]) == len(cases) == 24
     assert any('| <b>"&</b>\n\ufffd.' in case.attrib["classname"] for case in cases)
 
 
-def test_junit_counts_what_it_says(regressed: Path) -> None:
+def test_junit_totals_match_its_test_cases(regressed: Path) -> None:
     root = ElementTree.fromstring(compare("digits", regressed, "--format", "junit").stdout.encode())
     suite = root.find("testsuite")
     assert suite is not None
@@ -255,14 +261,14 @@ def confirm(*words: object) -> Result:
 
 
 def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records that say ten times what the code gives: fresh ones say that nothing is worse."""
+    """The records have ten times the FD that the code gives, so runs on fresh seeds are not worse."""
     monkeypatch.setattr("bench.compute.engines.local.local", in_process)
     wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
     assert compare(many, wrong).exit_code == 1
     first = confirm(many, wrong)
     assert first.exit_code in (0, 3), first.output
-    assert "1 flagged cells on fresh seeds 8 to 15" in first.stderr
-    assert "the baseline's records stand" in first.stderr
+    assert "1 flagged cell was trained on fresh seeds 8 to 15" in first.stderr
+    assert "the baseline's records are reused: only the code differs;" in first.stderr
     records = record_paths(tmp_path / "candidate" / "many-confirmation")
     assert sorted(read_metadata(path).seed for path in records) == list(range(8, 16))
     assert not (many.parent / "many-confirmation").exists()
@@ -271,7 +277,7 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     again = confirm(many, wrong)
     assert again.stdout == first.stdout
     assert "8 runs in" in again.stderr
-    assert "the code here is of another" in again.stderr
+    assert "the current commit is of another" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in record_paths(records[0].parent.parent)} == before
 
 
@@ -286,24 +292,26 @@ def test_a_true_regression_is_confirmed_and_both_sides_are_trained(many: Path, t
     assert len(record_paths(tmp_path / "candidate" / "many-confirmation")) == 8
 
 
-def test_of_other_seeds_and_cells_only_those_asked_for_are_judged() -> None:
+def test_only_the_given_cells_and_seeds_are_compared() -> None:
     one = {"dataset": "ring", "loss": "hinge", "another axis": "anything"}
     (cell,) = bench_compare("ring", "ring", only=[one], seeds=(None, {0, 1, 2, 3})).cells
     assert cell.axes["loss"] == "hinge"
-    assert cell.findings[-1].trial.n == (10, 4)
+    assert cell.findings[-1].test.n == (10, 4)
 
 
-def test_what_made_the_first_look_is_corrected_as_there(regressed: Path) -> None:
-    """Holm's p of the smallest of n tests is n times its own, and of k more beside n + k times."""
-    plain, beside = (bench_compare("digits", regressed, beside=count) for count in (0, 10**6))
-    there = [[f for cell in each.cells for f in cell.findings if not math.isnan(f.p_holm)] for each in (plain, beside)]
-    one, other = (min(found, key=lambda finding: finding.trial.test.p) for found in there)
-    assert other.p_holm == pytest.approx(min(1, one.p_holm + 10**6 * one.trial.test.p))
-    assert (plain.verdict, beside.verdict) == ("REGRESSED", "INCONCLUSIVE")
+def test_extra_tests_are_corrected_for(regressed: Path) -> None:
+    """Holm's correction multiplies the smallest of n p-values by n, and with k extra tests by n + k."""
+    plain, corrected = (bench_compare("digits", regressed, extra_tests=count) for count in (0, 10**6))
+    tested = [
+        [f for cell in each.cells for f in cell.findings if not math.isnan(f.p_holm)] for each in (plain, corrected)
+    ]
+    one, other = (min(findings, key=lambda finding: finding.test.significance.p) for findings in tested)
+    assert other.p_holm == pytest.approx(min(1, one.p_holm + 10**6 * one.test.significance.p))
+    assert (plain.verdict, corrected.verdict) == ("REGRESSED", "INCONCLUSIVE")
 
 
-def test_a_candidate_that_breaks_everywhere_is_regressed_with_three_seeds(tmp_path: Path) -> None:
-    """No cell of three seeds can show it by itself, for Boschloo's p of three of three against none is 1/64."""
+def test_a_candidate_that_fails_everywhere_is_regressed_with_three_seeds(tmp_path: Path) -> None:
+    """No cell is significant alone: with three of three against none, Boschloo's p is 1/64."""
 
     def diverged(record: Content) -> None:
         record["ending"].update(status="diverged", reason="a loss of NaN", step=10)
@@ -312,15 +320,15 @@ def test_a_candidate_that_breaks_everywhere_is_regressed_with_three_seeds(tmp_pa
     broken = changed(RESULTS / "quick", tmp_path / "quick", diverged)
     result = compare("quick", broken, "--format", "markdown")
     assert result.exit_code == 1
-    assert "of 12 cells; all together fail more often" in result.stdout
+    assert "REGRESSED: 0 of 12 cells (12 INCONCLUSIVE); the overall failure rate rose." in result.stdout
     assert "- **all cells together**: 36 of 36 runs failed" in result.stdout
-    told = json.loads(compare("quick", broken, "--format", "json").stdout)
-    assert told["cells"][-1]["axes"] == {"dataset": "all", "architecture": "all", "loss": "all"}
+    output = json.loads(compare("quick", broken, "--format", "json").stdout)
+    assert output["cells"][-1]["axes"] == {"dataset": "all", "architecture": "all", "loss": "all"}
     text = " ".join(compare("quick", broken).stdout.split())
     assert "REGRESSED all cells together: 36 of 36 runs failed" in text
 
 
-def test_nothing_flagged_is_nothing_trained(many: Path) -> None:
+def test_nothing_is_trained_if_no_cell_is_regressed(many: Path) -> None:
     result = confirm(many, many)
     assert result.exit_code == 0
     assert "nothing to confirm" in result.stderr
@@ -335,7 +343,7 @@ def test_seeds_must_be_fresh_and_records_ganbenchs_own(many: Path, tmp_path: Pat
     foreign = changed(wrong, tmp_path / "foreign" / "many", lambda record: record.update(origin={"kind": "table"}))
     refused = confirm(many, foreign)
     assert refused.exit_code == 2
-    assert "made by other code" in refused.stderr
+    assert "trained by other code" in refused.stderr
 
 
 @pytest.mark.parametrize("name", ["quick", "ring", "grid", "digits", "dirac", "techniques", "stacked-digits"])
@@ -349,14 +357,14 @@ def test_a_run_is_rebuilt_from_its_record(name: str) -> None:
         assert rebuild(record, 10_000).cell == record["cell"]
 
 
-def test_a_run_of_other_numerics_is_not_rebuilt() -> None:
+def test_a_run_with_other_numerics_is_not_rebuilt() -> None:
     record = content_of(record_paths(RESULTS / "quick")[0])
-    with pytest.raises(SuiteError, match="has changed since; run the suite again"):
+    with pytest.raises(SuiteError, match="has changed since it was recorded; run the suite again"):
         rebuild({**record, "run": "0" * 16}, 3)
 
 
 def timings(folder: Path, seconds: dict[str, float], **environment: Any) -> Path:
-    """Five rounds of each cell, a hundredth apart."""
+    """Write timings of five rounds per cell, 1% apart."""
     steady = {"device_name": "a chip", "device": "cpu", "threads": 1, "workers": 1, "pack": 1, "alone": True}
     cells = [
         {
@@ -382,13 +390,13 @@ def timings(folder: Path, seconds: dict[str, float], **environment: Any) -> Path
     return folder
 
 
-def test_timings_are_judged_only_where_they_can_be_compared(tmp_path: Path) -> None:
+def test_timings_are_compared_only_under_the_same_conditions(tmp_path: Path) -> None:
     before = timings(tmp_path / "a", {"hinge": 0.01, "wgan-gp": 0.05})
     slower = timings(tmp_path / "b", {"hinge": 0.02, "wgan-gp": 0.05})
     result = compare(before, slower, "--speed")
     assert result.exit_code == 1
-    assert "REGRESSED hinge: seconds per step ×2 of the baseline" in " ".join(result.stdout.split())
-    assert "each round one value" in " ".join(result.stdout.split())
+    assert "REGRESSED hinge: seconds per step 2× the baseline" in " ".join(result.stdout.split())
+    assert "one value per round" in " ".join(result.stdout.split())
     assert compare(slower, before, "--speed").exit_code == 0
     assert compare(before, before, "--speed").exit_code == 0
     for change, text in (

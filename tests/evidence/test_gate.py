@@ -1,4 +1,4 @@
-"""The gate, calibrated on simulated results, and what it says of plain cases."""
+"""The gate: its calibration on simulated results, and its verdicts on simple cases."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import pytest
 from scipy.stats import binomtest
 
 from bench.catalogue.metrics.measures import MEASURES
-from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
-from bench.plan.rules import Gate
+from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
+from bench.plan.rules import GateOptions
 
 CELLS = 12
-DEVIATION = 0.3  # of the logarithm over seeds; that of the recorded suites of images is 0.02 to 0.5, half below 0.15
+DEVIATION = 0.3  # of log values over seeds; in the recorded image suites it is 0.02 to 0.5, and half are below 0.15
 FD = {"made": ("fd", MEASURES["fd"])}
 Noise = Callable[[np.random.Generator], float]
-KINDS: dict[str, tuple[Noise, float]] = {  # noise with a deviation of 1, and how often a run diverges
+KINDS: dict[str, tuple[Noise, float]] = {  # noise with a deviation of 1, and the share of runs that diverge
     "log-normal": (lambda generator: generator.normal(), 0.0),
     "heavy-tailed": (lambda generator: generator.standard_t(3) / math.sqrt(3), 0.0),
     "with failures": (lambda generator: generator.normal(), 0.1),
     "with relapses": (lambda generator: generator.normal(), 0.0),
 }
-RELAPSING = {"with relapses": 0.5}  # how often a run ends ten times worse, and is said to
+RELAPSING = {"with relapses": 0.5}  # share of runs that relapse to a tenfold value
 PLAIN = [kind for kind in KINDS if kind not in RELAPSING]
 
 
 def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: float = 1.0) -> pd.DataFrame:
-    """Runs of twelve cells, of which the first is worse by a factor."""
+    """Simulate runs of twelve cells, the first of which is worse by a factor."""
     noise, failing = KINDS[kind]
     rows = []
     for cell in range(CELLS):
@@ -49,25 +49,25 @@ def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: floa
     return pd.DataFrame(rows)
 
 
-def judge(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> list[Cell]:
-    return judge_cells(baseline, candidate, ["dataset", "loss"], FD, gate or Gate())
+def compare_all(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions | None = None) -> list[CellVerdict]:
+    return compare_cells(baseline, candidate, ["dataset", "loss"], FD, gate or GateOptions())
 
 
 def verdicts(kind: str, seeds: int, times: int, factor: float = 1.0) -> list[Verdict]:
     generator = np.random.default_rng([seeds, times, *kind.encode()])
     pairs = ((simulate(generator, kind, seeds), simulate(generator, kind, seeds, factor)) for _ in range(times))
-    return [over_all(cell.verdict for cell in judge(*pair)) for pair in pairs]
+    return [overall_verdict(cell.verdict for cell in compare_all(*pair)) for pair in pairs]
 
 
 def at_most(found: list[Verdict], share: float) -> bool:
-    """Whether a share of REGRESSED is within binomial error of being at most ``share`` (one-sided, 1 %)."""
+    """Return whether the share of REGRESSED is within binomial error of being at most ``share`` (one-sided, 1%)."""
     alarms = found.count(Verdict.REGRESSED)
     return bool(binomtest(alarms, len(found), share, alternative="greater").pvalue > 0.01)
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_against_a_seldom_raises_an_alarm(kind: str, seeds: int) -> None:
+def test_equal_sides_rarely_raise_an_alarm(kind: str, seeds: int) -> None:
     assert at_most(verdicts(kind, seeds, 40), 0.05)
 
 
@@ -75,7 +75,7 @@ def test_a_against_a_seldom_raises_an_alarm(kind: str, seeds: int) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds: int) -> None:
+def test_equal_sides_raise_an_alarm_in_at_most_one_of_twenty_comparisons(kind: str, seeds: int) -> None:
     found = verdicts(kind, seeds, 400)
     print(f"{kind}, {seeds} seeds: {found.count(Verdict.REGRESSED)} of {len(found)} comparisons without a difference")
     assert at_most(found, 0.05)
@@ -83,7 +83,7 @@ def test_a_against_a_raises_an_alarm_in_a_twentieth_at_the_most(kind: str, seeds
 
 @pytest.mark.slow
 def test_a_doubling_is_found_with_ten_seeds() -> None:
-    """Within binomial error of 90 %: one-sided, 1 %."""
+    """Within binomial error of 90%: one-sided, 1%."""
     found = verdicts("log-normal", 10, 10, factor=2.0).count(Verdict.REGRESSED)
     assert binomtest(found, 10, 0.9, alternative="less").pvalue > 0.01
 
@@ -97,25 +97,32 @@ def test_a_doubling_is_found_with_ten_seeds_in_nine_of_ten(kind: str) -> None:
     assert found.count(Verdict.REGRESSED) >= 0.9 * len(found)
 
 
-def test_two_seeds_decide_nothing_and_say_how_many_would() -> None:
+def test_two_seeds_are_inconclusive_and_come_with_the_number_needed() -> None:
     generator = np.random.default_rng(0)
     for factor in (1.0, 2.0, 100.0):
-        cells = judge(*(simulate(generator, "log-normal", 2, each) for each in (1.0, factor)))
-        assert over_all(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
+        cells = compare_all(*(simulate(generator, "log-normal", 2, each) for each in (1.0, factor)))
+        assert overall_verdict(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
         for cell in cells:
             assert cell.verdict == Verdict.INCONCLUSIVE
-            assert "cannot decide with 2 of the 3 seeds a side" in cell.reason
+            assert "undecided: only 2 usable runs; at least 3 per side are needed" in cell.reason
             for finding in cell.findings:
                 assert finding.seeds is None or finding.seeds >= 3
         assert cells[0].findings[0].seeds is not None
-        assert "seeds a side would show" in cells[0].reason
+        assert "seeds per side would be needed to show" in cells[0].reason
 
 
-def test_the_seeds_it_asks_for_are_enough() -> None:
-    """Of a doubling with 4 seeds: with as many as were asked for, it is found in about 80 % (the power it aims at)."""
+def test_one_usable_run_is_reported_in_the_singular() -> None:
+    reason = one(runs([1.0]), runs([1.0]).assign(seed=9)).reason
+    assert "undecided: only 1 usable run; at least 3 per side are needed" in reason
+
+
+def test_the_forecast_number_of_seeds_suffices() -> None:
+    """The number forecast from 4 seeds detects a doubling in about 80% of comparisons, the power it is computed for."""
     generator = np.random.default_rng(2)
     asked = [
-        judge(simulate(generator, "log-normal", 4), simulate(generator, "log-normal", 4, 2.0))[0].findings[0].seeds
+        compare_all(simulate(generator, "log-normal", 4), simulate(generator, "log-normal", 4, 2.0))[0]
+        .findings[0]
+        .seeds
         for _ in range(20)
     ]
     typical = int(np.median([seeds for seeds in asked if seeds]))
@@ -131,27 +138,27 @@ def runs(values: list[float], outcomes: list[str] | None = None) -> pd.DataFrame
     )
 
 
-def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate | None = None) -> Cell:
-    (cell,) = judge(baseline, candidate, gate)
+def one(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions | None = None) -> CellVerdict:
+    (cell,) = compare_all(baseline, candidate, gate)
     return cell
 
 
 GOOD = [1.0, 1.05, 0.95, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.0]
 
 
-def test_what_is_shown_to_be_within_the_tolerance_is_ok() -> None:
+def test_a_cell_within_the_tolerance_is_ok() -> None:
     cell = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]))
     assert cell.verdict == Verdict.OK
     (quality, failures) = cell.findings
-    assert quality.trial.effect.value == pytest.approx(1.1)
-    assert quality.trial.effect.high < quality.trial.tolerated == 1.25
+    assert quality.test.effect.value == pytest.approx(1.1)
+    assert quality.test.effect.high < quality.test.tolerated_effect == 1.25
     assert failures.verdict == Verdict.OK
-    strict = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]), Gate(tolerance=0.05))
+    strict = one(runs(GOOD), runs([1.1 * value for value in reversed(GOOD)]), GateOptions(tolerance=0.05))
     assert strict.verdict == Verdict.REGRESSED
     assert "after Holm's correction" in strict.reason
 
 
-def test_a_small_difference_within_the_tolerance_is_no_regression_however_certain() -> None:
+def test_a_significant_difference_within_the_tolerance_is_ok() -> None:
     cell = one(runs(GOOD * 5), runs([1.05 * value for value in GOOD * 5]))
     assert cell.findings[0].p_holm < 1e-6
     assert cell.verdict == Verdict.OK
@@ -160,214 +167,218 @@ def test_a_small_difference_within_the_tolerance_is_no_regression_however_certai
 def test_an_improvement_is_ok() -> None:
     cell = one(runs(GOOD), runs([0.3 * value for value in reversed(GOOD)]))
     assert cell.verdict == Verdict.OK
-    assert cell.findings[0].trial.effect.value == pytest.approx(0.3)
+    assert cell.findings[0].test.effect.value == pytest.approx(0.3)
 
 
-def test_the_same_numbers_are_the_same_whatever_their_spread() -> None:
+def test_identical_values_are_ok_whatever_their_spread() -> None:
     wild = [1.0, 300.0, 0.01]
     assert one(runs(wild), runs(wild)).verdict == Verdict.OK
-    assert "the same numbers, seed by seed" in one(runs(wild), runs(wild)).reason
+    assert "same values as the baseline, seed by seed" in one(runs(wild), runs(wild)).reason
     assert one(runs(wild), runs([300.0, 1.0, 0.01])).verdict == Verdict.INCONCLUSIVE
 
 
-def test_more_failures_are_a_regression_of_their_own() -> None:
+def test_more_failures_alone_are_a_regression() -> None:
     outcomes = ["diverged"] * 9 + ["converged"]
     candidate = runs([math.nan] * 9 + [1.0], outcomes)
     cell = one(runs(GOOD), candidate)
     assert cell.verdict == Verdict.REGRESSED
     failures = cell.findings[-1]
     assert failures.verdict == Verdict.REGRESSED
-    assert failures.trial.counts == (0, 9)
-    assert "9 of 10 runs failed, 0 of 10 of the baseline" in cell.reason
+    assert failures.test.counts == (0, 9)
+    assert "9 of 10 runs failed, baseline 0 of 10" in cell.reason
     everyone = runs([math.nan] * 10, ["diverged"] * 10)
-    assert [each.trial.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
+    assert [each.test.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
 
 
-def test_more_is_better_where_it_is() -> None:
+def test_measures_where_higher_is_better() -> None:
     modes = {"made": ("modes", MEASURES["modes"])}
 
     def of(values: list[float]) -> pd.DataFrame:
         return runs(values).rename(columns={"fd_final": "modes_final"})
 
     full, half = [8.0, 8.0, 8.0, 8.0, 7.0], [4.0, 4.0, 5.0, 4.0, 4.0]
-    (worse,) = judge_cells(of(full), of(half), ["dataset", "loss"], modes, Gate())
+    (worse,) = compare_cells(of(full), of(half), ["dataset", "loss"], modes, GateOptions())
     assert worse.verdict == Verdict.REGRESSED
-    effect = worse.findings[0].trial.effect
+    effect = worse.findings[0].test.effect
     assert effect.value == pytest.approx(np.exp(np.log(half).mean() - np.log(full).mean()))
     assert effect.low < effect.value < effect.high
-    assert worse.findings[0].trial.tolerated == pytest.approx(1 / 1.25)
-    (better,) = judge_cells(of(half), of(full), ["dataset", "loss"], modes, Gate(failure_tolerance=0.5))
+    assert worse.findings[0].test.tolerated_effect == pytest.approx(1 / 1.25)
+    (better,) = compare_cells(of(half), of(full), ["dataset", "loss"], modes, GateOptions(failure_tolerance=0.5))
     assert better.findings[0].verdict == Verdict.OK
 
 
-def test_values_that_are_not_positive_are_compared_as_they_are() -> None:
-    """Shares of the mean size of all: 0.5 against −0.5 is two times that size apart."""
+def test_values_that_are_not_positive_are_compared_without_logarithms() -> None:
+    """Relative to the mean absolute value, 0.5 and −0.5 differ by 2."""
     (quality, _) = one(runs([0.5, 0.4, 0.6]), runs([-0.5, -0.4, -0.6])).findings
-    assert not quality.trial.logarithmic
-    assert quality.trial.worse.value == pytest.approx(-2.0)
+    assert not quality.test.logarithmic
+    assert quality.test.degradation.value == pytest.approx(-2.0)
     zeros = one(runs([0.0, 0.0, 0.0]), runs([0.0, 0.0, 0.0]))
     assert zeros.findings[0].verdict == Verdict.OK
 
 
-def test_a_cell_that_is_gone_is_not_ok() -> None:
+def test_a_missing_cell_is_inconclusive() -> None:
     both = pd.concat([runs(GOOD), runs(GOOD).assign(loss="minimax")])
-    cells = judge(both, runs(GOOD))
+    cells = compare_all(both, runs(GOOD))
     assert [cell.verdict for cell in cells] == [Verdict.OK, Verdict.INCONCLUSIVE]
-    assert "no runs of it in the candidate" in cells[1].reason
-    assert over_all(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
+    assert "the candidate has no runs of this cell" in cells[1].reason
+    assert overall_verdict(cell.verdict for cell in cells) == Verdict.INCONCLUSIVE
 
 
-def test_over_all_the_worst_counts() -> None:
+def test_the_overall_verdict_is_the_worst() -> None:
     ok, open_, worse = Verdict.OK, Verdict.INCONCLUSIVE, Verdict.REGRESSED
-    assert over_all([ok, ok]) == ok
-    assert over_all([ok, open_]) == open_
-    assert over_all([open_, worse, ok]) == worse
-    assert over_all([]) == open_
+    assert overall_verdict([ok, ok]) == ok
+    assert overall_verdict([ok, open_]) == open_
+    assert overall_verdict([open_, worse, ok]) == worse
+    assert overall_verdict([]) == open_
 
 
-def test_numbers_up_to_rounding_are_the_same_and_whole_numbers_are_not() -> None:
+def test_values_equal_up_to_rounding_are_identical_unless_all_are_whole_numbers() -> None:
     wild = [1.5, 300.0, 0.01]
     rounded = one(runs(wild), runs([value * 1.005 for value in wild]))
     assert rounded.verdict == Verdict.OK
-    assert one(runs(wild), runs([value * 1.005 for value in wild]), Gate(tolerance=0.001)).verdict != Verdict.OK
+    assert one(runs(wild), runs([value * 1.005 for value in wild]), GateOptions(tolerance=0.001)).verdict != Verdict.OK
     whole = one(runs([8.0, 8.0, 8.0]), runs([8.0, 8.0, 8.0]))
-    assert whole.findings[0].verdict == Verdict.OK  # they do not vary: shown by themselves
-    assert whole.findings[1].verdict == Verdict.INCONCLUSIVE  # three seeds without a failure show little
+    assert whole.findings[0].verdict == Verdict.OK  # without variation, the test of quality is decided
+    assert (
+        whole.findings[1].verdict == Verdict.INCONCLUSIVE
+    )  # three runs without a failure are too few to bound the failure rate
 
 
-def test_the_same_seeds_are_bound_pair_by_pair() -> None:
-    """Values that spread over five decades, each 2 % worse: not to be told by Welch, plain seed by seed."""
+def test_the_same_seeds_are_compared_in_pairs() -> None:
+    """Values over five decades, each 2% worse: Welch's interval is too wide, that of the pairs is not."""
     wide = [10.0**power for power in (-2, -1, 0, 1, 2, 3)]
     factors = [1.02, 1.03, 1.01, 1.02, 1.03, 1.01]
     worse = [value * factor for value, factor in zip(wide, factors, strict=True)]
     quality = one(runs(wide), runs(worse)).findings[0]
     assert quality.verdict == Verdict.OK
-    assert "seed by seed at most ×1.0" in quality.reason
+    assert "seed by seed at most 1.0" in quality.reason
     other_seeds = runs(worse).assign(seed=range(10, 16))
     assert one(runs(wide), other_seeds).findings[0].verdict == Verdict.INCONCLUSIVE
     diverged = runs([*worse[:5], math.nan])
-    assert (
-        one(runs(wide), diverged).findings[0].verdict == Verdict.INCONCLUSIVE
-    )  # the pair that is gone may be the worst
+    assert one(runs(wide), diverged).findings[0].verdict == Verdict.INCONCLUSIVE  # the missing pair may be the worst
 
 
-def test_failures_too_few_to_matter_cost_the_others_nothing() -> None:
-    """One failure in ten and ten: the smallest p it could have given is ½, so Holm counts the values alone."""
+def test_failure_tests_that_cannot_be_significant_are_not_counted() -> None:
+    """With one failure in 20 runs the smallest possible p is ½, so Holm's correction counts only tests of quality."""
     baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
     outcomes = ["relapsed"] + ["converged"] * 9
     candidate = pd.concat([runs(GOOD[::-1], outcomes).assign(loss=f"loss {number}") for number in range(12)])
-    cells = judge(baseline, candidate)
+    cells = compare_all(baseline, candidate)
     counted = [not math.isnan(finding.p_holm) for cell in cells for finding in cell.findings]
     assert counted == [True, False] * 12
     many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["converged"]).assign(loss=f"loss {n}") for n in range(12)])
-    assert all(not math.isnan(cell.findings[1].p_holm) for cell in judge(baseline, many) if not cell.together)
+    assert all(not math.isnan(cell.findings[1].p_holm) for cell in compare_all(baseline, many) if not cell.pooled)
 
 
 def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.DataFrame:
-    """Cells of which so many runs failed."""
+    """Return runs of several cells, in each of which ``failed`` runs failed."""
     outcomes = ["diverged"] * failed + ["converged"] * (seeds - failed)
     values = [math.nan if each == "diverged" else value for each, value in zip(outcomes, GOOD, strict=False)]
     frames = [runs(values, outcomes).assign(loss=f"loss {number}") for number in range(cells)]
     return pd.concat(frames).assign(seed=lambda frame: frame["seed"] + first)
 
 
-def test_a_code_that_breaks_everywhere_is_found_with_three_seeds() -> None:
-    """Three of three against none: p = 1/64 for a cell, too much for six of them, not for all together."""
-    cells = judge(everywhere(3, 0), everywhere(3, 3, first=10))
-    assert [cell.together for cell in cells] == [False] * 6 + [True]
-    assert over_all(cell.verdict for cell in cells[:6]) == Verdict.INCONCLUSIVE
+def test_failures_in_all_cells_are_detected_with_three_seeds() -> None:
+    """Three of three against none: p = 1/64 per cell, not significant in six tests, but all cells together are."""
+    cells = compare_all(everywhere(3, 0), everywhere(3, 3, first=10))
+    assert [cell.pooled for cell in cells] == [False] * 6 + [True]
+    assert overall_verdict(cell.verdict for cell in cells[:6]) == Verdict.INCONCLUSIVE
     assert cells[-1].verdict == Verdict.REGRESSED
     assert cells[-1].name == "all cells together"
-    assert "18 of 18 runs failed, 0 of 18 of the baseline" in cells[-1].reason
-    few = judge(everywhere(3, 0), everywhere(3, 1, first=10), Gate(failure_tolerance=0.5))
-    assert not any(cell.together for cell in few)  # 33 points, which are tolerated
-    assert len(judge(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
+    assert "18 of 18 runs failed, baseline 0 of 18" in cells[-1].reason
+    few = compare_all(everywhere(3, 0), everywhere(3, 1, first=10), GateOptions(failure_tolerance=0.5))
+    assert not any(cell.pooled for cell in few)  # 33 percentage points are tolerated
+    assert len(compare_all(everywhere(3, 3), everywhere(3, 0, first=10))) == 6
 
 
-def test_cells_that_fail_differently_are_no_regression_together() -> None:
-    """Simpson: the candidate has more runs of the cells that fail, and fails no more often in any of them."""
+def test_pooled_failures_are_stratified_by_cell() -> None:
+    """Simpson's paradox: the candidate has more runs of the cells that fail, but fails no more often in any cell."""
     baseline = pd.concat([everywhere(10, 9, 3), everywhere(4, 0, 3).assign(loss="sound")])
     candidate = pd.concat([everywhere(4, 3, 3, 20), everywhere(10, 0, 3, 20).assign(loss="sound")])
-    assert not any(cell.together for cell in judge(candidate, baseline))
+    assert not any(cell.pooled for cell in compare_all(candidate, baseline))
 
 
 @pytest.mark.parametrize(("one", "other"), [(3, 20), (20, 3)])
-def test_three_seeds_against_twenty_raise_no_more_alarms(one: int, other: int) -> None:
-    """Welch's test alone raises one in 10 % of such comparisons, twice what it may."""
+def test_three_seeds_against_twenty_raise_no_more_alarms_than_allowed(one: int, other: int) -> None:
+    """Welch's test alone raises an alarm in 10% of these comparisons, twice the allowed rate."""
     generator = np.random.default_rng([one, other])
     found = []
     for _ in range(60):
         baseline, candidate = (simulate(generator, "log-normal", seeds) for seeds in (one, other))
-        found.append(over_all(cell.verdict for cell in judge(baseline, candidate.assign(seed=candidate["seed"] + 99))))
-    assert at_most(found, 0.02)  # measured: 1.5 % of 200
+        found.append(
+            overall_verdict(
+                cell.verdict for cell in compare_all(baseline, candidate.assign(seed=candidate["seed"] + 99))
+            )
+        )
+    assert at_most(found, 0.02)  # measured: 1.5% of 200
 
 
-def test_values_with_a_zero_are_told_in_percent_of_the_baseline() -> None:
-    """Of modes 8 and then 1 a factor would be 1/8; where a value is 0 it is told as −88 % of the baseline's size."""
+def test_effects_of_values_with_a_zero_are_percentages() -> None:
+    """Mean modes fall from 8 to 1. A candidate value is 0, so the effect is −88% instead of a factor of 1/8."""
     modes = {"made": ("modes", MEASURES["modes"])}
     frames = [runs(values).rename(columns={"fd_final": "modes_final"}) for values in ([8.0] * 4, [0.0, 0.0, 4.0, 0.0])]
-    (cell,) = judge_cells(*frames, ["dataset", "loss"], modes, Gate())
-    assert cell.findings[0].trial.effect.value == pytest.approx(1 / 8)
-    assert "modes -88 % of its mean size against the baseline" in cell.reason
+    (cell,) = compare_cells(*frames, ["dataset", "loss"], modes, GateOptions())
+    assert cell.findings[0].test.effect.value == pytest.approx(1 / 8)
+    assert "modes -88% relative to the baseline's mean absolute value" in cell.reason
     assert "×" not in cell.reason
 
 
-def test_numbers_of_runs_that_differ_are_told() -> None:
+def test_different_numbers_of_runs_are_reported() -> None:
     survivors = one(runs(GOOD), runs([*GOOD[:3], *[math.nan] * 7], ["converged"] * 3 + ["diverged"] * 7))
-    assert "3 seeds against 10" in survivors.findings[0].trial.told()
+    assert "3 runs against 10" in survivors.findings[0].test.describe()
 
 
-def test_a_bound_seed_by_seed_that_is_beyond_the_tolerance_is_told() -> None:
-    """Pairs that go against each other: Welch's bound is within the tolerance, that of the pairs is not."""
+def test_a_paired_bound_beyond_the_tolerance_is_reported() -> None:
+    """Negatively correlated pairs: Welch's bound is within the tolerance, that of the pairs is not."""
     up = [1.0, 1.1, 1.2, 1.3]
     quality = one(runs(up), runs(up[::-1])).findings[0]
     assert quality.verdict == Verdict.INCONCLUSIVE
-    assert quality.trial.worse.high <= quality.trial.margin < quality.trial.bound
-    assert "seed by seed at most ×1.3 (tolerated ×1.25)" in quality.reason
+    assert quality.test.degradation.high <= quality.test.margin < quality.test.bound
+    assert "seed by seed at most 1.3×, tolerated 1.25×" in quality.reason
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
-def test_the_seeds_asked_of_values_that_do_not_vary_do_decide(alpha: float) -> None:
-    """Of three against three the smallest p of all splits is 1/20; of seven against seven 1/3432."""
-    gate = Gate(alpha=alpha, failure_tolerance=0.9)
+def test_the_forecast_for_constant_values_is_the_smallest_number_that_decides(alpha: float) -> None:
+    """The smallest p of the permutation test is 1/20 for three against three, and 1/3432 for seven against seven."""
+    gate = GateOptions(alpha=alpha, failure_tolerance=0.9)
 
     def sides(n: int) -> list[pd.DataFrame]:
         return [pd.concat([runs([x] * n).assign(loss=f"loss {cell}") for cell in range(12)]) for x in (1.0, 2.0)]
 
-    few = judge(*sides(3), gate)[0].findings[0]
+    few = compare_all(*sides(3), gate)[0].findings[0]
     assert few.verdict == Verdict.INCONCLUSIVE
     assert few.seeds is not None
-    assert judge(*sides(few.seeds), gate)[0].findings[0].verdict == Verdict.REGRESSED
-    assert judge(*sides(few.seeds - 1), gate)[0].findings[0].verdict == Verdict.INCONCLUSIVE
+    assert compare_all(*sides(few.seeds), gate)[0].findings[0].verdict == Verdict.REGRESSED
+    assert compare_all(*sides(few.seeds - 1), gate)[0].findings[0].verdict == Verdict.INCONCLUSIVE
 
 
-def test_the_seeds_asked_for_can_pass_the_permutation_test() -> None:
-    """At 1 % not before five a side, 1/252, however far apart the values are."""
-    gate = Gate(alpha=0.01)
+def test_the_forecast_number_of_seeds_can_pass_the_permutation_test() -> None:
+    """At the 1% level this takes five per side (p = 1/252), however far apart the values are."""
+    gate = GateOptions(alpha=0.01)
     few = one(runs(GOOD[:3]), runs([9.0, 9.1, 8.9]), gate).findings[0]
     assert few.verdict == Verdict.INCONCLUSIVE
     assert few.seeds == 5
 
 
-def test_where_one_side_has_no_values_no_number_of_seeds_is_named() -> None:
+def test_there_is_no_forecast_if_a_side_has_no_values() -> None:
     gone = runs([math.nan] * 10, ["diverged"] * 10)
     (quality, failures) = one(runs(GOOD), gone).findings
-    assert quality.reason == "FD: no run of the candidate has a value to compare"
+    assert quality.reason == "FD: the candidate has no values to compare"
     assert (quality.verdict, quality.seeds) == (Verdict.INCONCLUSIVE, None)
     assert failures.verdict == Verdict.REGRESSED
     better = one(gone, runs(GOOD))
-    assert [finding.trial.family for finding in better.findings] == ["failures"]
+    assert [finding.test.family for finding in better.findings] == ["failures"]
     assert better.verdict == Verdict.OK
 
 
-def test_cells_that_did_not_change_cost_the_others_nothing() -> None:
-    """Eleven cells with the same numbers and one that is worse: Holm counts its one test alone."""
+def test_identical_cells_are_not_counted_by_the_correction() -> None:
+    """Eleven cells are identical and one is worse: Holm's correction counts only its one test."""
     baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
     candidate = pd.concat(
         [baseline[baseline["loss"] != "loss 3"], runs([1.5 * v for v in GOOD[::-1]]).assign(loss="loss 3")]
     )
-    found = {cell.axes["loss"]: cell for cell in judge(baseline, candidate)}
+    found = {cell.axes["loss"]: cell for cell in compare_all(baseline, candidate)}
     (quality, _) = found["loss 3"].findings
-    assert quality.p_holm == quality.trial.test.p
+    assert quality.p_holm == quality.test.significance.p
     assert "for 1 test" in quality.reason
     assert all(math.isnan(each.p_holm) for name, cell in found.items() if name != "loss 3" for each in cell.findings)

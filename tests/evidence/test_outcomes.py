@@ -1,4 +1,4 @@
-"""Outcomes: planted runs get theirs, with the reason in words; the rules hold what they promise for any trace."""
+"""Outcomes of planted runs with their reasons, and properties of the rules for arbitrary traces."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import bench
 from bench.command import main
-from bench.evidence.outcomes import Outcome, Stage, judge, judging, load, states_over_time
-from bench.evidence.primary_measure import choose_primary, primary
+from bench.evidence.outcomes import Outcome, Stage, classify_run, load, states_over_time, suite_rules
+from bench.evidence.primary_measure import choose_primary, primary_curve
 from bench.evidence.states import State
-from bench.plan.rules import Gate, Reference, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import load_suite
 from bench.records.record import read_metadata, record_paths
 from bench.records.schema import Metadata
@@ -28,7 +28,7 @@ RULES = Rules()
 
 
 def a_trace(fd: list[Any], modes: list[Any] | None = None, **columns: list[Any]) -> pd.DataFrame:
-    """A trace with an evaluation every 100 steps, the untrained generator's first."""
+    """Return a trace with an evaluation every 100 steps from step 0 on."""
     steps = [100 * number for number in range(len(fd))]
     seconds = [0.5 * number for number in range(len(fd))]
     losses = {"critic_loss": [NAN, *([0.7] * (len(fd) - 1))], "generator_loss": [0.7] * len(fd)}
@@ -38,7 +38,7 @@ def a_trace(fd: list[Any], modes: list[Any] | None = None, **columns: list[Any])
 
 
 def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finished", **changed: Any) -> Metadata:
-    """The metadata of a run on eight modes, where FD is 1 for real data."""
+    """Return the metadata of a run on eight modes, with an FD of 1 on real data."""
     names = {"dataset": "ring", "architecture": "mlp", "loss": "hinge"}
     content = {
         **{"run": "r", "cell": "c", "suite": "made", "seed": 0, "axes": names},
@@ -51,50 +51,50 @@ def a_record(trace: pd.DataFrame, real: float | None = 1.0, status: str = "finis
     return Metadata.model_validate(content | changed)
 
 
-def verdict(fd: list[Any], modes: list[Any] | None = None, rules: Rules = RULES, **more: Any) -> Outcome:
+def outcome_of(fd: list[Any], modes: list[Any] | None = None, rules: Rules = RULES, **more: Any) -> Outcome:
     trace = a_trace(fd, modes)
-    return judge(trace, a_record(trace, **more), rules)
+    return classify_run(trace, a_record(trace, **more), rules)
 
 
 GOOD = [100.0, 40.0, 20.0, 10.0, 8.0, 7.0, 7.0]
 PLANTED = {
     "converged": (GOOD, [1, 4, 8, 8, 8, 8, 8], Outcome(State.CONVERGED)),
     "never": ([100.0, 90.0, 80.0, 70.0, 60.0, 65.0, 62.0], [0, 1, 1, 1, 1, 1, 1],
-        Outcome(State.NEVER_LEARNED, "best FD 60, untrained 100: 40 % of the way to real data")),
+        Outcome(State.NEVER_LEARNED, "best FD 60 (100 at initialisation) closes only 40% of the gap to real data")),
     "worse": ([100.0, 120.0, 110.0], [0, 1, 1],
-        Outcome(State.NEVER_LEARNED, "best FD 110, no better than 100 untrained")),
+        Outcome(State.NEVER_LEARNED, "best FD 110 is no better than 100 at initialisation")),
     "fell": (GOOD, [1, 6, 8, 8, 3, 2, 2], Outcome(State.COLLAPSED, "modes fell from 8 to 3 at step 400", 400)),
-    "stuck": (GOOD, [0, 1, 2, 2, 1, 2, 1], Outcome(State.COLLAPSED, "modes never rose above 2 of 8", 100)),
+    "stuck": (GOOD, [0, 1, 2, 2, 1, 2, 1], Outcome(State.COLLAPSED, "modes never exceeded 2 of 8", 100)),
     "relapsed": ([100.0, 40.0, 5.0, 4.0, 9.0, 22.0, 31.0], [1, 4, 8, 8, 8, 8, 7],
-        Outcome(State.RELAPSED, "FD 31 after the last step is 7.8 times the best, 4 at step 300", 400)),
+        Outcome(State.RELAPSED, "final FD 31 is 7.8× worse than the best (4 at step 300)", 400)),
     "oscillating": ([100.0, 40.0, 9.0, 36.0, 11.0, 35.0, 10.0], [1, 4, 8, 8, 8, 8, 8],
-        Outcome(State.OSCILLATING, "FD varies by 76 % from step 400 to the last", 400)),
+        Outcome(State.OSCILLATING, "FD varies by 76% from step 400 to the end", 400)),
     "exploded": ([100.0, 40.0, 2e4, 3e4], [1, 4, 0, 0],
-        Outcome(State.DIVERGED, "FD 2e+04 at step 200, above 100 times the untrained generator's 100", 200)),
+        Outcome(State.DIVERGED, "FD 2e+04 at step 200, more than 100× its value at initialisation (100)", 200)),
     "lost": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_runs_get_their_outcome_and_its_reason(name: str) -> None:
-    """76 %: 11, 35, 10 have mean 56/3 and standard deviation 14.15 (with n − 1)."""
+    """The variation of 76% is that of 11, 35, 10: mean 56/3, standard deviation 14.15 (with n − 1)."""
     fd, modes, expected = PLANTED[name]
-    assert verdict(fd, modes) == expected
+    assert outcome_of(fd, modes) == expected
 
 
 def test_a_run_that_ended_before_its_last_step_diverged() -> None:
     trace = a_trace(GOOD)
     ending = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite at step 93"}
     expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
-    assert judge(trace, a_record(trace, ending=ending), RULES) == expected
+    assert classify_run(trace, a_record(trace, ending=ending), RULES) == expected
     trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
-    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200, above 1e+08", 200)
-    assert judge(trace, a_record(trace), RULES) == expected
-    assert judge(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
+    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200 exceeds the limit of 1e+08", 200)
+    assert classify_run(trace, a_record(trace), RULES) == expected
+    assert classify_run(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
 
 
 def test_the_rules_apply_in_their_order() -> None:
-    """One run to which all rules apply; what it is called goes down the list as the earlier ones are relaxed."""
+    """All rules apply to this run; as earlier thresholds are relaxed, later rules determine its state."""
     fd, modes = [100.0, 61.0, 92.0, 60.0, 95.0, 59.0, 99.0], [8, 8, 2, 8, 2, 8, 2]
     trace = a_trace(fd, modes, critic_loss=[NAN, *([11.0] * 6)])
     found, relaxed = [], {}
@@ -107,57 +107,63 @@ def test_the_rules_apply_in_their_order() -> None:
         {"oscillating": 1.0},
     ):
         relaxed |= change
-        found.append(judge(trace, a_record(trace), Rules(**relaxed)).state)
+        found.append(classify_run(trace, a_record(trace), Rules(**relaxed)).state)
     assert found == list(State)
 
 
 def test_the_noise_of_good_values_is_neither_a_relapse_nor_an_oscillation() -> None:
-    """Near real data is all but 1 % of the way from 100 to 1: 1.99; real data itself is the floor without that."""
+    """Values up to 1.99, which leaves 1% of the gap from 100 to 1, count as equal to real data; without this up to 1."""
     wobbling = [100.0, 9.0, 1.0, 1.9, 1.0, 1.9, 1.0, 1.9]
-    assert verdict(wobbling).state == State.CONVERGED
-    assert verdict(wobbling, rules=Rules(near=0)).state == State.RELAPSED
-    assert verdict(wobbling, rules=Rules(near=0), real=1.8).state == State.CONVERGED
-    assert verdict([100.0, 40.0, 2.0, 2.1, 2.0, 3.1], rules=Rules(near=0)).state == State.RELAPSED  # 3.1 > 1.5 · 2
-    assert verdict([100.0, 40.0, 2.0, 2.1, 2.0, 2.9], rules=Rules(near=0)).state == State.CONVERGED
+    assert outcome_of(wobbling).state == State.CONVERGED
+    assert outcome_of(wobbling, rules=Rules(near=0)).state == State.RELAPSED
+    assert outcome_of(wobbling, rules=Rules(near=0), real=1.8).state == State.CONVERGED
+    assert outcome_of([100.0, 40.0, 2.0, 2.1, 2.0, 3.1], rules=Rules(near=0)).state == State.RELAPSED  # 3.1 > 1.5 · 2
+    assert outcome_of([100.0, 40.0, 2.0, 2.1, 2.0, 2.9], rules=Rules(near=0)).state == State.CONVERGED
 
 
 def test_a_tail_that_still_learns_does_not_oscillate() -> None:
-    assert verdict([100.0, 90.0, 80.0, 60.0, 45.0, 9.0, 10.0]).state == State.CONVERGED
-    assert verdict([100.0, 45.0, 9.0, 40.0, 9.0]).state == State.CONVERGED  # too few evaluations to say so
+    assert outcome_of([100.0, 90.0, 80.0, 60.0, 45.0, 9.0, 10.0]).state == State.CONVERGED
+    assert outcome_of([100.0, 45.0, 9.0, 40.0, 9.0]).state == State.CONVERGED  # too few evaluations to say so
 
 
-def test_an_absolute_threshold_replaces_the_share_of_the_way() -> None:
-    assert verdict(GOOD, rules=Rules(tau=6.0)) == (State.NEVER_LEARNED, "best FD 7, never as good as 6", None)
-    assert verdict(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.CONVERGED
-    assert verdict(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
-    assert verdict(PLANTED["never"][0], rules=Rules(tau={"grid": 1.0})).state == State.NEVER_LEARNED  # not of this one
+def test_an_absolute_threshold_replaces_the_share_of_the_gap() -> None:
+    assert outcome_of(GOOD, rules=Rules(tau=6.0)) == (
+        State.NEVER_LEARNED,
+        "best FD 7 does not reach the threshold of 6",
+        None,
+    )
+    assert outcome_of(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.CONVERGED
+    assert outcome_of(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.CONVERGED
+    assert (
+        outcome_of(PLANTED["never"][0], rules=Rules(tau={"grid": 1.0})).state == State.NEVER_LEARNED
+    )  # of another dataset
 
 
-def test_what_is_not_known_decides_nothing() -> None:
-    assert verdict([1.0, 0.9, 0.8], real=2.0).state == State.CONVERGED  # untrained no worse than real data
-    assert verdict([NAN, 0.9, 0.8]).state == State.CONVERGED
-    assert verdict([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the way leads to 0
-    assert verdict([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
+def test_unknown_values_decide_nothing() -> None:
+    assert outcome_of([1.0, 0.9, 0.8], real=2.0).state == State.CONVERGED  # untrained no worse than real data
+    assert outcome_of([NAN, 0.9, 0.8]).state == State.CONVERGED
+    assert outcome_of([1.0, 0.9, 0.4], real=None).state == State.CONVERGED  # the gap is to 0
+    assert outcome_of([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
     trace = pd.DataFrame({"step": [0, 10]})
-    assert judge(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.CONVERGED)
-    assert verdict([1.0]).state == State.NEVER_LEARNED
+    assert classify_run(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.CONVERGED)
+    assert outcome_of([1.0]).state == State.NEVER_LEARNED
     fd, modes, expected = PLANTED["stuck"]
     stuck = a_trace(fd, modes)
     assert (
-        judge(stuck, a_record(stuck).model_copy(update={"real": {"fd": 1.0}}), RULES) == expected
-    )  # as many modes as centres
+        classify_run(stuck, a_record(stuck).model_copy(update={"real": {"fd": 1.0}}), RULES) == expected
+    )  # real data has as many modes as centres
 
 
-def test_recall_tells_of_a_collapse_where_modes_are_unknown() -> None:
+def test_recall_detects_collapse_if_modes_are_unknown() -> None:
     trace = a_trace(GOOD, recall=[0.0, 0.4, 0.6, 0.5, 0.2, 0.1, 0.1])
     record = a_record(trace, data={}, higher_is_better={"fd": False, "recall": True}).model_copy(
         update={"real": {"recall": 0.7}}
     )
-    assert judge(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
+    assert classify_run(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
 
 
-def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
-    """Recall 0 untrained, 0.8 real: half the way is 0.4; 0.6 / 0.3 = 2 is a relapse."""
+def test_measures_where_higher_is_better() -> None:
+    """Recall is 0 at step 0 and 0.8 on real data: half the gap is 0.4, and 0.6 / 0.3 = 2 is a relapse."""
     rules = Rules(primary="recall", collapsed=0.01)
 
     def state(*recall: float) -> Outcome:
@@ -165,12 +171,12 @@ def test_a_measure_of_which_more_is_better_is_judged_the_same_way() -> None:
         record = a_record(trace, higher_is_better={"fd": False, "recall": True}).model_copy(
             update={"real": {"recall": 0.8}}
         )
-        return judge(trace, record, rules)
+        return classify_run(trace, record, rules)
 
     assert state(0.0, 0.3, 0.39).state == State.NEVER_LEARNED
     assert state(0.0, 0.6, 0.5).state == State.CONVERGED
     assert state(0.0, 0.6, 0.3) == (
-        State.RELAPSED, "recall 0.3 after the last step is 2.0 times under the best, 0.6 at step 100", 200
+        State.RELAPSED, "final recall 0.3 is 2.0× worse than the best (0.6 at step 100)", 200
     )  # fmt: skip
 
 
@@ -178,7 +184,7 @@ def test_the_primary_measure() -> None:
     assert choose_primary(["modes", "kl", "fd"], None) == "fd"
     assert choose_primary(["modes", "kl", "fd"], "kl") == "kl"
     assert choose_primary(["fd", "fd_ema"], "fd_ema") == "fd_ema"
-    assert choose_primary(["fd"], "kl_ema") == "fd"  # measured on another dataset of the suite
+    assert choose_primary(["fd"], "kl_ema") == "fd"  # the wanted measure belongs to another dataset of the suite
     assert choose_primary(["modes"], None) == "modes"
     assert choose_primary([], None) is None
 
@@ -191,7 +197,7 @@ TRACES = st.lists(st.tuples(VALUES, st.one_of(st.integers(0, 8), st.none())), mi
 def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: Any, status: str) -> None:
     trace = a_trace([fd for fd, _ in rows], [modes for _, modes in rows])
     record = a_record(trace, status=status).model_copy(update={"real": {"fd": real, "modes": 8.0}})
-    outcome, stages = judge(trace, record, RULES), states_over_time(trace, record, RULES)
+    outcome, stages = classify_run(trace, record, RULES), states_over_time(trace, record, RULES)
     assert (outcome.state == State.CONVERGED) == (outcome.reason == "")
     assert "nan" not in outcome.reason
     assert [step for step, _ in stages[: len(rows) - 1]] == [100 * number for number in range(1, len(rows))]
@@ -201,9 +207,9 @@ def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: 
         State.DIVERGED: {Stage.DIVERGED},
         State.NEVER_LEARNED: {Stage.NOT_LEARNED},
         State.COLLAPSED: {Stage.COLLAPSED},
-        State.RELAPSED: {Stage.WORSE},
-        State.OSCILLATING: {Stage.WELL},
-        State.CONVERGED: {Stage.WELL},
+        State.RELAPSED: {Stage.RELAPSED},
+        State.OSCILLATING: {Stage.ON_TRACK},
+        State.CONVERGED: {Stage.ON_TRACK},
     }
     assert stages[-1][1] in last[outcome.state]
 
@@ -212,34 +218,34 @@ POSITIVE = st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=2, max_si
 
 
 @given(POSITIVE, st.floats(min_value=1.01, max_value=50), st.floats(min_value=1.01, max_value=50))
-def test_a_higher_threshold_of_relapse_never_makes_a_relapse(fd: list[float], one: float, other: float) -> None:
+def test_a_higher_relapse_threshold_never_adds_a_relapse(fd: list[float], one: float, other: float) -> None:
     low, high = sorted((one, other))
-    if verdict(fd, rules=Rules(relapsed=high)).state == State.RELAPSED:
-        assert verdict(fd, rules=Rules(relapsed=low)).state == State.RELAPSED
+    if outcome_of(fd, rules=Rules(relapsed=high)).state == State.RELAPSED:
+        assert outcome_of(fd, rules=Rules(relapsed=low)).state == State.RELAPSED
 
 
 @given(POSITIVE, st.floats(min_value=0.01, max_value=1), st.floats(min_value=0.01, max_value=1))
-def test_a_higher_share_that_may_be_left_never_makes_a_run_one_that_never_learned(
+def test_a_higher_never_learned_threshold_never_adds_a_run_that_never_learned(
     fd: list[float], one: float, other: float
 ) -> None:
     low, high = sorted((one, other))
-    if verdict(fd, rules=Rules(never_learned=high)).state == State.NEVER_LEARNED:
-        assert verdict(fd, rules=Rules(never_learned=low)).state == State.NEVER_LEARNED
+    if outcome_of(fd, rules=Rules(never_learned=high)).state == State.NEVER_LEARNED:
+        assert outcome_of(fd, rules=Rules(never_learned=low)).state == State.NEVER_LEARNED
 
 
 @given(POSITIVE, st.integers(-20, 20))
-def test_the_unit_of_a_measure_decides_nothing(fd: list[float], power: int) -> None:
+def test_the_unit_of_a_measure_does_not_matter(fd: list[float], power: int) -> None:
     """Powers of two scale floating-point numbers exactly."""
-    one, other = verdict(fd), verdict([2.0**power * value for value in fd], real=2.0**power)
+    one, other = outcome_of(fd), outcome_of([2.0**power * value for value in fd], real=2.0**power)
     assert (one.state, one.step) == (other.state, other.step)
 
 
 @given(TRACES)
-def test_a_row_without_values_decides_nothing_unless_it_is_the_last(rows: Any) -> None:
+def test_a_row_without_values_does_not_matter_unless_it_is_the_last(rows: Any) -> None:
     fd, modes = [value for value, _ in rows], [value for _, value in rows]
-    one = verdict(fd, modes).state
+    one = outcome_of(fd, modes).state
     trace = a_trace([*fd[:1], NAN, *fd[1:]], [*modes[:1], None, *modes[1:]])
-    other = judge(trace, a_record(trace), RULES).state
+    other = classify_run(trace, a_record(trace), RULES).state
     assert one == other or len(rows) == 1
 
 
@@ -247,11 +253,11 @@ def test_stages_over_time() -> None:
     trace = a_trace([100.0, 90.0, 20.0, 5.0, 9.0, 4.0, 4.5], [0, 8, 8, 8, 8, 3, 8])
     assert states_over_time(trace, a_record(trace), RULES) == [
         (100, Stage.NOT_LEARNED),
-        (200, Stage.WELL),
-        (300, Stage.WELL),
-        (400, Stage.WORSE),
+        (200, Stage.ON_TRACK),
+        (300, Stage.ON_TRACK),
+        (400, Stage.RELAPSED),
         (500, Stage.COLLAPSED),
-        (600, Stage.WELL),
+        (600, Stage.ON_TRACK),
     ]
     gone = a_record(trace, ending={"status": "diverged", "step": 640})
     assert states_over_time(trace, gone, RULES)[-1] == (640, Stage.DIVERGED)
@@ -259,7 +265,7 @@ def test_stages_over_time() -> None:
 
 @pytest.fixture
 def planted(tiny_results: Path) -> Path:
-    """The tiny suite's records, with other traces: one run diverged, one collapsed, one relapsed, one converged."""
+    """The records of the tiny suite with changed traces: diverged, collapsed, relapsed, converged."""
     kinds = ["collapsed", "relapsed", "converged"]
     for number, path in enumerate(record_paths(tiny_results)):
         record = content_of(path)
@@ -278,14 +284,14 @@ def planted(tiny_results: Path) -> Path:
     return tiny_results
 
 
-def test_records_get_their_outcome_and_are_left_alone(planted: Path) -> None:
+def test_records_get_their_outcome_and_are_not_changed(planted: Path) -> None:
     before = [path.read_bytes() for path in record_paths(planted)]
     frame = bench.load(planted)
     assert frame["outcome"].tolist() == ["diverged", "collapsed", "relapsed", "converged"]
     assert frame["outcome_reason"].tolist() == [
         "critic loss not finite at step 93",
         "modes fell from 8 to 2 at step 80",
-        "FD 3 after the last step is 6.0 times the best, 0.5 at step 80",
+        "final FD 3 is 6.0× worse than the best (0.5 at step 80)",
         "",
     ]
     assert frame["outcome_step"].tolist()[:3] == [93, 80, 120]
@@ -308,17 +314,17 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
     assert load(planted)["reached"].eq(False).all()
 
 
-def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(planted: Path, tiny: str) -> None:
-    assert judging("ring", []).rules == load_suite("ring").outcome
-    assert judging("no such suite", []) == (Rules(), (), Gate())
+def test_rules_come_from_the_suite_the_package_the_record_or_the_defaults(planted: Path, tiny: str) -> None:
+    assert suite_rules("ring", []).rules == load_suite("ring").outcome
+    assert suite_rules("no such suite", []) == (Rules(), (), GateOptions())
     trace, published = a_trace([1.0]), {"source": "a paper", "values": {"fd": 1.0}}
     older = a_record(trace, environment={"date": "2026-01-01"}, rules={"relapsed": 2.0})
     rules = {"relapsed": 7.0, "of a later version": 1}
     newer = a_record(trace, environment={"date": "2026-02-01"}, rules=rules, references=[published])
-    assert judging("no such suite", [newer, older]) == (
-        Rules(relapsed=7.0), (Reference(source="a paper", values={"fd": 1.0}),), Gate()
+    assert suite_rules("no such suite", [newer, older]) == (
+        Rules(relapsed=7.0), (PublishedResult(source="a paper", values={"fd": 1.0}),), GateOptions()
     )  # fmt: skip
-    assert judging("ring", [newer], load_suite(tiny)).rules == Rules()
+    assert suite_rules("ring", [newer], load_suite(tiny)).rules == Rules()
     Path(tiny).write_text(Path(tiny).read_text() + "[outcome]\nrelapsed = 7.0\n")
     relaxed = ["diverged", "collapsed", "converged", "converged"]
     assert load(planted, tiny)["outcome"].tolist() == relaxed
@@ -329,19 +335,19 @@ def test_thresholds_of_the_suite_of_the_package_of_the_record_and_the_defaults(p
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_records_carry_what_they_are_judged_by(tiny: str, tmp_path: Path) -> None:
+def test_records_carry_the_rules_of_their_suite(tiny: str, tmp_path: Path) -> None:
     text = '[outcome]\nrelapsed = 7.0\ntau = { "ring (points=1000)" = 3.0 }\n'
     text += '[[reference]]\nsource = "a paper"\nwhen = { loss = "wgan-gp" }\nvalues = { fd = 0.5 }\n'
     Path(tiny).write_text(Path(tiny).read_text() + text)
     summary = bench.run(tiny, results=tmp_path / "carried", workers=0, seeds=1, settings={"steps": 20})
     metadata = [read_metadata(path) for path in record_paths(summary.folder)]
-    assert judging("tiny", metadata).rules == load_suite(tiny).outcome
-    assert judging("tiny", metadata).references == load_suite(tiny).reference
+    assert suite_rules("tiny", metadata).rules == load_suite(tiny).outcome
+    assert suite_rules("tiny", metadata).references == load_suite(tiny).reference
 
 
-def test_the_first_evaluation_is_not_one_of_the_trained_generator() -> None:
+def test_step_0_is_not_part_of_the_curve() -> None:
     trace = a_trace([0.1, 5.0, 3.0])
-    of = primary(trace, a_record(trace), RULES)
-    assert of is not None
-    assert of.values.tolist() == [5, 3]
-    assert of.untrained == 0.1
+    curve = primary_curve(trace, a_record(trace), RULES)
+    assert curve is not None
+    assert curve.values.tolist() == [5, 3]
+    assert curve.untrained == 0.1

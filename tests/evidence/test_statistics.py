@@ -1,4 +1,4 @@
-"""Statistics by hand, against closed forms, and by how often they are right."""
+"""Statistics against hand calculations, closed forms and simulations."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bench.evidence.statistics import (
     boschloo,
     difference,
     expected_best,
+    failures_as_worst,
     geometric_mean,
     holm,
     mantel_haenszel,
@@ -25,21 +26,19 @@ from bench.evidence.statistics import (
     permutation,
     probability_better,
     rank_over_blocks,
-    ratio_of_geometric_means,
     seeds_to_bound,
     seeds_to_show,
+    split_noise,
     student,
     t_interval,
-    tell_noise_apart,
     time_to_threshold,
     welch,
     wilson_interval,
-    worst_ranked,
 )
 
 
 def test_t_interval_by_hand() -> None:
-    """t₂ at 97.5 % is 4.302653; s of 1, 2, 3 is 1: 4.302653 / √3 (any table of Student's t)."""
+    """t₂ at 97.5% is 4.302653; s of 1, 2, 3 is 1: 4.302653 / √3 (any table of Student's t)."""
     interval = t_interval([1.0, 2.0, 3.0])
     assert interval.mean == 2
     assert interval.half_width == pytest.approx(4.302653 / 3**0.5, abs=1e-6)
@@ -61,14 +60,14 @@ def test_geometric_mean_by_hand() -> None:
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])
-def test_intervals_of_cells_cover_as_often_as_they_say(n: int) -> None:
-    """4,000 log-normal cells with a deviation of 1; 93 % is nearly six standard errors (0.34 %) below 95 %."""
+def test_intervals_of_cells_have_their_nominal_coverage(n: int) -> None:
+    """4,000 log-normal cells with a deviation of 1; 93% is nearly six standard errors (0.34%) below 95%."""
     logs = np.random.default_rng(n).normal(2.0, 1.0, size=(4000, n))
     found = [geometric_mean(np.exp(values)) for values in logs]
     assert np.mean([each.low <= math.exp(2.0) <= each.high for each in found]) >= 0.93
     plain = [t_interval(np.exp(values)) for values in logs]
     covered = np.mean([abs(each.mean - math.exp(2.5)) <= each.half_width for each in plain])
-    assert 0.80 <= covered <= 0.86  # of the mean e^(µ + σ²/2): why distances have geometric means
+    assert 0.80 <= covered <= 0.86  # of the mean e^(µ + σ²/2): the reason for geometric means of distances
 
 
 def test_wilson_by_hand() -> None:
@@ -103,7 +102,7 @@ def test_welch_by_hand() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_cells_that_do_not_vary_are_tested_by_permutation() -> None:
+def test_constant_cells_are_tested_by_permutation() -> None:
     assert welch([1, 1, 1], [2, 2, 2], "less") == permutation([1, 1, 1], [2, 2, 2], "less")
     assert welch([1, 1, 1], [2, 2, 2]).p == pytest.approx(2 / math.comb(6, 3))
     assert welch([1, 1, 1], [2, 2, 2], "greater").p == 1
@@ -112,17 +111,8 @@ def test_cells_that_do_not_vary_are_tested_by_permutation() -> None:
     assert difference([1, 1], [3, 3])[:3] == (-2, -2, -2)
 
 
-def test_ratio_of_geometric_means_is_the_difference_of_logarithms() -> None:
-    a, b = [1.0, 2.0, 4.0], [4.0, 8.0, 32.0]
-    found, logs = ratio_of_geometric_means(a, b), difference(np.log(a), np.log(b))
-    assert found.value == pytest.approx(2 / (4 * 8 * 32) ** (1 / 3))
-    assert [found.low, found.high] == pytest.approx(np.exp([logs.low, logs.high]))
-    with pytest.raises(ValueError, match="positive"):
-        ratio_of_geometric_means([1.0, 0.0], b)
-
-
 def naive_permutation(a: list[float], b: list[float]) -> float:
-    """One-sided, a below b: the share of all splits whose difference of means is no larger."""
+    """One-sided, a below b: the share of all splits whose difference of means is at most as large."""
     pooled, total = [*a, *b], sum(a) + sum(b)
 
     def gap(chosen: tuple[int, ...]) -> float:
@@ -134,7 +124,7 @@ def naive_permutation(a: list[float], b: list[float]) -> float:
 
 
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=5), st.lists(st.integers(-5, 5), min_size=2, max_size=5))
-def test_the_permutation_test_goes_through_all_splits(a: list[int], b: list[int]) -> None:
+def test_the_permutation_test_enumerates_all_splits(a: list[int], b: list[int]) -> None:
     first, second = [float(x) for x in a], [float(x) for x in b]
     test = permutation(first, second, "less")
     assert test.p == pytest.approx(naive_permutation(first, second))
@@ -142,28 +132,28 @@ def test_the_permutation_test_goes_through_all_splits(a: list[int], b: list[int]
     assert test.p >= test.smallest - 1e-12
 
 
-def test_the_smallest_p_is_printed_and_not_passed() -> None:
-    """3 against 3 seeds: 1/20 one-sided, 1/10 two-sided: at 5 % two-sided nothing can be detected."""
+def test_the_smallest_possible_p() -> None:
+    """For 3 against 3 seeds it is 1/20 one-sided and 1/10 two-sided, so a two-sided 5% test cannot detect anything."""
     test = permutation([1, 2, 3], [7, 8, 9])
     assert test.p == pytest.approx(0.1)
     assert not test.detects(0.05)
     assert permutation([1, 2, 3], [7, 8, 9], "less").detects(0.05)
-    assert boschloo(0, 3, 3, 3, "less").p == pytest.approx(1 / 64)  # at the rate ½ that is hardest: (½)⁶
+    assert boschloo(0, 3, 3, 3, "less").p == pytest.approx(1 / 64)  # (½)⁶, at the least favourable rate ½
     assert boschloo(0, 3, 3, 3, "less").smallest == boschloo(0, 3, 3, 3, "less").p
-    assert not boschloo(0, 2, 1, 2, "less").detects(0.05)  # its best table gives (½)⁴ = 1/16
+    assert not boschloo(0, 2, 1, 2, "less").detects(0.05)  # the most extreme table gives (½)⁴ = 1/16
     assert boschloo(0, 5, 0, 5).p == 1
-    with pytest.raises(ValueError, match="no rates"):
+    with pytest.raises(ValueError, match="are not rates"):
         boschloo(4, 3, 0, 3)
 
 
-@settings(max_examples=20, deadline=None)  # each call of statsmodels' collects garbage
+@settings(max_examples=20, deadline=None)  # statsmodels runs the garbage collector in every call
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), min_size=1, max_size=12))
-def test_holm_is_that_of_statsmodels(ps: list[float]) -> None:
-    there = [p for p in ps if not math.isnan(p)]
+def test_holm_equals_that_of_statsmodels(ps: list[float]) -> None:
+    present = [p for p in ps if not math.isnan(p)]
     adjusted = holm(ps)
     assert np.isnan(adjusted).tolist() == [math.isnan(p) for p in ps]
-    if there:
-        expected = multipletests(there, method="holm")[1]
+    if present:
+        expected = multipletests(present, method="holm")[1]
         assert adjusted[~np.isnan(adjusted)] == pytest.approx(expected)
 
 
@@ -176,15 +166,15 @@ def test_failed_runs_take_the_worst_rank() -> None:
     runs = pd.DataFrame(
         {"outcome": ["converged", "relapsed", "converged", "diverged"], "fd_final": [1.0, 0.5, 2.0, math.nan]}
     )
-    assert worst_ranked(runs, "fd_final", False).tolist() == [1, math.inf, 2, math.inf]
-    assert worst_ranked(runs, "fd_final", True).tolist() == [1, -math.inf, 2, -math.inf]
-    better = probability_better(worst_ranked(runs, "fd_final", False), [1.5, math.inf], False)
+    assert failures_as_worst(runs, "fd_final", False).tolist() == [1, math.inf, 2, math.inf]
+    assert failures_as_worst(runs, "fd_final", True).tolist() == [1, -math.inf, 2, -math.inf]
+    better = probability_better(failures_as_worst(runs, "fd_final", False), [1.5, math.inf], False)
     # of 8 pairs 1 < 1.5, 1 < ∞, 2 < ∞ are won, two pairs of failures count half
     assert better == pytest.approx((3 + 2 * 0.5) / 8)
     assert probability_better([1, 2], [1, 2], True) == 0.5
 
 
-def test_the_best_of_k_is_that_of_all_draws() -> None:
+def test_the_expected_best_of_k_is_the_mean_over_all_draws() -> None:
     values = [3.0, 1.0, 4.0, 1.5, 9.0]
     for k in range(1, 6):
         draws = list(combinations(values, k))
@@ -202,7 +192,7 @@ def test_time_to_threshold_by_hand() -> None:
     never = time_to_threshold([5, 5], [False, False])
     assert (never.median, never.high, never.reached) == (math.inf, math.inf, 0)
     assert time_to_threshold([1, 9, 9, 9], [True, False, False, False]).median == math.inf
-    assert time_to_threshold([1, 2, 9, 9], [True, True, False, False]).median == 2  # just half of them
+    assert time_to_threshold([1, 2, 9, 9], [True, True, False, False]).median == 2  # exactly half of them
 
 
 def test_a_profile_is_the_share_within_each_factor() -> None:
@@ -223,21 +213,21 @@ def test_ranks_over_blocks_by_hand() -> None:
     assert rank_over_blocks(lacking, False).blocks == 4
 
 
-def test_the_noise_of_seeds_is_told_apart_from_that_of_samples() -> None:
-    """20,000 runs with a deviation of 2 over seeds and 0.5 over samples: standard errors are about 0.5 %."""
+def test_noise_is_split_into_seeds_and_samples() -> None:
+    """20,000 runs with a deviation of 2 over seeds and 0.5 over samples: standard errors are about 0.5%."""
     generator = np.random.default_rng(0)
     seeds = generator.normal(0, 2, 20_000)
     first, again = (seeds + generator.normal(0, 0.5, 20_000) for _ in range(2))
-    found = tell_noise_apart(first, again)
+    found = split_noise(first, again)
     assert found.seeds == pytest.approx(2, rel=0.02)
     assert found.sampling == pytest.approx(0.5, rel=0.02)
-    assert tell_noise_apart([1.0, 2.0], [2.0, 1.0]).seeds == 0  # less than the samples' own is none
-    assert math.isnan(tell_noise_apart([1.0], [1.0]).seeds)
+    assert split_noise([1.0, 2.0], [2.0, 1.0]).seeds == 0  # a negative estimate becomes 0
+    assert math.isnan(split_noise([1.0], [1.0]).seeds)
 
 
-def test_seeds_to_show_have_the_power_they_are_for() -> None:
+def test_seeds_to_show_give_80_percent_power() -> None:
     n = seeds_to_show(1.0, 1.0, 0.05)
-    assert n == 14  # Cohen 1988, table 2.3.2: d = 1, one-sided 5 %, power 0.8
+    assert n == 14  # Cohen 1988, table 2.3.2: d = 1, one-sided 5%, power 0.8
     generator = np.random.default_rng(1)
     found = [welch(generator.normal(1, 1, n), generator.normal(0, 1, n), "greater").p <= 0.05 for _ in range(1500)]
     assert np.mean(found) == pytest.approx(0.8, abs=0.04)
@@ -245,21 +235,21 @@ def test_seeds_to_show_have_the_power_they_are_for() -> None:
     assert seeds_to_show(1e-4, 1.0, 0.05) is None
 
 
-def test_seeds_to_bound_are_the_fewest() -> None:
+def test_seeds_to_bound_is_the_smallest_sufficient_number() -> None:
     n = seeds_to_bound(0.0, 0.0, 0.25, 0.9)
     assert n is not None
     assert newcombe_interval(0, n, 0, n, 0.9).high <= 0.25 < newcombe_interval(0, n - 1, 0, n - 1, 0.9).high
     assert seeds_to_bound(0.5, 0.2, 0.25, 0.9) is None
 
 
-def test_students_test_is_scipys_and_welchs_with_equal_numbers_and_spreads() -> None:
+def test_students_test_equals_scipys_and_welchs_for_equal_sizes_and_variances() -> None:
     a, b = [1.0, 2.0, 4.0], [2.0, 3.0, 5.0, 9.0]
     assert student(a, b, "less").p == pytest.approx(stats.ttest_ind(a, b, alternative="less").pvalue)
     assert student([1, 2, 3], [2, 3, 4]).p == pytest.approx(welch([1, 2, 3], [2, 3, 4]).p)
     assert math.isnan(student([1.0], b).p)
 
 
-def test_mantel_haenszel_by_hand_and_where_there_is_nothing_to_test() -> None:
+def test_mantel_haenszel_by_hand_and_without_information() -> None:
     """Two strata of 3 of 3 against 0 of 3: excess 2 · 1.5, variance 2 · 3 · 3 · 3 · 3 / (36 · 5) = 0.9."""
     found = mantel_haenszel([(3, 3, 0, 3)] * 2)
     assert found.p == found.smallest == pytest.approx(stats.norm.sf((3 - 0.5) / math.sqrt(0.9)))
@@ -269,8 +259,8 @@ def test_mantel_haenszel_by_hand_and_where_there_is_nothing_to_test() -> None:
     assert math.isnan(mantel_haenszel([(0, 3, 0, 3), (3, 3, 3, 3)]).p)
 
 
-def test_mantel_haenszel_keeps_its_level_where_failures_are_few() -> None:
-    """Of 12 cells with 3 runs a side, which fail with 5 to 50 %: p ≤ 5 % in 5 % of comparisons at the most."""
+def test_mantel_haenszel_keeps_its_level_with_few_failures() -> None:
+    """12 cells with 3 runs per side and failure rates of 5 to 50%: p ≤ 0.05 in at most 5% of comparisons."""
     rates = np.linspace(0.05, 0.5, 12)
     counts = np.random.default_rng(0).binomial(3, rates, (300, 2, 12))
     ps = [mantel_haenszel([(int(a), 3, int(b), 3) for a, b in zip(*each, strict=True)]).p for each in counts]

@@ -10,8 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.catalogue import find
 from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.metrics import METRICS
-from bench.compute.evaluation import evaluator
-from bench.compute.training.reals import load_data
+from bench.compute.evaluation import build_evaluator
+from bench.compute.training.real_data import cached_dataset
 from bench.plan.specification import Evaluation, choose
 
 SAMPLES = 500
@@ -29,12 +29,12 @@ def test_evaluation(benchmark: BenchmarkFixture, dataset: str, metric: str) -> N
     """Reference features are computed once a process, before the clock."""
     chosen = DATASETS[dataset]
     asked = Evaluation(metrics=(choose("metric", metric),), samples=SAMPLES)
-    judge = evaluator(
+    evaluator = build_evaluator(
         chosen, asked, extractor_hash(find("dataset", dataset).extractor, None), None, torch.device("cpu")
     )
-    there = load_data(chosen).test
+    there = cached_dataset(chosen).test
     samples = torch.from_numpy(there[np.arange(SAMPLES) % len(there)])
-    assert benchmark(lambda: judge.measure(samples)).keys() == judge.real.keys()
+    assert benchmark(lambda: evaluator.measure(samples)).keys() == evaluator.real.keys()
 
 
 def test_every_metric_of_samples_is_here() -> None:

@@ -15,7 +15,7 @@ from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.path_angle import prepare as prepare_path_angle
 from bench.catalogue.metrics.spectrum import prepare as prepare_spectrum
 from bench.compute.training.game import Game
-from bench.compute.training.game_state import Position
+from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import build_players
@@ -49,14 +49,14 @@ def test_step(benchmark: BenchmarkFixture, architecture: str, loss: str) -> None
 def test_probe(benchmark: BenchmarkFixture, architecture: str) -> None:
     """One stands before an evaluation, after hundreds of steps; it costs less than one of them."""
     pack = alone(specify(architecture, "non-saturating"))
-    game, source = Game(pack.trainings, pack.generator, pack.critic, CPU), pack.batches
-    terms, critic_gradient = game.critic_gradients(source, 0)
-    _, generator_gradient = game.generator_gradients(source, 0)
-    probe = Probe(lambda seeds: (source.reals(), source.reals()))
+    game, sampler = Game(pack.trainings, pack.generator, pack.critic, CPU), pack.sampler
+    terms, critic_gradient = game.critic_gradients(sampler, 0)
+    _, generator_gradient = game.generator_gradients(sampler, 0)
+    probe = Probe(lambda seeds: (sampler.real_samples(), sampler.real_samples()))
 
     def observe() -> None:
-        probe.begin(game)
-        probe.end(terms, critic_gradient, generator_gradient)
+        probe.before_update(game)
+        probe.after_update(terms, critic_gradient, generator_gradient)
         probe.values(pack.seeds)
 
     benchmark(observe)
@@ -66,7 +66,7 @@ def test_probe(benchmark: BenchmarkFixture, architecture: str) -> None:
 def test_metric_of_the_game(benchmark: BenchmarkFixture, metric: str, request: pytest.FixtureRequest) -> None:
     training = specify("mlp", "non-saturating", width=32 if request.config.getoption("benchmark_enable") else 4)
     players = build_players(training, SHAPE, 0, CPU)
-    position = Position(training, players, 0, 1, SHAPE, lambda indices: REALS[indices], len(REALS), CPU)
+    state = GameState(training, players, 0, 1, SHAPE, lambda indices: REALS[indices], len(REALS), CPU)
     prepare = {"spectrum": prepare_spectrum, "path-angle": prepare_path_angle}[metric]
     measure = prepare(METRICS[metric].options())
-    benchmark(lambda: measure(position))
+    benchmark(lambda: measure(state))

@@ -1,4 +1,4 @@
-"""Which runs share a pack, how many of them, and what is known and told of it."""
+"""Which runs share a pack, how many of them, and what is measured and reported."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from bench.compute.engines.in_process import in_process
 from bench.compute.execution import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
-from bench.errors import SuiteError, in_short
-from bench.plan.grouping import divide, halves, kind, program
+from bench.errors import SuiteError, summarise_error
+from bench.plan.grouping import divide, pack_key, split_in_half, timing_key
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
-from bench.plan.throughput import Rates, devices_known, read_rates, write_rates
+from bench.plan.throughput import Rates, rates_by_device, read_rates, write_rates
 
 CPU = torch.device("cpu")
 
 
-def test_kinds(runs: list[Run], write_suite: Callable[[str], str]) -> None:
-    assert len({kind(run) for run in runs}) == 1
+def test_runs_with_one_pack_key(runs: list[Run], write_suite: Callable[[str], str]) -> None:
+    assert len({pack_key(run) for run in runs}) == 1
     for line, changed in (
         ("steps = 120", "steps = 100"),
         ("latent = 4", "latent = 5"),
@@ -46,24 +46,24 @@ def test_kinds(runs: list[Run], write_suite: Callable[[str], str]) -> None:
     ):
         assert line in TOGETHER
         others = plan_runs(load_suite(write_suite(TOGETHER.replace(line, changed))))
-        assert {kind(run) for run in others} != {kind(run) for run in runs}, line
+        assert {pack_key(run) for run in others} != {pack_key(run) for run in runs}, line
 
 
 def test_every_run_is_in_one_pack_that_is_not_too_large(runs: list[Run]) -> None:
-    assert halves([]) == []
+    assert split_in_half([]) == []
     for count, size, workers in product(range(1, 9), (1, 2, 3, 8), (1, 2, 3)):
-        packs = divide(runs[:count], lambda alike, size=size: size, workers)  # type: ignore[misc]
+        packs = divide(runs[:count], lambda group, size=size: size, workers)  # type: ignore[misc]
         assert sorted(run.id for pack in packs for run in pack) == sorted(run.id for run in runs[:count])
         lengths = [len(pack) for pack in packs]
         assert max(lengths) <= size
         assert max(lengths) - min(lengths) <= 1
         assert len(packs) >= min(workers, count)
-        assert [run for half in halves(runs[:count]) for run in half] == runs[:count]
+        assert [run for half in split_in_half(runs[:count]) for run in half] == runs[:count]
 
 
 def test_the_longest_packs_are_first(write_suite: Callable[[str], str]) -> None:
     text = TOGETHER + '[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 200 }\n'
-    packs = divide(plan_runs(load_suite(write_suite(text))), lambda alike: 2, 1)
+    packs = divide(plan_runs(load_suite(write_suite(text))), lambda group: 2, 1)
     assert [pack[0].training.steps for pack in packs] == [200, 200, 120, 120]
 
 
@@ -85,12 +85,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def sized(alike: list[Run], told: list[str]) -> int:
-    return pack_tuning.sizes("auto", [Settings(folder=Path("nowhere"))], None, told.append)(alike)
+def sized(group: list[Run], notices: list[str]) -> int:
+    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, notices.append)(group)
 
 
 def weighing(run: Run, weight: float) -> Run:
-    """The same with another weight of its penalty, as another cell."""
+    """The same run with another penalty weight, as another cell."""
     (penalty,) = run.training.penalty
     other = penalty.model_copy(update={"options": penalty.options.model_copy(update={"weight": weight})})
     training = run.training.model_copy(update={"penalty": (other,)})
@@ -99,57 +99,61 @@ def weighing(run: Run, weight: float) -> Run:
 
 @pytest.mark.usefixtures("cache")
 def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    crew, told = [Settings(folder=Path("nowhere"))], []
-    size = sized(runs, told)
+    crew, notices = [Settings(folder=Path("nowhere"))], []
+    size = sized(runs, notices)
     assert 1 <= size <= len(runs)
-    monkeypatch.setattr(pack_tuning, "measure", lambda *_: pytest.fail("measured again"))
-    assert sized(runs, told) == size
-    assert pack_tuning.sizes("auto", crew, 1e-6, told.append)(runs) == 1  # a kilobyte holds no pack
-    assert pack_tuning.sizes("off", crew, None, told.append)(runs) == 1
-    assert pack_tuning.sizes(5, crew, None, told.append)(runs) == 5
-    assert told == []
+    monkeypatch.setattr(pack_tuning, "measure_rates", lambda *_: pytest.fail("measured again"))
+    assert sized(runs, notices) == size
+    assert pack_tuning.pack_sizer("auto", crew, 1e-6, notices.append)(runs) == 1  # a kilobyte holds no pack
+    assert pack_tuning.pack_sizer("off", crew, None, notices.append)(runs) == 1
+    assert pack_tuning.pack_sizer(5, crew, None, notices.append)(runs) == 5
+    assert notices == []
 
 
 @pytest.mark.parametrize(
-    ("pack", "memory", "told"),
+    ("pack", "memory", "message"),
     [
         (0, None, "pack 0: expected a number of runs, 'auto' or 'off'"),
         ("many", None, "pack 'many': expected a number of runs, 'auto' or 'off'"),
         ("auto", math.nan, "memory nan: expected a number of gigabytes above 0"),
         ("auto", math.inf, "memory inf: expected a number of gigabytes above 0"),
         ("auto", -1.0, "memory -1.0: expected a number of gigabytes above 0"),
-        (8, 4.0, "memory 4: it limits packs whose size is measured (pack 'auto'), not 8"),
+        (8, 4.0, "memory 4: only applies with pack 'auto', not 8"),
     ],
 )
-def test_sizes_and_memory_that_mean_nothing(pack: Any, memory: float | None, told: str) -> None:
-    with pytest.raises(SuiteError, match=re.escape(told)):
-        pack_tuning.sizes(pack, [Settings(folder=Path("nowhere"))], memory, print)
+def test_sizes_and_memory_that_mean_nothing(pack: Any, memory: float | None, message: str) -> None:
+    with pytest.raises(SuiteError, match=re.escape(message)):
+        pack_tuning.pack_sizer(pack, [Settings(folder=Path("nowhere"))], memory, print)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"cpu": []}', '{"cpu": {"a program": {"seconds": 1}}}', '{"cpu": 3}'])
-def test_what_is_no_table_of_rates_is_written_anew(cache: Path, text: str) -> None:
+def test_an_invalid_rates_file_is_replaced(cache: Path, text: str) -> None:
     (cache / "packs.json").write_text(text)
     assert read_rates("a program", "cpu") is None
-    assert devices_known("a program") == {}
+    assert rates_by_device("a program") == {}
     write_rates("a program", "cpu", Rates({1: 2.0, 2: 1.5}, {1: 10}))
-    assert devices_known("a program") == {"cpu": Rates({1: 2.0, 2: 1.5}, {1: 10})}
+    assert rates_by_device("a program") == {"cpu": Rates({1: 2.0, 2: 1.5}, {1: 10})}
 
 
 @pytest.mark.parametrize(
     ("shares", "tried", "best"),
     [
-        ({1: 4.0, 2: 3.9, 4: 2.0, 8: 1.5, 16: 1.6, 32: 1.5}, [1, 2, 4, 8, 16, 32], 8),  # size 2 had bad luck
+        (
+            {1: 4.0, 2: 3.9, 4: 2.0, 8: 1.5, 16: 1.6, 32: 1.5},
+            [1, 2, 4, 8, 16, 32],
+            8,
+        ),  # the timing of size 2 was disturbed
         ({1: 4.0, 2: 4.1, 4: 4.2}, [1, 2, 4], 1),
         ({1: 4.0, 2: 2.0, 4: 2.1, 8: 1.99}, [1, 2, 4, 8], 2),
-        ({1: 60.0}, [1], 1),  # seconds: nothing that a pack makes less
+        ({1: 60.0}, [1], 1),  # a step takes seconds: no pack is tried
     ],
 )
 def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
     runs: list[Run], monkeypatch: pytest.MonkeyPatch, shares: dict[int, float], tried: list[int], best: int
 ) -> None:
     unit = 1.0 if len(shares) == 1 else 1e-3
-    monkeypatch.setattr(pack_tuning, "_time", lambda run, size, device: (unit * size * shares[size], 1))
-    rates = pack_tuning.measure(runs[0], CPU, 64)
+    monkeypatch.setattr(pack_tuning, "_time_step", lambda run, size, device: (unit * size * shares[size], 1))
+    rates = pack_tuning.measure_rates(runs[0], CPU, 64)
     assert list(rates.seconds) == tried
     assert rates.ended
     assert rates.best() == best
@@ -157,13 +161,11 @@ def test_larger_packs_are_tried_until_two_in_turn_gain_nothing(
 
 def test_runs_that_diverge_at_once_are_not_timed(runs: list[Run]) -> None:
     with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_tuning.measure(weighing(runs[0], 1e300), CPU, 8)
+        pack_tuning.measure_rates(weighing(runs[0], 1e300), CPU, 8)
 
 
-def test_runs_that_diverge_while_they_are_timed_are_not_either(
-    runs: list[Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The loop drops them, and what is left of the pack is not what was to be timed."""
+def test_runs_that_diverge_during_timing_are_not_timed(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop drops diverged runs, so the rest of the pack has another size than intended."""
 
     def diverging(pack: Pack, first: int, steps: int) -> Iterator[list[Measurement]]:
         yield from train(pack, first, steps=steps)
@@ -172,23 +174,23 @@ def test_runs_that_diverge_while_they_are_timed_are_not_either(
 
     monkeypatch.setattr(pack_tuning, "train", diverging)
     with pytest.raises(ArithmeticError, match="nothing to time"):
-        pack_tuning.measure(runs[0], CPU, 8)
+        pack_tuning.measure_rates(runs[0], CPU, 8)
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_cell_that_diverges_at_once_leaves_the_timing_to_the_next(runs: list[Run]) -> None:
-    told: list[str] = []
+def test_if_a_cell_diverges_at_once_the_next_is_timed(runs: list[Run]) -> None:
+    notices: list[str] = []
     wild = [weighing(runs[0], 1e300), weighing(runs[1], 1e300)]
-    assert sized(wild, told) == 1
-    assert devices_known(program(runs[0])) == {}
-    sized([*wild, *runs[2:]], told)
-    (known,) = devices_known(program(runs[0])).values()
+    assert sized(wild, notices) == 1
+    assert rates_by_device(timing_key(runs[0])) == {}
+    sized([*wild, *runs[2:]], notices)
+    (known,) = rates_by_device(timing_key(runs[0])).values()
     assert 2 in known.seconds
-    assert told == []
+    assert notices == []
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
+def test_runs_that_vmap_does_not_support_train_alone_with_a_notice(
     runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from bench.catalogue.architectures import mlp
@@ -197,21 +199,21 @@ def test_a_network_that_vmap_cannot_run_trains_alone_and_that_is_said(
         def forward(self, samples: Tensor) -> Tensor:
             return samples * (1.0 if samples.sum().item() > 0 else 1.5)
 
-    plain, told = mlp.critic, []
+    plain, notices = mlp.critic, []
     monkeypatch.setattr(mlp, "critic", lambda options, shape: nn.Sequential(Peeks(), plain(options, shape)))
-    assert sized(runs, told) == 1
+    assert sized(runs, notices) == 1
     why = "RuntimeError: vmap: It looks like you're calling .item() on a Tensor"
-    assert told == [f"mlp (width=16, depth=1) · r1: no pack can run this, each run trains alone ({why})"]
-    assert [known.alone for known in devices_known(program(runs[0])).values()] == [why]
+    assert notices == [f"mlp (width=16, depth=1) · r1: these runs cannot share a pack, so each trains alone ({why})"]
+    assert [known.alone for known in rates_by_device(timing_key(runs[0])).values()] == [why]
     events = [event.state for event in in_process([runs[:2]], [Settings(folder=tmp_path / "forced")])]
     assert events.count("recorded") == 2
-    monkeypatch.setattr(mlp, "critic", plain)  # mended
-    sized(runs, told)
-    assert [known.alone for known in devices_known(program(runs[0])).values()] == [""]
+    monkeypatch.setattr(mlp, "critic", plain)  # repaired
+    sized(runs, notices)
+    assert [known.alone for known in rates_by_device(timing_key(runs[0])).values()] == [""]
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_loss_of_another_package_that_vmap_cannot_run_leaves_the_others_their_packs(
+def test_a_plugin_loss_that_vmap_does_not_support_does_not_affect_other_packs(
     write_suite: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def peeks(real: Tensor, fake: Tensor) -> Tensor:
@@ -223,18 +225,20 @@ def test_a_loss_of_another_package_that_vmap_cannot_run_leaves_the_others_their_
             write_suite(TOGETHER.replace('["non-', '["peeking", "non-').replace("batch_size = 16", "batch_size = 32"))
         )
     )
-    sizes, told = {}, []
-    for pack in divide(with_it, lambda alike: sizes.setdefault(alike[0].training.loss.name, sized(alike, told)), 1):
+    sizes, notices = {}, []
+    for pack in divide(with_it, lambda group: sizes.setdefault(group[0].training.loss.name, sized(group, notices)), 1):
         assert len({run.training.loss.name == "peeking" for run in pack}) == 1
     assert sizes["peeking"] == 1
-    assert len(told) == 1
-    assert told[0].startswith("mlp (width=16, depth=1) · peeking · r1: no pack can run this, each run trains alone")
-    kept = {run.training.loss.name: next(iter(devices_known(program(run)).values())).alone for run in with_it}
+    assert len(notices) == 1
+    assert notices[0].startswith(
+        "mlp (width=16, depth=1) · peeking · r1: these runs cannot share a pack, so each trains alone"
+    )
+    kept = {run.training.loss.name: next(iter(rates_by_device(timing_key(run)).values())).alone for run in with_it}
     assert kept.pop("peeking")
     assert kept == {"non-saturating": "", "hinge": ""}
 
 
-def test_errors_in_short() -> None:
-    assert in_short(ValueError("no 1.5 of it.  More\nis said. Here")) == "ValueError: no 1.5 of it"
-    assert in_short(ValueError("one\ntwo")) == "ValueError: one two"
-    assert in_short(ValueError()) == "ValueError"
+def test_errors_are_summarised_in_one_line() -> None:
+    assert summarise_error(ValueError("no 1.5 of it.  More\nis said. Here")) == "ValueError: no 1.5 of it"
+    assert summarise_error(ValueError("one\ntwo")) == "ValueError: one two"
+    assert summarise_error(ValueError()) == "ValueError"

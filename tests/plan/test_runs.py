@@ -1,4 +1,4 @@
-"""Plans: identity of runs, and what is refused before anything runs."""
+"""Plans: the identity of runs, and errors found before training."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_runs_are_cells_times_seeds(write_suite: Callable[[str], str]) -> None:
         ('["modes"]', '["modes"]\n[[reference]]\nsource = "a paper"\nvalues = { kl = 0.1 }', True),
     ],
 )
-def test_identity_is_what_decides_the_numbers(
+def test_the_identity_depends_on_what_decides_the_numbers(
     write_suite: Callable[[str], str], old: str, new: str, same: bool
 ) -> None:
     one = ids(plan_runs(load_suite(write_suite(SUITE))))
@@ -69,7 +69,7 @@ def test_identity_is_what_decides_the_numbers(
     assert same or not set(one) & set(other)
 
 
-def test_identity_knows_data_extractor_and_version_of_the_code(
+def test_the_identity_depends_on_data_extractor_and_numerics(
     write_suite: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = plan_runs(load_suite(write_suite(SUITE)))[0]
@@ -81,22 +81,22 @@ def test_identity_knows_data_extractor_and_version_of_the_code(
     assert len(names) == 4
 
 
-def test_an_identity_stays_what_it_is(write_suite: Callable[[str], str]) -> None:
-    """Recorded results are found by it. When this fails, numbers moved or were renamed: raise NUMERICS, or mend."""
+def test_identities_are_stable(write_suite: Callable[[str], str]) -> None:
+    """Recorded results are found by their identity. If this fails, raise NUMERICS or undo the change."""
     run = dataclasses.replace(plan_runs(load_suite(write_suite(SUITE)))[2], data_fingerprint="", extractor_hash="")
     assert run.id == "f5aaf63145b26b0b"
 
 
-def test_a_dataset_that_no_architecture_here_can_make(write_suite: Callable[[str], str]) -> None:
+def test_an_architecture_that_does_not_support_the_dataset(write_suite: Callable[[str], str]) -> None:
     text = SUITE.replace('["mlp"]', '["dcgan"]')
-    with pytest.raises(SuiteError, match=r"architecture 'dcgan' makes square images.*samples of shape 2"):
+    with pytest.raises(SuiteError, match=r"architecture 'dcgan' makes square images.*samples of shape \(2,\)"):
         plan_runs(load_suite(write_suite(text)))
     text = SUITE.replace("steps = 10", 'steps = 10\ncritic = { name = "dcgan" }')
     with pytest.raises(SuiteError, match="architecture 'dcgan' makes"):
         plan_runs(load_suite(write_suite(text)))
 
 
-def test_a_metric_that_the_data_does_not_allow(write_suite: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_metric_that_the_dataset_does_not_support(write_suite: Callable[[str], str], tmp_path: Path) -> None:
     from PIL import Image
 
     for index in range(20):
@@ -122,7 +122,7 @@ def test_a_missing_dataset_is_downloaded_only_when_asked(
     assert asked == ["CIFAR10"]
 
 
-def test_a_download_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_download_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from torchvision import datasets
 
     def refuse(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""Suites: what a file says becomes cells; what it says wrong becomes one clear error."""
+"""Suites: a valid file becomes cells, an invalid one gives one clear error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_there_are_suites_and_all_are_valid() -> None:
         assert cells(load_suite(name))
 
 
-def test_the_matrix_is_multiplied_out_in_order() -> None:
+def test_cells_are_the_product_of_the_axes_in_order() -> None:
     found = cells(suite(base=BASE.replace('architecture = ["mlp"]', 'architecture = ["mlp"]\ncritic_steps = [1, 5]')))
     assert [(cell.axes["loss"], cell.axes["critic_steps"]) for cell in found] == [
         ("hinge", 1), ("hinge", 5), ("wgan-gp", 1), ("wgan-gp", 5)
@@ -84,7 +84,7 @@ set = { steps = 30 }
     assert left.axes["loss"] == "wgan-gp"
 
 
-def test_what_is_left_open_is_filled_in() -> None:
+def test_missing_keys_have_defaults() -> None:
     hinge, wgan = cells(suite())
     assert hinge.training.penalty == ()
     assert [(p.name, p.options.weight) for p in wgan.training.penalty] == [("wgan-gp", 10)]  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ def test_what_is_left_open_is_filled_in() -> None:
     assert hinge.training.architecture.options.activation == "relu"  # type: ignore[attr-defined]
 
 
-def test_the_critic_follows_the_generator_but_for_what_it_says() -> None:
+def test_the_critic_inherits_from_the_generator() -> None:
     cell, _ = cells(
         suite("""
 [[override]]
@@ -108,7 +108,7 @@ set = { architecture = { width = 77, activation = "tanh" }, critic = { depth = 5
     assert cell.training.optimizer.options.lr == 2e-4  # type: ignore[attr-defined]
 
 
-def test_settings_stand_above_the_suite_and_become_axes() -> None:
+def test_settings_replace_keys_of_the_suite_and_become_axes() -> None:
     found = cells(
         suite('[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 20 }\n'), {"steps": 5, "optimizer.lr": 0.5}
     )
@@ -119,12 +119,12 @@ def test_settings_stand_above_the_suite_and_become_axes() -> None:
     assert cell.axes["loss"] == "minimax"
 
 
-def test_a_penalty_of_the_loss_itself_can_be_weighted() -> None:
+def test_the_weight_of_the_penalty_of_a_loss_can_be_set() -> None:
     _, wgan = cells(suite('[[override]]\nwhen = { loss = "wgan-gp" }\nset = { penalty = { weight = 0.5 } }\n'))
     assert [(p.name, p.options.weight) for p in wgan.training.penalty] == [("wgan-gp", 0.5)]  # type: ignore[attr-defined]
 
 
-def test_dataset_architecture_and_loss_have_a_place_even_when_they_are_no_axis() -> None:
+def test_dataset_architecture_and_loss_are_always_axes() -> None:
     text = BASE.replace('dataset = ["ring"]', "").replace("steps = 10", 'steps = 10\ndataset = "ring"')
     assert [cell.axes["dataset"] for cell in cells(suite(base=text))] == ["ring", "ring"]
 
@@ -132,7 +132,7 @@ def test_dataset_architecture_and_loss_have_a_place_even_when_they_are_no_axis()
 def test_only_keeps_cells_by_name_or_label() -> None:
     found = cells(suite())
     assert [cell.axes["loss"] for cell in only(found, {"loss": {"hinge"}})] == ["hinge"]
-    with pytest.raises(SuiteError, match="--only: loss has no 'hing'; did you mean 'hinge'"):
+    with pytest.raises(SuiteError, match="--only: axis 'loss' has no value 'hing'; did you mean 'hinge'"):
         only(found, {"loss": {"hing"}})
     with pytest.raises(SuiteError, match="unknown key 'los'; did you mean 'loss'"):
         only(found, {"los": {"hinge"}})
@@ -150,17 +150,17 @@ WRONG = {
     "axis without list": (BASE.replace('["ring"]', '"ring"'), "dataset: expected a list of values, not 'ring'"),
     "matrix of no table": (BASE.replace("[matrix]", "[[matrix]]"), "matrix: expected a table"),
     "no matrix": ('name = "x"\nseeds = 1\n[evaluation]\nmetrics = ["modes"]\n', "no axis"),
-    "seeds twice": (BASE.replace("seeds = 2", "seeds = [0, 1, 0]"), "seed 0 stands there twice"),
+    "seeds twice": (BASE.replace("seeds = 2", "seeds = [0, 1, 0]"), "seed 0 is listed twice"),
     "no seeds": (BASE.replace("seeds = 2", "seeds = 0"), "at least one seed"),
     "seeds of truth": (BASE.replace("seeds = 2", "seeds = true"), "expected a number of seeds"),
-    "negative seed": (BASE.replace("seeds = 2", "seeds = [-1]"), "whole numbers from 0"),
+    "negative seed": (BASE.replace("seeds = 2", "seeds = [-1]"), "a list of integers from 0"),
     "unknown option": (BASE.replace('["mlp"]', '[{ name = "mlp", widht = 3 }]'), "unknown key 'widht'; did you mean 'width'"),
     "option of a wrong type": (BASE.replace('["mlp"]', '[{ name = "mlp", width = 3.5 }]'), "width: input should be a valid integer"),
     "table without a name": (BASE.replace('["mlp"]', "[{ width = 3 }]"), "expected the name of one architecture"),
-    "option of a loss": (BASE.replace('"hinge"', '{ name = "hinge", margin = 2 }'), "unknown key 'margin'; it takes none"),
+    "option of a loss": (BASE.replace('"hinge"', '{ name = "hinge", margin = 2 }'), "unknown key 'margin'; it has no options"),
     "unknown metric": (BASE.replace('["modes"]', '["mode"]'), "unknown metric 'mode'; did you mean 'modes'"),
     "metrics of no list": (BASE.replace('["modes"]', '"modes"'), "metrics: input should be a valid list"),
-    "metric twice": (BASE.replace('["modes"]', '["modes", { name = "modes", minimum = 2 }]'), "metrics: a metric stands there twice"),
+    "metric twice": (BASE.replace('["modes"]', '["modes", { name = "modes", minimum = 2 }]'), "metrics: modes is listed twice"),
     "a name in a list": (BASE + '[[override]]\nwhen = { loss = ["hinge", "hing"] }\nset = { steps = 3 }\n', "no cell has loss 'hing'; did you mean 'hinge'"),
     "critic of a list": (BASE.replace("steps = 10", "critic = [1]"), "expected the name of one architecture"),
     "no metric": (BASE.replace('["modes"]', "[]"), "metrics: list should have at least 1 item"),
@@ -174,15 +174,15 @@ WRONG = {
     "critic's option unknown": (BASE.replace("steps = 10", "critic = { wdth = 3 }"), "unknown key 'wdth'; did you mean 'width'"),
     "updates unknown": (BASE.replace("steps = 10", 'updates = "alternate"'), "updates: input should be 'alternating' or 'simultaneous'"),
     "override of nothing": (BASE + '[[override]]\nwhen = { loss = "minimax" }\nset = { steps = 3 }\n', r"\[\[override\]\] 1: no cell has loss 'minimax'"),
-    "override of no number": (BASE + '[[override]]\nwhen = { steps = 11 }\nset = { latent = 3 }\n', r"\[\[override\]\] 1 applies to no cell"),
+    "override of no number": (BASE + '[[override]]\nwhen = { steps = 11 }\nset = { latent = 3 }\n', r"\[\[override\]\] 1 matches no cell"),
     "override without set": (BASE + '[[override]]\nwhen = { loss = "hinge" }\n', "override.0.set is missing"),
     "override of an axis": (BASE + '[[override]]\nwhen = { loss = "hinge" }\nset = { dataset = "grid" }\n', "'dataset', which is an axis"),
     "override's key": (BASE + '[[override]]\nwhen = { los = "hinge" }\nset = { steps = 3 }\n', "did you mean 'loss'"),
     "exclude's key": (BASE + '[[exclude]]\nlos = "hinge"\n', r"\[\[exclude\]\] 1: unknown key 'los'"),
     "exclude of nothing": (BASE + '[[exclude]]\nloss = "minimax"\n', r"\[\[exclude\]\] 1: no cell has loss 'minimax'"),
     "all excluded": (BASE + '[[exclude]]\ndataset = "ring"\n', "every cell is excluded"),
-    "two cells of one name": (BASE.replace('["mlp"]', '["mlp", "mlp"]'), "two cells are called"),
-    "no architecture": (BASE.replace('architecture = ["mlp"]', ""), "no architecture is given"),
+    "two cells of one name": (BASE.replace('["mlp"]', '["mlp", "mlp"]'), "two cells have the same name"),
+    "no architecture": (BASE.replace('architecture = ["mlp"]', ""), r"architecture is missing: set it in \[matrix\] or \[training\]"),
     "no name": (BASE.replace('name = "x"', ""), "name is missing"),
     "a name that is no folder": (BASE.replace('name = "x"', 'name = "a/b"'), "name: string should match"),
     "no seeds at all": (BASE.replace("seeds = 2", ""), "seeds is missing"),
@@ -191,7 +191,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_one_clear_error(case: str) -> None:
+def test_an_invalid_suite_gives_one_clear_error(case: str) -> None:
     text, message = WRONG[case]
     with pytest.raises(SuiteError, match=message) as caught:
         cells(suite(base=text))
@@ -199,10 +199,10 @@ def test_what_is_wrong_is_one_clear_error(case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_no_suite_and_no_toml(write_suite: Callable[[str], str]) -> None:
-    with pytest.raises(SuiteError, match="no suite and no file 'quik'; did you mean 'quick'"):
+def test_a_missing_suite_and_an_invalid_toml_file(write_suite: Callable[[str], str]) -> None:
+    with pytest.raises(SuiteError, match="there is no suite or file 'quik'; did you mean 'quick'"):
         load_suite("quik")
-    with pytest.raises(SuiteError, match="not a TOML file"):
+    with pytest.raises(SuiteError, match="not a valid TOML file"):
         load_suite(write_suite("name = "))
 
 
@@ -230,7 +230,7 @@ def test_a_table_without_a_name_changes_only_what_it_gives(base: dict[str, int],
     ("text", "message"),
     [
         ('[outcome]\nprimary = "fdd"', r"x\.toml: \[outcome\]: primary: unknown measure 'fdd'; did you mean 'fd'\?"),
-        ('[outcome]\nprimary = "theta"', r"\[outcome\]: primary: of 'theta' neither more nor less is better"),
+        ('[outcome]\nprimary = "theta"', r"\[outcome\]: primary: for 'theta' neither higher nor lower is better"),
         ("[outcome]\nrelapse = 2.0", r"x\.toml: \[outcome\]: unknown key 'relapse'; did you mean 'relapsed'\?"),
         ("[outcome]\nrelapsed = 1", r"\[outcome\]: relapsed: input should be greater than 1, not 1"),
         ("[outcome]\ntau = true", r"\[outcome\]: tau: expected a finite number, or a table dataset → number, not True"),
@@ -246,7 +246,7 @@ def test_a_table_without_a_name_changes_only_what_it_gives(base: dict[str, int],
         ('[[reference]]\nsource = "a"\nvalues = { fd = 1 }\nwhen = { loss = "hing" }', "no cell has loss 'hing'; did"),
     ],
 )
-def test_what_is_wrong_with_judging_is_named(text: str, message: str) -> None:
+def test_invalid_rules_and_references(text: str, message: str) -> None:
     with pytest.raises(SuiteError, match=message):
         cells(suite(text))
 

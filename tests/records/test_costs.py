@@ -11,9 +11,9 @@ from statistics import median
 import pytest
 
 import bench
+from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.plan.suite import suite_folder
-from bench.plan.work import units_per_step
 from bench.records.costs import estimate_seconds, measured_speeds, shipped_speeds
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -1,4 +1,4 @@
-"""A table of other code: its numbers come back, failures are seen, mistakes name their row and leave nothing."""
+"""Imported tables: values are read back, failures are found, errors name their row and nothing is written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def imported(
 
 
 def rows_of(folder: Path) -> list[list[Any]]:
-    """Loss, seed, step, measure and value of every number, in order."""
+    """Return the loss, seed, step, measure and value of every number, sorted."""
     traces = bench.traces(folder / "results")
     columns = ["loss", "seed", "step", "measure", "value"]
     return traces.dropna(subset="value")[columns].sort_values(columns).to_numpy().tolist()
@@ -99,8 +99,8 @@ def test_final_values_alone(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results")["images"].unique().tolist() == [64 * 50000]
 
 
-def test_what_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
-    """Losses at every row, the FID at every second; the last row of one run lacks a loss that the other has."""
+def test_a_value_that_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
+    """Every row has a loss, every second row an FID; the last row of one run lacks a loss that the other has."""
     text = (
         "data,net,obj,run,iters,FID,loss\n"
         "c10,dcgan,hinge,0,100,90,0.7\nc10,dcgan,hinge,0,200,,0.7\nc10,dcgan,hinge,0,300,40,0.7\nc10,dcgan,hinge,0,400,,0.7\n"
@@ -113,7 +113,7 @@ def test_what_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results").query("measure == 'fid'")["step"].tolist() == [100, 300, 100, 300]
 
 
-def test_the_table_says_what_became_of_a_run(tmp_path: Path) -> None:
+def test_the_table_says_whether_a_run_failed(tmp_path: Path) -> None:
     text = (
         "data,net,obj,run,iters,FID,failed,why\n"
         "c10,dcgan,a,0,100,90,false,\nc10,dcgan,a,0,200,80,false,\n"
@@ -197,38 +197,38 @@ def test_any_table_comes_back(
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("FID=fid", {"roles": {"FIDs": "fid"}}, "log.csv has no column 'FIDs'; did you mean 'FID'?"),
-    ("missing role", {"roles": {"FID": "fid"}}, "nothing says what 'dataset' is: --map COLUMN=dataset, or --set dataset=VALUE"),
-    ("no step", {"roles": {k: v for k, v in ROLES.items() if v != "step"}}, "nothing says what 'step' is"),
-    ("near", {"roles": {**ROLES, "FID": "FID"}}, "--map FID=FID: unknown role; did you mean 'fid'? axis:FID makes an axis"),
+    ("missing role", {"roles": {"FID": "fid"}}, "role 'dataset' is missing: use --map COLUMN=dataset or --set dataset=VALUE"),
+    ("no step", {"roles": {k: v for k, v in ROLES.items() if v != "step"}}, "role 'step' is missing"),
+    ("near", {"roles": {**ROLES, "FID": "FID"}}, "--map FID=FID: unknown role; did you mean 'fid'? Use axis:FID for an axis"),
     ("direction", {"roles": {**ROLES, "FID": "quality_of_all"}, "text": WIDE.replace("40", "4.5")}, "no column is mapped to a measure"),
-    ("looks like", {"roles": {**ROLES, "IS": "score"}, "text": WIDE.replace("FID", "FID,IS").replace("00\n", "00,1.5\n").replace("0\n", "0,2.5\n")}, "column 'IS' looks like a measure, not like an axis 'score': say --lower score or --higher score"),
+    ("looks like", {"roles": {**ROLES, "IS": "score"}, "text": WIDE.replace("FID", "FID,IS").replace("00\n", "00,1.5\n").replace("0\n", "0,2.5\n")}, "column 'IS' looks like a measure, not like an axis 'score': use --lower score or --higher score"),
     ("twice", {"fixed": {"seed": 3}}, "'seed' is given twice"),
     ("unused", {"lower": ["lpips"]}, "no column is mapped to 'lpips'"),
-    ("both", {"lower": ["x"], "higher": ["x"]}, "--lower and --higher: both have 'x'"),
-    ("way", {"higher": ["fid"]}, "ganbench has a measure 'fid', of which less is better"),
-    ("set", {"fixed": {"kid": 3}}, "--set kid: only a column can say that"),
+    ("both", {"lower": ["x"], "higher": ["x"]}, "--lower and --higher: 'x' is given to both"),
+    ("way", {"higher": ["fid"]}, "ganbench already has a measure 'fid' (lower is better)"),
+    ("set", {"fixed": {"kid": 3}}, "--set kid: it needs a column"),
     ("text", {"text": WIDE.replace("50", "good")}, "log.csv: row 4, column 'FID': expected a number, not 'good'"),
-    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: row 3, column 'run': expected a whole number from 0 on, it is empty"),
-    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "row 2, column 'iters': expected a whole number from 0 on, not '1.5'"),
-    ("name", {"text": WIDE.replace("c10,dcgan,hinge,1,0", "c10,,hinge,1,0")}, "row 3, column 'net': expected a name, it is empty"),
+    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: row 3, column 'run': expected an integer from 0, but the cell is empty"),
+    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "row 2, column 'iters': expected an integer from 0, not '1.5'"),
+    ("name", {"text": WIDE.replace("c10,dcgan,hinge,1,0", "c10,,hinge,1,0")}, "row 3, column 'net': expected a name, but the cell is empty"),
     ("duplicate", {"text": WIDE.replace("1,100,50", "0,100,50")}, "rows 2 and 4 are both step 100 of c10 · dcgan · hinge · seed 0"),
     ("flag", {"roles": {**ROLES, "obj": "outcome"}, "fixed": {"loss": "x"}}, "column 'obj': expected true or false, failed or finished, not 'hinge'"),
     ("half", {"roles": {**ROLES, "FID": "value"}}, "'measure' and 'value' go together"),
-    ("ragged", {"text": WIDE + "c10,dcgan,hinge,2,0,1,2,3\n"}, "is not a table that can be read"),
-    ("empty", {"text": ""}, "is not a table that can be read"),
+    ("ragged", {"text": WIDE + "c10,dcgan,hinge,2,0,1,2,3\n"}, "cannot be read as a table"),
+    ("empty", {"text": ""}, "cannot be read as a table"),
     ("header", {"text": WIDE.splitlines()[0] + "\n"}, "has no rows"),
-    ("separator", {"separator": "::"}, "a separator is one character, not '::'"),
-    ("json", {"name": "log.jsonl"}, "is not a table that can be read"),
-    ("parquet", {"name": "log.parquet"}, "is not a table that can be read"),
+    ("separator", {"separator": "::"}, "the separator must be one character, not '::'"),
+    ("json", {"name": "log.jsonl"}, "cannot be read as a table"),
+    ("parquet", {"name": "log.parquet"}, "cannot be read as a table"),
     ("threshold", {"outcome": {"tauu": 1}}, "outcome: unknown key 'tauu'; did you mean 'tau'?"),
-    ("axis", {"roles": {**ROLES, "obj": "axis:device"}, "fixed": {"loss": "x"}}, "no axis can be called 'device'"),
+    ("axis", {"roles": {**ROLES, "obj": "axis:device"}, "fixed": {"loss": "x"}}, "'device' is reserved and cannot be the name of an axis"),
     ("steps", {"roles": {**ROLES, "obj": "steps"}, "fixed": {"loss": "x"}}, "column 'obj': expected a number"),
-    ("fixed seed", {"roles": {k: v for k, v in ROLES.items() if v != "seed"}, "fixed": {"seed": "x"}}, "--set seed=x: expected a whole number"),
+    ("fixed seed", {"roles": {k: v for k, v in ROLES.items() if v != "seed"}, "fixed": {"seed": "x"}}, "--set seed=x: expected an integer"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "changes", "text"), WRONG, ids=[name for name, _, _ in WRONG])
-def test_a_mistake_is_one_line_and_writes_nothing(
+def test_an_invalid_table_gives_one_line_and_no_record(
     tmp_path: Path, name: str, changes: dict[str, Any], text: str
 ) -> None:
     given = {"text": WIDE, **changes}
@@ -239,11 +239,12 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == [changes.get("name", "log.csv")]
 
 
-def test_long_form_has_mistakes_of_its_own(tmp_path: Path) -> None:
+def test_errors_in_long_form(tmp_path: Path) -> None:
     roles = {**{k: v for k, v in ROLES.items() if v != "fid"}, "what": "measure", "FID": "value"}
     text = WIDE.replace("FID", "FID,what").replace("00\n", "00,fid\n").replace("0\n", "0,fid\n")
     with pytest.raises(
-        TableError, match=r"row 4, column 'what': of 'fidd' it is not known.*--lower fidd or --higher fidd"
+        TableError,
+        match=r"row 4, column 'what': unknown measure 'fidd': give its direction with --lower fidd or --higher fidd",
     ):
         imported(tmp_path, text.removesuffix("fid\n") + "fidd\n", roles)
     with pytest.raises(TableError, match="rows 3 and 5 are both fid at step 0 of c10"):
@@ -255,7 +256,7 @@ def test_long_form_has_mistakes_of_its_own(tmp_path: Path) -> None:
 def test_a_table_is_imported_once(tmp_path: Path) -> None:
     imported(tmp_path, WIDE)
     more = WIDE + "c10,dcgan,hinge,2,0,410\n"
-    with pytest.raises(ResultsError, match=r"2 of 3 runs are recorded already, the first as .*--replace"):
+    with pytest.raises(ResultsError, match=r"2 of 3 runs are already recorded, the first as .*--replace"):
         imported(tmp_path, more)
     assert len(record_paths(tmp_path)) == 2
     imported(tmp_path, more.replace("50", "45"), replace=True)
@@ -264,7 +265,7 @@ def test_a_table_is_imported_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stops_at", [0, 1])
 @pytest.mark.parametrize("what", ["publish", "move"])
-def test_a_disk_that_fills_half_way_leaves_all_as_it_was(
+def test_a_full_disk_leaves_existing_records_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops_at: int, what: str
 ) -> None:
     imported(tmp_path, WIDE)
@@ -303,11 +304,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert done.output == (
-        "recorded 2 runs of 1 cell in results/theirs/records, 1 of them diverged; ganbench report results/theirs\n"
+        "recorded 2 runs of 1 cell (1 diverged) in results/theirs/records; next: ganbench report results/theirs\n"
     )
     assert read_metadata(record_paths("results")[0]).rules["tau"] == 60
     for more, text in (
-        ([], "2 of 2 runs are recorded already"),
+        ([], "2 of 2 runs are already recorded"),
         (["--replace", "--map", "FID"], "--map FID: expected COLUMN=ROLE"),
         (["--replace", "--set", "=3"], "--set =3: expected NAME=VALUE"),
     ):

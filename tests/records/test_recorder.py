@@ -1,4 +1,4 @@
-"""A recorder: what is logged is what is read, failure is an outcome, mistakes are one line and leave nothing."""
+"""The recorder: logged values are read back, failure is an outcome, incorrect use gives one line and no record."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def test_what_is_logged_is_what_is_read(tmp_path: Path) -> None:
     assert metadata.environment.torch == str(torch.__version__)
 
 
-def test_losses_that_are_logged_more_often_than_measures_decide_nothing(tmp_path: Path) -> None:
-    """The loss goes on after the last evaluation, and modes were measured at other steps than the FID."""
+def test_losses_logged_more_often_than_measures_do_not_affect_the_outcome(tmp_path: Path) -> None:
+    """The loss is also logged after the last evaluation, and modes at other steps than the FID."""
     with recorder(tmp_path, real={"modes": 8, "fid": 2}) as log:
         for step in range(0, 1001, 50):
             log.log(step, critic_loss=0.7)
@@ -72,7 +72,7 @@ def test_losses_that_are_logged_more_often_than_measures_decide_nothing(tmp_path
     assert (run["outcome"], run["outcome_reason"]) == ("converged", "")
     assert run["fid_final"] == 400 / (1 + 900 / 50)
     stages = states_over_time(record.trace, record.metadata, Rules())
-    assert stages == [(300, Stage.WELL), (600, Stage.WELL), (900, Stage.WELL)]
+    assert stages == [(300, Stage.ON_TRACK), (600, Stage.ON_TRACK), (900, Stage.ON_TRACK)]
 
 
 def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> Non
     assert (run["outcome"], run["outcome_step"]) == ("diverged", 350)
 
 
-def test_a_value_that_is_lost_is_kept_and_decides(tmp_path: Path) -> None:
+def test_a_value_that_is_not_finite_is_kept_and_decides_the_outcome(tmp_path: Path) -> None:
     with recorder(tmp_path) as log:
         log.log(0, fid=400.0)
         log.log(10, fid=float("nan"))
@@ -102,7 +102,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
         log.log(20, critic_loss=float("nan"))
         assert log.failure == "critic loss not finite at step 20"
         log.fail("said too late")
-        log.log(30, fid=3.0)  # a loop that goes on
+        log.log(30, fid=3.0)  # the loop does not stop
     record = read_record(the_record(tmp_path))
     assert record.metadata.ending.model_dump() == {
         "status": "diverged",
@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
     assert states_over_time(record.trace, record.metadata, Rules())[-1] == (20, Stage.DIVERGED)
 
 
-def test_an_exception_is_the_outcome_and_goes_on(tmp_path: Path) -> None:
+def test_an_exception_is_the_outcome_and_is_raised_again(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="out of memory"), recorder(tmp_path, steps=100) as log:
         log.log(0, fid=400.0)
         log.log(40, fid=300.0)
@@ -154,16 +154,16 @@ def test_an_interrupted_run_publishes_nothing(tmp_path: Path, stop: type[BaseExc
 def test_the_same_run_is_recorded_once(tmp_path: Path) -> None:
     with recorder(tmp_path) as log:
         log.log(10, fid=1.0)
-    with pytest.raises(ResultsError, match=r"cifar10 · unet · ours · seed 0 is recorded already.*replace=True"):
+    with pytest.raises(ResultsError, match=r"cifar10 · unet · ours · seed 0 is already recorded as .*replace=True"):
         recorder(tmp_path)
-    recorder(tmp_path, penalty="r1")  # another place
+    recorder(tmp_path, penalty="r1")  # another cell
     recorder(tmp_path, version=2)
     with recorder(tmp_path, replace=True) as log:
         log.log(10, fid=2.0)
     assert bench.load(tmp_path)["fid_final"].tolist() == [2.0]
 
 
-def test_two_processes_of_one_run_are_told(tmp_path: Path) -> None:
+def test_two_processes_cannot_record_the_same_run(tmp_path: Path) -> None:
     one, other = recorder(tmp_path), recorder(tmp_path)
     with one:
         one.log(10, fid=1.0)
@@ -172,14 +172,14 @@ def test_two_processes_of_one_run_are_told(tmp_path: Path) -> None:
     assert bench.load(tmp_path)["fid_final"].tolist() == [1.0]
 
 
-def test_seconds_that_are_given_are_those_of_training(tmp_path: Path) -> None:
-    """Rates are 10/5, 10/2, 10/2 steps a second; the first steps warm up."""
+def test_given_seconds_are_training_time(tmp_path: Path) -> None:
+    """The rates are 10/5, 10/2 and 10/2 steps per second; the first one includes the warm-up."""
     with recorder(tmp_path, batch_size=4, critic_steps=2) as log:
         for step, seconds in ((0, 0.0), (10, 5.0), (20, 7.0), (30, 9.0)):
             log.samples(step, np.zeros((3, 2)))
             log.log(step, fid=1.0, seconds=seconds)
             log.log(step, critic_loss=1.0)
-        with pytest.raises(ResultsError, match="seconds are given at some steps only: see step 40"):
+        with pytest.raises(ResultsError, match="give seconds at all steps or at none; step 40 differs"):
             log.log(40, fid=1.0)
     (run,) = bench.load(tmp_path).to_dict("records")
     assert (run["steps_per_second"], run["images_per_second"], run["training_seconds"]) == (5.0, 40.0, 9.0)
@@ -194,17 +194,17 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"loss": 3}, "loss: expected a name, not 3"),
     ({"outcome": "x"}, "outcome"),
     ({"outcome": {"tauu": 1}}, "unknown key 'tauu'; did you mean 'tau'"),
-    ({"fid_final": 3}, "no axis can be called 'fid_final'"),
-    ({"device": "cuda"}, "no axis can be called 'device'"),
-    ({"higher_is_better": {"fid": True}}, "ganbench has a measure 'fid', of which less is better"),
-    ({"higher_is_better": {"critic_loss": True}}, "no measure can be called 'critic_loss'"),
+    ({"fid_final": 3}, "'fid_final' is reserved and cannot be the name of an axis"),
+    ({"device": "cuda"}, "'device' is reserved and cannot be the name of an axis"),
+    ({"higher_is_better": {"fid": True}}, "ganbench already has a measure 'fid' (lower is better)"),
+    ({"higher_is_better": {"critic_loss": True}}, "'critic_loss' is reserved and cannot be the name of a measure"),
     ({"real": {"fid": float("nan")}}, "real.fid: input should be a finite number"),
     ({"protocol": {"extractor": [1]}}, "protocol.extractor"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "text"), WRONG, ids=[text for _, text in WRONG])
-def test_what_is_wrong_is_told_before_training(tmp_path: Path, changes: dict[str, Any], text: str) -> None:
+def test_invalid_arguments_are_reported_before_training(tmp_path: Path, changes: dict[str, Any], text: str) -> None:
     with pytest.raises(SuiteError) as caught:
         recorder(tmp_path, **changes)
     assert text in str(caught.value)
@@ -214,11 +214,11 @@ def test_what_is_wrong_is_told_before_training(tmp_path: Path, changes: dict[str
 
 
 CALLS: list[tuple[str, str]] = [
-    ("log.log(10, fidd=1.0)", "of 'fidd' it is not known whether more is better: higher_is_better={'fidd': False} says that less is; did you mean 'fid'?"),
-    ("log.log(10, quality=1.0)", "of 'quality' it is not known whether more is better: higher_is_better={'quality': False}"),
+    ("log.log(10, fidd=1.0)", "unknown measure 'fidd': give its direction with higher_is_better={'fidd': True} or {'fidd': False}; did you mean 'fid'?"),
+    ("log.log(10, quality=1.0)", "unknown measure 'quality': give its direction with higher_is_better={'quality': True} or {'quality': False}"),
     ("log.log(4, fid=1.0)", "step 4 comes after step 5"),
-    ("log.log(1.5, fid=1.0)", "step: expected a whole number from 0 on, not 1.5"),
-    ("log.log(True, fid=1.0)", "step: expected a whole number"),
+    ("log.log(1.5, fid=1.0)", "step: expected an integer from 0, not 1.5"),
+    ("log.log(True, fid=1.0)", "step: expected an integer"),
     ("log.log(10, fid='1.0')", "fid: expected a number, not '1.0'"),
     ("log.log(10, fid=torch.zeros(2))", "fid: expected a number, not a value of type Tensor"),
     ("log.samples(10, np.zeros((2, 3, 8, 8)))", "float images need value_range=(-1, 1) or (0, 1)"),
@@ -226,12 +226,12 @@ CALLS: list[tuple[str, str]] = [
     ("log.samples(10, np.full((2, 3, 8, 8), 9.0), value_range=(0, 1))", "values from 9 to 9 are outside"),
     ("log.samples(10, np.zeros((2, 8, 8, 3)))", "expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not 2×8×8×3"),
     ("log.samples(10, np.zeros((2, 8, 8), int))", "expected uint8 images, or floats, not int64"),
-    ("log.samples(10, np.zeros((4, 2)))", "float32 [4, 2] at step 10, and uint8 [1, 1, 8, 8] before"),
+    ("log.samples(10, np.zeros((4, 2)))", "float32 [4, 2] at step 10, but uint8 [1, 1, 8, 8] before"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "text"), CALLS, ids=[call for call, _ in CALLS])
-def test_a_wrong_call_is_one_line_and_publishes_nothing(tmp_path: Path, call: str, text: str) -> None:
+def test_an_invalid_call_gives_one_line_and_no_record(tmp_path: Path, call: str, text: str) -> None:
     with pytest.raises(GanbenchError) as caught, recorder(tmp_path) as log:
         log.log(5, fid=1.0)
         log.samples(5, np.zeros((1, 8, 8), np.uint8))
@@ -241,16 +241,16 @@ def test_a_wrong_call_is_one_line_and_publishes_nothing(tmp_path: Path, call: st
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_it_records_inside_its_block_alone(tmp_path: Path) -> None:
+def test_it_only_records_inside_its_block(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="nothing was logged"), recorder(tmp_path):
         pass
     log = recorder(tmp_path)
     for call in (lambda: log.log(1, fid=1.0), lambda: log.fail("x"), lambda: log.samples(1, np.zeros((2, 2)))):
-        with pytest.raises(ResultsError, match="inside its block"):
+        with pytest.raises(ResultsError, match="inside its with block"):
             call()
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported_before_training(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("a file")
     with pytest.raises(ResultsError, match="cannot be written"):
         recorder(tmp_path)
@@ -269,7 +269,7 @@ def test_images_are_kept_as_bytes(tmp_path: Path) -> None:
     assert read_samples(path, 0).tolist() == [[[[0, 128], [255, 255]]]]
 
 
-def test_no_more_samples_are_kept_than_of_other_runs(tmp_path: Path) -> None:
+def test_as_many_samples_are_kept_as_for_other_runs(tmp_path: Path) -> None:
     with recorder(tmp_path) as log:
         log.log(1, fid=1.0)
         log.samples(1, np.random.default_rng(0).normal(size=(600, 2)))
@@ -296,9 +296,9 @@ def test_the_report_says_what_cannot_be_judged(tmp_path: Path) -> None:
     evidence = read_evidence(tmp_path / "mine")
     text = caption(evidence, "cifar10")
     assert text == (
-        "cifar10: 50,000 samples; features: inception; resize: clean; suite mine version 1. Outcomes are judged by FID. "
-        "No run is called never-learned: neither a value of the untrained generator nor τ is known. "
-        "Each run was evaluated once: none can be seen to relapse or to oscillate."
+        "cifar10: 50,000 samples; features: inception; resize: clean; suite mine, version 1. Runs are classified by FID. "
+        "No run can be never-learned: neither the value at initialisation nor τ is known. "
+        "No run can be relapsed or oscillating: each was evaluated only once."
     )
     assert provenance(evidence).startswith("Trained by other code, recorded with ganbench ")
 
@@ -306,7 +306,7 @@ def test_the_report_says_what_cannot_be_judged(tmp_path: Path) -> None:
 def test_a_threshold_calls_a_run_never_learned(tmp_path: Path) -> None:
     with recorder(tmp_path, outcome={"tau": 15.0}) as log:
         log.log(1000, fid=20.0)
-    assert bench.load(tmp_path)["outcome_reason"].tolist() == ["best FID 20, never as good as 15"]
+    assert bench.load(tmp_path)["outcome_reason"].tolist() == ["best FID 20 does not reach the threshold of 15"]
 
 
 def test_it_imports_no_torch() -> None:
@@ -314,7 +314,7 @@ def test_it_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-def test_a_measure_that_has_no_better_judges_no_run(tmp_path: Path) -> None:
+def test_a_measure_without_a_direction_classifies_no_run(tmp_path: Path) -> None:
     with recorder(tmp_path, higher_is_better={"angle": None, "own": True}) as log:
         log.log(10, angle=1.0, own=2.0)
     with recorder(tmp_path, suite="other", higher_is_better={"angle": None}) as log:
@@ -322,7 +322,9 @@ def test_a_measure_that_has_no_better_judges_no_run(tmp_path: Path) -> None:
     judged_by = bench.load(tmp_path).set_index("suite")["primary"]
     assert judged_by["mine"] == "own"
     assert pd.isna(judged_by["other"])
-    assert "only divergence can be seen" in caption(read_evidence(tmp_path / "other"), "cifar10")
+    assert "divergence is the only failure that can be detected" in caption(
+        read_evidence(tmp_path / "other"), "cifar10"
+    )
 
 
 def test_measures_like_the_dirac_gans_have_no_theory(tmp_path: Path) -> None:
@@ -332,4 +334,4 @@ def test_measures_like_the_dirac_gans_have_no_theory(tmp_path: Path) -> None:
         log.log(10, **names)
     evidence = read_evidence(tmp_path / "mine")
     assert not has_dirac(evidence, "cifar10")
-    assert "No run is called collapsed: of real data, modes are not known." in caption(evidence, "cifar10")
+    assert "No run can be collapsed: modes of real data are unknown." in caption(evidence, "cifar10")

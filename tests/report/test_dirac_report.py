@@ -39,7 +39,7 @@ tau = 0.1
 """
 
 
-def test_theory_stands_beside_measurement(write_suite: Callable[[str], str], tmp_path: Path) -> None:
+def test_theory_is_compared_with_measurement(write_suite: Callable[[str], str], tmp_path: Path) -> None:
     suite, folder = load_suite(write_suite(SUITE)), tmp_path / "results" / "little-dirac"
     list(in_process([[run] for run in plan_runs(suite)], [Settings(folder=folder)]))
     report = write_report(folder, suite=suite)
@@ -59,5 +59,5 @@ def test_theory_stands_beside_measurement(write_suite: Callable[[str], str], tmp
 
 def test_the_metric_is_for_this_architecture_alone(write_suite: Callable[[str], str]) -> None:
     text = SUITE.replace('["point"]', '["ring"]').replace('["dirac"]', '["mlp"]')
-    with pytest.raises(SuiteError, match="metric 'equilibrium' is for architecture 'dirac' alone"):
+    with pytest.raises(SuiteError, match="metric 'equilibrium' requires architecture 'dirac'"):
         plan_runs(load_suite(write_suite(text)))

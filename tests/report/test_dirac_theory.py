@@ -1,4 +1,4 @@
-"""The closed forms of the report against the gradients of the game as it is trained."""
+"""The closed forms of the report against the gradients of the trained game."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bench.catalogue.losses import LOSSES
 from bench.catalogue.penalties import PENALTIES
 from bench.compute.training.game import Game
 from bench.compute.training.players import build_players
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 from bench.report.dirac_theory import PENALTIES as KNOWN
-from bench.report.dirac_theory import SLOPES, field, leading_eigenvalue
+from bench.report.dirac_theory import SLOPES, leading_eigenvalue, vector_field
 
 CPU = torch.device("cpu")
 POINTS = [(0.7, -0.4), (-1.3, 0.9), (0.2, 1.7), (1.5, 1.2)]
@@ -29,8 +29,8 @@ def specify(theta: float, psi: float, loss: str, penalty: object, samples: int) 
 def measured(training: Training) -> tuple[float, float]:
     players = build_players(training, (1,), 0, CPU)
     game = Game([training], Stack([players.generator]), Stack([players.critic]), CPU)
-    batches = Batches(training, [0], lambda i: torch.zeros(*i.shape, 1), 16, CPU)
-    _, _, (psi, theta) = game.field(batches, 0)
+    sampler = BatchSampler(training, [0], lambda i: torch.zeros(*i.shape, 1), 16, CPU)
+    _, _, (psi, theta) = game.field(sampler, 0)
     return -theta.item(), -psi.item()
 
 
@@ -39,7 +39,7 @@ def test_every_loss_and_penalty_has_a_closed_form() -> None:
     assert set(KNOWN) == set(PENALTIES)
 
 
-def test_of_other_packages_there_is_none() -> None:
+def test_other_packages_have_no_closed_form() -> None:
     assert leading_eigenvalue("theirs", {}) is None
     assert leading_eigenvalue("minimax", {"theirs": {"weight": 5.0}}) is None
 
@@ -51,7 +51,7 @@ def test_the_field_is_the_gradient_of_the_game(loss: str, penalty: str) -> None:
     for theta, psi in POINTS:
         training = specify(theta, psi, loss, choice, 2)
         options = {each.name: each.options.model_dump() for each in training.penalty}
-        found = [value.item() for value in field(loss, options, np.array(theta), np.array(psi))]
+        found = [value.item() for value in vector_field(loss, options, np.array(theta), np.array(psi))]
         assert found == pytest.approx(measured(training), rel=1e-6, abs=1e-7), (theta, psi)
 
 
@@ -60,7 +60,8 @@ def test_the_field_with_instance_noise_is_its_expectation(loss: str) -> None:
     for theta, psi in POINTS[:2]:
         training = specify(theta, psi, loss, {"name": "instance-noise", "sigma": 0.5}, 400_000)
         found = [
-            each.item() for each in field(loss, {"instance-noise": {"sigma": 0.5}}, np.array(theta), np.array(psi))
+            each.item()
+            for each in vector_field(loss, {"instance-noise": {"sigma": 0.5}}, np.array(theta), np.array(psi))
         ]
         assert found == pytest.approx(measured(training), abs=5e-3)  # a standard error is about 1e-3
 
@@ -82,7 +83,7 @@ def test_eigenvalues_are_those_of_the_field(loss: str, penalties: dict[str, dict
     step, columns = 1e-3, []
     for theta, psi in ((step, 0.0), (0.0, step)):
         ahead, behind = (
-            np.array([v.item() for v in field(loss, penalties, np.array(s * theta), np.array(s * psi))])
+            np.array([v.item() for v in vector_field(loss, penalties, np.array(s * theta), np.array(s * psi))])
             for s in (1, -1)
         )
         columns.append((ahead - behind) / (2 * step))

@@ -1,4 +1,4 @@
-"""Figures that a paper takes as they are: their widths, fonts, bytes, what is asked for, and how they look."""
+"""Figures ready for a paper: widths, fonts, reproducible bytes, options and style."""
 
 from __future__ import annotations
 
@@ -23,10 +23,17 @@ from matplotlib.text import Text
 from bench.errors import GanbenchError
 from bench.evidence.results import Evidence, read_evidence
 from bench.report.figures import FORMATS, WIDTHS, draw_all, draw_figures
-from bench.report.figures.sheet import Sheet, even
-from bench.report.figures.style import COLOURS, HATCHES, LINES, fold, inches, look, styled, text_width
-from bench.report.outcome_styles import COLOURS as STAGES
-from bench.report.outcome_styles import OUTCOMES
+from bench.report.figures.sheet import Sheet, split_evenly
+from bench.report.figures.style import (
+    COLOURS,
+    LINES,
+    series_style,
+    styled,
+    text_width,
+    width_in_inches,
+    wrap_text,
+)
+from bench.report.outcome_styles import OUTCOMES, STAGES
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +41,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     return made_evidence(tmp_path_factory.mktemp("made"))
 
 
-# What stands in the files
+# Files
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
-    """A results folder, and the figures of it in all formats and one column wide."""
+    """A results folder and its figures in all formats, one column wide."""
     folder = tmp_path_factory.mktemp("written")
     for seed in range(2):
         record(folder, "minimax", seed, (1.0, 0.5, 0.2, 0.01 + seed))
@@ -95,7 +102,7 @@ def test_the_bytes_are_the_same_in_another_process(written: tuple[Path, list[Pat
     )
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, str(folder), str(tmp_path)], check=True, env=environment)
-    for path in (path for path in paths if path.suffix != ".png"):  # of PNG the test of reports says so
+    for path in (path for path in paths if path.suffix != ".png"):  # the test of reports covers PNG
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
@@ -117,36 +124,36 @@ def test_no_text_is_tiny_or_cut_off(made: Evidence, width: float) -> None:
                 assert box.y1 <= figure.bbox.y1 + 2, each.name
 
 
-# What is asked for
+# Options
 
 
-def test_widths_are_of_names_or_of_inches() -> None:
-    assert inches("icml-column") == 3.25
-    assert inches("ieee") == pytest.approx(43 * 12 / 72.27)  # 43 pica of 12 TeX points
-    assert inches("4.5") == inches(4.5) == 4.5
+def test_widths_are_names_or_inches() -> None:
+    assert width_in_inches("icml-column") == 3.25
+    assert width_in_inches("ieee") == pytest.approx(43 * 12 / 72.27)  # 43 pica of 12 TeX points
+    assert width_in_inches("4.5") == width_in_inches(4.5) == 4.5
     assert min(WIDTHS.values()) == WIDTHS["one-column"]
     with pytest.raises(GanbenchError, match="did you mean 'neurips'"):
-        inches("nurips")
-    with pytest.raises(GanbenchError, match=r"400 inches wide"):
-        inches(400)
+        width_in_inches("nurips")
+    with pytest.raises(GanbenchError, match=r"figure width 400 inches"):
+        width_in_inches(400)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"formats": ["pgf"]}, "no format 'pgf'"),
+        ({"formats": ["pgf"]}, "unknown format 'pgf'"),
         ({"x": "second"}, "did you mean 'seconds'"),
         ({"measures": ["mode"]}, "did you mean 'modes'"),
     ],
 )
-def test_what_is_not_there_is_named(made: Evidence, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_unknown_options_are_named(made: Evidence, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(GanbenchError, match=message):
         draw_figures(made, tmp_path / "figures", **options)
     assert not (tmp_path / "figures").exists()
 
 
 def test_curves_of_one_measure_over_images(made: Evidence, tmp_path: Path) -> None:
-    paths = draw_figures(made, tmp_path, ["png"], x="images", measures=["modes"], titles=False)
+    paths = draw_figures(made, tmp_path, ["png"], x="images", measures=["modes"])
     curves = {path.name for path in paths if path.name.startswith("curves")}
     assert curves == {"curves-ring-images.png"}
     figure = drawn(made, "curves-ring-images", x="images", measures=["modes"])
@@ -155,46 +162,39 @@ def test_curves_of_one_measure_over_images(made: Evidence, tmp_path: Path) -> No
     assert ends == {120 * 2 * 16, 40 * 2 * 16}  # steps · critic steps · batch
 
 
-def test_a_title_can_be_left_to_the_caption(made: Evidence) -> None:
-    with styled():
-        titled, bare = (next(iter(draw_all(made, Sheet(width=6.75, titles=titles)))).figure for titles in (True, False))
-    assert titled.get_suptitle().startswith("ring")
-    assert bare.get_suptitle() == ""
-    assert bare.get_figheight() < titled.get_figheight()
-
-
-# Looks
+# Style
 
 
 def test_the_colours_of_stages_and_outcomes_differ_without_colour() -> None:
-    """Luma of ITU-R BT.709; a tenth of the scale apart is told apart in print."""
+    """Luma of ITU-R BT.709; differences of a tenth of the scale are visible in print."""
 
     def luma(colour: str) -> float:
         return float(np.dot(to_rgb(colour), (0.2126, 0.7152, 0.0722)))
 
-    for colours in (STAGES.values(), OUTCOMES.values()):
-        assert (np.diff(sorted(map(luma, colours))) > 0.08).all()
-    greys = sorted(OUTCOMES, key=lambda state: luma(OUTCOMES[state]))
-    marks = [HATCHES.get(state, "") for state in greys]
-    assert all(one != other for one, other in itertools.pairwise(marks[1:]))  # beside the near-black
+    for styles in (STAGES.values(), OUTCOMES.values()):
+        assert (np.diff(sorted(luma(style.colour) for style in styles)) > 0.08).all()
+    greys = sorted(OUTCOMES.values(), key=lambda style: luma(style.colour))
+    hatches = [style.hatch for style in greys]
+    assert all(one != other for one, other in itertools.pairwise(hatches[1:]))  # beside the near-black
+    assert len({style.symbol for style in greys}) == len(greys)
 
 
 def test_no_two_series_look_alike() -> None:
-    assert len({look(place) for place in range(64)}) == 64
+    assert len({series_style(index) for index in range(64)}) == 64
     assert len(COLOURS) == len(set(COLOURS)) == len(LINES) == len(set(LINES))
 
 
 def test_text_is_folded_at_its_parts_before_its_words() -> None:
-    assert fold("hinge · r1 + r2 · plain", 10, 7) == "hinge · r1 + r2 · plain"
-    assert fold("hinge · r1 + r2 · plain", text_width("r1 + r2", 7), 7) == "hinge\nr1 + r2\nplain"
-    assert fold("relativistic-average", text_width("relativistic-", 7), 7) == "relativistic-\naverage"
-    assert fold("lr 1e-05", text_width("1e-05", 7), 7) == "lr\n1e-05"
+    assert wrap_text("hinge · r1 + r2 · plain", 10, 7) == "hinge · r1 + r2 · plain"
+    assert wrap_text("hinge · r1 + r2 · plain", text_width("r1 + r2", 7), 7) == "hinge\nr1 + r2\nplain"
+    assert wrap_text("relativistic-average", text_width("relativistic-", 7), 7) == "relativistic-\naverage"
+    assert wrap_text("lr 1e-05", text_width("1e-05", 7), 7) == "lr\n1e-05"
 
 
 def test_parts_are_as_alike_as_can_be() -> None:
-    assert even([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
-    assert even(range(5), 4) == [[0, 1, 2], [3, 4]]
-    assert even([], 3) == []
+    assert split_evenly([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
+    assert split_evenly(range(5), 4) == [[0, 1, 2], [3, 4]]
+    assert split_evenly([], 3) == []
 
 
 def test_labels_of_any_letters_and_a_dollar_is_no_formula(made: Evidence) -> None:

@@ -1,4 +1,4 @@
-"""What is drawn is what was computed: closed forms read back from the lines, bars and marks of figures."""
+"""Figures show the computed numbers: closed forms read back from lines, bars and marks."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.statistics import expected_best, wilson_interval
 from bench.records.record import publish, record_paths
 from bench.report.figures import draw_all, draw_figures
-from bench.report.figures.budget import counted, worst_seen
-from bench.report.figures.contact import image_grid
-from bench.report.figures.curves import Line, draw_curves, median_of
+from bench.report.figures.budget import final_values, worst_seen
+from bench.report.figures.contact_sheets import image_grid
+from bench.report.figures.curves import RunCurve, draw_curves, median_curve
 from bench.report.figures.heat_map import map_of_means, map_of_modes
-from bench.report.figures.profile import best_of_cells, draw_profile, ratios_of
-from bench.report.figures.quality_time import reach_of
+from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
 from bench.report.figures.timelines import draw_timeline
-from bench.report.outcome_styles import COLOURS as STAGES
+from bench.report.outcome_styles import STAGES
+from bench.report.threshold_times import time_to_reach
 
 
 @pytest.fixture(scope="module")
@@ -47,24 +47,24 @@ def test_every_run_is_a_line_and_a_diverged_one_ends_in_a_cross(made: Evidence) 
     assert [line.get_xydata().tolist() for line in crosses] == [[[40, 0.4]]]
     (failed,) = [line for line in figure.axes[panel].lines if line.get_markerfacecolor() == "white"]
     assert failed.get_xydata().tolist() == [[120, 1.5]]
-    assert {"diverged", "failed otherwise"} <= {each.get_label() for each in figure.legends[0].legend_handles}
+    assert {"diverged", "other failure"} <= {each.get_label() for each in figure.legends[0].legend_handles}
 
 
 def test_a_run_that_diverged_is_the_worst_from_then_on() -> None:
-    """Of 1, 3 and one that has ended: the median of 1, 3, ∞ is 3; of more that ended than go on there is none."""
+    """The median of 1, 3 and a diverged run (∞) is 3; if half of the runs have diverged there is none."""
     steps = np.array([0.0, 10.0])
-    lines = [Line(steps, steps, np.array([9.0, y])) for y in (1.0, 3.0)]
-    ended = Line(steps[:1], steps[:1], np.array([9.0]), diverged=True)
-    assert median_of([*lines, ended], False)[1].tolist() == [9, 3]
-    assert median_of([*lines, ended], True)[1].tolist() == [9, 1]
-    assert median_of([*lines, ended], None)[1].tolist() == [9, 2]
-    assert np.isnan(median_of([lines[0], ended], False)[1][1])
+    lines = [RunCurve(steps, steps, np.array([9.0, y])) for y in (1.0, 3.0)]
+    ended = RunCurve(steps[:1], steps[:1], np.array([9.0]), diverged=True)
+    assert median_curve([*lines, ended], False)[1].tolist() == [9, 3]
+    assert median_curve([*lines, ended], True)[1].tolist() == [9, 1]
+    assert median_curve([*lines, ended], None)[1].tolist() == [9, 2]
+    assert np.isnan(median_curve([lines[0], ended], False)[1][1])
 
 
 def test_a_median_is_of_steps_at_which_all_were_measured() -> None:
-    one = Line(np.array([0.0, 10, 20]), np.array([0.0, 1, 2]), np.array([4.0, 5, 6]))
-    other = Line(np.array([0.0, 20]), np.array([0.0, 4]), np.array([6.0, 8]))
-    x, y = median_of([one, other], False)
+    one = RunCurve(np.array([0.0, 10, 20]), np.array([0.0, 1, 2]), np.array([4.0, 5, 6]))
+    other = RunCurve(np.array([0.0, 20]), np.array([0.0, 4]), np.array([6.0, 8]))
+    x, y = median_curve([one, other], False)
     assert x.tolist() == [0, 3]
     assert y.tolist() == [5, 7]
 
@@ -81,11 +81,11 @@ def test_rates_are_counted_and_have_wilsons_interval(made: Evidence) -> None:
 
 
 def test_the_budget_counts_a_failed_run_as_the_worst_seen(made: Evidence) -> None:
-    """Minimax: 0.01, 0.04 and a failed one, worth 1.5, the worst: pairs (0.01, 0.04), (0.01, 1.5), (0.04, 1.5)."""
+    """Minimax: 0.01, 0.04 and a failed run that counts as 1.5: pairs (0.01, 0.04), (0.01, 1.5), (0.04, 1.5)."""
     assert worst_seen(made, "ring") == 1.5
     runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
-    assert counted(made, "ring", runs, 1.5).tolist() == [0.02, 0.08, 1.5]
-    assert counted(made, "ring", runs.assign(outcome="collapsed"), 1.5).tolist() == [1.5, 1.5, 1.5]
+    assert final_values(runs, "fd", 1.5).tolist() == [0.02, 0.08, 1.5]
+    assert final_values(runs.assign(outcome="collapsed"), "fd", 1.5).tolist() == [1.5, 1.5, 1.5]
     line = line_of(drawn(made, "budget"), 0, "minimax")
     assert line[:, 0].tolist() == [1, 2, 3]
     assert line[:, 1] == pytest.approx([1.55 / 3, 0.06 / 3, 0.01])
@@ -93,17 +93,17 @@ def test_the_budget_counts_a_failed_run_as_the_worst_seen(made: Evidence) -> Non
 
 
 def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
-    """Ring: only minimax has all its values, with the geometric mean (0.01 · 0.04 · 1.5)^(1/3)."""
+    """Ring: only minimax has a value for every run; their geometric mean is (0.01 · 0.04 · 1.5)^(1/3)."""
     best = best_of_cells(made, "ring")
     assert best == pytest.approx((0.01 * 0.04 * 1.5) ** (1 / 3))
     figure = drawn(made, "profile")
     for loss in LOSSES:
         assert line_of(figure, 0, loss)[-1, 1] == pytest.approx(2 / 3)
     (hinge,) = [each for each in panels(made, "ring")[0].series if each.name == "hinge"]
-    assert ratios_of(made, "ring", hinge, 0.04).tolist() == [0.5, 2, np.inf]
-    relapsed = hinge._replace(runs=hinge.runs.assign(outcome="relapsed"))
-    assert np.isinf(ratios_of(made, "ring", relapsed, 0.04)).all()
-    # grid: 0.1 and 0.2 against their geometric mean √0.02, four times as much of hinge
+    assert ratios_to_best(made, "ring", hinge.runs, 0.04).tolist() == [0.5, 2, np.inf]
+    relapsed = hinge.runs.assign(outcome="relapsed")
+    assert np.isinf(ratios_to_best(made, "ring", relapsed, 0.04)).all()
+    # grid: minimax has 0.1 and 0.2 with geometric mean √0.02, hinge four times as much
     assert best_of_cells(made, "grid") == pytest.approx(0.02**0.5)
     minimax, hinge = (line_of(figure, 1, loss) for loss in LOSSES)
     assert minimax[0].tolist() == [1, 0.5]
@@ -111,7 +111,7 @@ def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
     assert hinge[1:3] == pytest.approx(np.array([[4 / 2**0.5, 0.5], [4 * 2**0.5, 1]]))
 
 
-def test_quality_stands_over_the_seconds_of_every_run(made: Evidence) -> None:
+def test_quality_is_drawn_against_the_training_time_of_every_run(made: Evidence) -> None:
     panel = drawn(made, "quality-time").axes[0]
     points = {
         (line.get_marker(), *map(tuple, line.get_xydata().round(6))) for line in panel.lines if len(line.get_xdata())
@@ -124,19 +124,19 @@ def test_quality_stands_over_the_seconds_of_every_run(made: Evidence) -> None:
 
 
 def test_a_run_that_diverged_never_reaches(made: Evidence) -> None:
-    """Of 4, 6 and one that diverged early the median is 6, not that of the two that came there."""
+    """The median of 4, 6 and an early divergence is 6, not the median of the two runs that reached it."""
     runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
     seconds = [4.0, 6.0, np.nan]
     there = runs.assign(reached=[True, True, False], seconds_to_threshold=seconds, training_seconds=[10.0, 10.0, 1.0])
-    assert reach_of(there).median == 6
-    assert np.isinf(reach_of(there.assign(reached=False)).median)
+    assert time_to_reach(there, "seconds").median == 6
+    assert np.isinf(time_to_reach(there.assign(reached=False), "seconds").median)
 
 
 def test_the_threshold_shows_every_run_that_came_there(made: Evidence) -> None:
     runs = made.runs.assign(reach=0.05, reached=made.runs["fd_final"] < 0.05, seconds_to_threshold=5.0)
     panel = drawn(replace(made, runs=runs), "threshold-ring").axes[0]
     assert sum(len(line.get_xdata()) for line in panel.lines if line.get_marker() == "o") == 3
-    assert [text.get_text() for text in panel.texts] == ["1/3 never", "2/3 never"]
+    assert [text.get_text() for text in panel.texts] == ["1/3 not reached", "2/3 not reached"]
 
 
 def test_heat_maps_hold_means_and_what_failed(made: Evidence) -> None:
@@ -148,7 +148,7 @@ def test_heat_maps_hold_means_and_what_failed(made: Evidence) -> None:
     assert means.texts == [["0.141"], ["0.566"]]
 
 
-def test_what_makes_no_sense_is_not_drawn(tmp_path: Path) -> None:
+def test_figures_without_content_are_not_drawn(tmp_path: Path) -> None:
     record(tmp_path, "minimax", 0, (1.0, 0.5, 0.2, 0.1))
     with styled():
         names = {each.name for each in draw_all(read_evidence(tmp_path), Sheet(width=6.75))}
@@ -156,15 +156,15 @@ def test_what_makes_no_sense_is_not_drawn(tmp_path: Path) -> None:
 
 
 def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:
-    """No samples, no seconds, no batch, no real data, no modes, and nothing before the first step."""
-    from bench.records.external.external_run import ForeignRun, completed, describe_record, ended
+    """No samples, times, batch size, real data or modes, and no evaluation before the first step."""
+    from bench.records.external.external_run import ExternalRun, complete_rows, describe_record, ended
 
     for loss in LOSSES:
         for seed in range(2):
             axes = {"dataset": "faces", "architecture": "theirs", "loss": loss}
-            run = ForeignRun(suite="foreign", axes=axes, seed=seed, ways={"their_fid": False})
-            trace = completed([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
-            publish(run.record(tmp_path), describe_record(run, trace, ended(3), {}), trace)
+            run = ExternalRun(suite="foreign", axes=axes, seed=seed, higher_is_better={"their_fid": False})
+            trace = complete_rows([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
+            publish(run.record_path(tmp_path), describe_record(run, trace, ended(3), {}), trace)
     evidence = read_evidence(tmp_path)
     paths = draw_figures(evidence, tmp_path / "figures", ["svg"])
     names = {path.stem for path in paths}
@@ -192,7 +192,7 @@ def test_panels_are_wrapped_and_paged_not_shrunk(made: Evidence) -> None:
 
 @pytest.fixture
 def with_a_failure(tiny_results: Path) -> Path:
-    """The tiny suite, one of whose runs is said to have diverged."""
+    """The tiny suite with one run recorded as diverged."""
     path = record_paths(tiny_results)[0]
     metadata = content_of(path)
     trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in rows_of(path)][:3]
@@ -202,7 +202,7 @@ def with_a_failure(tiny_results: Path) -> Path:
     return tiny_results
 
 
-def test_a_timeline_has_a_row_a_run_and_says_the_outcomes(with_a_failure: Path) -> None:
+def test_a_timeline_has_one_row_per_run_with_its_outcome(with_a_failure: Path) -> None:
     evidence = read_evidence(with_a_failure)
     panel = drawn(evidence, "timeline-ring-points-1000").axes[0]
     assert len(panel.collections) == 4
@@ -210,7 +210,7 @@ def test_a_timeline_has_a_row_a_run_and_says_the_outcomes(with_a_failure: Path) 
     assert sorted(word for word in words if not word.isdigit()) == sorted(evidence.runs["outcome"])
     assert [tick.get_text() for tick in panel.get_yticklabels()] == ["non-saturating", "wgan-gp"]
     colours = [[to_hex(colour).upper() for colour in row.get_facecolors()] for row in panel.collections]
-    assert sum(STAGES[Stage.DIVERGED] in row for row in colours) == 1
+    assert sum(STAGES[Stage.DIVERGED].colour in row for row in colours) == 1
     extents = [path.get_extents() for row in panel.collections for path in row.get_paths()]
     assert min(extent.x0 for extent in extents) == 0
     assert max(extent.x1 for extent in extents) == 120
@@ -236,7 +236,7 @@ def test_seeds_keep_their_place_where_one_is_missing(made: Evidence) -> None:
         *("seed 0", "seed 1", "seed 2"),
     ]
     places = {(text.get_text(), round(text.get_position()[0], 2)) for text in canvas.texts if "seed" in text.get_text()}
-    assert len(places) == 3 or len({x for _, x in places}) == 5  # the same columns, or strips beside each other
+    assert len(places) == 3 or len({x for _, x in places}) == 5  # the same columns, or strips side by side
     assert [word for word in words if "diverged" in word] == ["diverged at 47"]
 
 

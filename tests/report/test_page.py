@@ -1,4 +1,4 @@
-"""The report page: small, the same twice, and in a browser from disk all that it says it does, without the network."""
+"""The report page: small, reproducible, and fully working in a browser from disk, without the network."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from bench.evidence.results import Evidence, read_evidence
 from bench.records.external.recorder import Recorder
 from bench.report.contrasts import contrasts
 from bench.report.page import json_in_html, write_page
-from bench.report.page.data import comparison, page_data
-from bench.report.page.runs import number, spread
-from bench.report.page.samples import ALPHABET, MOST, Window, _images, _points
+from bench.report.page.data import encode_contrasts, page_data
+from bench.report.page.runs import evenly_spaced, round_number
+from bench.report.page.samples import MAX_PER_RUN, Window, _encode_images, _encode_points
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = [
@@ -41,7 +41,7 @@ expect.set_options(timeout=TIMEOUT)
 
 
 def record_run(results: Path, dataset: str, loss: str, seed: int, steps: int = 8, **more: Any) -> None:
-    """A run of other code: a distance that halves at every evaluation, slower for some losses."""
+    """Record a run of other code whose distance halves at every evaluation, more slowly for some losses."""
     generator = np.random.default_rng([seed, len(loss)])
     place = {"dataset": dataset, "architecture": "mlp", "loss": loss, "seed": seed}
     given: dict[str, Any] = {"title": "Made <i>up</i>", "real": {"fd": 0.01}, "batch_size": 32, "critic_steps": 2}
@@ -67,7 +67,7 @@ def record_run(results: Path, dataset: str, loss: str, seed: int, steps: int = 8
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    """Points of three losses with two penalties, one of them with a hostile name; images, of which little is known."""
+    """Points of three losses, one with a hostile name, and two penalties; images with little metadata."""
     results = tmp_path_factory.mktemp("results")
     for loss in ("minimax", "wgan-gp", HOSTILE):
         for penalty in ("none", "r1"):
@@ -96,7 +96,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, report: Path) -> Iterator[Callable[..., Page]]:
-    """Opens the page from disk; at the end nothing was asked of the network, and nothing was complained about."""
+    """Open the page from disk; afterwards there must be no network requests and no console messages."""
     problems: list[str] = []
 
     def opened(hash_: str = "", **options: Any) -> Page:
@@ -133,12 +133,12 @@ def test_the_same_records_make_the_same_bytes(evidence: Evidence, report: Path, 
 
 def test_labels_are_data(report: Path) -> None:
     text = report.read_text()
-    assert "onerror=" in text  # there it is, within the data
+    assert "onerror=" in text  # within the data
     assert "<img src=x" not in text
     assert text.count("</script>") == 3
     assert "Made &lt;i&gt;up&lt;/i&gt;" in text
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
-    assert HOSTILE in {run["at"][0] for run in data["runs"]}
+    assert HOSTILE in {run["labels"][0] for run in data["runs"]}
 
 
 def test_json_cannot_end_its_element() -> None:
@@ -147,35 +147,43 @@ def test_json_cannot_end_its_element() -> None:
         json_in_html(float("nan"))
 
 
-def test_numbers_are_short_and_what_is_not_finite_is_not_there() -> None:
-    numbers = [number(value, 4) for value in (1.23456789, 864.0, 123456, 1.23456e-23, np.nan, -np.inf, None)]
+def test_numbers_are_short_and_non_finite_ones_are_none() -> None:
+    numbers = [round_number(value, 4) for value in (1.23456789, 864.0, 123456, 1.23456e-23, np.nan, -np.inf, None)]
     assert numbers == [1.235, 864, 123456, 1.235e-23, None, None, None]
     assert json.dumps(numbers[:4]) == "[1.235, 864, 123456, 1.235e-23]"
 
 
 def test_evaluations_are_spread_with_both_ends() -> None:
-    assert spread(3, 8) == [0, 1, 2]
-    assert spread(9, 3) == [0, 4, 8]
-    assert spread(1, 3) == [0]
+    assert evenly_spaced(3, 8) == [0, 1, 2]
+    assert evenly_spaced(9, 3) == [0, 4, 8]
+    assert evenly_spaced(1, 3) == [0]
 
 
-def test_points_come_back_from_four_characters_each() -> None:
-    """Twelve bits of [−2, 2]: half a step of 4 / 4095 off at the most; the point outside is left out."""
+def test_points_come_back_from_base64() -> None:
+    """Sixteen bits of [−2, 2]: at most half a step of 4 / 65535 off; the points outside are left out."""
     points = np.array([[[-2.0, 2.0], [0.3, -1.1], [2.5, 0.0], [np.nan, 0.0]]])
-    text = _points(points, [7], Window(2.0, [], 0.0), 1000)
-    assert text["steps"] == [7]
-    assert text["count"] == 4
-    digits = [ALPHABET.tobytes().decode().index(character) for character in text["points"][0]]
-    values = [4 * (64 * high + low) / 4095 - 2 for high, low in zip(digits[::2], digits[1::2], strict=True)]
-    assert values == pytest.approx([-2.0, 2.0, 0.3, -1.1], abs=2 / 4095)
+    encoded = _encode_points(points, [7], Window(2.0, [], 0.0), 1000)
+    assert encoded["steps"] == [7]
+    assert encoded["count"] == 4
+    integers = np.frombuffer(base64.b64decode(encoded["points"][0]), "<u2")
+    values = integers / 65535 * 4 - 2
+    assert values == pytest.approx([-2.0, 2.0, 0.3, -1.1], abs=2 / 65535)
+
+
+def test_points_are_as_few_as_there_is_room_for() -> None:
+    points = np.zeros((20, 5000, 2))
+    encoded = _encode_points(points, list(range(20)), Window(2.0, [], 0.0), MAX_PER_RUN)
+    length = sum(map(len, encoded["points"]))
+    assert 0.9 * MAX_PER_RUN < length <= MAX_PER_RUN + 8 * 3  # each evaluation is padded to whole groups of base64
+    assert len(encoded["points"]) == 8
 
 
 @pytest.mark.parametrize("shape", [(25, 1, 8, 8), (25, 3, 32, 32), (25, 3, 64, 64), (2, 1, 28, 28)])
 def test_images_of_noise_are_as_few_as_there_is_room_for(shape: tuple[int, ...]) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (20, *shape), dtype=np.uint8)
-    kept = _images(frames, list(range(20)), MOST)
+    kept = _encode_images(frames, list(range(20)), MAX_PER_RUN)
     assert kept is not None
-    assert len(kept["image"]) <= MOST
+    assert len(kept["image"]) <= MAX_PER_RUN
     assert (kept["steps"][0], kept["steps"][-1]) == (0, 19)
     assert kept["count"] <= shape[0]
     picture = np.asarray(Image.open(BytesIO(base64.b64decode(kept["image"].partition(",")[2]))).convert("RGB"))
@@ -188,7 +196,7 @@ def test_images_of_noise_are_as_few_as_there_is_room_for(shape: tuple[int, ...])
 
 
 def repeated(evidence: Evidence, times: int) -> Evidence:
-    """The same runs again and again, as those of other losses."""
+    """The same runs several times, as runs of further losses."""
     runs = [evidence.runs.assign(loss=f"loss {n}", run=evidence.runs["run"] + f"-{n}") for n in range(times)]
     traces = [evidence.traces.assign(loss=f"loss {n}", run=evidence.traces["run"] + f"-{n}") for n in range(times)]
     records = {f"{run}-{n}": record for n in range(times) for run, record in evidence.records.items()}
@@ -196,7 +204,7 @@ def repeated(evidence: Evidence, times: int) -> Evidence:
 
 
 def test_two_hundred_runs_take_less_than_five_megabytes(tmp_path: Path) -> None:
-    """Of 101 evaluations with all probes and ten measures each, and samples: more than there is room for."""
+    """101 evaluations with all probes, ten measures and samples exceed the room of the page."""
     generator = np.random.default_rng(0)
     measures = {f"measure {index}": False for index in range(10)}
     names = [*measures, *PROBES]
@@ -215,8 +223,8 @@ def test_two_hundred_runs_take_less_than_five_megabytes(tmp_path: Path) -> None:
 
 def test_comparisons_are_columns_and_rows_of_few_digits() -> None:
     frame = pd.DataFrame({"a": ["x"], "b": ["y"], "p": [0.0123456], "n_a": [np.int64(3)], "low": [np.nan]})
-    assert comparison(frame) == {"columns": ["a", "b", "p", "n_a", "low"], "rows": [["x", "y", 0.01235, 3, None]]}
-    assert comparison(None) is None
+    assert encode_contrasts(frame) == {"columns": ["a", "b", "p", "n_a", "low"], "rows": [["x", "y", 0.01235, 3, None]]}
+    assert encode_contrasts(None) is None
 
 
 def _luminance(colour: str) -> float:
@@ -232,7 +240,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_colours_can_be_read_in_light_and_in_dark() -> None:
-    """WCAG AA: 4.5 for text, 3 for what marks a control or a line."""
+    """WCAG AA: 4.5 for text, 3 for controls and lines."""
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     pairs = dict(re.findall(r"--(\w+): light-dark\((#\w{6}, #\w{6})\)", (SOURCES / "page.css").read_text()))
     for theme in (0, 1):
@@ -247,10 +255,10 @@ def test_colours_can_be_read_in_light_and_in_dark() -> None:
 # In a browser
 
 
-def test_it_opens_and_says_what_became_of_the_runs(visit: Callable[..., Page]) -> None:
+def test_it_opens_and_shows_the_outcomes_of_the_runs(visit: Callable[..., Page]) -> None:
     page = visit()
     assert page.title() == "Made <i>up</i> – ganbench"
-    assert "20 runs of 7 cells on 2 datasets" in page.inner_text("#summary")
+    assert "20 runs in 7 cells on 2 datasets" in page.inner_text("#summary")
     assert page.inner_text("#count") == "18 runs"
     assert page.locator("#cells .stack").count() == 6
     assert page.locator("#rows .row").count() == 18
@@ -269,12 +277,12 @@ def test_headings_sort_by_mouse_and_by_keyboard(visit: Callable[..., Page]) -> N
     assert head.get_attribute("aria-sort") == "ascending"
     best = [float(text) for text in column(page, 6)]
     assert best == sorted(best)
-    page.keyboard.press("Enter")  # the heading has kept the focus
+    page.keyboard.press("Enter")  # the heading keeps the focus
     assert head.get_attribute("aria-sort") == "descending"
     assert [float(text) for text in column(page, 6)] == sorted(best, reverse=True)
     page.locator("#run-table th[data-key=final] button").click()
     assert head.get_attribute("aria-sort") == "none"
-    assert column(page, 5)[-1] == "–"  # of the run that diverged
+    assert column(page, 5)[-1] == "–"  # the diverged run
 
 
 def test_filters_act_on_everything(visit: Callable[..., Page]) -> None:
@@ -285,7 +293,7 @@ def test_filters_act_on_everything(visit: Callable[..., Page]) -> None:
     assert page.locator("#panels .chart").count() == 1
     page.get_by_role("combobox", name="outcome").select_option("diverged")
     assert page.inner_text("#count") == "0 of 18 runs"
-    assert "No run is left" in page.inner_text("#runs-note")
+    assert "No run matches the filters" in page.inner_text("#runs-note")
     page.get_by_role("button", name="Reset").click()
     assert page.inner_text("#count") == "18 runs"
     page.get_by_role("searchbox").fill("minimax SEED 2")
@@ -310,7 +318,7 @@ def test_measure_axis_and_panels_are_chosen(visit: Callable[..., Page]) -> None:
     expect_text("FD")
     page.select_option("#measure", "recall")
     page.select_option("#x-axis", "images")
-    expect_text("images seen by the critic")
+    expect_text("samples seen by the critic")
     expect_text("recall")
     expect_text(r"51\.2k|50,000")  # 800 steps · 2 critic steps · 32
     assert page.is_disabled("#log")  # recall is 0 at first
@@ -322,10 +330,10 @@ def test_measure_axis_and_panels_are_chosen(visit: Callable[..., Page]) -> None:
     assert page.locator("#panels .chart").count() == 1
     page.select_option("#dataset", "1")
     page.select_option("#x-axis", "images")
-    assert "2 of 2 runs have no FD over images seen by the critic" in page.inner_text("#curve-note")
+    assert "2 of 2 runs have no FD against samples seen by the critic" in page.inner_text("#curve-note")
 
 
-def test_points_of_a_curve_are_told_and_open_their_run(visit: Callable[..., Page]) -> None:
+def test_points_of_a_curve_have_a_tooltip_and_open_their_run(visit: Callable[..., Page]) -> None:
     page = visit()
     chart = page.locator("#panels .chart").first
     chart.scroll_into_view_if_needed()
@@ -334,11 +342,11 @@ def test_points_of_a_curve_are_told_and_open_their_run(visit: Callable[..., Page
     page.mouse.move(plot["x"] + 2, plot["y"] + 12)
     tooltip = page.locator("#tooltip")
     tooltip.wait_for()
-    told = tooltip.inner_text()
-    assert "FD 2" in told or "FD 1" in told
-    assert "seed" in told
-    assert "step 0" in told
-    run = re.findall(r"run (\w{16})", told)[0]
+    text = tooltip.inner_text()
+    assert "FD 2" in text or "FD 1" in text
+    assert "seed" in text
+    assert "step 0" in text
+    run = re.findall(r"run (\w{16})", text)[0]
     page.mouse.click(plot["x"] + 2, plot["y"] + 12)
     assert run in page.locator("dialog").inner_text()
 
@@ -407,7 +415,7 @@ def test_two_cells_are_compared_either_way_round(visit: Callable[..., Page], evi
     page.select_option("#cell-b", row["b"])
     ratio, low, high = (float(number) for number in re.findall(r"[\d.]+", facts(page)[0]))
     assert (ratio, low, high) == pytest.approx((row["ratio"], row["low"], row["high"]), rel=0.01)
-    assert facts(page)[1] == f"{100 * row['better']:.0f} %"
+    assert facts(page)[1] == f"{100 * row['better']:.0f}%"
     assert facts(page)[2] == f"{row['failed_a']} of {row['n_a']}, {row['failed_b']} of {row['n_b']}"
     assert float(facts(page)[4].split("; ")[1]) == pytest.approx(row["smallest"], rel=0.05)
     assert row["verdict"] in page.inner_text("#contrast .verdict")
@@ -425,7 +433,7 @@ def test_two_cells_are_compared_either_way_round(visit: Callable[..., Page], evi
     page.select_option("#cell-b", page.locator("#cell-a").input_value())
     assert "two different cells" in page.inner_text("#contrast")
     page.select_option("#dataset", "1")
-    assert "no two cells" in page.inner_text("#comparison")
+    assert "fewer than two cells" in page.inner_text("#comparison")
 
 
 def test_the_theme_is_the_systems_until_it_is_chosen(visit: Callable[..., Page]) -> None:
@@ -491,11 +499,13 @@ def test_nothing_sticks_out_of_a_narrow_window(visit: Callable[..., Page], width
     page.wait_for_function(f"{dialog}.scrollWidth === {dialog}.clientWidth")
 
 
-def test_what_is_not_known_is_told_as_such(evidence: Evidence) -> None:
+def test_unknown_values_are_marked_as_unknown(evidence: Evidence) -> None:
     data = page_data(evidence)
     image = data["runs"][-1]
     assert image["batch_size"] is None
     assert data["datasets"][1]["measures"][0]["real"] is None
     assert image["speed"] is not None
     assert image["final"][0] is not None
-    assert ["batch size", "–"] in next(rows for title, rows in data["pool"][image["made"]] if title == "training")
+    assert ["batch size", "–"] in next(
+        rows for title, rows in data["pool"][image["specification"]] if title == "training"
+    )

@@ -1,4 +1,4 @@
-"""Tables by hand, LaTeX that compiles, figures that are there, and files that come out the same twice."""
+"""Tables checked by hand, LaTeX that compiles, figures, and reproducible files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from bench.report.tables.layout import lay_out
 
 
 def formatted(evidence: Evidence) -> pd.DataFrame:
-    """The one table of the tiny suite."""
+    """The single table of the tiny suite."""
     (table,) = lay_out(evidence, Layout())
     return format_table(evidence, table)
 
 
 @pytest.fixture(scope="module")
 def with_a_failure(trained_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of the tiny suite with one run changed to a diverged one; not to be changed."""
+    """The tiny suite with one run recorded as diverged; tests must not change it."""
     results = Path(shutil.copytree(trained_tiny, tmp_path_factory.mktemp("results") / "tiny"))
     path = record_paths(results)[0]
     record = content_of(path)
@@ -91,7 +91,7 @@ def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
     states = ["converged", "diverged", "collapsed", "collapsed"]
     judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
     table = formatted(judged)
-    assert table["failed"].tolist() == ["1/2 (9–91 %)", "2/2 (34–100 %)", "", ""]
+    assert table["failed"].tolist() == ["1/2 (9–91%)", "2/2 (34–100%)", "", ""]
     assert table["failures"].tolist() == ["1 diverged", "2 collapsed", "", ""]
     well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
     assert formatted(well)["failures"].tolist() == ["–", "–", "", ""]
@@ -113,7 +113,7 @@ at = "final"
 """
 
 
-def test_published_numbers_stand_beside_with_their_place_and_source(tiny: str, tiny_results: Path) -> None:
+def test_published_numbers_are_rows_with_their_axes_and_source(tiny: str, tiny_results: Path) -> None:
     Path(tiny).write_text(Path(tiny).read_text() + REFERENCES)
     report = write_report(tiny_results, suite=load_suite(tiny), formats=())
     table = report.formatted["ring (points=1000)"].set_index("loss")
@@ -123,7 +123,7 @@ def test_published_numbers_stand_beside_with_their_place_and_source(tiny: str, t
     assert table["high quality % best"].iloc[-2] == "50.0"
     text = (tiny_results / "table.md").read_text()
     assert "A paper: read off a figure" in text
-    assert "never-learned (the best is worse than τ)" in text
+    assert "never-learned (the best value is worse than τ)" in text
     assert "τ = 0.001" in text
     assert table["failures"].iloc[0] == "2 never-learned"
 
@@ -133,12 +133,12 @@ def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -
     write_report(tiny_results, formats=())
     text = (tiny_results / "table.md").read_text()
     assert "Sampling floor of KL: (modes − 1) / (2 · samples) = 0.018" in text
-    assert "Outcomes are judged by FD" in text
-    assert "relapsed (the last over 1.5 times worse than the best" in text
+    assert "Runs are classified by FD" in text
+    assert "relapsed (the final value is more than 1.5 times worse than the best" in text
 
 
 def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Path) -> None:
-    """Records with distance and θ beside the samples' measures, and with a probe that is no measure."""
+    """Records with distance, θ and a probe besides the measures of samples."""
     for path in record_paths(tiny_results):
         record = content_of(path)
         record["higher_is_better"] |= {"distance": False, "theta": None}
@@ -226,7 +226,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 @pytest.mark.usefixtures("no_figures")
 def test_different_experiments_are_never_averaged(tiny: str, tiny_results: Path) -> None:
-    """The same suite after an edit: its runs have the same place in the matrix, and are other runs."""
+    """After an edit of the suite its runs differ but have the same values on all axes."""
     text = Path(tiny).read_text()
     Path(tiny).write_text(text.replace("steps = 120", "steps = 80"))
     summary = bench.run(tiny, results=tiny_results.parent, workers=0)
@@ -234,7 +234,10 @@ def test_different_experiments_are_never_averaged(tiny: str, tiny_results: Path)
     assert summary.report is not None
     csv = pd.read_csv(tiny_results / "table.csv")
     assert csv["n"].tolist() == [2, 2]  # of the suite as it is
-    with pytest.raises(ResultsError, match=r"different experiments .*training\.steps is (80 and 120|120 and 80)"):
+    with pytest.raises(
+        ResultsError,
+        match=r"different experiments .*training\.steps is (80 in one record and 120|120 in one record and 80) in",
+    ):
         write_report(tiny_results)
 
 
@@ -277,7 +280,7 @@ def test_suites_and_protocols_are_never_mixed(tiny: str, tiny_results: Path) -> 
         write_report(tiny_results.parent)
 
 
-def test_a_measure_that_is_not_finite_is_told(tiny_results: Path) -> None:
+def test_a_measure_that_is_not_finite_is_shown(tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
     record = content_of(path)
     trace = [{**row, "samples": b""} for row in rows_of(path)]

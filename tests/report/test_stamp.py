@@ -1,4 +1,4 @@
-"""A report that was made of the same stands; whatever differs by a byte makes it again."""
+"""A report is written again only if one of its inputs or files differs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from made_runs import LOSSES, record
 import bench.report.stamp
 from bench.plan.suite import Suite, parse_suite
 from bench.report import Report
-from bench.report.stamp import LIBRARIES, standing_report
+from bench.report.stamp import LIBRARIES, refresh_report
 
 SUITE = {
     "name": "made",
@@ -30,7 +30,7 @@ def suite(**changed: object) -> Suite:
 
 
 def report(folder: Path, of: Suite | None = None, cells: tuple[str, ...] = ("ring-hinge",)) -> Report:
-    return standing_report(folder, cells, of or suite(), ("png",))
+    return refresh_report(folder, cells, of or suite(), ("png",))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(once: Path, tmp_path: Path) -> Path:
-    """A copy of it: other times of files, the same bytes."""
+    """A copy of it, with other modification times and the same bytes."""
     return Path(shutil.copytree(once, tmp_path / "made", copy_function=shutil.copy))
 
 
@@ -53,7 +53,7 @@ def state(folder: Path) -> dict[Path, tuple[int, bytes]]:
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_was_made_of_the_same_stands_and_is_the_same_report(folder: Path) -> None:
+def test_an_up_to_date_report_is_not_written_again(folder: Path) -> None:
     before = state(folder)
     standing = report(folder)
     assert state(folder) == before
@@ -79,18 +79,18 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a figure is cut short": lambda folder: cut_short(next(folder.glob("figures/*.png"))),
     "a table was edited": lambda folder: (folder / "table.md").write_text("mine"),
     "the page is gone": lambda folder: (folder / "report.html").unlink(),
-    "a run came": lambda folder: record(folder.parent, "hinge", 2, [1.0, 0.5, 0.2, 0.1]),
+    "a run was added": lambda folder: record(folder.parent, "hinge", 2, [1.0, 0.5, 0.2, 0.1]),
     "a run is gone": lambda folder: next(folder.glob("records/*hinge*1.parquet")).unlink(),
     "a record is another": lambda folder: shutil.copy(*sorted(folder.glob("records/*.parquet"))[:2]),
-    "timings came": lambda folder: (folder / "timings.json").write_text("{}"),
-    "nothing says what it was made of": lambda folder: (folder / ".report.json").unlink(),
-    "what says so was cut short": lambda folder: cut_short(folder / ".report.json"),
-    "what says so says something else": lambda folder: (folder / ".report.json").write_text("[]"),
+    "timings were added": lambda folder: (folder / "timings.json").write_text("{}"),
+    "the stamp is gone": lambda folder: (folder / ".report.json").unlink(),
+    "the stamp is cut short": lambda folder: cut_short(folder / ".report.json"),
+    "the stamp is another JSON value": lambda folder: (folder / ".report.json").write_text("[]"),
 }
 
 
 class WrittenError(Exception):
-    """Stands for the report being written: it is not waited for."""
+    """Raised instead of writing the report."""
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_other_cells_or_formats_make_it_again(folder: Path) -> None:
     with pytest.raises(WrittenError):
         report(folder, cells=("ring-minimax",))
     with pytest.raises(WrittenError):
-        standing_report(folder, ("ring-hinge",), suite(), ("png", "pdf"))
+        refresh_report(folder, ("ring-hinge",), suite(), ("png", "pdf"))
 
 
 @pytest.mark.usefixtures("no_writing")
@@ -162,7 +162,7 @@ def test_an_installed_package_and_a_checkout_agree(
     package = Path(shutil.copytree(Path(bench.__file__).parent, tmp_path / "bench"))
     shutil.rmtree(package / "suites", ignore_errors=True)
     monkeypatch.setattr(bench.report.stamp, "__file__", str(package / "report" / "stamp.py"))
-    assert not report(folder).anew  # a checkout has its suites beside the package
+    assert not report(folder).anew  # in a checkout the suites are outside the package
     (package / "suites").mkdir()
     (package / "suites" / "ring.toml").write_text('name = "ring"\n')
-    assert not report(folder).anew  # a wheel has them inside it
+    assert not report(folder).anew  # in a wheel they are inside

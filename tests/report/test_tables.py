@@ -1,4 +1,4 @@
-"""Layouts of tables: pivots, what is bold, what is averaged how, the runs behind an entry, LaTeX that compiles."""
+"""Layouts of tables: pivots, bold entries, means, the runs behind an entry, LaTeX that compiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence, read_evidence
 from bench.report.tables import Layout, format_table, summarise_cells, write_tables
-from bench.report.tables.entries import number
+from bench.report.tables.entries import format_number
 from bench.report.tables.layout import lay_out
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -39,7 +39,7 @@ def only(evidence: Evidence, layout: Layout, **options: bool) -> pd.DataFrame:
     return format_table(evidence, table)
 
 
-def test_what_varies_and_is_no_row_or_column_makes_a_table_each(quick: Evidence, techniques: Evidence) -> None:
+def test_axes_that_are_neither_rows_nor_columns_split_the_table(quick: Evidence, techniques: Evidence) -> None:
     assert [table.title for table in lay_out(quick, Layout())] == ["ring", "digits"]
     by_architecture = lay_out(quick, Layout(rows=("loss",), columns=("dataset",)))
     assert [table.title for table in by_architecture] == ["mlp", "dcgan"]
@@ -48,18 +48,18 @@ def test_what_varies_and_is_no_row_or_column_makes_a_table_each(quick: Evidence,
     assert [column.place for column in apart[0].columns[::2]] == [("none",), ("wgan-gp",), ("r1",), ("r1 + r2",)]
     whole = lay_out(techniques, Layout(rows=("dataset", "loss", "critic"), columns=("penalty",), measures=("modes",)))
     assert len(whole) == 1
-    assert len([line for line in whole[0].lines if line.kind == "cell"]) == 2 * 4 * 2
+    assert len([row for row in whole[0].rows if row.kind == "cell"]) == 2 * 4 * 2
 
 
-def test_never_are_different_experiments_in_one_entry(techniques: Evidence) -> None:
+def test_an_entry_never_mixes_different_experiments(techniques: Evidence) -> None:
     for layout in (Layout(rows=("loss",)), Layout(rows=("penalty",), columns=("loss",)), Layout(columns=("critic",))):
         for table in lay_out(techniques, layout):
-            for line in table.lines:
-                for entry in line.entries.values():
+            for row in table.rows:
+                for entry in row.entries.values():
                     assert len({techniques.metadata[run].cell for run in entry.runs}) <= 1
 
 
-def test_an_entry_is_of_the_runs_that_the_sidecar_says(quick: Evidence, tmp_path: Path) -> None:
+def test_the_json_names_the_runs_behind_every_entry(quick: Evidence, tmp_path: Path) -> None:
     write_tables(quick, tmp_path, Layout(rows=("loss",), columns=("dataset",), measures=("fd",), values="final"))
     tables = json.loads((tmp_path / "table.json").read_text())
     assert [table["label"] for table in tables] == ["tab:quick-mlp", "tab:quick-dcgan"]
@@ -74,12 +74,12 @@ def test_an_entry_is_of_the_runs_that_the_sidecar_says(quick: Evidence, tmp_path
         assert float(entry["text"].split()[0]) == pytest.approx(expected, rel=0.006)  # three digits
 
 
-def test_an_axis_or_measure_that_is_not_there_is_named(quick: Evidence) -> None:
+def test_an_unknown_axis_or_measure_is_named(quick: Evidence) -> None:
     for layout, text in (
         (Layout(rows=("los",)), "no axis 'los' in these records; did you mean 'loss'"),
         (Layout(columns=("datasets",)), "did you mean 'dataset'"),
         (Layout(measures=("fdd",)), "no measure 'fdd' in these records; did you mean 'fd'"),
-        (Layout(rows=("loss",), columns=("loss",)), "rows or columns, not both"),
+        (Layout(rows=("loss",), columns=("loss",)), "choose rows or columns, not both"),
     ):
         with pytest.raises(ResultsError, match=re.escape(text)):
             lay_out(quick, layout)
@@ -98,7 +98,7 @@ def made(evidence: Evidence, change: Callable[[pd.DataFrame], pd.DataFrame], dat
 
 def bold_rows(evidence: Evidence, measure: str = "fd") -> set[tuple[str, ...]]:
     (table,) = lay_out(evidence, Layout(measures=(measure,), values="final"))
-    return {line.heads for line in table.lines for c, entry in line.entries.items() if c.which and entry.bold}
+    return {row.labels for row in table.rows for c, entry in row.entries.items() if c.which and entry.bold}
 
 
 def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> None:
@@ -115,7 +115,7 @@ def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> 
         gone = np.arange(24) < 2
         return far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
 
-    assert bold_rows(made(quick, failing)) == {second}  # what survives of three is not the best
+    assert bold_rows(made(quick, failing)) == {second}  # the only surviving run of three is not the best
     collapsed = made(quick, lambda runs: far(runs).assign(outcome="collapsed"))
     assert bold_rows(collapsed) == {first, second}
 
@@ -144,7 +144,7 @@ def test_positive_distances_have_geometric_means_and_others_means(quick: Evidenc
     assert "±" in only(zero, Layout(measures=("fd",)))["FD final"].iloc[0]
 
 
-def test_levels_stand_in_the_column_of_their_dataset(quick: Evidence) -> None:
+def test_reference_rows_are_in_the_column_of_their_dataset(quick: Evidence) -> None:
     layout = Layout(rows=("loss", "architecture"), columns=("dataset",), measures=("fd",), values="final")
     table = only(quick, layout).set_index("loss")
     for dataset in ("ring", "digits"):
@@ -162,11 +162,11 @@ def test_levels_stand_in_the_column_of_their_dataset(quick: Evidence) -> None:
 
 
 def test_numbers_keep_the_zeros_that_are_significant() -> None:
-    assert [number(value, 1, ".3g") for value in (12.0, 0.0049, 1240.4, 137.2, 1e-7, 0.0)] == [
+    assert [format_number(value, 1, ".3g") for value in (12.0, 0.0049, 1240.4, 137.2, 1e-7, 0.0)] == [
         "12.0", "0.00490", "1240", "137", "1.00e-07", "0.00",
     ]  # fmt: skip
-    assert number(0.9912, 100, ".1f") == "99.1"
-    assert number(math.nan, 1, ".3g") == ""
+    assert format_number(0.9912, 100, ".1f") == "99.1"
+    assert format_number(math.nan, 1, ".3g") == ""
 
 
 def test_the_csv_has_every_number(quick: Evidence) -> None:
@@ -215,13 +215,13 @@ def test_the_caption_of_a_paper_says_what_its_numbers_are(quick: Evidence, tmp_p
     caption = re.search(r"\\caption\{(.*?)\}\n\\label\{tab:quick-digits\}", (tmp_path / "table.tex").read_text(), re.S)
     assert caption
     for text in (
-        "geometric mean over seeds [95 \\% t interval, of the logarithms]",
-        "half-width of the 95 \\% t interval over seeds",
-        "n = 3 runs each; the smallest p of an exact two-sided permutation test of two cells is 0.1",
-        "cannot detect a difference at 5 \\%",
+        "geometric mean over seeds [95\\% CI, computed on log values]",
+        "half-width of the 95\\% CI over seeds",
+        "n = 3 runs per cell; an exact two-sided permutation test cannot give p below 0.1",
+        "cannot detect a difference at 5\\%",
         "features: digits",
         "2,500 samples",
-        "Bold: the best of a column",
-        "Failed: how many of all runs",
+        "Bold: the best of each column",
+        "Failed: runs that did not converge, out of all runs",
     ):
         assert text in caption[1], text

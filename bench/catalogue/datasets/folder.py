@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import DataError
-from bench.files import told, written_whole
+from bench.files import atomic_write, describe_error
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -44,14 +44,14 @@ def folder_arrays(folder: Path, channels: int, size: int, cache: Path) -> NDArra
 
 def _decode(files: list[Path], channels: int, size: int, target: Path) -> None:
     try:
-        with written_whole(target) as partial:
+        with atomic_write(target) as partial:
             shape = (len(files), channels, size, size)
             images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
             for index, file in enumerate(files):
                 images[index] = _square(file, channels, size)
             images.flush()
     except OSError as error:
-        raise DataError(f"image-folder: cannot write {target}: {told(error)}") from None
+        raise DataError(f"image-folder: cannot write {target}: {describe_error(error)}") from None
 
 
 def _square(file: Path, channels: int, size: int) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
-"""The metrics a suite can ask for. Nothing here imports torch.
+"""The metrics that a suite can use. This module does not import torch.
 
-To add one: write ``prepare(context, options) → (sampled → {measure: value})`` in a file of its own, put one line into
-``METRICS`` and its measures into ``MEASURES`` (in ``measures.py``). A metric of the game looks at the players instead
-of their samples: ``prepare(options) → (view → {measure: value})``.
+To add one, write ``prepare(context, options) → (sampled → {measure: value})`` in a file of its own, and add an entry to
+``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``). A metric of the game looks at the players instead of
+their samples: ``prepare(options) → (view → {measure: value})``.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ModesOptions(Options):
-    """A mode is covered by at least ``minimum`` samples; a classifier is confident from ``confidence`` on."""
+    """A mode is covered if it has at least ``minimum`` samples; ``confidence`` is the classifier's threshold."""
 
     minimum: PositiveInt = 1
     confidence: Fraction = 0.9
 
 
 class NeighboursOptions(Options):
-    """The balls around samples reach to their ``k``-th nearest neighbour (Naeem et al. 2020 take 5)."""
+    """The balls around samples extend to their ``k``-th nearest neighbour (5 in Naeem et al. 2020)."""
 
     k: PositiveInt = 5
 
 
 class KernelOptions(Options):
-    """How many random subsets the kernel distance is averaged over, and how large they are at the most."""
+    """The number of random subsets that the kernel distance is averaged over, and their maximum size."""
 
     subsets: PositiveInt = 100
     subset_size: Annotated[int, Field(ge=2)] = 1000
 
 
 class SlicedWassersteinOptions(Options):
-    """How many equally spaced directions points are projected on."""
+    """The number of equally spaced directions that points are projected onto."""
 
     projections: PositiveInt = 64
 
 
 class BirthdayOptions(Options):
-    """Samples are duplicates when closer than this quantile of the distances between nearest real neighbours."""
+    """Samples count as duplicates if closer than this quantile of nearest-neighbour distances in real data."""
 
     quantile: Fraction = 0.01
 
 
 class SpectrumOptions(Options):
-    """Samples that the game's field is taken on, eigenvalues asked for, and ARPACK's relative tolerance."""
+    """Number of samples to compute the vector field on, number of eigenvalues, and ARPACK's relative tolerance."""
 
     samples: PositiveInt = 256
     eigenvalues: PositiveInt = 6
@@ -59,7 +59,7 @@ class SpectrumOptions(Options):
 
 
 class PathAngleOptions(Options):
-    """Samples that the game's field is taken on, and how far the path is followed on both sides of its end."""
+    """Number of samples to compute the vector field on, and how far the path extends to both sides of its end."""
 
     samples: PositiveInt = 256
     reach: Fraction = 0.2
@@ -71,11 +71,12 @@ class Metric(NamedTuple):
 
     Attributes:
         summary: One line for ``ganbench list``.
-        options: What a suite can set.
-        prepare: Where the code is.
-        needs: Name of an extractor and whether true modes are known → None, or what the data would have to have.
-        of: "samples" or "game".
-        architecture: The one that it is for, or None.
+        options: The options that a suite can set.
+        prepare: The function, as module:name.
+        needs: (name of the extractor, whether the true modes are known) → None if the metric can be computed, otherwise
+            what is missing.
+        of: What the metric looks at, "samples" or "game".
+        architecture: The only architecture that it applies to, or None.
     """
 
     summary: str
@@ -100,7 +101,7 @@ def _anything(extractor: str, modes_known: bool) -> str | None:
 
 METRICS = {
     "modes": Metric(
-        "modes (or classes) covered, share of high quality, KL to uniform",
+        "modes (or classes) covered, share of high-quality samples, KL divergence to uniform",
         ModesOptions,
         "bench.catalogue.metrics.modes:prepare",
         _classes,
@@ -118,19 +119,19 @@ METRICS = {
         _anything,
     ),
     "neighbours": Metric(
-        "precision, recall, density and coverage among nearest neighbours",
+        "precision, recall, density and coverage, from nearest neighbours",
         NeighboursOptions,
         "bench.catalogue.metrics.neighbours:prepare",
         _anything,
     ),
     "sliced-wasserstein": Metric(
-        "sliced Wasserstein-1 distance of points in the plane to the training split",
+        "sliced Wasserstein-1 distance to the training split, for points in the plane",
         SlicedWassersteinOptions,
         "bench.catalogue.metrics.sliced_wasserstein:prepare",
         _plane,
     ),
     "birthday": Metric(
-        "size of the support, from near-duplicates among the samples (birthday paradox)",
+        "support size estimated from near-duplicate samples (birthday paradox)",
         BirthdayOptions,
         "bench.catalogue.metrics.birthday:prepare",
         _anything,
@@ -143,14 +144,14 @@ METRICS = {
         of="game",
     ),
     "path-angle": Metric(
-        "attraction and rotation around the end of the path (Berard et al. 2020)",
+        "attraction and rotation along the path around its end (Berard et al. 2020)",
         PathAngleOptions,
         "bench.catalogue.metrics.path_angle:prepare",
         _anything,
         of="game",
     ),
     "equilibrium": Metric(
-        "Dirac-GAN: distance to the equilibrium, and the eigenvalues there",
+        "distance to the equilibrium and the eigenvalues there, for the Dirac-GAN",
         Options,
         "bench.catalogue.metrics.equilibrium:prepare",
         _anything,

@@ -1,4 +1,4 @@
-"""Engines execute packs. An engine is a function from packs to events; all it knows of a pack is ``attempt``."""
+"""Engines execute packs of runs. An engine is a function from packs to events and knows packs only by ``attempt``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bench.plan.runs import Run
 
 
 class Engine(Protocol):
-    """Executes packs in the order given, as many beside each other as there are settings.
+    """Executes packs in the given order, in parallel on as many workers as there are settings.
 
-    An exception of one run, or the death of a worker, is an event and leaves the others alone. Once ``stopping`` gives
-    true no pack is begun, and those in flight leave checkpoints. A ``GanbenchError`` (no space left, weights missing)
-    does the same, and is raised at the end.
+    If the code of a run raises an exception or a worker dies, this is an event and does not affect other runs. Once
+    ``stopping`` returns True, no new pack starts and active runs save checkpoints. A ``GanbenchError`` (disk full,
+    weights missing) has the same effect and is raised at the end.
     """
 
     def __call__(
         self, packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool]
     ) -> Iterator[Event]:
-        """Events as they come."""
+        """Yield events as they occur."""
         ...

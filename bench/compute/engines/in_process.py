@@ -1,11 +1,11 @@
-"""Packs one after another in this process: for notebooks, debuggers and tests."""
+"""Executes packs one after another in this process: for notebooks, debuggers and tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.compute.engines.retries import attempt
-from bench.compute.environment import threads
+from bench.compute.environment import limited_threads
 from bench.compute.events import Event
 from bench.compute.execution import Settings
 from bench.plan.runs import Run
@@ -14,10 +14,10 @@ from bench.plan.runs import Run
 def in_process(
     packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """Executes all packs with the first settings."""
+    """Execute all packs with the settings of the first worker."""
     settings = workers[0]
     for pack in packs:
         if stopping():
             return
-        with threads(settings.threads):
+        with limited_threads(settings.threads):
             yield from attempt(pack, settings, stopping)

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: each takes one pack after the other, and may die without harm to the rest."""
+"""Worker processes on this machine: each executes one pack after another, and may die without affecting the others."""
 
 from __future__ import annotations
 
@@ -12,115 +12,123 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from bench.compute.engines.retries import attempt, smaller
-from bench.compute.environment import keep_memory, threads
+from bench.compute.engines.retries import attempt, retry_event
+from bench.compute.environment import keep_freed_memory, limited_threads
 from bench.compute.events import Event
 from bench.compute.execution import Settings
-from bench.compute.interruption import SIGNALS, held_back
+from bench.compute.interruption import SIGNALS, blocked_signals
 from bench.errors import GanbenchError
-from bench.plan.grouping import halves
+from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run
 
-CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-GUARD = "; a script must call bench.run below: if __name__ == '__main__':"
-PATIENCE = 0.2  # seconds between two looks at whether an end was asked for
+CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not work in forked processes
+MAIN_GUARD = "; a script must call bench.run below: if __name__ == '__main__':"
+POLL_INTERVAL = 0.2  # seconds between checks for a requested stop
 
 
 class _ParentGoneError(Exception):
-    """Nobody listens any more."""
+    """The parent process no longer reads events."""
 
 
 @dataclass
 class Worker:
-    """A process, our end of its pipe, the runs that it is busy with, and whether it ever said anything."""
+    """A worker process.
+
+    Attributes:
+        process: The process.
+        pipe: The parent's end of its pipe.
+        settings: Its settings.
+        pack_size: The number of runs in its pack when it was assigned.
+        runs: The runs of its pack that have not ended, by identity.
+        responded: Whether the process has sent any message.
+    """
 
     process: BaseProcess
     pipe: Connection
     settings: Settings
-    size: int = 0  # of its pack, when that was begun
-    runs: dict[str, Run] = field(default_factory=dict)  # of its pack, those without an end
-    began: bool = False
+    pack_size: int = 0
+    runs: dict[str, Run] = field(default_factory=dict)
+    responded: bool = False
+
+
+@dataclass(frozen=True)
+class WorkerDeath:
+    """The consequences of a worker's death: the events of its runs, and the packs to retry."""
+
+    events: list[Event]
+    retries: Sequence[Sequence[Run]]
 
 
 def local(
     packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """Executes packs on as many worker processes as there are settings.
+    """Execute packs in as many worker processes as there are settings.
 
-    The runs of a worker that died are tried again in halves, for it may have died of too little memory; a run alone
-    has failed.
+    If a worker dies, its runs are retried in halves, since it may have run out of memory. A single run fails instead.
     """
     waiting = deque(packs)
-    stop = CONTEXT.RawValue("b", 0)  # without a lock: a worker may be killed while it reads
-    crew = [_hire(settings, stop) for settings in workers[: len(packs)]]
-    ending: GanbenchError | None = None
+    stop = CONTEXT.RawValue("b", 0)  # without a lock, because a worker may be killed while it reads
+    pool = [_start_worker(settings, stop) for settings in workers[: len(packs)]]
+    error: GanbenchError | None = None
     try:
         while True:
-            if ending is not None or stopping():
+            if error is not None or stopping():
                 stop.value = 1
-            for worker in crew if not stop.value else ():
+            for worker in pool if not stop.value else ():
                 _assign(worker, waiting, stop)
-            busy = [worker for worker in crew if worker.runs]
+            busy = [worker for worker in pool if worker.runs]
             if not busy:
                 break
-            heard = wait([worker.pipe for worker in busy], PATIENCE)
-            for worker in [worker for worker in busy if worker.pipe in heard]:
-                heard_of = _hear(worker)
-                if isinstance(heard_of, Death):
-                    waiting.extendleft(heard_of.again)
-                    yield from heard_of.events
-                elif isinstance(heard_of, GanbenchError):
-                    ending = ending or heard_of
+            ready = wait([worker.pipe for worker in busy], POLL_INTERVAL)
+            for worker in [worker for worker in busy if worker.pipe in ready]:
+                received = _receive(worker)
+                if isinstance(received, WorkerDeath):
+                    waiting.extendleft(received.retries)
+                    yield from received.events
+                elif isinstance(received, GanbenchError):
+                    error = error or received
                 else:
-                    yield heard_of
+                    yield received
     finally:
-        for worker in crew:
+        for worker in pool:
             worker.process.kill()
-        for worker in crew:
+        for worker in pool:
             worker.process.join()
-    if ending is not None:
-        raise ending
+    if error is not None:
+        raise error
 
 
-def _hire(settings: Settings, stop: Any) -> Worker:
-    resource_tracker.ensure_running()  # which unblocks signals when it is begun
-    ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_work, args=(theirs, stop, settings), daemon=True)
-    with held_back():  # Ctrl-C reaches the whole group; the workers are told by the parent
+def _start_worker(settings: Settings, stop: Any) -> Worker:
+    resource_tracker.ensure_running()  # starting it unblocks signals
+    parent_end, worker_end = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=_work, args=(worker_end, stop, settings), daemon=True)
+    with blocked_signals():  # Ctrl-C reaches the whole process group, but the parent decides when workers stop
         process.start()
-    theirs.close()
-    return Worker(process, ours, settings)
+    worker_end.close()
+    return Worker(process, parent_end, settings)
 
 
 def _assign(worker: Worker, waiting: deque[Sequence[Run]], stop: Any) -> None:
-    """Gives an idle worker the next pack; one that died is replaced first."""
+    """Give an idle worker the next pack; a dead worker is replaced first."""
     if worker.runs or not waiting:
         return
     try:
         worker.pipe.send(list(waiting[0]))
     except OSError:
-        fresh = _hire(worker.settings, stop)
-        worker.process, worker.pipe, worker.began = fresh.process, fresh.pipe, False
+        replacement = _start_worker(worker.settings, stop)
+        worker.process, worker.pipe, worker.responded = replacement.process, replacement.pipe, False
         worker.pipe.send(list(waiting[0]))
     pack = waiting.popleft()
-    worker.runs, worker.size = {run.id: run for run in pack}, len(pack)
+    worker.runs, worker.pack_size = {run.id: run for run in pack}, len(pack)
 
 
-@dataclass(frozen=True)
-class Death:
-    """What a worker's end means for its runs: what is told of them, and the packs in which they are tried again."""
-
-    events: list[Event]
-    again: Sequence[Sequence[Run]]
-
-
-def _hear(worker: Worker) -> Event | GanbenchError | Death:
-    """The next message of a busy worker: an event, an error that ends everything, or that there is none any more."""
+def _receive(worker: Worker) -> Event | GanbenchError | WorkerDeath:
+    """Receive the next message of a busy worker: an event, an error that ends everything, or its death."""
     try:
         message = worker.pipe.recv()
     except (EOFError, OSError):
-        return _bury(worker)
-    worker.began = True
+        return _handle_death(worker)
+    worker.responded = True
     if isinstance(message, GanbenchError):
         worker.runs = {}
         return message
@@ -129,46 +137,47 @@ def _hear(worker: Worker) -> Event | GanbenchError | Death:
     if event.state != "progress":
         del worker.runs[name]
     if event.state == "failed" and worker.settings.device != "cpu" and not worker.runs:
-        worker.process.kill()  # an error of a device can stay in its context, and fail all that comes after
-        _dismiss(worker)
+        worker.process.kill()  # after an error, the device context may be corrupt, and later runs would fail
+        _clean_up(worker)
     return event
 
 
-def _bury(worker: Worker) -> Death:
+def _handle_death(worker: Worker) -> WorkerDeath:
     runs, worker.runs = list(worker.runs.values()), {}
-    _dismiss(worker)
+    _clean_up(worker)
     code = worker.process.exitcode
-    reason = f"its worker died ({_death(code) + (GUARD if code == 1 and not worker.began else '')})"
-    if worker.size == 1:
-        return Death([Event(run, "failed", text=reason) for run in runs], [])
-    again = halves(runs)
-    return Death([smaller(half, worker.size, reason) for half in again], again)
+    hint = MAIN_GUARD if code == 1 and not worker.responded else ""
+    reason = f"the worker process died ({_describe_exit(code)}{hint})"
+    if worker.pack_size == 1:
+        return WorkerDeath([Event(run, "failed", text=reason) for run in runs], [])
+    retries = split_in_half(runs)
+    return WorkerDeath([retry_event(half, worker.pack_size, reason) for half in retries], retries)
 
 
-def _dismiss(worker: Worker) -> None:
+def _clean_up(worker: Worker) -> None:
     worker.process.join()
     worker.pipe.close()
 
 
-def _death(code: int | None) -> str:
+def _describe_exit(code: int | None) -> str:
     return f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
 
 
 def _work(pipe: Connection, stop: Any, settings: Settings) -> None:
-    """What a worker does: packs, one after the other, until its pipe closes."""
+    """Execute packs in the worker process until the pipe closes."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    keep_memory()
+    keep_freed_memory()
     try:
-        with threads(settings.threads):
+        with limited_threads(settings.threads):
             while True:
-                _do(pipe.recv(), pipe, stop, settings)
+                _execute_pack(pipe.recv(), pipe, stop, settings)
     except (EOFError, OSError, _ParentGoneError):
-        return  # the last checkpoints stay
+        return  # the last checkpoints remain
 
 
-def _do(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Settings) -> None:
-    def tell(message: object) -> None:
+def _execute_pack(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Settings) -> None:
+    def send(message: object) -> None:
         try:
             pipe.send(message)
         except OSError:
@@ -176,6 +185,6 @@ def _do(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Settings) ->
 
     try:
         for event in attempt(pack, settings, lambda: bool(stop.value)):
-            tell((event.run.id, event.state, event.progress, event.text))
+            send((event.run.id, event.state, event.progress, event.text))
     except GanbenchError as error:
-        tell(error)
+        send(error)

@@ -1,7 +1,7 @@
-"""A training step on CUDA as one graph: hundreds of small kernels that one call starts.
+"""Training steps on CUDA as graphs: one call launches the hundreds of small kernels of a step.
 
-What a step does must not depend on its number, but for the numbers that it draws: these are put where the graph reads
-them before each replay.
+A captured step must not depend on its number, except through the random numbers that it draws. These are copied to
+where the graph reads them before each replay.
 """
 
 from __future__ import annotations
@@ -15,50 +15,53 @@ from bench.catalogue import find
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack
 from bench.compute.training.probes import Probe
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.plan.specification import Training
 
-WARM_UP = 3  # steps that are taken kernel by kernel: they allocate, choose algorithms, and fill the optimisers' states
-COUNT_ON_DEVICE = ("adam", "sgd", "rmsprop")  # optimisers whose step reads no number that the host has counted
+WARM_UP = 3  # steps before the capture: they allocate memory, select algorithms and fill the optimisers' states
+CAPTURABLE = ("adam", "sgd", "rmsprop")  # optimisers whose step does not depend on numbers counted on the host
 
-TakeStep = Callable[[Pack, Game, Batches, int, Probe | None], Tensor]
+TakeStep = Callable[[Pack, Game, BatchSampler, int, Probe | None], Tensor]
 Replay = Callable[[], None]
-Record = Callable[[Callable[[], Tensor]], tuple[Replay, Tensor]]
+Capture = Callable[[Callable[[], Tensor]], tuple[Replay, Tensor]]
 
 
-class Places(Batches):
-    """Batches that note what a step draws, and then give the places in memory where a graph finds it.
+class StaticDraws(BatchSampler):
+    """A sampler that keeps what a step draws in fixed memory, so that a graph can read it there.
+
+    At first it draws from the given sampler and remembers each draw. After ``rewind`` it returns the same tensors in
+    the same order, and ``redraw`` fills them with new numbers.
 
     Args:
-        batches: Drawn from.
+        sampler: The sampler to draw from.
     """
 
-    def __init__(self, batches: Batches):
-        vars(self).update(vars(batches))  # the same streams: whoever draws, they go on
+    def __init__(self, sampler: BatchSampler):
+        vars(self).update(vars(sampler))  # shares the random streams
         self._drawn: list[tuple[Tensor, Callable[[], Tensor]]] = []
-        self._next: int | None = None  # None: noting
+        self._next: int | None = None  # None: remember new draws
 
-    def reals(self, stream: str = "data") -> Tensor:
-        """As of ``Batches``."""
-        return self._give(lambda: super(Places, self).reals(stream))
+    def real_samples(self, stream: str = "data") -> Tensor:
+        """Return real samples like ``BatchSampler.real_samples``."""
+        return self._give(lambda: super(StaticDraws, self).real_samples(stream))
 
     def latents(self) -> Tensor:
-        """As of ``Batches``."""
+        """Return latents like ``BatchSampler.latents``."""
         return self._give(super().latents)
 
-    def uniform(self, each: int) -> Tensor:
-        """As of ``Batches``."""
-        return self._give(lambda: super(Places, self).uniform(each))
+    def uniform(self, count: int) -> Tensor:
+        """Return uniform numbers like ``BatchSampler.uniform``."""
+        return self._give(lambda: super(StaticDraws, self).uniform(count))
 
-    def again(self) -> Places:
-        """From now on, and from the first on, the places of what was drawn."""
+    def rewind(self) -> StaticDraws:
+        """From now on, return the remembered tensors, starting with the first."""
         self._next = 0
         return self
 
-    def fill(self) -> None:
-        """Draws anew, in the same order."""
-        for place, draw in self._drawn:
-            place.copy_(draw())
+    def redraw(self) -> None:
+        """Fill the remembered tensors with new draws, in the same order."""
+        for tensor, draw in self._drawn:
+            tensor.copy_(draw())
 
     def _give(self, draw: Callable[[], Tensor]) -> Tensor:
         if self._next is None:
@@ -68,56 +71,61 @@ class Places(Batches):
         return self._drawn[self._next - 1][0]
 
 
-def on_cuda(step: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
-    """Records a step, which is not taken by that; its losses are where each replay leaves them."""
+def capture_on_cuda(step: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
+    """Capture a step as a CUDA graph without executing it.
+
+    Returns:
+        The function that replays the graph, and the tensor that holds the losses after each replay.
+    """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):  # back on it, where this fails too
+    # the outer context restores the current stream even if the capture fails
+    with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
         losses = step()
     return graph.replay, losses
 
 
-def captured(take_step: TakeStep, pack: Pack, record: Record = on_cuda) -> TakeStep:
-    """A step that is recorded once it has been taken a few times, and replayed from then on, where that is possible.
+def with_graphs(take_step: TakeStep, pack: Pack, capture: Capture = capture_on_cuda) -> TakeStep:
+    """Return a function that takes steps normally a few times, then captures a step and replays it where possible.
 
     Args:
-        take_step: (pack, game, batches, step, probe) → losses.
-        pack: Of this size, for as long as the result is used.
-        record: How.
+        take_step: (pack, game, sampler, step, probe) → losses.
+        pack: The pack to train. Its runs must stay the same as long as the result is used.
+        capture: Captures a step and returns its replay function and its losses.
     """
-    graphs: dict[tuple[bool, ...], tuple[Places, Replay, Tensor]] = {}
-    taken, possible = 0, is_possible(pack.training)
+    graphs: dict[tuple[bool, ...], tuple[StaticDraws, Replay, Tensor]] = {}
+    taken, possible = 0, can_capture(pack.training)
 
-    def take(pack: Pack, game: Game, batches: Batches, step: int, probe: Probe | None = None) -> Tensor:
+    def take(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: Probe | None = None) -> Tensor:
         nonlocal taken, possible
         taken += 1
         if probe is not None or not possible or taken <= WARM_UP or step == 0:
-            return take_step(pack, game, batches, step, probe)
-        due = _due(pack.training, step)
+            return take_step(pack, game, sampler, step, probe)
+        due = _due_penalties(pack.training, step)
         if due in graphs:
-            places, replay, losses = graphs[due]
-            places.fill()
+            draws, replay, losses = graphs[due]
+            draws.redraw()
             replay()
             return losses
-        places = Places(batches)
-        now = take_step(pack, game, places, step, None)
+        draws = StaticDraws(sampler)
+        losses = take_step(pack, game, draws, step, None)
         try:
-            graphs[due] = places, *record(lambda: take_step(pack, game, places.again(), step, None))
-        except RuntimeError:  # an operation that waits for the host: this network goes on kernel by kernel
+            graphs[due] = draws, *capture(lambda: take_step(pack, game, draws.rewind(), step, None))
+        except RuntimeError:  # an operation synchronises with the host: train this network without graphs
             possible = False
-        return now
+        return losses
 
     return take
 
 
-def is_possible(training: Training) -> bool:
-    """Whether steps differ in what they draw alone: rates are constant, and so is noise on samples."""
+def can_capture(training: Training) -> bool:
+    """Return whether steps differ only in what they draw: with constant learning rates and no noise on samples."""
     optimizers = training.optimizer.name, training.critic_optimizer.name
-    perturbed = any(find("penalty", each.name).perturb for each in training.penalty)
-    return training.schedule == "constant" and not perturbed and set(optimizers) <= set(COUNT_ON_DEVICE)
+    perturbed = any(find("penalty", penalty.name).perturb for penalty in training.penalty)
+    return training.schedule == "constant" and not perturbed and set(optimizers) <= set(CAPTURABLE)
 
 
-def _due(training: Training, step: int) -> tuple[bool, ...]:
-    """Which penalties are in which updates of a step: another graph where that differs."""
+def _due_penalties(training: Training, step: int) -> tuple[bool, ...]:
+    """Return which penalties each update of a step includes; steps that differ in this need different graphs."""
     updates = range(step * training.critic_steps, (step + 1) * training.critic_steps)
-    intervals = [getattr(each.options, "every", 1) for each in training.penalty]
+    intervals = [getattr(penalty.options, "every", 1) for penalty in training.penalty]
     return tuple(update % every == 0 for update in updates for every in intervals)

@@ -1,10 +1,13 @@
-"""The same networks with less work: neighbouring layers that together are one linear map are computed as one.
+"""Computes pairs of adjacent layers as one operation where that is less work.
 
-Of the nine products of a 3×3 convolution behind a nearest-neighbour doubling, five repeat a pixel that another one has
-read; of those before a mean over 2×2 as many are added up again (both as in the code of Karras et al. 2018, its
-``fused_scale``). A kernel over all of a feature map is a matrix. A convolution to the one or three channels of an image
-leaves most of a vector unit idle, unless four pixels are made at once (Shi et al. 2016). The mathematics, the
-parameters and their names stay; numbers differ by rounding.
+- After nearest-neighbour upsampling by 2, five of the nine products of a 3×3 convolution read the same pixel as another
+  one; before 2×2 average pooling, as many are summed again. Both reduce to a 4×4 kernel of stride 2 (``fused_scale`` in
+  the code of Karras et al. 2018).
+- A convolution whose kernel covers the whole feature map is a matrix product.
+- A convolution to the one or three channels of an image leaves most of a vector unit idle, unless it computes four
+  pixels at once (Shi et al. 2016).
+
+The mathematics, the parameters and their names stay the same; results differ by rounding.
 """
 
 from __future__ import annotations
@@ -16,23 +19,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrize import type_before_parametrizations as kind
+from torch.nn.utils.parametrize import type_before_parametrizations as layer_type
 
-FEW = 4  # channels; four pixels of each fill the sixteen numbers of a vector
+FEW_CHANNELS = 4  # four pixels of up to four channels fill a vector of sixteen numbers
 
 
-class Fused(nn.Sequential):
-    """Layers one after another, some pairs of them in one; feature maps lie channels last throughout."""
+class FusedSequential(nn.Sequential):
+    """A sequence of layers that computes some pairs as one operation and keeps feature maps in channels-last format."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """What ``nn.Sequential`` gives."""
+        """Return the same as ``nn.Sequential``."""
         features = _channels_last(features)
         layers = deque(self)
         while layers:
             first = layers.popleft()
-            together = PAIRS.get((kind(first), kind(layers[0]))) if layers else None
-            usual = together is not None and _is_usual(first) and _is_usual(layers[0])
-            result = together(first, layers[0], features) if together and usual else None
+            pair = PAIRS.get((layer_type(first), layer_type(layers[0]))) if layers else None
+            supported = pair is not None and _is_supported(first) and _is_supported(layers[0])
+            result = pair(first, layers[0], features) if pair and supported else None
             if result is None:
                 result = first(features)
             else:
@@ -41,22 +44,25 @@ class Fused(nn.Sequential):
         return features
 
 
-def fused(network: nn.Module) -> nn.Module:
-    """The network itself, every chain of convolutions in it made ``Fused``: the same layers under the same names."""
-    children = {name: child for name, child in network._modules.items() if child is not None}  # one may come twice
+def fuse(network: nn.Module) -> nn.Module:
+    """Replace each sequence with convolutions by a ``FusedSequential`` with the same layers under the same names."""
+    children = {name: child for name, child in network._modules.items() if child is not None}  # with repeated ones
     for name, child in children.items():
-        setattr(network, name, fused(child))
+        setattr(network, name, fuse(child))
     convolves = any(isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
     if type(network) is nn.Sequential and convolves:
-        return Fused(OrderedDict((name, getattr(network, name)) for name in children))
+        return FusedSequential(OrderedDict((name, getattr(network, name)) for name in children))
     return network
 
 
-def doubled(upsample: nn.Upsample, convolution: nn.Conv2d, features: Tensor) -> Tensor | None:
-    """Nearest neighbours, then a convolution: a 1×1 one goes first, a 3×3 one is a transposed 4×4 one of stride 2."""
+def upsample_and_convolve(upsample: nn.Upsample, convolution: nn.Conv2d, features: Tensor) -> Tensor | None:
+    """Upsample by nearest neighbours, then convolve.
+
+    A 1×1 convolution moves before the upsampling; a 3×3 one becomes a transposed 4×4 convolution of stride 2.
+    """
     if _is_pointwise(convolution):
-        enlarged: Tensor = upsample(convolution(features))
-        return enlarged
+        upsampled: Tensor = upsample(convolution(features))
+        return upsampled
     if not _keeps_size(convolution) or upsample.size != tuple(2 * size for size in features.shape[2:]):
         return None
     kernel = _channels_last(convolution.weight.transpose(0, 1))
@@ -64,20 +70,23 @@ def doubled(upsample: nn.Upsample, convolution: nn.Conv2d, features: Tensor) -> 
     return F.conv_transpose2d(features, kernel, convolution.bias, stride=2, padding=1)
 
 
-def halved(convolution: nn.Conv2d, pool: nn.AvgPool2d, features: Tensor) -> Tensor | None:
-    """A convolution, then means over 2×2: a 1×1 one goes last, a 3×3 one is a 4×4 one of stride 2."""
+def convolve_and_pool(convolution: nn.Conv2d, pool: nn.AvgPool2d, features: Tensor) -> Tensor | None:
+    """Convolve, then average over 2×2 pixels.
+
+    A 1×1 convolution moves after the pooling; a 3×3 one becomes a 4×4 convolution of stride 2.
+    """
     if _is_pointwise(convolution):
-        means: Tensor = convolution(pool(features))
-        return means
-    odd = any(size % 2 for size in features.shape[2:])  # a mean at the edge is one of fewer pixels
+        convolved: Tensor = convolution(pool(features))
+        return convolved
+    odd = any(size % 2 for size in features.shape[2:])  # averages at the edge are over fewer pixels
     if not _keeps_size(convolution) or pool.kernel_size != 2 or odd:
         return None
     kernel = F.avg_pool2d(convolution.weight, 2, stride=1, padding=1)
     return F.conv2d(features, kernel, convolution.bias, stride=2, padding=1)
 
 
-def from_point(unflatten: nn.Unflatten, convolution: nn.ConvTranspose2d, points: Tensor) -> Tensor | None:
-    """A transposed convolution of a single pixel: points [n, c] times a matrix."""
+def point_to_features(unflatten: nn.Unflatten, convolution: nn.ConvTranspose2d, points: Tensor) -> Tensor | None:
+    """Apply a transposed convolution to a single pixel, as a matrix product with points [n, c]."""
     if tuple(unflatten.unflattened_size)[1:] != (1, 1) or convolution.padding != (0, 0):
         return None
     weight, bias = convolution.weight, convolution.bias
@@ -87,26 +96,26 @@ def from_point(unflatten: nn.Unflatten, convolution: nn.ConvTranspose2d, points:
     return products.unflatten(1, (*size, channels)).permute(0, 3, 1, 2)
 
 
-def to_point(convolution: nn.Conv2d, flatten: nn.Flatten, features: Tensor) -> Tensor | None:
-    """A convolution whose kernel is as large as the feature map: all that it holds, times a matrix."""
+def features_to_point(convolution: nn.Conv2d, flatten: nn.Flatten, features: Tensor) -> Tensor | None:
+    """Apply a convolution whose kernel covers the whole feature map, as a matrix product."""
     if convolution.kernel_size != tuple(features.shape[2:]) or convolution.padding != (0, 0):
         return None
-    rows, matrix = (each.permute(0, 2, 3, 1).flatten(1) for each in (features, convolution.weight))
+    rows, matrix = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (features, convolution.weight))
     flat: Tensor = flatten(F.linear(rows, matrix, convolution.bias))
     return flat
 
 
-def pooled(pool: nn.AdaptiveAvgPool2d, flatten: nn.Flatten, features: Tensor) -> Tensor | None:
-    """The mean of a whole feature map, [n, c]; its gradient lies channels last, as all else."""
+def global_average(pool: nn.AdaptiveAvgPool2d, flatten: nn.Flatten, features: Tensor) -> Tensor | None:
+    """Average over the whole feature map, [n, c], so that the gradient is in channels-last format too."""
     if pool.output_size != 1 or flatten.start_dim != 1:
         return None
     return features.permute(0, 2, 3, 1).flatten(1, 2).mean(dim=1)
 
 
-def image(convolution: nn.Conv2d, tanh: nn.Tanh, features: Tensor) -> Tensor | None:
-    """A 3×3 convolution to few channels: each 2×2 pixels are the channels of one pixel of half the size."""
+def convolution_to_image(convolution: nn.Conv2d, tanh: nn.Tanh, features: Tensor) -> Tensor | None:
+    """Apply a 3×3 convolution to few channels, computing each 2×2 pixels as the channels of one pixel."""
     odd = any(size % 2 for size in features.shape[2:])
-    if not _keeps_size(convolution) or convolution.out_channels > FEW or odd:
+    if not _keeps_size(convolution) or convolution.out_channels > FEW_CHANNELS or odd:
         return None
     weight = convolution.weight
     kernels = [F.pad(weight, (x, 1 - x, y, 1 - y)) for y in (0, 1) for x in (0, 1)]
@@ -115,10 +124,10 @@ def image(convolution: nn.Conv2d, tanh: nn.Tanh, features: Tensor) -> Tensor | N
     return pixels
 
 
-def doubled_image(convolution: nn.ConvTranspose2d, tanh: nn.Tanh, features: Tensor) -> Tensor | None:
-    """A transposed 4×4 convolution of stride 2 to few channels: 2×2 pixels come from the 2×2 around their corner."""
-    shape = (convolution.kernel_size, convolution.stride, convolution.padding)
-    if shape != ((4, 4), (2, 2), (1, 1)) or convolution.out_channels > FEW:
+def transposed_convolution_to_image(convolution: nn.ConvTranspose2d, tanh: nn.Tanh, features: Tensor) -> Tensor | None:
+    """Apply a transposed 4×4 convolution of stride 2 to few channels, computing 2×2 pixels from the 2×2 around them."""
+    settings = (convolution.kernel_size, convolution.stride, convolution.padding)
+    if settings != ((4, 4), (2, 2), (1, 1)) or convolution.out_channels > FEW_CHANNELS:
         return None
     taps = convolution.weight.unflatten(3, (2, 2)).unflatten(2, (2, 2))  # [in, out, row, y, column, x]
     kernel = taps.flip(2, 4).permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
@@ -128,30 +137,30 @@ def doubled_image(convolution: nn.ConvTranspose2d, tanh: nn.Tanh, features: Tens
 
 
 PAIRS: dict[tuple[type[nn.Module], type[nn.Module]], Callable[[Any, Any, Tensor], Tensor | None]] = {
-    (nn.Upsample, nn.Conv2d): doubled,
-    (nn.Conv2d, nn.AvgPool2d): halved,
-    (nn.Unflatten, nn.ConvTranspose2d): from_point,
-    (nn.Conv2d, nn.Flatten): to_point,
-    (nn.AdaptiveAvgPool2d, nn.Flatten): pooled,
-    (nn.Conv2d, nn.Tanh): image,
-    (nn.ConvTranspose2d, nn.Tanh): doubled_image,
+    (nn.Upsample, nn.Conv2d): upsample_and_convolve,
+    (nn.Conv2d, nn.AvgPool2d): convolve_and_pool,
+    (nn.Unflatten, nn.ConvTranspose2d): point_to_features,
+    (nn.Conv2d, nn.Flatten): features_to_point,
+    (nn.AdaptiveAvgPool2d, nn.Flatten): global_average,
+    (nn.Conv2d, nn.Tanh): convolution_to_image,
+    (nn.ConvTranspose2d, nn.Tanh): transposed_convolution_to_image,
 }
 
 
 def _channels_last(features: Tensor) -> Tensor:
     if features.dim() != 4:
         return features
-    return features.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # in words that vmap knows
+    return features.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # vmap supports only these operations
 
 
-def _is_usual(layer: nn.Module) -> bool:
-    """Whether a layer is what the pairs take it for: of its many settings, these are as they mostly are."""
+def _is_supported(layer: nn.Module) -> bool:
+    """Return whether a layer has the default settings and no hooks, as the functions for pairs assume."""
     if layer._forward_hooks or layer._forward_pre_hooks:
         return False
     match layer:
         case nn.Conv2d() | nn.ConvTranspose2d():
-            found = (layer.padding_mode, layer.groups, layer.dilation, layer.output_padding)
-            return found == ("zeros", 1, (1, 1), (0, 0))
+            settings = (layer.padding_mode, layer.groups, layer.dilation, layer.output_padding)
+            return settings == ("zeros", 1, (1, 1), (0, 0))
         case nn.Upsample():
             return layer.mode == "nearest"
         case nn.AvgPool2d():

@@ -1,4 +1,4 @@
-"""Where a game stands: what metrics of the game look at, without a trace left in it."""
+"""The state of a game at one step, as metrics of the game see it; they work on copies, so training is unaffected."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from bench.catalogue.architectures import Shape
 from bench.catalogue.optimizers import SCHEDULES
 from bench.catalogue.penalties import TermOptions
 from bench.compute.training.game import Game
-from bench.compute.training.players import Players, build_players, settled
-from bench.compute.training.samplers import Batches
+from bench.compute.training.players import Players, build_players, with_converged_spectral_norm
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Choice, Training
 
 
 @dataclass(frozen=True)
-class Position:
-    """The players of a run after some step.
+class GameState:
+    """The players of a run after some step; implements ``bench.catalogue.metrics.context.GameView``.
 
     Attributes:
-        training: What is specified.
-        players: At this step; never changed by a metric.
-        seed: Of the run.
-        step: Generator steps done.
-        shape: Of one sample.
-        reals: Indices [...] into the training split → real samples [..., *shape].
-        count: Size of that split.
-        device: Where all is.
+        training: The training settings of the run.
+        players: The players at this step. Metrics never change them.
+        seed: The seed of the run.
+        step: The number of generator steps done.
+        shape: The shape of one sample.
+        real_samples: Maps indices [...] into the training split to real samples [..., *shape].
+        count: The size of the training split.
+        device: The device of the players.
     """
 
     training: Training
@@ -39,96 +39,97 @@ class Position:
     seed: int
     step: int
     shape: Shape
-    reals: Callable[[Tensor], Tensor]
+    real_samples: Callable[[Tensor], Tensor]
     count: int
     device: torch.device
 
     @property
     def run(self) -> tuple[Training, int]:
-        """What tells its run apart."""
+        """A key that identifies the run."""
         return self.training, self.seed
 
     @property
     def penalties(self) -> tuple[str, ...]:
-        """Names of the regularisers."""
-        return tuple(each.name for each in self.training.penalty)
+        """The names of the regularisers."""
+        return tuple(penalty.name for penalty in self.training.penalty)
 
     @property
     def update(self) -> int:
-        """The critic's updates done."""
+        """The number of critic updates done."""
         return self.step * self.training.critic_steps
 
     def parameters(self) -> Tensor:
-        """All parameters, [p]."""
-        return _flat(self.players)
+        """Return all parameters, [p], the critic's first."""
+        return _flatten(self.players)
 
     def initial_parameters(self) -> Tensor:
-        """Those before the first step, [p]."""
-        return _flat(build_players(self.training, self.shape, self.seed, self.device))
+        """Return the parameters before the first step, [p]."""
+        return _flatten(build_players(self.training, self.shape, self.seed, self.device))
 
     def learning_rates(self) -> Tensor:
-        """The learning rate of each parameter at this step, [p]."""
-        share = SCHEDULES[self.training.schedule](self.step / self.training.steps)
+        """Return the learning rate of each parameter at this step, [p]."""
+        factor = SCHEDULES[self.training.schedule](self.step / self.training.steps)
         optimizers = self.training.critic_optimizer, self.training.optimizer
         networks = self.players.critic, self.players.generator
         rates = [
-            torch.full((parameter.numel(),), share * float(choice.options.lr))  # type: ignore[attr-defined]
+            torch.full((parameter.numel(),), factor * float(choice.options.lr))  # type: ignore[attr-defined]
             for choice, network in zip(optimizers, networks, strict=True)
             for parameter in network.parameters()
         ]
         return torch.cat(rates).double()
 
     def gradients(self, samples: int) -> tuple[list[Tensor], list[Tensor]]:
-        """All parameters and their gradients, tensor by tensor; the gradients can be differentiated again."""
-        game = self.copy(samples)
-        _, _, gradients = game.field(self.batches(samples), self.update, graph=True)
+        """Return all parameters and their gradients as lists of tensors; the gradients are differentiable."""
+        game = self.game_copy(samples)
+        _, _, gradients = game.field(self.sampler(samples), self.update, create_graph=True)
         return [*game.critic.parameters, *game.generator.parameters], list(gradients)
 
     def gradients_at(self, points: Iterable[Tensor], samples: int) -> list[Tensor]:
-        """All gradients [p] at each point [p]; spectral normalisation divides by the singular values there."""
-        game = self.copy(samples)
+        """Return all gradients [p] at each point [p]; spectral norms are recomputed at each point."""
+        game = self.game_copy(samples)
         networks = game.critic.networks[0], game.generator.networks[0]
-        device = self.batches(samples).device
-        found = []
+        device = self.sampler(samples).device
+        fields = []
         for point in points:
             torch.nn.utils.vector_to_parameters(point.to(device), _parameters(*networks))
-            critic, generator = (Stack([settled(network)]) for network in networks)
-            here = Game([game.training], generator, critic, device)
-            _, _, gradients = here.field(self.batches(samples), self.update)
-            found.append(torch.cat([gradient.flatten() for gradient in gradients]).cpu())
-        return found
+            critic, generator = (Stack([with_converged_spectral_norm(network)]) for network in networks)
+            game_at_point = Game([game.training], generator, critic, device)
+            _, _, gradients = game_at_point.field(self.sampler(samples), self.update)
+            fields.append(torch.cat([gradient.flatten() for gradient in gradients]).cpu())
+        return fields
 
-    def at(self, parameters: Tensor) -> Position:
-        """The same with these parameters [p], in copies of the players."""
+    def at(self, parameters: Tensor) -> GameState:
+        """Return the state with other parameters [p], in copies of the players."""
         players = copy.deepcopy(self.players)
-        own = _parameters(players.critic, players.generator)
-        torch.nn.utils.vector_to_parameters(parameters.to(own[0]), own)
+        copied = _parameters(players.critic, players.generator)
+        torch.nn.utils.vector_to_parameters(parameters.to(copied[0]), copied)
         return replace(self, players=players)
 
-    def copy(self, samples: int) -> Game:
-        """The game of copies of the players in double precision."""
-        device = self.batches(samples).device
+    def game_copy(self, samples: int) -> Game:
+        """Return the game of copies of the players in double precision."""
+        device = self.sampler(samples).device
         generator, critic = (
             copy.deepcopy(network).to(device).double() for network in (self.players.generator, self.players.critic)
         )
-        return Game([self._exact(samples)], Stack([generator]), Stack([critic]), device)
+        return Game([self._metric_training(samples)], Stack([generator]), Stack([critic]), device)
 
-    def batches(self, samples: int) -> Batches:
-        """The same numbers each time, whatever the step."""
-        device = torch.device("cpu") if self.device.type == "mps" else self.device  # which has no double precision
-        return Batches(self._exact(samples), [self.seed], self.reals, self.count, device, "metric ")
+    def sampler(self, samples: int) -> BatchSampler:
+        """Return a sampler that draws the same batches at every step."""
+        device = torch.device("cpu") if self.device.type == "mps" else self.device  # MPS has no double precision
+        training = self._metric_training(samples)
+        return BatchSampler(training, [self.seed], self.real_samples, self.count, device, "metric ")
 
-    def _exact(self, samples: int) -> Training:
+    def _metric_training(self, samples: int) -> Training:
         return self.training.model_copy(
             update={
                 "precision": "float64",
                 "batch_size": samples,
-                "penalty": tuple(map(_always, self.training.penalty)),
+                "penalty": tuple(map(_in_every_update, self.training.penalty)),
             }
         )
 
 
-def _always(penalty: Choice) -> Choice:
+def _in_every_update(penalty: Choice) -> Choice:
     if not isinstance(penalty.options, TermOptions):
         return penalty
     return penalty.model_copy(update={"options": penalty.options.model_copy(update={"every": 1})})
@@ -138,6 +139,6 @@ def _parameters(critic: torch.nn.Module, generator: torch.nn.Module) -> list[Ten
     return [*critic.parameters(), *generator.parameters()]
 
 
-def _flat(players: Players) -> Tensor:
+def _flatten(players: Players) -> Tensor:
     parameters = _parameters(players.critic, players.generator)
     return torch.cat([parameter.detach().cpu().double().flatten() for parameter in parameters])

@@ -1,4 +1,4 @@
-"""Runs that train as one tensor program: their players as stacks, their optimisers, and what they draw from."""
+"""Runs that train as one tensor program: their players as stacks, their optimisers, and their sampler."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ from torch.optim import Optimizer
 from bench.catalogue import find
 from bench.catalogue.architectures import Shape
 from bench.compute.training.players import Players, build_players
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Choice, Training
 
 
 class Pack:
-    """All that training changes in s runs of one kind (``bench.plan.grouping.kind``); a run alone is a pack of one.
+    """Everything that training changes in s runs of one kind (``bench.plan.grouping.pack_key``).
+
+    A run that trains alone is a pack of one.
 
     Args:
-        trainings: Of the runs; they differ in loss and weights of penalties at the most.
-        seeds: Of the runs.
-        players: Of the runs; they become slices of the pack.
-        batches: What the runs draw from.
+        trainings: The training settings of each run. They may differ only in the loss and in the weights of penalties.
+        seeds: The seed of each run.
+        players: The players of each run. Their parameters become slices of the pack's.
+        sampler: Draws the batches of all runs.
 
     Attributes:
         generator: The generators of all runs.
         critic: The critics of all runs.
-        average: The averages of the generators, or None.
-        generator_optimizer: Of all generators.
-        critic_optimizer: Of all critics.
-        prepared: What the loop keeps of the pack from one call to the next, for as long as it has the same runs.
+        average: The moving averages of the generators, or None.
+        generator_optimizer: The optimiser of all generators.
+        critic_optimizer: The optimiser of all critics.
+        prepared: What the training loop keeps between calls; reset when runs leave the pack.
     """
 
     prepared: Any
 
     def __init__(
-        self, trainings: Sequence[Training], seeds: Sequence[int], players: Sequence[Players], batches: Batches
+        self, trainings: Sequence[Training], seeds: Sequence[int], players: Sequence[Players], sampler: BatchSampler
     ):
-        self.trainings, self.seeds, self.players, self.batches = list(trainings), list(seeds), list(players), batches
-        self._stack()
+        self.trainings, self.seeds, self.players, self.sampler = list(trainings), list(seeds), list(players), sampler
+        self._stack_players()
 
-    def _stack(self) -> None:
-        first = self.trainings[0]
-        self.generator = Stack([each.generator for each in self.players])
-        penalised = any(find("penalty", each.name).term for each in first.penalty)
-        self.critic = Stack([each.critic for each in self.players], twice=penalised)
-        averages = [each.average for each in self.players if each.average is not None]
+    def _stack_players(self) -> None:
+        training = self.trainings[0]
+        self.generator = Stack([players.generator for players in self.players])
+        penalised = any(find("penalty", penalty.name).term for penalty in training.penalty)
+        self.critic = Stack([players.critic for players in self.players], double_backward=penalised)
+        averages = [players.average for players in self.players if players.average is not None]
         self.average = Stack(averages) if averages else None
-        self.generator_optimizer = _optimizer(first.optimizer, self.generator)
-        self.critic_optimizer = _optimizer(first.critic_optimizer, self.critic)
+        self.generator_optimizer = _build_optimizer(training.optimizer, self.generator)
+        self.critic_optimizer = _build_optimizer(training.critic_optimizer, self.critic)
         self.prepared = None
 
     def __len__(self) -> int:
@@ -59,7 +61,7 @@ class Pack:
 
     @property
     def training(self) -> Training:
-        """What all runs of the pack share, and the loss and weights of the first."""
+        """The training settings of the first run; all but the loss and the weights of penalties hold for all runs."""
         return self.trainings[0]
 
     @property
@@ -71,24 +73,24 @@ class Pack:
 
     @property
     def nbytes(self) -> int:
-        """Of the parameters, their gradients, and what the optimisers keep: it takes as much at the least."""
-        kept = [
+        """The size of parameters, gradients and optimiser states: a lower bound of the pack's memory."""
+        states = [
             value for optimizer, stack in self._optimizers.values() for value in optimizer.state[stack.flat].values()
         ]
         flat = [stack.flat for _, stack in self._optimizers.values()]
-        return sum(each.nbytes for each in (*flat, *flat, *kept) if isinstance(each, Tensor))
+        return sum(tensor.nbytes for tensor in (*flat, *flat, *states) if isinstance(tensor, Tensor))
 
-    def set_rates(self, share: float) -> None:
-        """Sets the learning rates of both players to a share of what the specification says."""
+    def set_learning_rates(self, factor: float) -> None:
+        """Set the learning rates of both players to the specified ones times a factor."""
         for optimizer, _ in self._optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = share * optimizer.defaults["lr"]
+                group["lr"] = factor * optimizer.defaults["lr"]
 
     @torch.no_grad()
-    def follow(self, first: bool) -> None:
-        """Moves the average of the generator, if there is one, towards it; at the ``first`` step onto it.
+    def update_average(self, first: bool) -> None:
+        """Update the moving average of the generators, if there is one; the ``first`` step copies the generators.
 
-        Buffers (running statistics) are copied, parameters averaged.
+        Parameters are averaged. Buffers (running statistics) are copied.
         """
         if self.average is None:
             return
@@ -97,49 +99,50 @@ class Pack:
             self.average.buffers[name].copy_(buffer)
 
     def drop(self, leaving: Iterable[Players]) -> None:
-        """Goes on without some of the runs; nothing of the others changes."""
+        """Remove some of the runs; the others are unaffected."""
         gone = {id(players) for players in leaving}
         stay = [index for index, players in enumerate(self.players) if id(players) not in gone]
         if len(stay) == len(self.players):
             return
-        states = [self._states_of_optimizers(index) for index in stay]
+        states = [self._optimizer_states(index) for index in stay]
         self.trainings = [self.trainings[index] for index in stay]
         self.seeds = [self.seeds[index] for index in stay]
         self.players = [self.players[index] for index in stay]
         if stay:
-            self._stack()
-            self._load_states_of_optimizers(states)
-            self.batches.keep(self.seeds)
+            self._stack_players()
+            self._load_optimizer_states(states)
+            self.sampler.keep(self.seeds)
 
     def state_dict(self, index: int) -> dict[str, Any]:
-        """Everything of one run, its own copy."""
+        """Return a copy of the whole state of one run: players, optimisers and random streams."""
         players: dict[str, Any] = {
             name: {key: value.clone() for key, value in state.items()}
             for name, state in self.players[index].state_dict().items()
         }
-        streams = self.batches.state_dict(self.seeds[index])
-        return {"players": players, "streams": streams, **self._states_of_optimizers(index)}
+        streams = self.sampler.state_dict(self.seeds[index])
+        return {"players": players, "streams": streams, **self._optimizer_states(index)}
 
     def load_state_dicts(self, states: Sequence[dict[str, Any]]) -> None:
-        """Continues from the states of all runs, taken after the same number of steps."""
+        """Restore all runs from states that were taken after the same number of steps."""
         for players, state in zip(self.players, states, strict=True):
             players.load_state_dict(state["players"])
-        self._load_states_of_optimizers(states)
-        self.batches.load_state_dict(dict(zip(self.seeds, (state["streams"] for state in states), strict=True)))
+        self._load_optimizer_states(states)
+        self.sampler.load_state_dict(dict(zip(self.seeds, (state["streams"] for state in states), strict=True)))
 
-    def _states_of_optimizers(self, index: int) -> dict[str, Any]:
+    def _optimizer_states(self, index: int) -> dict[str, Any]:
         return {
-            name: {key: _of_run(value, index) for key, value in optimizer.state[stack.flat].items()}
+            name: {key: _select_run(value, index) for key, value in optimizer.state[stack.flat].items()}
             for name, (optimizer, stack) in self._optimizers.items()
         }
 
-    def _load_states_of_optimizers(self, states: Sequence[dict[str, Any]]) -> None:
+    def _load_optimizer_states(self, states: Sequence[dict[str, Any]]) -> None:
         for name, (optimizer, stack) in self._optimizers.items():
-            own = [state[name] for state in states]
-            counts = any(optimizer.defaults.get(name) for name in ("fused", "capturable"))  # steps on the device
-            place = stack.flat.device if counts else torch.device("cpu")
+            run_states = [state[name] for state in states]
+            counts_on_device = any(optimizer.defaults.get(option) for option in ("fused", "capturable"))
+            count_device = stack.flat.device if counts_on_device else torch.device("cpu")
             optimizer.state[stack.flat] = {
-                key: _of_all([each[key] for each in own], stack.flat.device, place) for key in own[0]
+                key: _stack_runs([state[key] for state in run_states], stack.flat.device, count_device)
+                for key in run_states[0]
             }
 
 
@@ -147,29 +150,38 @@ def assemble(
     trainings: Sequence[Training],
     seeds: Sequence[int],
     shape: Shape,
-    reals: Callable[[Tensor], Tensor],
+    real_samples: Callable[[Tensor], Tensor],
     count: int,
     device: torch.device,
 ) -> Pack:
-    """The pack of runs at their first step; arguments as of ``Batches``."""
+    """Return the pack of some runs before their first step.
+
+    Args:
+        trainings: The training settings of each run.
+        seeds: The seed of each run.
+        shape: The shape of one sample.
+        real_samples: Maps indices [...] into the training split to real samples [..., *shape] on the device.
+        count: The size of the training split.
+        device: The device to train on.
+    """
     players = [build_players(training, shape, seed, device) for training, seed in zip(trainings, seeds, strict=True)]
-    return Pack(trainings, seeds, players, Batches(trainings[0], seeds, reals, count, device))
+    return Pack(trainings, seeds, players, BatchSampler(trainings[0], seeds, real_samples, count, device))
 
 
-def _optimizer(choice: Choice, stack: Stack) -> Optimizer:
+def _build_optimizer(choice: Choice, stack: Stack) -> Optimizer:
     optimizer: Optimizer = find("optimizer", choice.name).build([stack.flat], choice.options)
     return optimizer
 
 
-def _of_run(value: Any, index: int) -> Any:
-    """What an optimiser keeps of one run: its row, or the count of steps, which all runs share."""
+def _select_run(value: Any, index: int) -> Any:
+    """Return a run's part of an optimiser's state: its row of a tensor, or the step count, which all runs share."""
     if not isinstance(value, Tensor):
         return value
     return (value[index] if value.dim() else value).clone()
 
 
-def _of_all(values: Sequence[Any], device: torch.device, device_of_count: torch.device) -> Any:
+def _stack_runs(values: Sequence[Any], device: torch.device, count_device: torch.device) -> Any:
     first = values[0]
     if not isinstance(first, Tensor):
         return first
-    return torch.stack(list(values)).to(device) if first.dim() else first.to(device_of_count)
+    return torch.stack(list(values)).to(device) if first.dim() else first.to(count_device)

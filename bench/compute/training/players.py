@@ -1,4 +1,4 @@
-"""The players of one run: generator and critic, and the generator's average."""
+"""The players of one run: generator, critic, and the moving average of the generator."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.catalogue import find, resolve
 from bench.catalogue.architectures import Shape
-from bench.compute.training.fused_layers import fused
-from bench.compute.training.random_streams import initialising
-from bench.compute.training.samplers import DTYPES
+from bench.compute.training.fused_layers import fuse
+from bench.compute.training.random_streams import seeded_initialisation
+from bench.compute.training.sampler import DTYPES
 from bench.plan.specification import Choice, Training
 
 LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+POWER_ITERATIONS = 20  # enough for the spectral norms to converge
+GENERATED_AT_ONCE = 500  # samples
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ class Players:
     average: nn.Module | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """State of all networks."""
+        """Return the states of all networks by name."""
         return {name: network.state_dict() for name, network in self._networks()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from a state."""
+        """Restore all networks from their states."""
         for name, network in self._networks():
             network.load_state_dict(state[name])
 
@@ -48,33 +50,34 @@ class Players:
 
 
 def build_players(training: Training, shape: Shape, seed: int, device: torch.device) -> Players:
-    """The players at the first step, from the seed's streams "generator weights" and "critic weights"."""
-    # channels last: convolutions are faster on the CPU and on CUDA; other layers do not notice
-    place: dict[str, Any] = {
+    """Build the players before the first step, with weights from the seed's streams for weights."""
+    # channels last makes convolutions faster on the CPU and on CUDA, and does not affect other layers
+    placement: dict[str, Any] = {
         "device": device,
         "dtype": DTYPES[training.precision],
         "memory_format": torch.channels_last,
     }
 
-    def placed(network: nn.Module) -> nn.Module:
-        return (fused(network) if device.type == "cpu" else network).to(**place)
+    def place(network: nn.Module) -> nn.Module:
+        return (fuse(network) if device.type == "cpu" else network).to(**placement)
 
-    with initialising(seed, "generator weights"):
+    with seeded_initialisation(seed, "generator weights"):
         architecture = training.architecture
         generator = resolve(f"{find('architecture', architecture.name).module}:generator")(
             architecture.options, training.latent, shape
         )
-        generator = placed(normalised(generator, architecture))
-    with initialising(seed, "critic weights"):
+        generator = place(apply_spectral_norm(generator, architecture))
+    with seeded_initialisation(seed, "critic weights"):
         critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(training.critic.options, shape)
-        critic = placed(normalised(critic, training.critic))
+        critic = place(apply_spectral_norm(critic, training.critic))
     return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
 
 
-def normalised(network: nn.Module, architecture: Choice) -> nn.Module:
-    """The network with spectral normalisation of all its weights, where the architecture's option says so.
+def apply_spectral_norm(network: nn.Module, architecture: Choice) -> nn.Module:
+    """Apply spectral normalisation to all weights in place, if the architecture's options ask for it.
 
-    One power iteration a forward pass in training, the largest singular value divided out (Miyato et al. 2018).
+    Each forward pass in training does one power iteration and divides by the largest singular value
+    (Miyato et al. 2018).
     """
     if getattr(architecture.options, "normalisation", None) == "spectral":
         for module in [module for module in network.modules() if isinstance(module, LINEAR_MAPS)]:
@@ -82,36 +85,35 @@ def normalised(network: nn.Module, architecture: Choice) -> nn.Module:
     return network
 
 
-def settled(network: nn.Module, iterations: int = 20) -> nn.Module:
-    """A copy whose spectral normalisation divides by the singular values that its weights have now.
+def with_converged_spectral_norm(network: nn.Module) -> nn.Module:
+    """Return a copy whose spectral normalisation divides by the singular values of its current weights.
 
-    Power iterations follow weights that change little in a step; those of an average, or of another point on a path,
-    are not what they followed.
+    Power iteration keeps up with weights that change little per step. The weights of an average, or of another point
+    in parameter space, are not the ones that it has followed.
     """
     copied = copy.deepcopy(network)
-    normed = [module for module in copied.modules() if hasattr(module, "parametrizations")]
+    parametrized = [module for module in copied.modules() if hasattr(module, "parametrizations")]
     was_training = copied.training
     copied.train()
     with torch.no_grad():
-        for _ in range(iterations):
-            for module in normed:
-                _ = module.weight  # in training, each look is an iteration
+        for _ in range(POWER_ITERATIONS):
+            for module in parametrized:
+                _ = module.weight  # in training mode, each access does one power iteration
     return copied.train(was_training)
 
 
 def mixes_samples(network: nn.Module) -> bool:
-    """Whether one sample's output depends on the others of its batch, as with batch normalisation."""
+    """Return whether the output for a sample depends on the rest of its batch, as with batch normalisation."""
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
-def generate(network: nn.Module, latents: Tensor, batch: int = 500) -> Tensor:
-    """Samples as they are evaluated: running statistics, no graph, [n, *shape] as float32 on the CPU."""
+def generate(network: nn.Module, latents: Tensor) -> Tensor:
+    """Generate samples for evaluation, [n, *shape] as float32 on the CPU, in eval mode and without a graph."""
     parameter = next(network.parameters())
     was_training = network.training
     network.eval()
     with torch.no_grad():
-        samples = torch.cat(
-            [network(piece.to(parameter.device, parameter.dtype)).float().cpu() for piece in latents.split(batch)]
-        )
+        batches = latents.split(GENERATED_AT_ONCE)
+        samples = torch.cat([network(batch.to(parameter.device, parameter.dtype)).float().cpu() for batch in batches])
     network.train(was_training)
     return samples

@@ -1,6 +1,7 @@
-"""Probes: what the last step before an evaluation tells of the dynamics, from what the step computed anyway.
+"""Probes: what the last step before an evaluation shows about the training dynamics, at little extra cost.
 
-They see copies of the critic's buffers and draw from streams of their own, so that a run with them is the run without.
+They use what the step computes anyway, copies of the critic's buffers, and random streams of their own, so a run with
+probes gives the same results as one without.
 """
 
 from __future__ import annotations
@@ -15,42 +16,42 @@ from bench.compute.training.game import CriticTerms, Game, Gradients
 
 
 class Probe:
-    """Looks at one step: ``begin`` before the critic's last update in it, ``end`` after it, and then ``values``.
+    """Observes one step: call ``before_update`` and ``after_update`` around the critic's last update, then ``values``.
 
     Args:
-        reals: The seeds of s runs → real samples of the training split and as many that are never trained on, each
-            [s, n, *shape].
+        draw: Maps the seeds of s runs to real samples of the training split and of the test split,
+            [s, n, *shape] each.
     """
 
-    def __init__(self, reals: Callable[[Sequence[int]], tuple[Tensor, Tensor]]):
-        self._reals = reals
+    def __init__(self, draw: Callable[[Sequence[int]], tuple[Tensor, Tensor]]):
+        self._draw = draw
 
-    def begin(self, game: Game) -> None:
-        """Keeps the weights of both players as they are."""
+    def before_update(self, game: Game) -> None:
+        """Keep a copy of the weights of both players."""
         self._game = game
         self._critic = [parameter.detach().clone() for parameter in game.critic.parameters]
         self._generator = [parameter.detach().clone() for parameter in game.generator.parameters]
 
-    def end(self, terms: CriticTerms, critic_gradient: Gradients, generator_gradient: Gradients) -> None:
-        """Keeps the critics' last losses, and the gradients of the last updates of both players."""
+    def after_update(self, terms: CriticTerms, critic_gradient: Gradients, generator_gradient: Gradients) -> None:
+        """Keep the critics' last losses and the gradients of the last update of each player."""
         self._terms, self._critic_gradient, self._generator_gradient = terms, critic_gradient, generator_gradient
 
     def values(self, seeds: Sequence[int]) -> list[dict[str, float]]:
-        """The probes of ``bench.catalogue.metrics.PROBES`` of every run, whose seeds these are, in this order."""
+        """Return the values of ``bench.catalogue.metrics.PROBES`` for the runs with these seeds."""
         game, terms = self._game, self._terms
         real, fake = terms.real_logits, terms.fake_logits
         with torch.no_grad():
-            seen, unseen = map(game.critic.observe, self._reals(seeds))
+            train_logits, test_logits = map(game.critic.observe, self._draw(seeds))
         critic_weights, critic_ratio = _update(game.critic.parameters, self._critic)
         generator_weights, generator_ratio = _update(game.generator.parameters, self._generator)
         real_mean, fake_mean = real.mean(dim=1), fake.mean(dim=1)
-        pairs, others = real.unsqueeze(2), fake.unsqueeze(1)
+        each_real, each_fake = real.unsqueeze(2), fake.unsqueeze(1)
         values = [
             real_mean,
             fake_mean,
             real_mean - fake_mean,
-            _share(pairs > others) + 0.5 * _share(pairs == others),
-            seen.mean(dim=1) - unseen.mean(dim=1),
+            _share(each_real > each_fake) + 0.5 * _share(each_real == each_fake),
+            train_logits.mean(dim=1) - test_logits.mean(dim=1),
             _norm(self._critic_gradient),
             _norm(self._generator_gradient),
             _slope(game.critic.observe, terms.real),
@@ -64,24 +65,24 @@ class Probe:
         return [dict(zip(PROBES, row, strict=True)) for row in rows]
 
 
-def _share(true: Tensor) -> Tensor:
-    return true.flatten(1).sum(dim=1) / true[0].numel()
+def _share(condition: Tensor) -> Tensor:
+    return condition.flatten(1).sum(dim=1) / condition[0].numel()
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    """Of all tensors of a run together, [s]."""
+    """Return the norm over all tensors of each run, [s]."""
     return torch.stack([tensor.reshape(len(tensor), -1).norm(dim=1) for tensor in tensors], dim=1).norm(dim=1)
 
 
 def _update(after: Sequence[Tensor], before: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """‖w‖ and ‖Δw‖ / ‖w‖ of all weights of a player together, [s] each."""
+    """Return ‖w‖ and ‖Δw‖ / ‖w‖ over all weights of a player, [s] each."""
     with torch.no_grad():
         weights = _norm(before)
         return weights, _norm([new - old for new, old in zip(after, before, strict=True)]) / weights
 
 
 def _slope(critic: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
-    """Mean over samples of ‖∇ₓD‖, [s]."""
+    """Return the mean of ‖∇ₓD‖ over samples, [s]."""
     points = samples.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(points).sum(), points)
     return gradient.flatten(2).norm(dim=2).mean(dim=1)

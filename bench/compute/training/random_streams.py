@@ -1,7 +1,8 @@
-"""One seed, independent named streams: adding a draw to one of them changes none of the others.
+"""Independent random streams, each identified by a seed and a name: drawing from one does not affect the others.
 
-All streams live on the CPU, so that a seed gives the same numbers on every device. Numbers are drawn in blocks of one
-size, whatever is asked for: what a stream gives depends neither on who shares a pack nor on when a run is evaluated.
+All streams live on the CPU, so a seed gives the same numbers on every device. Numbers are drawn in blocks of a fixed
+size, whatever the size of a request, so a stream depends neither on the runs that share a pack nor on when a run is
+evaluated.
 """
 
 from __future__ import annotations
@@ -16,28 +17,30 @@ import torch
 from torch import Tensor
 
 TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data")
-SIXTEEN = 16  # torch draws so many normal numbers at once, and the last of them together
-BLOCK = SIXTEEN << 10
+NORMALS_AT_ONCE = (
+    16  # torch draws normal numbers in groups of this size, and treats an incomplete last group differently
+)
+BLOCK = NORMALS_AT_ONCE << 10
 State = dict[str, dict[str, Any]]
 Draw = Callable[[torch.Generator], Tensor]
 
 
 def stream(seed: int, name: str) -> torch.Generator:
-    """The generator of a run's stream ``name``, derived by ``numpy.random.SeedSequence`` from the run's seed."""
+    """Return the random generator of a run's stream, derived from the run's seed by ``numpy.random.SeedSequence``."""
     sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))
     return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
 
 
 class Streams:
-    """The streams of the runs of a pack; with a prefix, others that look at training draw from.
+    """The training streams of the runs of a pack, or with a prefix, streams for whatever observes training.
 
-    Runs of one seed have the same streams, for they train alike: each is drawn from once, and gives one row.
+    Runs with the same seed draw the same numbers, so each seed is drawn only once and gives one row.
 
     Args:
-        seeds: Of the runs.
-        prefix: Of the streams' names.
-        device: Where the numbers are wanted.
-        dtype: What normal and uniform numbers are wanted as; drawn as float32, so that every precision sees the same.
+        seeds: The seed of each run.
+        prefix: A prefix of the names of the streams.
+        device: The device to put the numbers on.
+        dtype: The type of normal and uniform numbers. They are drawn as float32, so all precisions see the same ones.
     """
 
     def __init__(
@@ -49,48 +52,48 @@ class Streams:
     ):
         self.seeds = list(dict.fromkeys(seeds))
         self._streams = {
-            name: _Rows([stream(seed, prefix + name) for seed in self.seeds], device, dtype)
+            name: _Stream([stream(seed, prefix + name) for seed in self.seeds], device, dtype)
             for name in TRAINING_STREAMS
         }
 
     def normal(self, name: str, count: int) -> Tensor:
-        """So many standard normal numbers of each seed, [seeds, count].
+        """Draw standard normal numbers for each seed, [seeds, count].
 
-        In blocks they are those that one draw after the other gives, where each is of whole sixteens; else they are
-        drawn as they are asked for.
+        If ``count`` is a multiple of 16, blocks give the same numbers as separate draws. Otherwise they would not, so
+        the numbers are drawn as requested.
         """
-        if count % SIXTEEN:
+        if count % NORMALS_AT_ONCE:
             return self._streams[name].draw(lambda generator: torch.randn(count, generator=generator))
         return self._streams[name].take(count, lambda generator: torch.randn(BLOCK, generator=generator))
 
     def uniform(self, name: str, count: int) -> Tensor:
-        """So many numbers of U(0, 1) of each seed, [seeds, count]."""
+        """Draw numbers from U(0, 1) for each seed, [seeds, count]."""
         return self._streams[name].take(count, lambda generator: torch.rand(BLOCK, generator=generator))
 
     def integers(self, name: str, count: int, high: int) -> Tensor:
-        """So many of 0 … high − 1 of each seed, [seeds, count]."""
+        """Draw integers from 0 to ``high`` − 1 for each seed, [seeds, count]."""
         return self._streams[name].take(count, lambda generator: torch.randint(high, (BLOCK,), generator=generator))
 
     def keep(self, seeds: Sequence[int]) -> None:
-        """Leaves the streams of all other seeds aside."""
+        """Drop the streams of all other seeds."""
         rows = [index for index, seed in enumerate(self.seeds) if seed in seeds]
         self.seeds = [self.seeds[index] for index in rows]
-        for each in self._streams.values():
-            each.keep(rows)
+        for seed_stream in self._streams.values():
+            seed_stream.keep(rows)
 
     def state_dict(self, seed: int) -> State:
-        """The state of every stream of a seed."""
+        """Return the state of every stream of a seed."""
         row = self.seeds.index(seed)
-        return {name: each.state(row) for name, each in self._streams.items()}
+        return {name: seed_stream.state(row) for name, seed_stream in self._streams.items()}
 
     def load_state_dict(self, states: dict[int, State]) -> None:
-        """Continues from the states of all seeds, taken after the same number of steps."""
-        for name, each in self._streams.items():
-            each.load([states[seed][name] for seed in self.seeds])
+        """Restore the streams of all seeds from states that were taken after the same number of steps."""
+        for name, seed_stream in self._streams.items():
+            seed_stream.load([states[seed][name] for seed in self.seeds])
 
 
-class _Rows:
-    """One stream of several seeds: the block that is drawn from, [seeds, BLOCK], and how it can be drawn again."""
+class _Stream:
+    """One stream of several seeds: its current block, [seeds, BLOCK], and the state needed to draw it again."""
 
     def __init__(self, generators: list[torch.Generator], device: torch.device | str, dtype: torch.dtype):
         self._generators, self._device, self._dtype = generators, torch.device(device), dtype
@@ -99,6 +102,7 @@ class _Rows:
         self._taken = 0
 
     def take(self, count: int, draw: Draw) -> Tensor:
+        """Take the next numbers of the block, [seeds, count], drawing further blocks as needed."""
         if self._block is None:
             self._refill(draw, self._taken)
         assert self._block is not None
@@ -116,9 +120,9 @@ class _Rows:
         return torch.cat(pieces, dim=1)
 
     def draw(self, draw: Draw) -> Tensor:
-        """Numbers of every seed, [seeds, count], where they are wanted."""
+        """Draw numbers for every seed and put them on the device, [seeds, count]."""
         drawn = torch.stack([draw(generator) for generator in self._generators])
-        if self._device.type == "cuda":  # the copy does not wait for what the device is busy with
+        if self._device.type == "cuda":  # from pinned memory, the copy does not wait for the device
             drawn = drawn.pin_memory()
         dtype = self._dtype if drawn.is_floating_point() else drawn.dtype
         return drawn.to(self._device, non_blocking=True).to(dtype)
@@ -141,12 +145,12 @@ class _Rows:
         for generator, state in zip(self._generators, states, strict=True):
             generator.set_state(state["state"])
         (self._taken,) = {int(state["taken"]) for state in states}
-        self._block = None  # drawn anew when it is asked for
+        self._block = None  # drawn again on the next request
 
 
 @contextmanager
-def initialising(seed: int, name: str) -> Iterator[None]:
-    """Lets modules draw their first weights from stream ``name``, and leaves the global generator as it was."""
+def seeded_initialisation(seed: int, name: str) -> Iterator[None]:
+    """Draw initial weights from a stream inside the block, and leave the global random state unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.set_rng_state(stream(seed, name).get_state())
         yield

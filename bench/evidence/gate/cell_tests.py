@@ -1,4 +1,4 @@
-"""One test of one cell, a candidate against a baseline: how much worse it is, and what says so."""
+"""One-sided tests of one cell: how much worse the candidate is than the baseline, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -16,125 +16,132 @@ from bench.evidence.statistics import (
     Bounds,
     Significance,
     difference,
-    known,
+    drop_missing,
     permutation,
     student,
-    t_interval,
     welch,
 )
-from bench.evidence.statistics.intervals import Array, exponential
-from bench.plan.rules import Gate
+from bench.evidence.statistics.intervals import Array, exponential, paired_difference
+from bench.plan.rules import GateOptions
 
-LEAST_PAIRS = 3
-SAME = 0.01  # the rounding of another machine, and what a few thousand steps make of it
+SAME = 0.01  # relative difference due to rounding on another machine, amplified over a few thousand steps
 Family = Literal["quality", "failures", "speed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One one-sided test that a candidate is worse than a baseline.
+class ComparisonTest:
+    """A one-sided test that a candidate is worse than a baseline.
 
     Attributes:
         family: Quality, failures or speed.
-        subject: What was compared.
-        worse: By how much, with the interval of confidence 1 − 2α, so that its upper end is the one-sided bound: a
-            difference of logarithms, of shares of the mean size, or of rates. 0 is equal.
-        margin: How much of that is tolerated.
-        logarithmic: Whether e to that is a ratio.
-        higher_is_better: Of what was compared.
-        test: That it is worse.
-        robust: The same by a test that trusts no distribution; asked only where it matters.
-        deviation: Standard deviation over runs on that scale, NaN where there are too few.
-        n: Runs with a value, of baseline and candidate.
-        identical: Whether both sides have the same numbers, seed by seed: then there is nothing to test.
-        counts: Failures of baseline and candidate, of the family that counts them.
-        least: The smallest p that this test could have given with as many failures in all, all of them the candidate's;
-            of means there is no bound but 0.
-        paired: The same difference from seed to seed, where both sides have the same seeds: the same initial weights
-            and the same data, so that what did not change is equal up to rounding.
+        subject: What is compared.
+        degradation: How much worse the candidate is, 0 if equal: a difference of logarithms, of shares of the mean
+            size, or of rates. The interval has confidence 1 − 2α, so its upper end is the one-sided bound.
+        margin: The tolerated degradation.
+        logarithmic: Whether the degradation is a difference of logarithms.
+        higher_is_better: Whether higher values of the subject are better.
+        significance: The test that the candidate is worse.
+        robust: Runs a test of the same that assumes no distribution. It is called only if its result matters.
+        deviation: Standard deviation over runs on the scale of the degradation, NaN if there are too few.
+        n: Number of runs with a value, of baseline and candidate.
+        identical: Whether both sides have the same values, seed by seed, so that there is nothing to test.
+        counts: Number of failed runs of baseline and candidate, in the family ``failures``.
+        smallest_p: The smallest possible p-value given the total number of failures: all of them the candidate's. 0 for
+            tests of means.
+        paired: The degradation estimated from seed-by-seed differences, if both sides have the same seeds. They then
+            share initial weights and data, so that whatever did not change is equal up to rounding.
     """
 
     family: Family
     subject: str
-    worse: Bounds
+    degradation: Bounds
     margin: float
     logarithmic: bool = False
     higher_is_better: bool = False
-    test: Significance
+    significance: Significance
     robust: Callable[[], Significance]
     deviation: float
     n: tuple[int, int]
     identical: bool
     counts: tuple[int, int] | None = None
-    least: float = 0.0
+    smallest_p: float = 0.0
     paired: Bounds | None = None
 
     @property
     def tested(self) -> bool:
-        """Whether there is a test, and something to test."""
-        return not self.identical and not math.isnan(self.test.p)
+        """Whether there is a p-value and something to test."""
+        return not self.identical and not math.isnan(self.significance.p)
 
     @property
     def bound(self) -> float:
-        """How much worse it is at the most, by the interval of ``paired`` where there is one, else of ``worse``."""
-        return self.worse.high if self.paired is None else self.paired.high
+        """The upper bound of the degradation, from ``paired`` if there is one, otherwise from ``degradation``."""
+        return self.degradation.high if self.paired is None else self.paired.high
 
     @property
     def effect(self) -> Bounds:
-        """Candidate over baseline, 1 is equal; of failures the difference of the rates, 0 is equal.
+        """The candidate relative to the baseline, 1 if equal; for failures the difference of rates, 0 if equal.
 
-        Of values that are not all positive it is 1 and the difference as a share of the baseline's mean size.
+        If not all values are positive: 1 plus the difference as a share of the baseline's mean absolute value.
         """
         if self.counts is not None:
-            return self.worse
-        value, low, high = map(self._ratio, self.worse[:3])
+            return self.degradation
+        value, low, high = map(self._as_effect, self.degradation[:3])
         low, high = (high, low) if self.higher_is_better else (low, high)
-        return Bounds(value, low, high, self.worse.n)
+        return Bounds(value, low, high, self.degradation.n)
 
     @property
-    def tolerated(self) -> float:
-        """The worst effect that is."""
-        return self.margin if self.counts is not None else self._ratio(self.margin)
+    def tolerated_effect(self) -> float:
+        """The worst effect that is tolerated."""
+        return self.margin if self.counts is not None else self._as_effect(self.margin)
 
-    def _ratio(self, worse: float) -> float:
-        signed = -worse if self.higher_is_better else worse
-        if self.logarithmic:
-            return exponential(signed)
-        return 1 + signed
+    def _as_effect(self, degradation: float) -> float:
+        signed = -degradation if self.higher_is_better else degradation
+        return exponential(signed) if self.logarithmic else 1 + signed
 
     @property
     def unit(self) -> str:
-        """What it has several of."""
-        return "rounds" if self.family == "speed" else "seeds"
+        """What a value belongs to: a run or, for timings, a round."""
+        return "round" if self.family == "speed" else "run"
 
-    def told(self) -> str:
-        """The effect in words, with its interval and what is tolerated."""
+    def describe(self) -> str:
+        """Return a sentence with the effect, its interval and the tolerance."""
         value, low, high, _ = self.effect
         if self.counts is not None:
-            base, now = (f"{count} of {n}" for count, n in zip(self.counts, self.n, strict=True))
-            change = f"{100 * value:+.0f} points, from {100 * low:+.0f} to {100 * high:+.0f}"
-            return f"{now} runs failed, {base} of the baseline ({change}; tolerated {100 * self.margin:+.0f})"
+            baseline, candidate = (f"{count} of {n}" for count, n in zip(self.counts, self.n, strict=True))
+            change = f"{100 * value:+.0f} percentage points [{100 * low:+.0f}, {100 * high:+.0f}]"
+            return f"{candidate} runs failed, baseline {baseline} ({change}, tolerated {100 * self.margin:+.0f})"
         if math.isnan(value):
-            return f"{self.subject}: no run of the candidate has a value to compare"
-        between = "" if math.isnan(low) else f", from {self.written(low)} to {self.written(high)}"
-        if self.paired is not None and (self.paired.high < self.worse.high or self.paired.high > self.margin):
-            most = "at least" if self.higher_is_better else "at most"
-            between += f", seed by seed {most} {self.written(self._ratio(self.bound))}"
-        against = "of the baseline" if self.logarithmic else "of its mean size against the baseline"
-        few = "" if self.n[0] == self.n[1] else f"; {self.n[1]} {self.unit} against {self.n[0]}"
-        return (
-            f"{self.subject} {self.written(value)} {against}{between} (tolerated {self.written(self.tolerated)}{few})"
-        )
+            return f"{self.subject}: the candidate has no values to compare"
+        reference = "the baseline" if self.logarithmic else "relative to the baseline's mean absolute value"
+        parts = [f"{self.subject} {self.format_effect(value)} {reference}{self.format_interval()}"]
+        if self.paired is not None and (self.paired.high < self.degradation.high or self.paired.high > self.margin):
+            limit = "at least" if self.higher_is_better else "at most"
+            parts.append(f"seed by seed {limit} {self.format_effect(self._as_effect(self.bound))}")
+        parts.append(f"tolerated {self.format_effect(self.tolerated_effect)}")
+        if self.n[0] != self.n[1]:
+            parts.append(f"{count_of(self.n[1], self.unit)} against {self.n[0]}")
+        return ", ".join(parts)
 
-    def written(self, effect: float) -> str:
-        """An effect as text: a factor, or in percent where values that are not positive make factors meaningless."""
-        return f"×{effect:.3g}" if self.logarithmic else f"{100 * (effect - 1):+.0f} %"
+    def format_effect(self, effect: float) -> str:
+        """Return an effect as a factor, or as a percentage if the values are not all positive."""
+        return f"{effect:.3g}×" if self.logarithmic else f"{100 * (effect - 1):+.0f}%"
+
+    def format_interval(self) -> str:
+        """Return the interval of the effect in brackets after a space, or nothing if there is none."""
+        low, high = (self.format_effect(end).rstrip("×") for end in self.effect[1:3])
+        return "" if math.isnan(self.effect.low) else f" [{low}, {high}]"
 
 
-def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bool:
-    """Whether both sides of a cell have the same seeds and, seed by seed, the same outcomes and numbers up to ``SAME``.
+def count_of(count: int, noun: str) -> str:
+    """Return a number with its noun in the right form: 1 run, 2 runs."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
-    Every measure's final and best values count; where all of them are whole numbers they say little, and it is not so.
+
+def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions) -> bool:
+    """Return whether both sides have the same seeds and, for each seed, the same outcome and values up to ``SAME``.
+
+    All final and best values are compared. If all of them are whole numbers, as counts of modes are, equality is weak
+    evidence and the sides do not count as identical.
     """
     one, other = (runs.set_index("seed").sort_index() for runs in (baseline, candidate))
     columns = [name for name in one if name in other and str(name).endswith(("_final", "_best"))]
@@ -146,34 +153,35 @@ def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> bo
 
 
 def quality(
-    baseline: pd.DataFrame, candidate: pd.DataFrame, measure: str, about: Measure, gate: Gate, same: bool
-) -> Trial | None:
-    """The values of a measure after the last step; None where the baseline has none: nothing is worse than that.
+    baseline: pd.DataFrame, candidate: pd.DataFrame, name: str, measure: Measure, gate: GateOptions, same: bool
+) -> ComparisonTest | None:
+    """Compare the final values of a measure. Returns None if the baseline has none, as nothing is worse than that.
 
-    Of the runs that converged, for how many do is the other question: values of which some fell apart come in clumps,
-    and no t-test of three to five of them keeps its level. Where none of the baseline's did, of all.
+    Only runs that converged are compared, or all runs if none of the baseline's converged. How many converge is a
+    question of its own, and with failed runs the values are multimodal: a t-test of three to five of them would not
+    keep its level.
 
     Args:
-        baseline: Its runs of the cell, with the columns ``outcome`` and ``<measure>_final``.
-        candidate: The same.
-        measure: Name of the measure.
-        about: Its description; more or less of it must be better.
+        baseline: The baseline's runs of the cell, with the columns ``outcome``, ``seed`` and ``<name>_final``.
+        candidate: The candidate's runs of the cell.
+        name: Name of the measure.
+        measure: Its description; higher or lower values must be better.
         gate: Level and tolerance.
         same: Whether both sides are ``identical``.
     """
-    column = f"{measure}_final"
-    judged = [runs[~has_failed(runs)] for runs in (baseline, candidate)]
-    if judged[0].empty:
-        judged = [baseline, candidate]
-    one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in judged)
-    if not known(one).size:
+    column = f"{name}_final"
+    compared = [runs[~has_failed(runs)] for runs in (baseline, candidate)]
+    if compared[0].empty:
+        compared = [baseline, candidate]
+    one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in compared)
+    if not drop_missing(one).size:
         return None
     return compare_means(
         "quality",
-        about.label,
+        measure.label,
         one.to_numpy(float),
         other.to_numpy(float),
-        higher_is_better=bool(about.higher_is_better),
+        higher_is_better=bool(measure.higher_is_better),
         tolerance=gate.tolerance,
         alpha=gate.alpha,
         same=same,
@@ -192,42 +200,42 @@ def compare_means(
     alpha: float,
     same: bool = False,
     paired: bool = False,
-) -> Trial:
-    """The t-test of the logarithms where all values are positive, else of the values as shares of the baseline's size.
+) -> ComparisonTest:
+    """Run a t-test of the logarithms if all values are positive, otherwise of the values over the baseline's mean size.
 
-    Welch's, and where the numbers of runs differ Student's too: the larger p counts. On results that do not differ the
-    spread is the same, and of three runs against twenty Welch's alone flags twice as many as it may.
+    The larger p of Welch's and Student's test counts. They differ only if the numbers of runs do: if nothing changed,
+    both sides vary alike, and with three runs against twenty Welch's test alone flags twice as many as it may.
 
     Args:
-        family: Of the trial.
+        family: Family of the test.
         subject: What the values are.
-        baseline: [n], NaN where a run has none.
-        candidate: [m].
-        higher_is_better: Of the values.
-        tolerance: Share of the baseline by which they may be worse.
+        baseline: Values, [n]; NaN for a run without one.
+        candidate: Values, [m]; NaN for a run without one.
+        higher_is_better: Whether higher values are better.
+        tolerance: Tolerated degradation as a share of the baseline.
         alpha: Level of the test.
         same: Whether both sides are ``identical``.
         paired: Whether the values are of the same seeds in the same order.
     """
     sign = -1.0 if higher_is_better else 1.0
-    together = known(np.concatenate([baseline, candidate]))
-    logarithmic = bool((together > 0).all())
-    size = _mean_size(known(baseline)) or _mean_size(together) or 1.0
-    sides = [sign * (np.log(each) if logarithmic else each / size) for each in (baseline, candidate)]
-    first, second = map(known, sides)
-    return Trial(
+    pooled = drop_missing(np.concatenate([baseline, candidate]))
+    logarithmic = bool((pooled > 0).all())
+    size = _mean_size(drop_missing(baseline)) or _mean_size(pooled) or 1.0
+    sides = [sign * (np.log(values) if logarithmic else values / size) for values in (baseline, candidate)]
+    first, second = map(drop_missing, sides)
+    return ComparisonTest(
         family=family,
         subject=subject,
-        worse=difference(second, first, 1 - 2 * alpha),
+        degradation=difference(second, first, 1 - 2 * alpha),
         margin=math.log1p(tolerance) if logarithmic else tolerance,
         logarithmic=logarithmic,
         higher_is_better=higher_is_better,
-        test=max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda each: each.p),
+        significance=max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda test: test.p),
         robust=lambda: permutation(second, first, "greater"),
-        deviation=_pooled(first, second),
+        deviation=_pooled_deviation(first, second),
         n=(len(first), len(second)),
         identical=same,
-        paired=_between_pairs(sides[0], sides[1], 1 - 2 * alpha) if paired else None,
+        paired=paired_difference(sides[1], sides[0], 1 - 2 * alpha) if paired else None,
     )
 
 
@@ -235,16 +243,7 @@ def _mean_size(values: Array) -> float:
     return float(np.abs(values).mean()) if values.size else 0.0
 
 
-def _between_pairs(first: Array, second: Array, confidence: float) -> Bounds | None:
-    """The mean difference of pairs with its t interval; None where not every pair has both, or there are too few."""
-    gaps = second - first
-    if len(gaps) < LEAST_PAIRS or np.isnan(gaps).any():
-        return None
-    mean, half, n = t_interval(gaps, confidence)
-    return Bounds(mean, mean - half, mean + half, n)
-
-
-def _pooled(first: Array, second: Array) -> float:
+def _pooled_deviation(first: Array, second: Array) -> float:
     if min(len(first), len(second)) < 2:
         return math.nan
     return math.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)

@@ -1,4 +1,4 @@
-"""Baseline against candidate: two folders of records, read, checked to be comparable, and judged."""
+"""Compares two folders of records, baseline and candidate, after checking that they are comparable."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ import pandas as pd
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import Measure
 from bench.errors import ResultsError
-from bench.evidence.gate.decision import Cell, Verdict, judge_cells, over_all
-from bench.evidence.results import Evidence, first_difference, read_evidence
-from bench.plan.rules import Gate
+from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
+from bench.evidence.results import Evidence, read_evidence
+from bench.plan.rules import GateOptions
 from bench.plan.specification import validated
 from bench.plan.suite import CHECKOUT, Suite
+from bench.records.differences import first_difference
 from bench.records.frames import axes_of, place
 
-RECORDED = CHECKOUT.parent / "results"  # of a checkout
+RECORDED = CHECKOUT.parent / "results"  # the recorded results of a git checkout
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What a candidate is against a baseline.
+    """A comparison of a candidate with a baseline.
 
     Attributes:
-        baseline: Where the baseline's results are.
-        candidate: Where the candidate's are.
+        baseline: The baseline's results folder.
+        candidate: The candidate's results folder.
         suite: Name and version of the suite.
         gate: Level and tolerances.
-        cells: The verdict on every cell of the baseline, in the order of the matrix; and on failures in all of them
-            together, only where that is REGRESSED.
-        axes: The axes that tell the cells apart.
-        new: Cells of the candidate that the baseline has not: they are not judged.
+        cells: The verdict on every cell of the baseline, in the order of the matrix; and on the failures of all cells
+            together if it is REGRESSED.
+        axes: The axes with several values.
+        new: Cells that only the candidate has, which are not compared.
         protocol: What was compared and how it was measured, in words.
-        unit: What the tests have several of: seeds, or rounds of timing.
+        unit: What is repeated: seeds, or rounds of timing.
     """
 
     baseline: Path
     candidate: Path
     suite: str
-    gate: Gate
-    cells: list[Cell]
+    gate: GateOptions
+    cells: list[CellVerdict]
     axes: list[str]
     new: list[str]
     protocol: str
@@ -51,37 +52,36 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """REGRESSED where one cell is, OK where all are, else INCONCLUSIVE."""
-        return over_all(cell.verdict for cell in self.cells)
+        """The overall verdict: REGRESSED if any cell is, OK if all are, otherwise INCONCLUSIVE."""
+        return overall_verdict(cell.verdict for cell in self.cells)
 
     @property
     def seeds(self) -> int | None:
-        """Runs a side that would decide every cell; None where they are decided, or where that cannot be said."""
+        """Runs per side that would be needed to decide every cell; None if all are decided or this is unknown."""
         return max(self.forecasts, default=None) if len(self.forecasts) == len(self.undecided) else None
 
     @property
-    def undecided(self) -> list[Cell]:
-        """The cells that are INCONCLUSIVE."""
+    def undecided(self) -> list[CellVerdict]:
+        """The INCONCLUSIVE cells."""
         return [cell for cell in self.cells if cell.verdict == Verdict.INCONCLUSIVE]
 
     @property
     def forecasts(self) -> list[int]:
-        """Runs a side that would decide each of the undecided cells of which that can be said."""
+        """Runs per side that would be needed to decide each INCONCLUSIVE cell for which this is known."""
         return [cell.seeds for cell in self.undecided if cell.seeds]
 
 
 def resolve(folder: str | Path) -> Path:
-    """The results folder that a path, or the name of a suite with results here, stands for.
+    """Return a results folder, given its path or the name of a suite with results.
 
     Raises:
-        ResultsError: there is none.
+        ResultsError: It does not exist.
     """
-    there = [Path(folder), Path("results") / folder, RECORDED / folder]
-    for path in there:
+    for path in (Path(folder), Path("results") / folder, RECORDED / folder):
         if path.is_dir():
             return path
-    named = {path.name for root in (Path("results"), RECORDED) if root.is_dir() for path in root.iterdir()}
-    raise ResultsError(f"there is no results folder {folder}{suggestion(str(folder), named)}")
+    names = {path.name for root in (Path("results"), RECORDED) if root.is_dir() for path in root.iterdir()}
+    raise ResultsError(f"there is no results folder {folder}{suggestion(str(folder), names)}")
 
 
 def compare(
@@ -95,105 +95,110 @@ def compare(
     suite: Suite | None = None,
     only: Collection[Mapping[str, str]] | None = None,
     seeds: tuple[Collection[int] | None, Collection[int] | None] = (None, None),
-    beside: int = 0,
+    extra_tests: int = 0,
 ) -> Comparison:
-    """Judges the runs of a candidate against those of a baseline.
+    """Compare the runs of a candidate with those of a baseline.
 
     Args:
         baseline: A results folder, or the name of a suite with recorded results.
-        candidate: The same.
-        metric: The measure to compare by, else the suite's, else the one that runs are judged by.
-        alpha: Chance of a false alarm in all of it, else the suite's.
-        tolerance: Share of the baseline by which the measure may be worse, else the suite's.
-        failure_tolerance: By how much more often runs may fail, else the suite's.
-        suite: Whose thresholds hold, else those that ``bench.evidence.outcomes.judging`` finds.
-        only: Places of the cells to judge, axis → label; None: all.
-        seeds: Those of the baseline and of the candidate to judge by; None: all.
-        beside: Tests that the correction counts too, as of ``bench.evidence.gate.decision.decide``.
+        candidate: A results folder, or the name of a suite with recorded results.
+        metric: The measure to compare. [default: the suite's, or else the primary measure]
+        alpha: Family-wise false-alarm rate. [default: the suite's]
+        tolerance: Maximum tolerated relative degradation of the measure. [default: the suite's]
+        failure_tolerance: Maximum tolerated increase of the failure rate. [default: the suite's]
+        suite: The suite whose thresholds apply. [default: see ``bench.evidence.outcomes.suite_rules``]
+        only: The cells to compare, each as axis → label. [default: all]
+        seeds: The seeds of baseline and of candidate to compare. [default: all]
+        extra_tests: See ``bench.evidence.gate.decision.decide``.
 
     Raises:
-        ResultsError: nothing to read, or results that must not be compared: the text names the difference.
+        ResultsError: There are no results, or they are not comparable; the message names the difference.
     """
     folders = resolve(baseline), resolve(candidate)
     one, other = (read_evidence(folder, suite=suite) for folder in folders)
     _check_same_suite(one, other)
-    given = {"metric": metric, "alpha": alpha, "tolerance": tolerance, "failure_tolerance": failure_tolerance}
-    gate = with_given(one.gate, given)
+    options = {"metric": metric, "alpha": alpha, "tolerance": tolerance, "failure_tolerance": failure_tolerance}
+    gate = with_options(one.gate, options)
     measures: dict[str, tuple[str, Measure]] = {}
     for dataset in one.datasets():
         if dataset in other.datasets():
             _check_same_protocol(dataset, one, other)
-            found = _measure(one, other, dataset, gate.metric)
-            if found is not None:
-                measures[dataset] = found
+            measure = _measure_to_compare(one, other, dataset, gate.metric)
+            if measure is not None:
+                measures[dataset] = measure
     axes = axes_of([*one.metadata.values(), *other.metadata.values()])
-    frames = [_placed(each, axes) for each in (one, other)]
+    frames = [_with_labels(evidence, axes) for evidence in (one, other)]
     if only is not None:
-        frames = [frame[[_is_among(where, axes, only) for where in _places(frame, axes)]] for frame in frames]
+        frames = [frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]] for frame in frames]
     frames = [
         frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
         for frame, wanted in zip(frames, seeds, strict=True)
     ]
-    places = [set(_places(frame, axes)) for frame in frames]
-    if not places[0] & places[1]:
-        one_of = [" · ".join(next(iter(sorted(each)), ("none",))) for each in places]
-        raise ResultsError(f"not comparable: no cell is on both sides (baseline: {one_of[0]}; candidate: {one_of[1]})")
-    cells = judge_cells(frames[0], frames[1], axes, measures, gate, beside)
-    known = {tuple(cell.axes.values()) for cell in cells}
-    new = [" · ".join(where) for where in dict.fromkeys(_places(frames[1], axes)) if where not in known]
-    names = sorted({about.label for _, about in measures.values()})
+    sides = [set(_cells(frame, axes)) for frame in frames]
+    if not sides[0] & sides[1]:
+        examples = [" · ".join(next(iter(sorted(side)), ("none",))) for side in sides]
+        raise ResultsError(
+            f"not comparable: no cell in common (for example, baseline: {examples[0]}; candidate: {examples[1]})"
+        )
+    cells = compare_cells(frames[0], frames[1], axes, measures, gate, extra_tests)
+    compared = {tuple(cell.axes.values()) for cell in cells}
+    new = [" · ".join(cell) for cell in dict.fromkeys(_cells(frames[1], axes)) if cell not in compared]
+    labels = sorted({measure.label for _, measure in measures.values()})
     return Comparison(
         baseline=folders[0],
         candidate=folders[1],
         suite=f"{one.runs['suite'].iloc[0]} version {one.runs['version'].iloc[0]}",
         gate=gate,
         cells=cells,
-        axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.together}) > 1]
+        axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.pooled}) > 1]
         or axes[:1],
         new=new,
-        protocol=f"{' and '.join(names) or 'no measure'} after the last step of runs that converged, and failures",
+        protocol=f"final {' and '.join(labels)} of converged runs, and failures" if labels else "failures",
     )
 
 
-def with_given(gate: Gate, given: Mapping[str, Any]) -> Gate:
-    """A gate with what is given set anew, and the rest as it is.
+def with_options(gate: GateOptions, options: Mapping[str, Any]) -> GateOptions:
+    """Return a gate with some options replaced; those that are None are kept.
 
     Raises:
-        SuiteError: a value that is none.
+        SuiteError: A value is invalid.
     """
-    return validated(Gate, {**gate.model_dump(), **{k: v for k, v in given.items() if v is not None}}, "compare")
+    given = {key: value for key, value in options.items() if value is not None}
+    return validated(GateOptions, {**gate.model_dump(), **given}, "compare")
 
 
-def _placed(evidence: Evidence, axes: list[str]) -> pd.DataFrame:
-    places = {axis: [str(place(evidence.metadata[run], axis)) for run in evidence.runs["run"]] for axis in axes}
-    return evidence.runs.assign(**places)
+def _with_labels(evidence: Evidence, axes: list[str]) -> pd.DataFrame:
+    labels = {axis: [str(place(evidence.metadata[run], axis)) for run in evidence.runs["run"]] for axis in axes}
+    return evidence.runs.assign(**labels)
 
 
-def _places(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
+def _cells(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
+    """Return the cell of each run, as its labels on the axes."""
     return list(frame[axes].itertuples(index=False, name=None))
 
 
-def _is_among(where: tuple[str, ...], axes: list[str], wanted: Collection[Mapping[str, str]]) -> bool:
-    """Whether a place is one of those wanted; an axis that they do not tell apart is no matter."""
-    return any(all(each.get(axis, word) == word for axis, word in zip(axes, where, strict=True)) for each in wanted)
+def _matches_any(cell: tuple[str, ...], axes: list[str], wanted: Collection[Mapping[str, str]]) -> bool:
+    """Return whether a cell is among the wanted ones, ignoring axes that they do not mention."""
+    labels = dict(zip(axes, cell, strict=True))
+    return any(all(each.get(axis, label) == label for axis, label in labels.items()) for each in wanted)
 
 
-def _measure(one: Evidence, other: Evidence, dataset: str, wanted: str | None) -> tuple[str, Measure] | None:
-    both = [name for name in one.measures(dataset) if name in other.measures(dataset)]
+def _measure_to_compare(one: Evidence, other: Evidence, dataset: str, wanted: str | None) -> tuple[str, Measure] | None:
+    shared = [name for name in one.measures(dataset) if name in other.measures(dataset)]
     name = wanted or one.primary(dataset) or other.primary(dataset)
     if name is None:
         return None
-    if name not in both:
-        raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, both)}")
-    about = one.about(name)
-    if about.higher_is_better is None:
-        raise ResultsError(f"--metric {name}: neither more nor less of it is better")
-    return name, about
+    if name not in shared:
+        raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, shared)}")
+    measure = one.describe(name)
+    if measure.higher_is_better is None:
+        raise ResultsError(f"--metric {name}: cannot be compared, because neither higher nor lower values are better")
+    return name, measure
 
 
 def _check_same_suite(one: Evidence, other: Evidence) -> None:
-    for key, word in (("suite", "suite"), ("version", "version of the suite")):
-        sides = [sorted(map(str, each.runs[key].unique())) for each in (one, other)]
+    for column, word in (("suite", "suite"), ("version", "version of the suite")):
+        sides = [sorted(map(str, evidence.runs[column].unique())) for evidence in (one, other)]
         if sides[0] != sides[1] or len(sides[0]) > 1:
             texts = [" and ".join(side) for side in sides]
             raise ResultsError(
@@ -203,7 +208,7 @@ def _check_same_suite(one: Evidence, other: Evidence) -> None:
 
 def _check_same_protocol(dataset: str, one: Evidence, other: Evidence) -> None:
     sections = ("protocol", "data", "evaluation")
-    sides = [next(m for m in each.metadata.values() if m.axes["dataset"] == dataset) for each in (one, other)]
-    if any(getattr(sides[0], section) != getattr(sides[1], section) for section in sections):
-        found = first_difference(sides[0], sides[1], sections)
-        raise ResultsError(f"not comparable: {dataset} was measured differently: {found} (baseline and candidate)")
+    a, b = (next(m for m in side.metadata.values() if m.axes["dataset"] == dataset) for side in (one, other))
+    if any(getattr(a, section) != getattr(b, section) for section in sections):
+        reason = first_difference(a, b, sections, ("the baseline", "the candidate"))
+        raise ResultsError(f"not comparable: {dataset} was measured differently: {reason}")

@@ -1,4 +1,4 @@
-"""Timings of a baseline against those of a candidate, by the same gate."""
+"""The regression gate for timings."""
 
 from __future__ import annotations
 
@@ -7,67 +7,68 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.evidence.gate.cell_tests import Trial, compare_means
-from bench.evidence.gate.compare import Comparison, resolve, with_given
-from bench.evidence.gate.decision import Cell, decide
-from bench.plan.rules import Gate
+from bench.evidence.gate.cell_tests import ComparisonTest, compare_means
+from bench.evidence.gate.compare import Comparison, resolve, with_options
+from bench.evidence.gate.decision import CellVerdict, decide
+from bench.plan.rules import GateOptions
 from bench.records.timing_results import Timings, incomparable, read_timings
 
 
 def compare_speed(
     baseline: str | Path, candidate: str | Path, *, alpha: float | None = None, tolerance: float | None = None
 ) -> Comparison:
-    """Judges timings, a family of its own: seconds of a generator step and of an evaluation, each round one value.
+    """Compare the seconds per generator step and per evaluation, with one value per round.
 
-    Only of cells timed alone, on the same hardware and in the same way (``ganbench time``).
+    Both sides must have been timed alone, on the same hardware and in the same way (``ganbench time``).
 
     Raises:
-        ResultsError: no timings, or ones that must not be compared: the text names the difference.
+        ResultsError: There are no timings, or they are not comparable; the message names the difference.
     """
     folders = resolve(baseline), resolve(candidate)
     one, other = (read_timings(folder) for folder in folders)
-    reason = incomparable(one, other) or _crowded(one, folders[0]) or _crowded(other, folders[1])
+    reason = incomparable(one, other) or _not_alone(one, folders[0]) or _not_alone(other, folders[1])
     if reason:
         raise ResultsError(f"timings are not comparable: {reason}")
-    gate = with_given(Gate(), {"alpha": alpha, "tolerance": tolerance})
-    sides = [dict(list(each.frame.groupby(each.axes, sort=False, dropna=False))) for each in (one, other)]
-    there = [where for where in sides[0] if where in sides[1]]
-    found = dict(zip(there, decide([_trials(sides[0][w], sides[1][w], gate) for w in there], gate), strict=True))
+    gate = with_options(GateOptions(), {"alpha": alpha, "tolerance": tolerance})
+    sides = [dict(list(timings.frame.groupby(timings.axes, sort=False, dropna=False))) for timings in (one, other)]
+    shared = [cell for cell in sides[0] if cell in sides[1]]
+    findings = decide([_speed_tests(sides[0][cell], sides[1][cell], gate) for cell in shared], gate)
+    by_cell = dict(zip(shared, findings, strict=True))
     return Comparison(
         baseline=folders[0],
         candidate=folders[1],
         suite=f"{one.suite} version {one.version}",
         gate=gate,
         cells=[
-            Cell(
-                dict(zip(one.axes, where, strict=True)),
-                found.get(where, ()),
-                "" if where in found else "not timed in the candidate",
+            CellVerdict(
+                dict(zip(one.axes, cell, strict=True)),
+                by_cell.get(cell, ()),
+                "" if cell in by_cell else "the candidate has no timings of this cell",
             )
-            for where in sides[0]
+            for cell in sides[0]
         ],
         axes=one.axes,
-        new=[" · ".join(map(str, where)) for where in sides[1] if where not in sides[0]],
-        protocol=f"timed alone on {one.environment['device_name']}, each round one value",
+        new=[" · ".join(map(str, cell)) for cell in sides[1] if cell not in sides[0]],
+        protocol=f"cells timed alone on {one.environment['device_name']}, one value per round",
         unit="rounds",
     )
 
 
-def _crowded(timings: Timings, folder: Path) -> str | None:
+def _not_alone(timings: Timings, folder: Path) -> str | None:
     alone = timings.environment.get("alone") and timings.environment.get("workers") == 1
-    return None if alone else f"those of {folder} were not taken alone; ganbench time takes them"
+    return None if alone else f"cells in {folder} were not timed alone; use ganbench time"
 
 
-def _trials(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate) -> list[Trial]:
+def _speed_tests(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions) -> list[ComparisonTest]:
     return [
         compare_means(
             "speed",
-            f"seconds per {what}",
-            baseline[f"seconds_per_{what}"].to_numpy(float),
-            candidate[f"seconds_per_{what}"].to_numpy(float),
+            f"seconds per {event}",
+            baseline[f"seconds_per_{event}"].to_numpy(float),
+            candidate[f"seconds_per_{event}"].to_numpy(float),
             higher_is_better=False,
             tolerance=gate.tolerance,
             alpha=gate.alpha,
         )
-        for what in ("step", "evaluation")
+        for event in ("step", "evaluation")
     ]

@@ -1,8 +1,7 @@
-"""The gate: are the runs of a candidate worse than those of a baseline, cell by cell and over all?
+"""The regression gate: decides for each cell, and overall, whether a candidate's runs are worse than a baseline's.
 
-Two tests a cell, both one-sided: of quality, the values of a measure after the last step, and of the rate of failures;
-and one of the failures in all cells together. Holm's correction holds the chance of a false alarm among all of them at
-α. ``docs/gate.md`` says it at length.
+Each cell has two one-sided tests, of quality and of failures; one more test pools the failures of all cells. Holm's
+correction keeps the probability of any false alarm among them at α. See ``docs/gate.md``.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
-from bench.evidence.gate.cell_tests import Trial, identical, quality
-from bench.evidence.gate.failure_tests import failures, failures_together
+from bench.evidence.gate.cell_tests import ComparisonTest, count_of, identical, quality
+from bench.evidence.gate.failure_tests import failures, pooled_failures
 from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 
-LEAST = 3  # runs a side below which nothing is decided
+MINIMUM_RUNS = 3  # per side; with fewer, nothing is decided
 
 
 class Verdict(StrEnum):
-    """What the gate says, of a test, of a cell and over all."""
+    """The verdict on a test, on a cell, or overall."""
 
     REGRESSED = "REGRESSED"
     OK = "OK"
@@ -36,201 +35,198 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A trial with what it came to.
+    """A test with its verdict.
 
     Attributes:
-        trial: What was tested.
-        verdict: What it says.
-        reason: Why, in words.
-        p_holm: Its p-value corrected for all trials; NaN where there was no test.
-        seeds: Runs a side that would decide it, if all stays as it looks; None where it is decided, or where no number
-            within reach would do.
+        test: The test.
+        verdict: Its verdict.
+        reason: The reason in words.
+        p_holm: The p-value corrected for all tests; NaN if there is none.
+        seeds: Runs per side that would be needed to decide, if the estimates hold; None if it is decided or no feasible
+            number would do.
     """
 
-    trial: Trial
+    test: ComparisonTest
     verdict: Verdict
     reason: str
     p_holm: float
     seeds: int | None = None
 
 
-class Cell(NamedTuple):
-    """The verdict on a cell: the worst of its findings; without findings where one side has no runs."""
+class CellVerdict(NamedTuple):
+    """The verdict on a cell, which is the worst of its findings; there are none if one side has no runs."""
 
     axes: Mapping[str, Any]
     findings: tuple[Finding, ...]
     missing: str = ""
-    together: bool = False  # not one cell but all of them
+    pooled: bool = False  # whether this is the test of all cells together
 
     @property
     def name(self) -> str:
-        """Its place, as people say it."""
-        if self.together:
+        """The cell's values on all axes."""
+        if self.pooled:
             return "all cells together"
-        return " · ".join(str(place) for place in self.axes.values())
+        return " · ".join(str(label) for label in self.axes.values())
 
     @property
     def verdict(self) -> Verdict:
-        """Of the cell."""
-        return Verdict.INCONCLUSIVE if self.missing else over_all(each.verdict for each in self.findings)
+        """The verdict."""
+        return Verdict.INCONCLUSIVE if self.missing else overall_verdict(finding.verdict for finding in self.findings)
 
     @property
     def reason(self) -> str:
-        """Of the findings that make the verdict."""
+        """The reasons of the findings that determine the verdict."""
         return self.missing or "; ".join(each.reason for each in self.findings if each.verdict == self.verdict)
 
     @property
     def seeds(self) -> int | None:
-        """Runs a side that would decide all of it; None where it is decided, or where that cannot be said."""
+        """Runs per side that would be needed to decide the cell; None if it is decided or this is unknown."""
         if self.verdict != Verdict.INCONCLUSIVE:
             return None
-        open_ = [each.seeds for each in self.findings if each.verdict == Verdict.INCONCLUSIVE]
-        return max((each for each in open_ if each), default=None) if all(open_) else None
+        needed = [finding.seeds for finding in self.findings if finding.verdict == Verdict.INCONCLUSIVE]
+        return max((seeds for seeds in needed if seeds), default=None) if all(needed) else None
 
 
-def over_all(verdicts: Iterable[Verdict]) -> Verdict:
-    """REGRESSED where one is, OK where all are, else INCONCLUSIVE."""
-    there = set(verdicts)
-    if Verdict.REGRESSED in there:
+def overall_verdict(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return REGRESSED if any verdict is, OK if all are, otherwise INCONCLUSIVE."""
+    distinct = set(verdicts)
+    if Verdict.REGRESSED in distinct:
         return Verdict.REGRESSED
-    return Verdict.OK if there == {Verdict.OK} else Verdict.INCONCLUSIVE
+    return Verdict.OK if distinct == {Verdict.OK} else Verdict.INCONCLUSIVE
 
 
-def judge_cells(
+def compare_cells(
     baseline: pd.DataFrame,
     candidate: pd.DataFrame,
     axes: Sequence[str],
     measures: Mapping[str, tuple[str, Measure]],
-    gate: Gate,
-    beside: int = 0,
-) -> list[Cell]:
-    """The verdict on every cell of the baseline; and, only where they are REGRESSED, on failures in all cells together.
+    gate: GateOptions,
+    extra_tests: int = 0,
+) -> list[CellVerdict]:
+    """Return the verdict on every cell of the baseline, and on the failures of all cells together if it is REGRESSED.
 
     Args:
-        baseline: Its runs, one row a run: the axes, ``seed``, ``outcome`` and ``<measure>_final``.
-        candidate: The same.
-        axes: What a cell is told by, dataset among them.
-        measures: Dataset → the measure that its cells are compared by.
+        baseline: The baseline's runs, one row per run, with the axes, ``seed``, ``outcome`` and ``<measure>_final``.
+        candidate: The candidate's runs.
+        axes: The axes that define a cell, including the dataset.
+        measures: Dataset → the measure by which its cells are compared.
         gate: Level and tolerances.
-        beside: As of ``decide``.
+        extra_tests: See ``decide``.
     """
     sides = [dict(list(runs.groupby(list(axes), sort=False, dropna=False))) for runs in (baseline, candidate)]
-    there = [place for place in sides[0] if place in sides[1]]
-    trials: list[list[Trial]] = []
-    for place in there:
-        one, other = sides[0][place], sides[1][place]
-        dataset = str(one["dataset"].iloc[0])
-        measure = measures.get(dataset)
+    shared = [cell for cell in sides[0] if cell in sides[1]]
+    tests: list[list[ComparisonTest]] = []
+    for cell in shared:
+        one, other = sides[0][cell], sides[1][cell]
+        measure = measures.get(str(one["dataset"].iloc[0]))
         same = identical(one, other, gate)
-        tested = quality(one, other, *measure, gate, same) if measure else None
-        trials.append([*([tested] if tested else []), failures(one, other, gate, same)])
-    pairs = [(sides[0][place], sides[1][place]) for place in there]
-    all_cells = [[failures_together(pairs, gate)]] if len(pairs) > 1 else []
-    findings = decide([*trials, *all_cells], gate, beside)
-    found = dict(zip(there, findings, strict=False))
-    together = [
-        Cell(dict.fromkeys(axes, "all"), each, together=True)
-        for each in findings[len(there) :]
-        if each[0].verdict == Verdict.REGRESSED
-    ]
-    alone = [
-        Cell(
-            dict(zip(axes, place, strict=True)),
-            found.get(place, ()),
-            "" if place in found else "no runs of it in the candidate",
+        of_quality = quality(one, other, *measure, gate, same) if measure else None
+        tests.append([*([of_quality] if of_quality else []), failures(one, other, gate, same)])
+    pairs = [(sides[0][cell], sides[1][cell]) for cell in shared]
+    pooled = [[pooled_failures(pairs, gate)]] if len(pairs) > 1 else []
+    findings = decide([*tests, *pooled], gate, extra_tests)
+    by_cell = dict(zip(shared, findings, strict=False))
+    verdicts = [
+        CellVerdict(
+            dict(zip(axes, cell, strict=True)),
+            by_cell.get(cell, ()),
+            "" if cell in by_cell else "the candidate has no runs of this cell",
         )
-        for place in sides[0]
+        for cell in sides[0]
     ]
-    return alone + together
+    regressed = [found for found in findings[len(shared) :] if found[0].verdict == Verdict.REGRESSED]
+    return [*verdicts, *(CellVerdict(dict.fromkeys(axes, "all"), found, pooled=True) for found in regressed)]
 
 
-def decide(trials: Sequence[Sequence[Trial]], gate: Gate, beside: int = 0) -> list[tuple[Finding, ...]]:
-    """The findings of each cell, all trials corrected together by Holm.
+def decide(
+    tests: Sequence[Sequence[ComparisonTest]], gate: GateOptions, extra_tests: int = 0
+) -> list[tuple[Finding, ...]]:
+    """Return the findings of each cell, with Holm's correction over all tests.
 
-    Tests of so few failures that none of them could be significant are not counted (Tarone 1990): which these are is
-    known from the number of failures in all, without a look at whose they are. Nor are cells counted whose numbers are
-    the same, seed by seed: there is nothing to test, and a change of one loss does not pay for the cells of all others.
+    The correction does not count failure tests with so few failures that none of them could be significant (Tarone
+    1990), which depends only on the total number of failures and not on their side. Nor does it count cells with the
+    same values seed by seed, where there is nothing to test: a change of one loss does not pay for the cells of others.
 
     Args:
-        trials: Of each cell.
+        tests: The tests of each cell.
         gate: Level and tolerances.
-        beside: Tests elsewhere that the correction counts too: those among which these were chosen by their results.
+        extra_tests: Number of further tests to correct for: those from which these were selected by their results.
     """
-    flat = [trial for cell in trials for trial in cell]
-    counted = _that_can_be_significant(flat, gate.alpha)
-    count = sum(counted) + beside
-    ps = [trial.test.p if there else math.nan for trial, there in zip(flat, counted, strict=True)]
-    corrected = iter(holm([*ps, *[1.0] * beside]))
-    usual = {
+    flat = [test for cell in tests for test in cell]
+    counted = _can_be_significant(flat, gate.alpha)
+    count = sum(counted) + extra_tests
+    ps = [test.significance.p if counts else math.nan for test, counts in zip(flat, counted, strict=True)]
+    corrected = iter(holm([*ps, *[1.0] * extra_tests]))
+    typical = {
         family: median([t.deviation for t in flat if t.family == family and not math.isnan(t.deviation)] or [math.nan])
-        for family in {trial.family for trial in flat}
+        for family in {test.family for test in flat}
     }
     return [
-        tuple(_find(trial, float(next(corrected)), count, usual[trial.family], gate) for trial in cell)
-        for cell in trials
+        tuple(_decide_one(test, float(next(corrected)), count, typical[test.family], gate) for test in cell)
+        for cell in tests
     ]
 
 
-def _that_can_be_significant(trials: Sequence[Trial], alpha: float) -> list[bool]:
-    """Tarone's choice: with the smallest K of which no more than K trials can reach α / K, those that can."""
-    tested = [trial for trial in trials if trial.tested]
-    number = next((k for k in range(1, len(tested)) if sum(t.least <= alpha / k for t in tested) <= k), len(tested))
-    return [trial.tested and trial.least <= alpha / max(1, number) for trial in trials]
-
-
-def _find(trial: Trial, p_holm: float, count: int, usual: float, gate: Gate) -> Finding:
-    if trial.identical:
-        return Finding(
-            trial=trial, verdict=Verdict.OK, reason=f"{trial.subject}: the same numbers, seed by seed", p_holm=p_holm
-        )
-    if min(trial.n) >= LEAST and trial.worse.value > trial.margin and p_holm <= gate.alpha:
-        robust = trial.robust()
-        if robust.p <= gate.alpha:
-            reason = f"{trial.told()}; p = {p_holm:.2g} after Holm's correction for {count} test{'s' * (count != 1)}"
-            return Finding(trial=trial, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
-    if min(trial.n) >= LEAST and trial.bound <= trial.margin:
-        return Finding(trial=trial, verdict=Verdict.OK, reason=trial.told(), p_holm=p_holm)
-    seeds = _seeds(trial, count, usual, gate)
-    return Finding(
-        trial=trial,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=trial.told() if math.isnan(trial.worse.value) else f"{trial.told()}; {_forecast(trial, seeds)}",
-        p_holm=p_holm,
-        seeds=seeds,
+def _can_be_significant(tests: Sequence[ComparisonTest], alpha: float) -> list[bool]:
+    """Return which tests can reach α / K, for the smallest K such that at most K of them can (Tarone 1990)."""
+    tested = [test for test in tests if test.tested]
+    number = next(
+        (k for k in range(1, len(tested)) if sum(t.smallest_p <= alpha / k for t in tested) <= k), len(tested)
     )
+    return [test.tested and test.smallest_p <= alpha / max(1, number) for test in tests]
 
 
-def _seeds(trial: Trial, count: int, usual: float, gate: Gate) -> int | None:
-    """Runs a side that would show what it looks like: worse at the corrected level, or within the tolerance."""
-    deviation = usual if math.isnan(trial.deviation) else trial.deviation
-    worse = trial.worse.value
-    if math.isnan(worse):
+def _decide_one(
+    test: ComparisonTest, p_holm: float, count: int, typical_deviation: float, gate: GateOptions
+) -> Finding:
+    if test.identical:
+        reason = f"{test.subject}: same values as the baseline, seed by seed"
+        return Finding(test=test, verdict=Verdict.OK, reason=reason, p_holm=p_holm)
+    enough = min(test.n) >= MINIMUM_RUNS
+    if enough and test.degradation.value > test.margin and p_holm <= gate.alpha and test.robust().p <= gate.alpha:
+        reason = f"{test.describe()}; p = {p_holm:.2g} after Holm's correction for {count_of(count, 'test')}"
+        return Finding(test=test, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
+    if enough and test.bound <= test.margin:
+        return Finding(test=test, verdict=Verdict.OK, reason=test.describe(), p_holm=p_holm)
+    seeds = _seeds_needed(test, count, typical_deviation, gate)
+    reason = test.describe() if math.isnan(test.degradation.value) else f"{test.describe()}; {_forecast(test, seeds)}"
+    return Finding(test=test, verdict=Verdict.INCONCLUSIVE, reason=reason, p_holm=p_holm, seeds=seeds)
+
+
+def _seeds_needed(test: ComparisonTest, count: int, typical_deviation: float, gate: GateOptions) -> int | None:
+    """Return the runs per side needed to show what the estimate suggests: a regression, or being within tolerance."""
+    deviation = typical_deviation if math.isnan(test.deviation) else test.deviation
+    degradation = test.degradation.value
+    if math.isnan(degradation):
         return None
     if math.isnan(deviation):
-        return LEAST if min(trial.n) < LEAST else None
-    if worse > trial.margin:
-        needed = seeds_to_show(worse, deviation, gate.alpha / max(1, count))
-        if needed and trial.counts is None:
-            needed = max(needed, _separable(gate.alpha / max(1, count) if deviation == 0 else gate.alpha))
-    elif trial.counts is not None:
-        rates = [failed / n for failed, n in zip(trial.counts, trial.n, strict=True)]
-        needed = seeds_to_bound(rates[1], rates[0], trial.margin, 1 - 2 * gate.alpha)
+        return MINIMUM_RUNS if min(test.n) < MINIMUM_RUNS else None
+    if degradation > test.margin:
+        corrected = gate.alpha / max(1, count)
+        needed = seeds_to_show(degradation, deviation, corrected)
+        if needed and test.counts is None:
+            needed = max(needed, _runs_for_permutation(corrected if deviation == 0 else gate.alpha))
+    elif test.counts is not None:
+        rates = [failed / n for failed, n in zip(test.counts, test.n, strict=True)]
+        needed = seeds_to_bound(rates[1], rates[0], test.margin, 1 - 2 * gate.alpha)
     else:
-        needed = seeds_to_show(trial.margin - worse, deviation, gate.alpha)
-    return needed and max(LEAST, min(trial.n) + 1, needed)
+        needed = seeds_to_show(test.margin - degradation, deviation, gate.alpha)
+    return needed and max(MINIMUM_RUNS, min(test.n) + 1, needed)
 
 
-def _separable(level: float) -> int:
-    """Runs a side from which on a permutation test can have a p of this level: 1 over 2n choose n is the smallest."""
+def _runs_for_permutation(level: float) -> int:
+    """Return the runs per side with which a permutation test can reach a level: its smallest p is 1 / (2n choose n)."""
     return next(n for n in count_from(1) if 1 / math.comb(2 * n, n) <= level)
 
 
-def _forecast(trial: Trial, seeds: int | None) -> str:
-    few = f"cannot decide with {min(trial.n)} of the {LEAST} {trial.unit} a side that it takes at the least"
-    parts = [few] if min(trial.n) < LEAST else []
-    what = "worse" if trial.worse.value > trial.margin else "within the tolerance"
+def _forecast(test: ComparisonTest, seeds: int | None) -> str:
+    few = f"undecided: only {count_of(min(test.n), f'usable {test.unit}')}; at least {MINIMUM_RUNS} per side are needed"
+    parts = [few] if min(test.n) < MINIMUM_RUNS else []
+    unit = "round" if test.unit == "round" else "seed"
     if seeds is None:
-        parts.append(f"no number of {trial.unit} within reach would decide")
+        parts.append(f"no feasible number of {unit}s would decide this")
     else:
-        parts.append(f"about {seeds} {trial.unit} a side would show that it is {what}, if all stays as it looks")
+        goal = "a regression" if test.degradation.value > test.margin else "that it is within the tolerance"
+        needed = f"about {count_of(seeds, unit)} per side would be needed to show {goal}"
+        parts.append(f"{needed} if these estimates hold")
     return "; ".join(parts)

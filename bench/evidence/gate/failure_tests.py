@@ -1,4 +1,4 @@
-"""Tests of how often runs fail, a candidate against a baseline: of one cell, and of all cells together."""
+"""Tests of how often runs fail, in one cell and in all cells together."""
 
 from __future__ import annotations
 
@@ -7,73 +7,77 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.evidence.gate.cell_tests import Trial
+from bench.evidence.gate.cell_tests import ComparisonTest
 from bench.evidence.states import count_failed
 from bench.evidence.statistics import NO_TEST, boschloo, mantel_haenszel, newcombe_interval
-from bench.plan.rules import Gate
+from bench.plan.rules import GateOptions
 
 
-def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: Gate, same: bool) -> Trial:
-    """How many runs failed: any outcome but converged.
+def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions, same: bool) -> ComparisonTest:
+    """Compare how many runs failed in one cell.
 
-    Where none failed on either side, or all did, there is no test: no table with these counts could be significant.
+    If no run failed on either side, or every run did, there is no p-value: these counts could never be significant.
 
     Args:
-        baseline: Its runs of the cell, with the column ``outcome``.
-        candidate: The same.
+        baseline: The baseline's runs of the cell, with the column ``outcome``.
+        candidate: The candidate's runs of the cell.
         gate: Level and tolerance.
         same: Whether both sides are ``identical``.
     """
     n = (len(baseline), len(candidate))
     a, b = count_failed(baseline), count_failed(candidate)
-    test = NO_TEST if a + b in (0, sum(n)) else boschloo(b, n[1], a, n[0], "greater")
-    rates = [(count + 1) / (size + 2) for count, size in zip((a, b), n, strict=True)]  # never quite 0 or 1
-    return Trial(
+    significance = NO_TEST if a + b in (0, sum(n)) else boschloo(b, n[1], a, n[0], "greater")
+    rates = [(count + 1) / (size + 2) for count, size in zip((a, b), n, strict=True)]  # keeps them away from 0 and 1
+    return ComparisonTest(
         family="failures",
         subject="failures",
-        worse=newcombe_interval(b, n[1], a, n[0], 1 - 2 * gate.alpha),
+        degradation=newcombe_interval(b, n[1], a, n[0], 1 - 2 * gate.alpha),
         margin=gate.failure_tolerance,
-        test=test,
-        robust=lambda: test,
+        significance=significance,
+        robust=lambda: significance,
         deviation=math.sqrt(sum(rate * (1 - rate) for rate in rates) / 2),
         n=n,
         identical=same,
         counts=(a, b),
-        least=_least(a + b, n),
+        smallest_p=_smallest_p(a + b, n),
     )
 
 
-def _least(failed: int, n: tuple[int, int]) -> float:
-    """The smallest p of so many failures in all."""
+def _smallest_p(failed: int, n: tuple[int, int]) -> float:
+    """Return the smallest possible p-value with this many failures in total."""
     of_candidate = min(failed, n[1])
     return boschloo(of_candidate, n[1], failed - of_candidate, n[0], "greater").p
 
 
-def failures_together(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: Gate) -> Trial:
-    """How many runs failed in all cells: a code that breaks everywhere shows here where a cell has three runs.
+def pooled_failures(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: GateOptions) -> ComparisonTest:
+    """Compare how many runs failed in all cells together.
 
-    Mantel & Haenszel's test, stratified by cell, so that cells may fail as often as they do.
+    A candidate that fails everywhere is detected here even if each cell has only three runs. Mantel and Haenszel's test
+    is stratified by cell, so cells may differ in how often they fail.
 
     Args:
-        sides: Runs of baseline and candidate of each cell.
+        sides: The runs of baseline and candidate, for each cell.
         gate: Level and tolerance.
     """
-    strata = [(count_failed(other), len(other), count_failed(one), len(one)) for one, other in sides]
-    b, m, a, n = (sum(each) for each in zip(*strata, strict=True))
+    strata = [
+        (count_failed(candidate), len(candidate), count_failed(baseline), len(baseline))
+        for baseline, candidate in sides
+    ]
+    b, m, a, n = (sum(column) for column in zip(*strata, strict=True))
     weights = [n_b * n_a / (n_b + n_a) for _, n_b, _, n_a in strata]
     gaps = [failed_b / n_b - failed_a / n_a for failed_b, n_b, failed_a, n_a in strata]
     gap = sum(weight * each for weight, each in zip(weights, gaps, strict=True)) / sum(weights)
-    test = mantel_haenszel(strata)
-    return Trial(
+    significance = mantel_haenszel(strata)
+    return ComparisonTest(
         family="failures",
         subject="failures",
-        worse=newcombe_interval(b, m, a, n, 1 - 2 * gate.alpha)._replace(value=gap),
+        degradation=newcombe_interval(b, m, a, n, 1 - 2 * gate.alpha)._replace(value=gap),
         margin=gate.failure_tolerance,
-        test=test,
-        robust=lambda: test,
+        significance=significance,
+        robust=lambda: significance,
         deviation=math.nan,
         n=(n, m),
         identical=False,
         counts=(a, b),
-        least=0.0 if math.isnan(test.smallest) else test.smallest,
+        smallest_p=0.0 if math.isnan(significance.smallest) else significance.smallest,
     )

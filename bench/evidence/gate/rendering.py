@@ -1,4 +1,4 @@
-"""A comparison as JSON, as Markdown for a pull request, and as JUnit XML for CI."""
+"""Renders a comparison as JSON, as Markdown for a pull request, and as JUnit XML for CI."""
 
 from __future__ import annotations
 
@@ -11,69 +11,72 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
+from bench.evidence.gate.cell_tests import count_of
 from bench.evidence.gate.compare import Comparison
-from bench.evidence.gate.decision import LEAST, Cell, Finding, Verdict
+from bench.evidence.gate.decision import MINIMUM_RUNS, CellVerdict, Finding, Verdict
 
-NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no XML file may hold
-FEW = 5  # runs a side from which on even values in two groups raise few false alarms: docs/gate.md
+INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+FEW_RUNS = 5  # per side; with fewer, bimodal values raise too many false alarms (docs/gate.md)
 SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "⚪"}
 
 
 def headline(comparison: Comparison) -> str:
-    """The verdict in one sentence."""
-    cells = [cell for cell in comparison.cells if not cell.together]
+    """Return the overall verdict and the number of cells with each verdict, in one line."""
+    cells = [cell for cell in comparison.cells if not cell.pooled]
     counts = {verdict: sum(cell.verdict == verdict for cell in cells) for verdict in Verdict}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    everywhere = "; all together fail more often" if len(cells) < len(comparison.cells) else ""
-    return f"{comparison.verdict}: {told} of {len(cells)} cells{everywhere}.{_forecast(comparison)}"
+    count = counts.pop(comparison.verdict)
+    others = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    text = f"{comparison.verdict}: {count} of {count_of(len(cells), 'cell')}" + (f" ({others})" if others else "")
+    if len(cells) < len(comparison.cells):
+        text += f"; the overall failure rate {'also ' if count else ''}rose"
+    return f"{text}.{_forecast(comparison)}"
 
 
 def _forecast(comparison: Comparison) -> str:
-    known, undecided = comparison.forecasts, comparison.undecided
-    if not known:
+    forecasts, undecided = comparison.forecasts, comparison.undecided
+    if not forecasts:
         return ""
-    which = "" if len(known) == len(undecided) else f" {len(known)} of the {len(undecided)} that are INCONCLUSIVE"
-    return f" About {max(known)} {comparison.unit} a side would decide{which}."
+    part = f"{len(forecasts)} of the {len(undecided)} INCONCLUSIVE cells"
+    goal = f"to decide {'every cell' if len(forecasts) == len(undecided) else part}"
+    return f" About {max(forecasts):,} {comparison.unit} per side would be needed {goal}."
 
 
 def conditions(comparison: Comparison) -> str:
-    """What was compared, how, and what the verdicts mean."""
-    gate, percent = comparison.gate, 100
-    timed = comparison.unit == "rounds"
-    tests = "" if timed else "; Boschloo for failures, and Mantel and Haenszel for those of all cells together"
-    failures = "" if timed else f" and to fail at most {percent * gate.failure_tolerance:g} points more often"
+    """Return what was compared, by which tests, and what the verdicts mean."""
+    gate, timed = comparison.gate, comparison.unit == "rounds"
+    failure_tests = "" if timed else "; Boschloo's test for failures, and Mantel and Haenszel's for those of all cells"
+    failures = "" if timed else f" and to fail at most {100 * gate.failure_tolerance:g} percentage points more often"
     return (
-        f"{comparison.suite}, {comparison.candidate} against {comparison.baseline}: {comparison.protocol}. One-sided "
-        f"tests (Welch on the log scale, and Student where numbers differ, held against a permutation test{tests}), "
-        f"Holm's correction over all cells: on results that do not differ, the chance of a false REGRESSED is at most "
-        f"{percent * gate.alpha:g} %. OK: shown to be at most {percent * gate.tolerance:g} % worse{failures}; "
-        f"intervals are of {percent * (1 - 2 * gate.alpha):g} %.{_notes(comparison)}"
+        f"{comparison.suite}: candidate {comparison.candidate}, baseline {comparison.baseline}. Compared: "
+        f"{comparison.protocol}. One-sided tests with Holm's correction over all cells: Welch's t-test on the log "
+        f"scale (also Student's if the numbers of {comparison.unit} differ), confirmed by a permutation test"
+        f"{failure_tests}. If candidate and baseline do not differ, the probability of a false REGRESSED is at most "
+        f"{100 * gate.alpha:g}%. OK: shown to be at most {100 * gate.tolerance:g}% worse{failures}. Intervals have "
+        f"{100 * (1 - 2 * gate.alpha):g}% confidence.{_notes(comparison)}"
     )
 
 
 def _notes(comparison: Comparison) -> str:
-    """What of these runs, or of their cells, must be known to read the verdict right."""
+    """Return the caveats that apply to these runs and cells."""
     unit, notes = comparison.unit, ""
-    runs = [cell.findings[-1].trial.n for cell in comparison.cells if cell.findings and not cell.together]
-    if any(LEAST <= min(n) < FEW for n in runs):
-        notes += (
-            f" That is so of values whose logarithms form one group; below {FEW} {unit} a side, two groups can alarm."
-        )
+    runs = [cell.findings[-1].test.n for cell in comparison.cells if cell.findings and not cell.pooled]
+    if any(MINIMUM_RUNS <= min(n) < FEW_RUNS for n in runs):
+        notes += f" This assumes unimodal log values; below {FEW_RUNS} {unit}, bimodal results can raise false alarms."
     fewer = sum(candidate < baseline for baseline, candidate in runs)
     if fewer:
-        notes += f" The candidate has fewer {unit} than the baseline in {fewer} of the cells."
+        notes += f" The candidate has fewer {unit} than the baseline in {count_of(fewer, 'cell')}."
     if comparison.new:
-        notes += f" Not judged, for the baseline has no such cells: {', '.join(comparison.new)}."
+        notes += f" Not compared, because the baseline does not have them: {', '.join(comparison.new)}."
     return notes
 
 
 def comparison_rows(comparison: Comparison) -> pd.DataFrame:
-    """One row a cell: its place, the verdict, the effects with their intervals, runs, seeds still needed and why."""
+    """Return one row per cell: labels, verdict, effects with intervals, numbers of runs, seeds needed, and reason."""
     rows = []
     for cell in comparison.cells:
         row = {axis: str(cell.axes[axis]) for axis in comparison.axes} | {"verdict": str(cell.verdict)}
         for finding in cell.findings:
-            row[finding.trial.subject if finding.trial.family == "speed" else finding.trial.family] = _effect(finding)
+            row[finding.test.subject if finding.test.family == "speed" else finding.test.family] = _effect(finding)
         row |= {"runs": _runs(cell), f"{comparison.unit} needed": str(cell.seeds or "–"), "why": cell.reason}
         rows.append(row)
     frame = pd.DataFrame(rows).fillna("–")
@@ -82,31 +85,29 @@ def comparison_rows(comparison: Comparison) -> pd.DataFrame:
 
 
 def _title(finding: Finding) -> str:
-    family, subject = finding.trial.family, finding.trial.subject
+    family, subject = finding.test.family, finding.test.subject
     return subject if subject == family else f"{family}: {subject}"
 
 
 def _effect(finding: Finding) -> str:
-    trial = finding.trial
-    if trial.identical:
-        return "the same"
-    if trial.counts is not None:
-        return " → ".join(f"{count}/{n}" for count, n in zip(trial.counts, trial.n, strict=True))
-    value, low, high, _ = trial.effect
-    if math.isnan(value):
+    test = finding.test
+    if test.identical:
+        return "identical"
+    if test.counts is not None:
+        return " → ".join(f"{count}/{n}" for count, n in zip(test.counts, test.n, strict=True))
+    if math.isnan(test.effect.value):
         return "–"
-    subject = "" if trial.family == "speed" else f"{trial.subject} "  # which heads the column
-    ends = [trial.written(end).lstrip("×") for end in (low, high)]
-    return f"{subject}{trial.written(value)}" + ("" if math.isnan(low) else f" [{ends[0]}, {ends[1]}]")
+    subject = "" if test.family == "speed" else f"{test.subject} "  # of timings, it is the column's heading
+    return f"{subject}{test.format_effect(test.effect.value)}{test.format_interval()}"
 
 
-def _runs(cell: Cell) -> str:
-    numbers = [finding.trial.n for finding in cell.findings]
+def _runs(cell: CellVerdict) -> str:
+    numbers = [finding.test.n for finding in cell.findings]
     return "–" if not numbers else " and ".join(str(max(each)) for each in zip(*numbers, strict=True))
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """For a comment on a pull request: the verdict first, what is not OK next, all cells folded below."""
+    """Return a comment for a pull request: the verdict, the cells that decide it, and all cells in a folded table."""
     rows = comparison_rows(comparison)
     sign = [SIGNS[cell.verdict] for cell in comparison.cells]
     shown = rows.assign(verdict=[f"{mark} {verdict}" for mark, verdict in zip(sign, rows["verdict"], strict=True)])
@@ -117,7 +118,7 @@ def to_markdown(comparison: Comparison) -> str:
     ]
     why = "".join(f"- **{_for_markdown(cell.name)}**: {_for_markdown(cell.reason)}\n" for cell in notable[:20])
     if len(notable) > 20:
-        why += f"- and {len(notable) - 20} more, below\n"
+        why += f"- and {len(notable) - 20} more in the table below\n"
     return (
         f"### ganbench: {SIGNS[comparison.verdict]} {headline(comparison)}\n\n{why}\n"
         f"<details><summary>All cells</summary>\n\n{table}\n\n</details>\n\n"
@@ -126,12 +127,12 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def _for_markdown(text: Any) -> str:
-    """Text that neither ends a cell or a line of a table nor is taken for HTML."""
+    """Return text escaped for a Markdown table: one line, without HTML or cell separators."""
     return escape(" ".join(str(text).split()), quote=False).replace("|", "\\|")
 
 
 def to_json(comparison: Comparison) -> str:
-    """Everything, for programs; a number that is not finite is null."""
+    """Return everything as JSON, with null for numbers that are not finite."""
     content = {
         "verdict": comparison.verdict,
         "baseline": str(comparison.baseline),
@@ -156,50 +157,50 @@ def to_json(comparison: Comparison) -> str:
 
 
 def _as_dict(finding: Finding) -> dict[str, Any]:
-    trial = finding.trial
+    test = finding.test
     numbers = {
-        **dict(zip(("effect", "low", "high"), trial.effect[:3], strict=True)),
-        "tolerated": trial.tolerated,
-        "p": trial.test.p,
+        **dict(zip(("effect", "low", "high"), test.effect[:3], strict=True)),
+        "tolerated": test.tolerated_effect,
+        "p": test.significance.p,
         "p_holm": finding.p_holm,
-        "smallest_p": trial.test.smallest,
+        "smallest_p": test.significance.smallest,
     }
     return {
-        "family": trial.family,
-        "compared": trial.subject,
+        "family": test.family,
+        "compared": test.subject,
         "verdict": finding.verdict,
         "reason": finding.reason,
         **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
-        "n_baseline": trial.n[0],
-        "n_candidate": trial.n[1],
-        **({"failed_baseline": trial.counts[0], "failed_candidate": trial.counts[1]} if trial.counts else {}),
+        "n_baseline": test.n[0],
+        "n_candidate": test.n[1],
+        **({"failed_baseline": test.counts[0], "failed_candidate": test.counts[1]} if test.counts else {}),
         "seeds_needed": finding.seeds,
     }
 
 
 def to_junit(comparison: Comparison) -> str:
-    """A test case for each finding: REGRESSED is a failure, INCONCLUSIVE is skipped with its reason."""
+    """Return one test case per finding: REGRESSED is a failure, and INCONCLUSIVE is skipped with its reason."""
     findings = [(cell, finding) for cell in comparison.cells for finding in cell.findings]
-    lost = [cell for cell in comparison.cells if cell.missing]
+    missing = [cell for cell in comparison.cells if cell.missing]
     failed = sum(finding.verdict == Verdict.REGRESSED for _, finding in findings)
-    open_ = sum(finding.verdict == Verdict.INCONCLUSIVE for _, finding in findings) + len(lost)
-    counts = {"tests": len(findings) + len(lost), "failures": failed, "skipped": open_, "errors": 0}
+    skipped = sum(finding.verdict == Verdict.INCONCLUSIVE for _, finding in findings) + len(missing)
+    counts = {"tests": len(findings) + len(missing), "failures": failed, "skipped": skipped, "errors": 0}
     root = ElementTree.Element("testsuites", {key: str(value) for key, value in counts.items()}, name="ganbench")
     suite = ElementTree.SubElement(root, "testsuite", root.attrib | {"name": comparison.suite})
     for cell, finding in findings:
-        place = {"classname": cell.name, "name": _title(finding)}
-        case = ElementTree.SubElement(suite, "testcase", place)
+        attributes = {"classname": cell.name, "name": _title(finding)}
+        case = ElementTree.SubElement(suite, "testcase", attributes)
         if finding.verdict == Verdict.REGRESSED:
             ElementTree.SubElement(case, "failure", type="REGRESSED", message=finding.reason)
         elif finding.verdict == Verdict.INCONCLUSIVE:
             ElementTree.SubElement(case, "skipped", message=finding.reason)
         else:
             ElementTree.SubElement(case, "system-out").text = finding.reason
-    for cell in lost:
+    for cell in missing:
         case = ElementTree.SubElement(suite, "testcase", classname=cell.name, name="runs")
         ElementTree.SubElement(case, "skipped", message=cell.missing)
     for element in root.iter():
-        element.attrib.update({key: NO_XML.sub("\ufffd", value) for key, value in element.attrib.items()})
-        element.text = element.text and NO_XML.sub("\ufffd", element.text)
+        element.attrib.update({key: INVALID_IN_XML.sub("\ufffd", value) for key, value in element.attrib.items()})
+        element.text = element.text and INVALID_IN_XML.sub("\ufffd", element.text)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,7 +1,8 @@
-"""Intervals, tests and corrections. scipy and statsmodels do the work; here is what each is for and where it ends.
+"""Confidence intervals, tests and corrections, based on scipy and statsmodels.
 
-One convention: values of one cell, one a run, NaN where a run has none. What knows of failures takes a frame of runs as
-``bench.load`` gives it, one row a run, whose column ``outcome`` is "converged" or the reason of a failure.
+Functions take the values of one cell, one per run, with NaN for a run without a value. Functions that depend on
+failures take a frame of runs as ``bench.load`` returns it: one row per run, and a column ``outcome`` that is
+"converged" or names the failure.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from bench.evidence.statistics.intervals import (
     Bounds,
     Interval,
     difference,
+    drop_missing,
     exponential,
     geometric_mean,
-    known,
     newcombe_interval,
-    ratio_of_geometric_means,
     t_interval,
     wilson_interval,
 )
@@ -35,14 +35,14 @@ from bench.evidence.statistics.significance import (
     welch,
 )
 from bench.evidence.statistics.summaries import (
-    Noise,
-    Reach,
+    NoiseSplit,
+    TimeToThreshold,
     expected_best,
+    failures_as_worst,
     performance_profile,
     probability_better,
-    tell_noise_apart,
+    split_noise,
     time_to_threshold,
-    worst_ranked,
 )
 
 __all__ = [
@@ -51,31 +51,30 @@ __all__ = [
     "Alternative",
     "Bounds",
     "Interval",
-    "Noise",
+    "NoiseSplit",
     "Ranks",
-    "Reach",
     "Significance",
+    "TimeToThreshold",
     "boschloo",
     "difference",
+    "drop_missing",
     "expected_best",
     "exponential",
+    "failures_as_worst",
     "geometric_mean",
     "holm",
-    "known",
     "mantel_haenszel",
     "newcombe_interval",
     "performance_profile",
     "permutation",
     "probability_better",
     "rank_over_blocks",
-    "ratio_of_geometric_means",
     "seeds_to_bound",
     "seeds_to_show",
+    "split_noise",
     "student",
     "t_interval",
-    "tell_noise_apart",
     "time_to_threshold",
     "welch",
     "wilson_interval",
-    "worst_ranked",
 ]

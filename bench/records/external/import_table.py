@@ -1,9 +1,8 @@
-"""Tables of runs of other code become records: all of a table or nothing."""
+"""Import of tables of results of other code: either all runs of a table are recorded, or none."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,33 +10,40 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.files import told
+from bench.files import check_writable, describe_error
+from bench.plan.identity import Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external.column_roles import assign_roles
-from bench.records.external.external_run import ForeignRun, Row, completed, describe_record
+from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
 from bench.records.external.spreadsheet import read_table
 from bench.records.external.table_runs import TableRun, runs_of
 from bench.records.record import publish
-from bench.records.schema import Ending, Label, Metadata
+from bench.records.schema import Ending, Metadata
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What was recorded: the folder, the runs, and how each ended."""
+    """The runs that were imported.
+
+    Attributes:
+        folder: Their results folder.
+        runs: The runs.
+        endings: How each of them ended.
+    """
 
     folder: Path
-    runs: tuple[ForeignRun, ...]
+    runs: tuple[ExternalRun, ...]
     endings: tuple[Ending, ...]
 
     @property
     def cells(self) -> int:
-        """How many cells the runs are of."""
+        """The number of cells."""
         return len({run.cell for run in self.runs})
 
     @property
     def diverged(self) -> int:
-        """How many runs failed."""
+        """The number of runs that failed."""
         return sum(bool(ending.reason) for ending in self.endings)
 
 
@@ -58,78 +64,81 @@ def import_table(
     separator: str | None = None,
     replace: bool = False,
 ) -> Imported:
-    """Records of all runs of a table.
+    """Record all runs of a table.
 
     Args:
-        path: Of the table: text with separators, .jsonl or .parquet.
-        suite: Name of what belongs together in one report.
-        mapped: Pairs of column and role, as ``bench.records.external.column_roles`` has them.
-        fixed: Role → value, of what has no column.
-        results: Folder for results; the records go to ``<results>/<suite>/records``.
-        lower: Measures that ganbench does not have, of which less is better.
-        higher: The same of which more is better.
-        protocol: What two values must share to be compared.
+        path: A .parquet or .jsonl file, or text with a separator.
+        suite: Name of the results folder and the report that the runs belong to.
+        mapped: Pairs of column and role (``bench.records.external.column_roles``).
+        fixed: Role → value, for roles without a column.
+        results: Folder for results. The records are written to ``<results>/<suite>/records``.
+        lower: Measures that ganbench does not define and for which lower is better.
+        higher: The same for which higher is better.
+        protocol: Settings of the evaluation that values must share to be compared.
         real: Measures of real data under the same protocol.
-        outcome: Thresholds, as the section ``[outcome]`` of a suite.
-        version: Of the experiment.
-        title: Of the report.
-        separator: Of the cells of a text.
-        replace: Whether records of the same runs are replaced.
+        outcome: Outcome thresholds, like the section ``[outcome]`` of a suite.
+        version: Version of the experiment.
+        title: Title of the report.
+        separator: Separator of a text file. [default: a tab for .tsv and .tab, else a comma]
+        replace: Whether to replace existing records of the same runs.
 
     Raises:
-        TableError: the table, or what its columns are said to be; nothing is written.
-        SuiteError: a name, a threshold or another option is not valid; nothing is written.
-        ResultsError: a run is recorded already, or the folder cannot be written; nothing of it stays.
+        TableError: The table or the roles of its columns are not valid. Nothing is written.
+        SuiteError: A name, a threshold or another option is not valid. Nothing is written.
+        ResultsError: A run is already recorded, or the folder cannot be written. Nothing is changed.
     """
     path = Path(path)
     table = read_table(path, separator)
     roles = assign_roles(table, tuple(mapped), fixed or {}, tuple(lower), tuple(higher))
     common = {
-        **{"suite": suite, "version": version, "title": title, "ways": dict(roles.ways)},
+        **{"suite": suite, "version": version, "title": title, "higher_is_better": dict(roles.directions)},
         **{"protocol": dict(protocol or {}), "real": dict(real or {})},
         "rules": validated(Rules, outcome or {}, "outcome"),
     }
-    found = runs_of(table, roles)
-    runs = [validated(ForeignRun, {**common, **each.known}, f"{path.name}: row {each.rows[0] + 1}") for each in found]
-    targets = [run.record(Path(results)) for run in runs]
-    there = [target for target in targets if target.exists()]
-    if there and not replace:
-        are = f"{len(there)} of {len(runs)} runs are recorded already"
-        raise ResultsError(f"{are}, the first as {there[0]}; --replace takes their place")
+    table_runs = runs_of(table, roles)
+    runs = [
+        validated(ExternalRun, {**common, **run.fields}, f"{path.name}: row {run.rows[0] + 1}") for run in table_runs
+    ]
+    targets = [run.record_path(Path(results)) for run in runs]
+    existing = [target for target in targets if target.exists()]
+    if existing and not replace:
+        count = f"{len(existing)} of {len(runs)} runs are already recorded"
+        raise ResultsError(f"{count}, the first as {existing[0]}; use --replace to replace them")
     origin = {"kind": "import", "table": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    contents = [_content(run, each, origin) for run, each in zip(runs, found, strict=True)]
+    contents = [_content(run, table_run, origin) for run, table_run in zip(runs, table_runs, strict=True)]
     folder = Path(results) / suite
     _publish_all(folder, dict(zip(targets, contents, strict=True)))
-    return Imported(folder=folder, runs=tuple(runs), endings=tuple(each.ending for each in found))
+    return Imported(folder=folder, runs=tuple(runs), endings=tuple(run.ending for run in table_runs))
 
 
-def _content(run: ForeignRun, of: TableRun, origin: Mapping[str, Any]) -> tuple[Metadata, list[Row]]:
-    trace = completed(of.trace)
-    return describe_record(run, trace, of.ending, origin), trace
+def _content(run: ExternalRun, table_run: TableRun, origin: Mapping[str, Any]) -> tuple[Metadata, list[Row]]:
+    trace = complete_rows(table_run.trace)
+    return describe_record(run, trace, table_run.ending, origin), trace
 
 
 def _publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]]) -> None:
-    """Writes all records beside their places, then moves them there; what comes in between is undone."""
+    """Write all records to a temporary folder, then move them to their paths; undo everything after an exception."""
+    check_writable(folder)
     try:
         (folder / "records").mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".import-", dir=folder))
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder, ignore_cleanup_errors=True) as staging:
+            for target, (metadata, trace) in contents.items():
+                publish(Path(staging, target.name), metadata, trace)
+            _move_all(contents, Path(staging))
     except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {told(error)}") from None
-    before: list[tuple[Path, Path | None]] = []
+        raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
+
+
+def _move_all(targets: Iterable[Path], staging: Path) -> None:
+    previous: dict[Path, Path | None] = {}
     try:
-        for target, (metadata, trace) in contents.items():
-            publish(staging / target.name, metadata, trace)
-        for target in contents:
-            kept = target.replace(staging / f"{target.name}.before") if target.exists() else None
-            before.append((target, kept))
+        for target in targets:
+            backup = target.replace(staging / f"{target.name}.before") if target.exists() else None
+            previous[target] = backup
             (staging / target.name).replace(target)
-    except BaseException as error:
-        for target, kept in before:
+    except BaseException:
+        for target, backup in previous.items():
             target.unlink(missing_ok=True)
-            if kept is not None:
-                kept.replace(target)
-        if isinstance(error, OSError):
-            raise ResultsError(f"results folder {folder} cannot be written: {told(error)}") from None
+            if backup is not None:
+                backup.replace(target)
         raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

@@ -1,38 +1,33 @@
-"""The program that records a run: its script, the commit that it stands at, and versions."""
+"""The program that records a run: its script, its git commit and the versions of its packages."""
 
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-PATIENCE = 10  # seconds for git to say whether a large working tree was changed
+from bench.records.checkout import read_checkout
 
 
-def origin() -> dict[str, Any]:
-    """The script that trains, and the commit of the git repository that it is in, if it is in one."""
+def describe_script() -> dict[str, Any]:
+    """Return the name of the running script, and the commit of the git repository that contains it."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(script).resolve().parent if script else Path.cwd()
-    described = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        done = subprocess.run(described, capture_output=True, text=True, check=True, timeout=PATIENCE)
-        commit, _, dirty = done.stdout.strip().partition("-")
-    except (OSError, subprocess.SubprocessError):
-        commit, dirty = "", ""
+    checkout = read_checkout(folder, untracked=False)
+    commit, changes = checkout or (None, [])
     return {
         "kind": "recorder",
         "script": Path(script).name if script else None,
-        "commit": commit or None,
-        "dirty": bool(dirty) if commit else None,
+        "commit": commit,
+        "dirty": bool(changes) if checkout else None,
     }
 
 
-def versions() -> dict[str, Any]:
-    """Of what is loaded already; torch is not loaded for it."""
+def describe_versions() -> dict[str, Any]:
+    """Return the versions of Python, the platform and the packages in use; torch is not imported for this."""
     torch = sys.modules.get("torch")
     return {
         "python": platform.python_version(),

@@ -1,9 +1,8 @@
-"""The recorder: any training script publishes what it measures as a record, beside those of ganbench's own runs."""
+"""The recorder: publishes what any training script measures as a record, like those of ganbench's own runs."""
 
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,30 +12,31 @@ import numpy as np
 
 from bench.catalogue.metrics.measures import PROBES
 from bench.errors import GanbenchError, ResultsError, SuiteError
-from bench.files import told
+from bench.files import check_writable
+from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
-from bench.records.external import origin as caller
-from bench.records.external.external_run import PLACE, ForeignRun, describe_record, ended, is_dynamic
+from bench.records.external.external_run import ExternalRun, describe_record, ended, is_loss_or_probe
 from bench.records.external.logbook import Logbook, as_step
+from bench.records.external.origin import describe_script, describe_versions
 from bench.records.record import publish
 from bench.records.samples import kept_samples
-from bench.records.schema import Ending, Label, Samples
+from bench.records.schema import Ending, Samples
 
-LONGEST = 200  # characters of an exception that become the reason
+MAX_REASON = 200  # characters of an exception's message to keep
 
 
 class Recorder:
-    """Publishes one run of other code as a record when its ``with`` block ends: all of it or nothing.
+    """Publishes one run of your own code as a record when its ``with`` block ends.
 
-    A loss that is not finite, ``fail``, or an exception makes the outcome "diverged", with the reason; the exception
-    goes on. A run that is interrupted (KeyboardInterrupt, SystemExit), or that uses the recorder wrongly, publishes
-    nothing.
+    A loss that is not finite, a call of ``fail`` or an exception gives the outcome "diverged" with the reason; the
+    exception is raised again. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the
+    recorder is used incorrectly.
 
     Attributes:
-        run: What is known of the run.
-        path: Of its record.
-        failure: Why the run failed; "" as long as it has not, so that a loop can end.
+        run: The specification of the run.
+        path: The path of its record.
+        failure: Why the run failed; "" if it has not, so that a training loop can stop early.
     """
 
     def __init__(
@@ -60,58 +60,58 @@ class Recorder:
         replace: bool = False,
         **axes: Label,
     ) -> None:
-        """Checks everything that can be checked before training begins.
+        """Create a recorder. All arguments and the results folder are checked now, before training starts.
 
         Args:
-            results: Folder for results; the record goes to ``<results>/<suite>/records``.
-            suite: Name of what belongs together in one report.
-            dataset: What is trained on.
-            architecture: Of the generator.
-            loss: As tables call it.
-            seed: Of this run.
-            higher_is_better: Of measures that ganbench does not have, whether more is better; None: neither.
-            steps: Generator steps that the run is to take. [default: the last one that is logged]
-            batch_size: Of the critic; without it, images seen are unknown.
-            critic_steps: For each generator step.
-            version: Of the experiment: raised when its numbers change.
-            title: Of the report.
+            results: Folder for results. The record is written to ``<results>/<suite>/records``.
+            suite: Name of the results folder and the report that the run belongs to.
+            dataset: Name of the dataset, as shown in tables.
+            architecture: Name of the generator's architecture.
+            loss: Name of the loss.
+            seed: Seed of this run.
+            higher_is_better: The direction of measures that ganbench does not define: True, False, or None if neither
+                is better.
+            steps: Planned generator steps. [default: the last step logged]
+            batch_size: Batch size of the critic. If missing, the number of images seen is unknown.
+            critic_steps: Critic steps per generator step.
+            version: Version of the experiment; raise it when its numbers change.
+            title: Title of the report.
             real: Measures of real data under the same protocol.
-            protocol: What two values must share to be compared: extractor, samples, reference_samples, and so on.
-            outcome: Thresholds, as the section ``[outcome]`` of a suite.
-            replace: Whether a record of the same run is replaced.
-            axes: What else differs between runs: ``penalty="r1"``, ``width=64``.
+            protocol: Settings of the evaluation that values must share to be compared: extractor, samples,
+                reference_samples, and so on.
+            outcome: Outcome thresholds, like the section ``[outcome]`` of a suite.
+            replace: Whether to replace an existing record of the same run.
+            axes: Whatever else differs between runs: ``penalty="r1"``, ``width=64``.
 
         Raises:
-            ResultsError: the run is recorded already, or the folder cannot be written.
-            SuiteError: an argument is not valid.
+            ResultsError: The run is already recorded, or the folder cannot be written.
+            SuiteError: An argument is not valid.
         """
         names = {"dataset": dataset, "architecture": architecture, "loss": loss, **axes}
-        given = {
-            **{"suite": suite, "version": version, "title": title, "seed": seed, "steps": steps},
-            **{"batch_size": batch_size, "critic_steps": critic_steps, "axes": names},
-            **{"ways": dict(higher_is_better or {}), "real": dict(real or {}), "protocol": dict(protocol or {})},
+        fields = {
+            **{"suite": suite, "version": version, "title": title, "seed": seed, "steps": steps, "axes": names},
+            **{
+                "batch_size": batch_size,
+                "critic_steps": critic_steps,
+                "higher_is_better": dict(higher_is_better or {}),
+            },
+            **{"real": dict(real or {}), "protocol": dict(protocol or {})},
         }
-        for name in (each for each in PLACE if not isinstance(names[each], str)):
-            raise SuiteError(f"Recorder: {name}: expected a name, not {names[name]!r}")
+        for axis in MAIN_AXES:
+            if not isinstance(names[axis], str):
+                raise SuiteError(f"Recorder: {axis}: expected a name, not {names[axis]!r}")
         rules = validated(Rules, outcome or {}, "Recorder: outcome")
-        self.run = validated(ForeignRun, {**_plain(given), "rules": rules}, "Recorder")
-        self.path = self.run.record(Path(results))
+        self.run = validated(ExternalRun, {**_without_numpy(fields), "rules": rules}, "Recorder")
+        self.path = self.run.record_path(Path(results))
         self.failure = ""
         self._replace = replace
-        self._check_place()
-        self._log = Logbook(self.run.ways)
-        self._kind = Samples()
+        if self.path.exists() and not replace:
+            raise ResultsError(f"{self.run} is already recorded as {self.path}; use replace=True to replace it")
+        check_writable(self.path.parent)
+        self._log = Logbook(self.run.higher_is_better)
+        self._sample_format = Samples()
         self._failed = ended(0)
         self._is_open = False
-
-    def _check_place(self) -> None:
-        if self.path.exists() and not self._replace:
-            raise ResultsError(f"{self.run} is recorded already, as {self.path}; replace=True takes its place")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.path.parent).close()
-        except OSError as error:
-            raise ResultsError(f"results folder {self.path.parent} cannot be written: {told(error)}") from None
 
     def __enter__(self) -> Recorder:
         self._is_open = True
@@ -119,53 +119,54 @@ class Recorder:
         return self
 
     def log(self, step: int, *, seconds: float | None = None, **values: Any) -> None:
-        """Adds to what was measured at a generator step; 0 is before the first update.
+        """Log values measured at a generator step; step 0 is before the first update.
 
         Args:
-            step: Never less than before; the same again adds to its values.
-            seconds: Of training until then, at all steps or at none. [default: a clock's since the block began]
-            values: Losses (critic_loss, generator_loss), probes and measures by their names; None: not measured.
+            step: The generator step. Steps must not decrease; logging the same step again adds values to it.
+            seconds: Training time so far in seconds; give it at all steps or at none. [default: the time since the
+                ``with`` block was entered]
+            values: Losses (critic_loss, generator_loss), probes and measures by name; None if not measured.
 
         Raises:
-            ResultsError: the step goes back, a value is no number, or of a measure it is not known which way is better.
+            ResultsError: The step decreases, a value is not a number, or a measure is unknown.
         """
         self._check_open()
         row = self._log.add(step, seconds, values)
         for name in values:
             if _is_loss(name) and not math.isfinite(row.get(name, 0.0)):
-                self._not_finite(name.replace("_", " "), row["step"])
+                self._fail_not_finite(name.replace("_", " "), row["step"])
 
     def samples(self, step: int, images: Any, *, value_range: tuple[float, float] | None = None) -> None:
-        """Keeps some of what the generator makes at a step: the first 25 images, or the first 500 points.
+        """Keep generated samples of a step: the first 25 images or the first 500 points.
 
         Args:
-            step: As for ``log``.
-            images: [n, channels, h, w] or [n, h, w], uint8 or floats, or points [n, 2]; arrays or tensors.
-            value_range: Of images in floats, which must say so: (-1, 1) or (0, 1).
+            step: The generator step, as for ``log``.
+            images: Array or tensor of images [n, channels, h, w] or [n, h, w], uint8 or float, or of points [n, 2].
+            value_range: Range of float images, which require it: (-1, 1) or (0, 1).
 
         Raises:
-            ResultsError: another shape or type, or other than at the steps before.
+            ResultsError: The shape or type is not supported, or differs from that of earlier steps.
         """
         self._check_open()
         row = self._log.row(step)
         kept = kept_samples(images, value_range)
         if kept is None:
             self._log.put(row)
-            self._not_finite("samples", row["step"])
+            self._fail_not_finite("samples", row["step"])
             return
-        kind = Samples(shape=kept.shape, dtype=str(kept.dtype))
-        if self._kind not in (Samples(), kind):
-            was, now = (f"{each.dtype} {list(each.shape or ())}" for each in (self._kind, kind))
-            raise ResultsError(f"Recorder.samples: {now} at step {row['step']:,}, and {was} before")
-        self._kind = kind
+        sample_format = Samples(shape=kept.shape, dtype=str(kept.dtype))
+        if self._sample_format not in (Samples(), sample_format):
+            before, now = (f"{one.dtype} {list(one.shape or ())}" for one in (self._sample_format, sample_format))
+            raise ResultsError(f"Recorder.samples: {now} at step {row['step']:,}, but {before} before")
+        self._sample_format = sample_format
         self._log.put(row | {"samples": kept.tobytes()})
 
     def fail(self, reason: str, step: int | None = None) -> None:
-        """Says that the run has failed: its outcome is "diverged". The first reason stays.
+        """Mark the run as failed: its outcome is "diverged". Only the first reason is kept.
 
         Args:
-            reason: In words.
-            step: At which. [default: the last one that was logged]
+            reason: Why it failed.
+            step: The step at which it failed. [default: the last step logged]
         """
         self._check_open()
         self._fail(ended(self._log.last if step is None else as_step(step), str(reason).strip() or "failed"))
@@ -174,12 +175,12 @@ class Recorder:
         if not self.failure:
             self.failure, self._failed = ending.reason, ending
 
-    def _not_finite(self, what: str, step: int) -> None:
-        self._fail(ended(step, f"{what} not finite at step {step:,}", what))
+    def _fail_not_finite(self, name: str, step: int) -> None:
+        self._fail(ended(step, f"{name} not finite at step {step:,}", name))
 
     def _check_open(self) -> None:
         if not self._is_open:
-            raise ResultsError("Recorder: it records inside its block: with Recorder(...) as recorder:")
+            raise ResultsError("Recorder: use it inside its with block: with Recorder(...) as recorder:")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
@@ -189,33 +190,33 @@ class Recorder:
             return
         if error is not None:
             text = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-            self._fail(ended(self._log.last, text[:LONGEST]))
+            self._fail(ended(self._log.last, text[:MAX_REASON]))
         self._publish()
 
     def _publish(self) -> None:
         if self._log.is_empty and not self.failure:
-            raise ResultsError("Recorder: nothing was logged, so there is nothing to record")
+            raise ResultsError("Recorder: nothing was logged, so nothing is recorded")
         trace, batch = self._log.trace(), self.run.batch_size
         metadata = describe_record(
             self.run,
             trace,
             self._failed if self.failure else ended(self._log.last),
-            caller.origin(),
+            describe_script(),
             timing=self._log.timing(None if batch is None else self.run.critic_steps * batch),
-            environment=caller.versions(),
-            samples=self._kind,
+            environment=describe_versions(),
+            samples=self._sample_format,
         )
         if self.path.exists() and not self._replace:
-            raise ResultsError(f"{self.run} was recorded by another process meanwhile, as {self.path}")
+            raise ResultsError(f"{self.run} was meanwhile recorded by another process as {self.path}")
         publish(self.path, metadata, trace, replace=self._replace)
 
 
 def _is_loss(name: str) -> bool:
-    return is_dynamic(name) and name not in PROBES
+    return is_loss_or_probe(name) and name not in PROBES
 
 
-def _plain(given: Any) -> Any:
-    """Numbers of numpy as Python's, in tables too."""
-    if isinstance(given, Mapping):
-        return {key: _plain(value) for key, value in given.items()}
-    return given.item() if isinstance(given, np.generic) else given
+def _without_numpy(value: Any) -> Any:
+    """Return ``value`` with Python numbers in place of NumPy's, also inside mappings."""
+    if isinstance(value, Mapping):
+        return {key: _without_numpy(nested) for key, nested in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""A table in a file: its columns, and its cells as numbers, names and flags; what is wrong is told with its row."""
+"""Tables read from files: columns of numbers, names and flags. Errors name the row and the column."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from bench.catalogue import suggestion
 from bench.errors import TableError
-from bench.files import told
+from bench.files import describe_error
 
-NO_NUMBER = {"na", "n/a", "null", "none", "-", "–"}  # how tables say that there is none
+MISSING = {"na", "n/a", "null", "none", "-", "–"}  # texts for a missing number, in lower case
 FLAGS = {
     **dict.fromkeys(("true", "1", "1.0", "yes", "failed", "diverged", "crashed"), True),
     **dict.fromkeys(("false", "0", "0.0", "no", "ok", "finished", "completed", "converged"), False),
@@ -26,8 +26,13 @@ FLAGS = {
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of a file. Cells are text, or what the format knows; None is an empty one."""
+class Spreadsheet:
+    """The cells of a table.
+
+    Attributes:
+        name: Name of the file.
+        columns: Name → cells: text, or values of the types of the file format; None for an empty cell.
+    """
 
     name: str
     columns: dict[str, list[Any]]
@@ -36,76 +41,76 @@ class Table:
         return len(next(iter(self.columns.values()), []))
 
     def column(self, name: str) -> list[Any]:
-        """The cells of a column.
+        """Return the cells of a column.
 
         Raises:
-            TableError: there is none of this name; the text gives the nearest one.
+            TableError: There is no such column; the message suggests the closest name.
         """
         if name not in self.columns:
             raise TableError(f"{self.name} has no column {name!r}{suggestion(name, self.columns)}")
         return self.columns[name]
 
-    def wrong(self, row: int, name: str, expected: str) -> TableError:
-        """What to raise of a cell: its row, counted from 1 below the header, its column, and what was expected."""
+    def _error(self, row: int, name: str, expected: str) -> TableError:
+        """Return the error for a cell that is not as expected. Messages count rows from 1, below the header."""
         cell = self.columns[name][row]
-        found = "it is empty" if cell is None else f"not {cell!r}"
-        return TableError(f"{self.name}: row {row + 1}, column {name!r}: expected {expected}, {found}")
+        actual = "but the cell is empty" if cell is None else f"not {cell!r}"
+        return TableError(f"{self.name}: row {row + 1}, column {name!r}: expected {expected}, {actual}")
 
     def numbers(self, name: str) -> list[float | None]:
-        """A column of numbers, which need not be finite; None is an empty cell.
+        """Return a column of numbers, which may be infinite or NaN; None for an empty cell.
 
         Raises:
-            TableError: a cell that is no number.
+            TableError: A cell is not a number.
         """
         return [self._number(row, name) for row in range(len(self.column(name)))]
 
     def _number(self, row: int, name: str) -> float | None:
         cell = self.columns[name][row]
-        if cell is None or (isinstance(cell, str) and cell.strip().lower() in NO_NUMBER):
+        if cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING):
             return None
         try:
             if isinstance(cell, bool):
                 raise TypeError
             return float(cell)
         except (TypeError, ValueError):
-            raise self.wrong(row, name, "a number") from None
+            raise self._error(row, name, "a number") from None
 
     def counts(self, name: str, least: int = 0) -> list[int]:
-        """A column of whole numbers.
+        """Return a column of integers.
 
         Raises:
-            TableError: a cell that is empty, or no whole number from ``least`` on.
+            TableError: A cell is empty, or is not an integer of at least ``least``.
         """
-        found = []
+        counts = []
         for row, number in enumerate(self.numbers(name)):
             if number is None or not math.isfinite(number) or number != int(number) or number < least:
-                raise self.wrong(row, name, f"a whole number from {least} on")
-            found.append(int(number))
-        return found
+                raise self._error(row, name, f"an integer from {least}")
+            counts.append(int(number))
+        return counts
 
     def words(self, name: str, expected: str = "a name") -> list[str]:
-        """A column of names.
+        """Return a column of names.
 
         Raises:
-            TableError: a cell that is empty; the text says what is expected.
+            TableError: A cell is empty; the message says that ``expected`` was expected.
         """
         for row, cell in enumerate(self.column(name)):
             if cell is None:
-                raise self.wrong(row, name, expected)
+                raise self._error(row, name, expected)
         return [str(cell).strip() for cell in self.column(name)]
 
     def labels(self, name: str) -> list[Any]:
-        """A column of an axis: numbers where all cells are, else names.
+        """Return a column of an axis: numbers if all cells are finite numbers, else names.
 
         Raises:
-            TableError: a cell that is empty.
+            TableError: A cell is empty.
         """
-        words = self.words(name, "a name or a number, which an axis has in every row")
+        words = self.words(name, "a name or a number, because an axis needs a value in every row")
         if any(isinstance(cell, bool) for cell in self.columns[name]):
             return list(self.columns[name])
-        for kind in (int, float):
+        for parse in (int, float):  # not pd.to_numeric: before pandas 3 it can be off by one unit in the last place
             try:
-                numbers = [kind(word) for word in words]
+                numbers = [parse(word) for word in words]
             except ValueError:
                 continue
             if all(map(math.isfinite, numbers)):
@@ -113,34 +118,40 @@ class Table:
         return words
 
     def flags(self, name: str) -> list[bool | None]:
-        """A column that says whether a run failed; None is an empty cell.
+        """Return a column that says whether a run failed; None for an empty cell.
 
         Raises:
-            TableError: a cell that says neither.
+            TableError: A cell means neither.
         """
-        found = []
+        flags = []
         for row, cell in enumerate(self.column(name)):
             flag = None if cell is None else FLAGS.get(str(cell).strip().lower())
             if cell is not None and flag is None:
-                raise self.wrong(row, name, "true or false, failed or finished")
-            found.append(flag)
-        return found
+                raise self._error(row, name, "true or false, failed or finished")
+            flags.append(flag)
+        return flags
 
 
-def read_table(path: Path, separator: str | None = None) -> Table:
-    """The table of a file: .parquet, .jsonl, or text with separators, tabs in a .tsv and else commas.
+def read_table(path: Path, separator: str | None = None) -> Spreadsheet:
+    """Read a table from a file.
+
+    Args:
+        path: A .parquet or .jsonl file, or text with a separator.
+        separator: The separator. [default: a tab for .tsv and .tab, else a comma]
 
     Raises:
-        TableError: it is not there, cannot be read, or has no rows.
+        TableError: The file is missing, cannot be read, or has no rows.
     """
     try:
         columns = _read(path, separator)
     except OSError as error:
-        raise TableError(f"{path} cannot be read: {told(error)}") from None
+        raise TableError(f"{path} cannot be read: {describe_error(error)}") from None
     except (ValueError, TypeError, pa.ArrowException, pd.errors.ParserWarning) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise TableError(f"{path} is not a table that can be read: {reason}") from None
-    table = Table(path.name, {str(name): [_cell(each) for each in cells] for name, cells in columns.items()})
+        raise TableError(f"{path} cannot be read as a table: {reason}") from None
+    table = Spreadsheet(
+        path.name, {str(name): [_empty_as_none(cell) for cell in cells] for name, cells in columns.items()}
+    )
     if not len(table):
         raise TableError(f"{path} has no rows")
     return table
@@ -150,18 +161,18 @@ def _read(path: Path, separator: str | None) -> dict[str, list[Any]]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         frame = pd.read_parquet(path)
-        return {name: [None if pd.isna(each) else each for each in frame[name].tolist()] for name in frame}
+        return {name: [None if pd.isna(cell) else cell for cell in frame[name].tolist()] for name in frame}
     if suffix in (".jsonl", ".ndjson"):
         rows = list(_objects(path.read_text(encoding="utf-8-sig")))
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
     separator = separator or ("\t" if suffix in (".tsv", ".tab") else ",")
-    if separator == r"\t":  # as a shell hands it over
+    if separator == r"\t":  # typed literally in a shell
         separator = "\t"
     if len(separator) != 1:
-        raise ValueError(f"a separator is one character, not {separator!r}")
+        raise ValueError(f"the separator must be one character, not {separator!r}")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than there are columns
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # raised for a row with too many cells
         frame = pd.read_csv(path, sep=separator, dtype=str, na_filter=False, encoding="utf-8-sig", index_col=False)
     return {name: [cell if isinstance(cell, str) else None for cell in frame[name].tolist()] for name in frame}
 
@@ -171,10 +182,10 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         if line.strip():
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise ValueError(f"line {number} is no object")
+                raise ValueError(f"line {number} is not a JSON object")
             yield row
 
 
-def _cell(given: Any) -> Any:
-    given = given.item() if isinstance(given, np.generic) else given
-    return None if isinstance(given, str) and not given.strip() else given
+def _empty_as_none(cell: Any) -> Any:
+    cell = cell.item() if isinstance(cell, np.generic) else cell
+    return None if isinstance(cell, str) and not cell.strip() else cell

@@ -1,4 +1,4 @@
-"""The runs of a table: which rows are one run, what was measured at each step, and how the run ended."""
+"""The runs of an imported table: their rows, their traces and how they ended."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from bench.catalogue.metrics.measures import MEASURES, plain_name
 from bench.errors import TableError
+from bench.plan.identity import MAIN_AXES, Label
 from bench.records.external.column_roles import AXIS, SETTINGS, Roles
-from bench.records.external.external_run import PLACE, Row, ended, is_known, unknown
-from bench.records.external.spreadsheet import Table
-from bench.records.schema import Ending, Label
+from bench.records.external.external_run import Row, ended, is_known_column, unknown_measure
+from bench.records.external.spreadsheet import Spreadsheet
+from bench.records.schema import Ending
 
-Key = tuple[tuple[Label, ...], int]  # the place on all axes, and the seed
+Key = tuple[tuple[Label, ...], int]  # the labels on all axes, and the seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,31 +23,31 @@ class TableRun:
     """A run of a table.
 
     Attributes:
-        known: Axes, seed and settings.
-        rows: Of the table, from 0.
-        trace: A row a step, in their order, with what was measured there; NaN is a value that was lost.
-        ending: How it ended.
+        fields: Axes, seed and settings.
+        rows: Numbers of its rows in the table, from 0.
+        trace: One row per step, in ascending order, with the values measured; NaN for a lost value.
+        ending: How the run ended.
     """
 
-    known: dict[str, Any]
+    fields: dict[str, Any]
     rows: tuple[int, ...]
     trace: list[Row]
     ending: Ending
 
 
-def runs_of(table: Table, roles: Roles) -> list[TableRun]:
-    """The runs of a table, in the order of their first rows.
+def runs_of(table: Spreadsheet, roles: Roles) -> list[TableRun]:
+    """Return the runs of a table, in the order of their first rows.
 
-    A cell that is empty where another run of the dataset has a value at the same step was lost; where none has, nothing
-    was measured.
+    An empty cell counts as a lost value (NaN) if another run on the dataset has a value at the same step; otherwise
+    nothing was measured.
 
     Raises:
-        TableError: a cell that is empty or of a wrong kind, a step that a run has twice, settings that change in a run.
+        TableError: A cell is empty or not valid, a run has a step twice, or settings change within a run.
     """
     rows = _Rows(table, roles)
     for number, axis in enumerate(roles.axes):
-        if axis not in PLACE and axis not in roles.meant and axis.partition(".")[0] not in roles.meant:
-            _check_no_measure(number, axis, rows)
+        if axis not in MAIN_AXES and not {axis, axis.partition(".")[0]} & {*roles.explicit_axes}:
+            _check_not_measure(number, axis, rows)
     groups: dict[Key, list[int]] = {}
     for row, key in enumerate(rows.keys):
         groups.setdefault(key, []).append(row)
@@ -54,22 +55,24 @@ def runs_of(table: Table, roles: Roles) -> list[TableRun]:
     traces = {key: rows.trace(numbers, names[key]) for key, numbers in groups.items()}
     _mark_lost(traces)
     settings = {key: rows.settings(numbers, names[key]) for key, numbers in groups.items()}
-    last: dict[tuple[Label, ...], int] = {}
-    for (place, _), trace in traces.items():
-        last[place] = max(last.get(place, 0), trace[-1]["step"])
-    found = []
-    for key, numbers in groups.items():
-        planned = settings[key].get("steps", last[key[0]])
-        known = {**settings[key], "steps": max(planned, 1), "axes": dict(zip(roles.axes, key[0], strict=True))}
-        ending = _ending(traces[key], planned, *rows.told(numbers))
-        found.append(TableRun(known={**known, "seed": key[1]}, rows=tuple(numbers), trace=traces[key], ending=ending))
-    return found
+    last_steps: dict[tuple[Label, ...], int] = {}
+    for (labels, _), trace in traces.items():
+        last_steps[labels] = max(last_steps.get(labels, 0), trace[-1]["step"])
+    runs = []
+    for (labels, seed), numbers in groups.items():
+        trace, given = traces[labels, seed], settings[labels, seed]
+        planned = given.get("steps", last_steps[labels])
+        axes = dict(zip(roles.axes, labels, strict=True))
+        fields = {**given, "steps": max(planned, 1), "axes": axes, "seed": seed}
+        ending = _ending(trace, planned, *rows.failure(numbers))
+        runs.append(TableRun(fields=fields, rows=tuple(numbers), trace=trace, ending=ending))
+    return runs
 
 
 class _Rows:
-    """The cells of a table by their roles, row by row."""
+    """The cells of a table by role, row by row."""
 
-    def __init__(self, table: Table, roles: Roles) -> None:
+    def __init__(self, table: Spreadsheet, roles: Roles) -> None:
         self.table, self.roles = table, roles
         axes = [self._labels(axis) for axis in roles.axes]
         self.keys: list[Key] = list(zip(zip(*axes, strict=True), self._counts("seed", 0), strict=True))
@@ -87,16 +90,16 @@ class _Rows:
     def _labels(self, axis: str) -> list[Label]:
         if axis in self.roles.fixed:
             value = self.roles.fixed[axis]
-            return [str(value) if axis in PLACE else value] * len(self.table)
+            return [str(value) if axis in MAIN_AXES else value] * len(self.table)
         column = self.roles.columns[axis]
-        return list(self.table.words(column)) if axis in PLACE else self.table.labels(column)
+        return list(self.table.words(column)) if axis in MAIN_AXES else self.table.labels(column)
 
     def _counts(self, role: str, least: int) -> list[int]:
         if role not in self.roles.fixed:
             return self.table.counts(self.roles.columns[role], least)
         value = self.roles.fixed[role]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise TableError(f"--set {role}={value}: expected a whole number from {least} on")
+            raise TableError(f"--set {role}={value}: expected an integer from {least}")
         return [value] * len(self.table)
 
     def _wide(self) -> list[Row]:
@@ -106,18 +109,18 @@ class _Rows:
     def _long(self) -> list[Row]:
         names = self.table.words(self.roles.columns["measure"])
         for row, name in enumerate(names):
-            if not is_known(name, self.roles.ways):
-                how = f"--lower {name} or --higher {name} says it"
+            if not is_known_column(name, self.roles.directions):
+                remedy = f"--lower {name} or --higher {name}"
                 where = f"{self.table.name}: row {row + 1}, column {self.roles.columns['measure']!r}"
-                raise TableError(f"{where}: {unknown(name, self.roles.ways, how)}")
-        for name in self.roles.ways:
-            if name not in {plain_name(each) for each in names}:
+                raise TableError(f"{where}: {unknown_measure(name, self.roles.directions, remedy)}")
+        for name in self.roles.directions:
+            if name not in {plain_name(measure) for measure in names}:
                 raise TableError(f"--lower, --higher: {self.table.name} has no measure {name!r}")
         numbers = self.table.numbers(self.roles.columns["value"])
         return [{name: math.nan if n is None else n} for name, n in zip(names, numbers, strict=True)]
 
     def trace(self, numbers: Iterable[int], name: str) -> list[Row]:
-        """A row a step; in long form the rows of a table at one step are one."""
+        """Return one row per step; in long form this joins the rows of the table with the same step."""
         trace: dict[int, Row] = {}
         first: dict[tuple[int, str], int] = {}
         for row in numbers:
@@ -125,26 +128,26 @@ class _Rows:
             for measure in self._values[row] if self.roles.is_long else ("",):
                 twin = first.setdefault((step, measure), row)
                 if twin != row:
-                    what = f"{measure} at step {step:,}" if measure else f"step {step:,}"
-                    raise TableError(f"{self.table.name}: rows {twin + 1} and {row + 1} are both {what} of {name}")
-            there = trace.setdefault(step, {"step": step})
-            there.update(self._values[row])
+                    content = f"{measure} at step {step:,}" if measure else f"step {step:,}"
+                    raise TableError(f"{self.table.name}: rows {twin + 1} and {row + 1} are both {content} of {name}")
+            values = trace.setdefault(step, {"step": step})
+            values.update(self._values[row])
             if self._seconds is not None and self._seconds[row] is not None:
-                there["seconds"] = self._seconds[row]
+                values["seconds"] = self._seconds[row]
         return [trace[step] for step in sorted(trace)]
 
     def settings(self, numbers: Iterable[int], name: str) -> dict[str, int]:
-        """Steps, batch size and critic steps of a run, as far as they are given."""
-        found = {}
+        """Return those of steps, batch size and critic steps of a run that are given."""
+        settings = {}
         for setting, column in self._settings.items():
             values = sorted({column[row] for row in numbers})
             if len(values) > 1:
-                raise TableError(f"{self.table.name}: {setting} of {name} is {values[0]} and {values[1]}")
-            found[setting] = values[0]
-        return found
+                raise TableError(f"{self.table.name}: {setting} of {name} is both {values[0]} and {values[1]}")
+            settings[setting] = values[0]
+        return settings
 
-    def told(self, numbers: Iterable[int]) -> tuple[bool | None, str]:
-        """Whether the table says that a run failed (None: neither that nor the opposite), and why."""
+    def failure(self, numbers: Iterable[int]) -> tuple[bool | None, str]:
+        """Return whether the table says that a run failed (None if it does not say), and the reason."""
         reasons = [
             str(self._reasons[row]).strip() for row in numbers if self._reasons and self._reasons[row] is not None
         ]
@@ -154,8 +157,8 @@ class _Rows:
         return failed, (reasons[-1] if reasons and failed else "")
 
 
-def _check_no_measure(number: int, axis: str, rows: _Rows) -> None:
-    """That an axis is no measure whose direction was forgotten: that would make a cell of nearly every row."""
+def _check_not_measure(number: int, axis: str, rows: _Rows) -> None:
+    """Check that an axis is not a measure without a direction, which would turn nearly every row into a cell."""
     labels = [place[number] for place, _ in rows.keys]
     if not any(isinstance(label, float) for label in labels):
         return
@@ -167,13 +170,13 @@ def _check_no_measure(number: int, axis: str, rows: _Rows) -> None:
     if along or len(set(labels)) > max(1, len(labels) / 2):
         raise TableError(
             f"{rows.table.name}: column {rows.roles.columns[axis]!r} looks like a measure, not like an axis {axis!r}: "
-            f"say --lower {axis} or --higher {axis}, or --map {rows.roles.columns[axis]}={AXIS}{axis}"
+            f"use --lower {axis} or --higher {axis}, or --map {rows.roles.columns[axis]}={AXIS}{axis}"
         )
 
 
 def _mark_lost(traces: dict[Key, list[Row]]) -> None:
-    """An empty cell becomes NaN where another run of the dataset has a value."""
-    taken = {
+    """Replace a missing value by NaN if another run on the dataset has a value at the same step."""
+    measured = {
         (place[0], row["step"], name)
         for (place, _), trace in traces.items()
         for row in trace
@@ -182,11 +185,11 @@ def _mark_lost(traces: dict[Key, list[Row]]) -> None:
     }
     for (place, _), trace in traces.items():
         for row in trace:
-            row.update({n: math.nan for n, v in row.items() if v is None and (place[0], row["step"], n) in taken})
+            row.update({n: math.nan for n, v in row.items() if v is None and (place[0], row["step"], n) in measured})
 
 
 def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) -> Ending:
-    """How a run ended: as the table says, else by its last values and its last step."""
+    """Return how a run ended: as the table says, else judged by its last values and its last step."""
     step = int(trace[-1]["step"])
     if failed:
         return ended(step, reason or "failed")
@@ -200,7 +203,7 @@ def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) ->
 
 
 def _last_values(trace: list[Row]) -> Iterator[tuple[str, int, float | None]]:
-    """Of every measure the last step at which it was taken, and its value; None if it never was."""
+    """Yield the last step and value of every measure; the value is None if nothing was measured at the last step."""
     names = dict.fromkeys(name for row in trace for name in row if name not in ("step", "seconds"))
     if all(trace[-1].get(name) is None for name in names):
         yield next(iter(names)), trace[-1]["step"], None

@@ -1,4 +1,4 @@
-"""Figures of a suite that a paper takes as they are: as wide as its column, with every run in them."""
+"""Figures ready for a paper: as wide as a column, with every run in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import GanbenchError
 from bench.evidence.results import Evidence
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.report.dirac import has_dirac
 from bench.report.figures.budget import draw_budget
 from bench.report.figures.contact_sheets import draw_contact_sheets
@@ -20,7 +20,7 @@ from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.rates import draw_rates
 from bench.report.figures.sheet import Drawing, Sheet
-from bench.report.figures.style import COLOURS, DOTS, LINES, WIDTHS, inches, styled
+from bench.report.figures.style import COLOURS, DPI, LINES, WIDTHS, styled, width_in_inches
 from bench.report.figures.timelines import draw_timeline
 from bench.report.figures.trajectories import draw_trajectories
 
@@ -42,16 +42,16 @@ FORMATS = ("png", "pdf", "svg")
 def check_choices(
     evidence: Evidence, formats: Collection[str], width: str | float, x: str, measures: Collection[str] | None
 ) -> None:
-    """That figures can be drawn as it is asked for, before anything is written; arguments as of ``draw_figures``.
+    """Check the arguments of ``draw_figures`` before anything is written.
 
     Raises:
-        GanbenchError: no such format, width, x or measure.
+        GanbenchError: There is no such format, width, x or measure.
     """
     known = {plain_name(name) for dataset in evidence.datasets() for name in evidence.measures(dataset)}
     _check("format", formats, FORMATS)
     _check("x", [x], X)
     _check("measure", measures or (), known)
-    inches(width)
+    width_in_inches(width)
 
 
 def draw_figures(
@@ -61,35 +61,33 @@ def draw_figures(
     width: str | float = "two-column",
     x: str = "steps",
     measures: Collection[str] | None = None,
-    titles: bool = True,
 ) -> list[Path]:
-    """Writes all figures of a suite and gives their paths.
+    """Write all figures of a suite and return their paths.
 
-    The same evidence gives the same bytes. Fonts in PDF are embedded as TrueType; text in SVG is paths.
+    The same evidence gives the same bytes. PDF files embed fonts as TrueType; SVG files hold text as paths.
 
     Args:
         evidence: The records.
-        folder: Where to.
-        formats: Of ``FORMATS``.
-        width: Of every figure: a name in ``WIDTHS``, or inches.
-        x: What curves are over, of ``X``.
-        measures: That have curves; all where None.
-        titles: Whether a figure says over itself what it shows.
+        folder: The folder to write to.
+        formats: A selection of ``FORMATS``.
+        width: The width of all figures, a name in ``WIDTHS`` or in inches.
+        x: The horizontal axis of curves, a key of ``X``.
+        measures: The measures that get curves; None means all.
 
     Raises:
-        GanbenchError: no such format, width, x or measure.
-        OSError: the folder cannot be written.
+        GanbenchError: There is no such format, width, x or measure.
+        OSError: The folder cannot be written.
     """
     check_choices(evidence, formats, width, x, measures)
-    sheet = Sheet(width=inches(width), titles=titles)
+    sheet = Sheet(width=width_in_inches(width))
     paths: list[Path] = []
     with styled():
         for drawing in draw_all(evidence, sheet, x, measures):
-            _settle(drawing)
+            _fix_layout(drawing)
             for suffix in formats:
                 path = folder / f"{drawing.name}.{suffix}"
-                with written_whole(path) as partial:
-                    drawing.figure.savefig(partial, format=suffix, **_options(suffix, drawing.shows))
+                with atomic_write(path) as partial:
+                    drawing.figure.savefig(partial, format=suffix, **_save_options(suffix, drawing.description))
                 paths.append(path)
     return paths
 
@@ -97,7 +95,7 @@ def draw_figures(
 def draw_all(
     evidence: Evidence, sheet: Sheet, x: str = "steps", measures: Collection[str] | None = None
 ) -> Iterator[Drawing]:
-    """Every figure that makes sense of these records, one after the other."""
+    """Yield every figure that these records allow."""
     datasets = [dataset for dataset in evidence.datasets() if not has_dirac(evidence, dataset)]
     for dataset in evidence.datasets():
         if dataset not in datasets:
@@ -115,24 +113,24 @@ def draw_all(
     yield from draw_geometric_means(evidence, datasets, sheet)
 
 
-def _check(kind: str, given: Collection[str], known: Collection[str]) -> None:
-    for name in given:
+def _check(kind: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
         if name not in known:
-            raise GanbenchError(f"there is no {kind} {name!r}{suggestion(name, known)}")
+            raise GanbenchError(f"unknown {kind} {name!r}{suggestion(name, known)}")
 
 
-def _settle(drawing: Drawing) -> None:
-    """Finds the places of panels once, for all formats."""
+def _fix_layout(drawing: Drawing) -> None:
+    """Compute the constrained layout once, for all formats."""
     engine = drawing.figure.get_layout_engine()
     if engine is not None:
         engine.execute(drawing.figure)
         drawing.figure.set_layout_engine("none")
 
 
-def _options(suffix: str, shows: str) -> dict[str, Any]:
-    """Without dates and versions of libraries, so that the bytes stay."""
+def _save_options(suffix: str, title: str) -> dict[str, Any]:
+    """Metadata without dates and library versions, so that the bytes do not change."""
     if suffix == "png":
-        return {"dpi": DOTS, "metadata": {"Title": shows, "Software": None}}
+        return {"dpi": DPI, "metadata": {"Title": title, "Software": None}}
     if suffix == "pdf":
-        return {"dpi": DOTS, "metadata": {"Title": shows, "Creator": "ganbench", "CreationDate": None}}
-    return {"dpi": DOTS, "metadata": {"Title": shows, "Creator": "ganbench", "Date": None}}
+        return {"dpi": DPI, "metadata": {"Title": title, "Creator": "ganbench", "CreationDate": None}}
+    return {"dpi": DPI, "metadata": {"Title": title, "Creator": "ganbench", "Date": None}}

@@ -1,4 +1,4 @@
-"""Contact sheets: the samples after the last step, a strip per cell, in it a square per seed."""
+"""Contact sheets: final samples, one strip per cell with one square per seed."""
 
 from __future__ import annotations
 
@@ -10,129 +10,140 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
 from bench.records.record import read_samples
 from bench.records.schema import Metadata
-from bench.report.figures.contact import image_grid
-from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
-from bench.report.figures.style import HEIGHT, SIZE, TINY, plain, text_width
+from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width
 
-SEEDS = 20  # shown of a cell at the most: a sheet is to be read
-LEAST, MOST = 0.58, 1.3  # inches of a square
-BETWEEN = 0.08  # squares
-NAME, SEED = 0.2, 0.12  # inches of a line with the name of a cell, with the seeds
-REACH = 1.35  # of the modes' furthest coordinate that is seen
+MAX_SEEDS = 20  # shown per cell
+MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square
+GAP = 0.08  # inches between squares
+NAME_HEIGHT, SEED_HEIGHT = 0.2, 0.12  # inches of the line with the name of a cell, and of a line of seeds
+REACH = 1.35  # half the side of a square, in units of the largest coordinate of a mode
 
 
 class Strip(NamedTuple):
-    """A cell: its name, and its runs by seed."""
+    """A cell: its name and its runs."""
 
     name: str
     runs: pd.DataFrame
 
 
-class Grid(NamedTuple):
-    """Of squares: their side in inches, how many in a row of a strip, how many strips beside each other."""
+class SquareGrid(NamedTuple):
+    """The side of a square in inches, squares in a row of a strip, and strips side by side."""
 
     side: float
     squares: int
     strips: int
 
+    def strip_height(self, seeds: int) -> float:
+        """Return the height in inches of a strip with this many seeds."""
+        return NAME_HEIGHT + -(-seeds // self.squares) * (SEED_HEIGHT + self.side) + GAP
+
 
 def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
-    """Samples of every cell and seed of a dataset, a figure per architecture, on as many pages as it needs.
+    """Draw samples of every cell and seed of a dataset, one figure per architecture, on as many pages as needed.
 
-    Points with circles of 3σ around the true modes; images as grids. A run that diverged shows what it last made, and
-    when it ended. Nothing where no record holds samples that can be seen.
+    Points are drawn with circles of 3σ around the true modes, images as grids. A diverged run shows its last samples
+    and the step at which it ended. Nothing is drawn without samples that can be shown.
     """
-    everything = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
-    for architecture in dict.fromkeys(evidence.of(dataset)["architecture"]):
-        strips = [strip for strip in everything if (strip.runs["architecture"] == architecture).any()]
-        strips = [strip for strip in strips if any(can_be_seen(evidence.metadata[run]) for run in strip.runs["run"])]
+    all_strips = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
+    for architecture in dict.fromkeys(evidence.runs_of(dataset)["architecture"]):
+        strips = [strip for strip in all_strips if (strip.runs["architecture"] == architecture).any()]
+        strips = [strip for strip in strips if any(can_be_shown(evidence.metadata[run]) for run in strip.runs["run"])]
         if not strips:
             continue
-        everyone = sorted({int(seed) for strip in strips for seed in strip.runs["seed"]})
-        seeds = everyone[:SEEDS]
-        shown = "" if seeds == everyone else f", first {len(seeds)} seeds"
-        shows = f"{dataset}, {architecture}: samples after the last step of every run{shown}"
-        grid = _grid(sheet.width - 0.1, len(seeds), len(strips))
-        for number, page in enumerate(_pages(strips, grid, len(seeds))):
-            name = paged(f"samples-{slug(f'{dataset}-{architecture}')}", number)
-            yield Drawing(name, shows, _draw(evidence, sheet, page, seeds, grid, shows))
+        all_seeds = sorted({int(seed) for strip in strips for seed in strip.runs["seed"]})
+        seeds = all_seeds[:MAX_SEEDS]
+        shown = "" if seeds == all_seeds else f" (first {len(seeds)} seeds)"
+        description = f"{dataset}, {architecture}: final samples of every run{shown}"
+        grid = _fit_grid(sheet.width - 0.1, len(seeds), len(strips))
+        per_page = grid.strips * max(1, int((MAX_HEIGHT - 0.3) / grid.strip_height(len(seeds))))
+        for page, part in enumerate(split_evenly(strips, per_page)):
+            name = page_name(f"samples-{slug(f'{dataset}-{architecture}')}", page)
+            yield Drawing(name, description, _draw(evidence, sheet, part, seeds, grid, description))
 
 
-def can_be_seen(metadata: Metadata) -> bool:
-    """Whether samples are images, or points in a plane with known modes; those of the Dirac-GAN are neither."""
+def can_be_shown(metadata: Metadata) -> bool:
+    """Return whether samples are images, or points in a plane with known modes; the Dirac-GAN's are neither."""
     dtype = metadata.samples.dtype
     return dtype == "uint8" or bool(dtype and metadata.data.modes)
 
 
-def _grid(width: float, seeds: int, strips: int) -> Grid:
-    """Squares as large as fit, and strips of few seeds beside each other."""
-    squares = min(seeds, max(1, int((width + BETWEEN) / (LEAST + BETWEEN))))
+def image_grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return images [n, channels, h, w] in a nearly square grid with one pixel between them: [rows, columns(, 3)]."""
+    count, channels, height, width = images.shape
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = int(np.ceil(count / columns))
+    grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 255, dtype=np.uint8)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
+        grid[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    return grid[..., 0] if channels == 1 else grid
+
+
+def _fit_grid(width: float, seeds: int, strips: int) -> SquareGrid:
+    """Squares as large as fit, with strips side by side if they have few seeds."""
+    squares = min(seeds, max(1, int((width + GAP) / (MIN_SIDE + GAP))))
     squares = -(-seeds // -(-seeds // squares))
-    beside = min(strips, max(1, int((width + 3 * BETWEEN) / (squares * (0.9 + BETWEEN) + 3 * BETWEEN))))
-    side = (width - 3 * BETWEEN * (beside - 1)) / (beside * squares) - BETWEEN
-    return Grid(min(MOST, side), squares, beside)
+    side_by_side = min(strips, max(1, int((width + 3 * GAP) / (squares * (0.9 + GAP) + 3 * GAP))))
+    side = (width - 3 * GAP * (side_by_side - 1)) / (side_by_side * squares) - GAP
+    return SquareGrid(min(MAX_SIDE, side), squares, side_by_side)
 
 
-def _tall(grid: Grid, seeds: int) -> float:
-    return NAME + -(-seeds // grid.squares) * (SEED + grid.side) + BETWEEN
-
-
-def _pages(strips: list[Strip], grid: Grid, seeds: int) -> list[list[Strip]]:
-    return even(strips, grid.strips * max(1, int((HEIGHT - 0.3) / _tall(grid, seeds))))
-
-
-def _draw(evidence: Evidence, sheet: Sheet, page: list[Strip], seeds: list[int], grid: Grid, shows: str) -> Any:
-    above, tall = sheet.title_height(shows), _tall(grid, len(seeds))
-    rows = -(-len(page) // grid.strips)
-    height = above + rows * tall + 0.04
+def _draw(
+    evidence: Evidence, sheet: Sheet, strips: list[Strip], seeds: list[int], grid: SquareGrid, description: str
+) -> Figure:
+    above, strip_height = sheet.title_height(description), grid.strip_height(len(seeds))
+    rows = -(-len(strips) // grid.strips)
+    height = above + rows * strip_height + 0.04
     figure, canvas = sheet.canvas(height)
-    strip_width = grid.squares * (grid.side + BETWEEN)
+    strip_width = grid.squares * (grid.side + GAP)
     points: list[NDArray[Any]] = []
-    for number, strip in enumerate(page):
-        row, column = divmod(number, grid.strips)
-        left = 0.05 + column * (strip_width + 3 * BETWEEN)
-        top = height - above - row * tall
-        canvas.text(left, top - NAME + 0.03, plain(strip.name), fontsize=SIZE, va="bottom")
-        for seed, run in zip(strip.runs["seed"], strip.runs.itertuples(), strict=True):
-            if seed not in seeds:
+    for index, strip in enumerate(strips):
+        row, column = divmod(index, grid.strips)
+        left = 0.05 + column * (strip_width + 3 * GAP)
+        top = height - above - row * strip_height
+        canvas.text(left, top - NAME_HEIGHT + 0.03, escape_dollars(strip.name), fontsize=SIZE, va="bottom")
+        for run in strip.runs.itertuples():
+            if run.seed not in seeds:
                 continue
-            down, along = divmod(seeds.index(seed), grid.squares)
-            corner = (left + along * (grid.side + BETWEEN), top - NAME - (down + 1) * (SEED + grid.side))
-            canvas.text(
-                corner[0] + grid.side / 2,
-                corner[1] + grid.side + 0.02,
-                f"seed {seed}",
-                fontsize=TINY,
-                ha="center",
-                color="0.3",
-            )
-            metadata = evidence.metadata[run.run]
-            if can_be_seen(metadata):
-                points += draw_samples(canvas, read_samples(Path(run.record)), metadata, corner, grid.side)
-            else:
-                canvas.text(
-                    corner[0] + grid.side / 2, corner[1] + grid.side / 2, "no samples", fontsize=TINY, ha="center"
-                )
-            if run.outcome == State.DIVERGED:
-                _mark_diverged(canvas, corner, grid.side, run.outcome_step)
-    if points:  # as one picture: of thousands of points a vector file would be huge
+            y, x = divmod(seeds.index(run.seed), grid.squares)
+            corner = (left + x * (grid.side + GAP), top - NAME_HEIGHT - (y + 1) * (SEED_HEIGHT + grid.side))
+            points += _draw_square(canvas, run, evidence.metadata[run.run], corner, grid.side)
+    if points:  # rasterised together: thousands of points would make vector files huge
         x, y = np.concatenate(points).T
         canvas.scatter(x, y, s=1.2, color="#0072B2", alpha=0.5, linewidths=0, zorder=2, rasterized=True)
-    if sheet.titles:
-        canvas.text(sheet.width / 2, height - 0.05, sheet.folded(shows), ha="center", va="top")
+    canvas.text(sheet.width / 2, height - 0.05, sheet.wrap_title(description), ha="center", va="top")
     return figure
+
+
+def _draw_square(
+    canvas: Axes, run: Any, metadata: Metadata, corner: tuple[float, float], side: float
+) -> list[NDArray[Any]]:
+    """Draw the seed and the samples of a run, and return the points still to be drawn."""
+    left, bottom = corner
+    middle = left + side / 2
+    canvas.text(middle, bottom + side + 0.02, f"seed {run.seed}", fontsize=TINY, ha="center", color="0.3")
+    points: list[NDArray[Any]] = []
+    if can_be_shown(metadata):
+        points = draw_samples(canvas, read_samples(Path(run.record)), metadata, corner, side)
+    else:
+        canvas.text(middle, bottom + side / 2, "no samples", fontsize=TINY, ha="center")
+    if run.outcome == State.DIVERGED:
+        _mark_diverged(canvas, corner, side, run.outcome_step)
+    return points
 
 
 def draw_samples(
     canvas: Axes, samples: NDArray[Any], metadata: Metadata, corner: tuple[float, float], side: float
 ) -> list[NDArray[Any]]:
-    """Images of one evaluation, drawn in a square; of points those within, [n, 2] on the canvas, still to be drawn."""
+    """Draw the images of one evaluation in a square; for points, draw only the modes and return the points, [n, 2]."""
     left, bottom = corner
     if samples.dtype == np.uint8:
         extent = (left, left + side, bottom, bottom + side)
@@ -143,12 +154,12 @@ def draw_samples(
         canvas.set(xlim=limits[0], ylim=limits[1])
         return []
     modes = metadata.data.modes
-    assert modes is not None  # can_be_seen
+    assert modes is not None  # can_be_shown
     centres = np.array(modes.centres)
     reach = np.abs(centres).max() * REACH
     unit = side / (2 * reach)
     middle = np.array(corner) + side / 2
-    radius = max(3 * modes.sigma, 0.02 * reach)  # never smaller than can be seen
+    radius = max(3 * modes.sigma, 0.02 * reach)  # large enough to be visible
     rings = EllipseCollection(
         2 * radius * unit,
         2 * radius * unit,
@@ -169,10 +180,10 @@ def draw_samples(
         linewidth=0.3,
         zorder=1,
     )
-    within = middle + unit * samples[(np.abs(samples) <= reach).all(axis=1)]
-    if not len(within):
+    inside = middle + unit * samples[(np.abs(samples) <= reach).all(axis=1)]
+    if not len(inside):
         canvas.text(middle[0], middle[1], "all outside", fontsize=TINY, ha="center", va="center")
-    return [within]
+    return [inside]
 
 
 def _mark_diverged(canvas: Axes, corner: tuple[float, float], side: float, step: float) -> None:

@@ -1,4 +1,4 @@
-"""Curves: every run as a thin line over steps, images or seconds, the median of every cell as a thick one."""
+"""Curves: every run as a thin line against steps, samples or time, and the median of every cell as a thick one."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
+from bench.evidence.statistics.intervals import Array
 from bench.records.record import Record
-from bench.report.figures.series import Panel, Series, handles, panels
-from bench.report.figures.sheet import Drawing, Sheet, balanced, even, paged, slug
-from bench.report.figures.style import REAL_LOOK, SIZE, UNTRAINED_LOOK, fold, logarithmic, plain, thousands
+from bench.report.figures.series import Panel, Series, legend_handles, panels
+from bench.report.figures.sheet import Drawing, Sheet, balanced_columns, page_name, slug, split_evenly
+from bench.report.figures.style import (
+    REAL_STYLE,
+    SIZE,
+    UNTRAINED_STYLE,
+    escape_dollars,
+    format_thousands,
+    set_log_scale,
+    wrap_text,
+)
 
-Array = NDArray[np.float64]
 X = {
     "steps": "generator steps",
     "critic-steps": "critic steps",
-    "images": "images seen by the critic",
-    "seconds": "seconds of training",
+    "images": "samples seen by the critic",
+    "seconds": "training time (s)",
 }
-LEAST = 1.45  # inches of a panel
-HIGH = 1.3
-ROWS = 6
+MIN_WIDTH, HEIGHT = 1.45, 1.3  # inches of a panel
+ROWS = 6  # per page
 
 
-class Line(NamedTuple):
-    """One run: at which steps, where and what it was measured, [n]; NaN where it was not."""
+class RunCurve(NamedTuple):
+    """A measure of one run: the steps of its evaluations, x and y, [n]; y is NaN where there is no finite value."""
 
     steps: Array
     x: Array
@@ -48,176 +54,177 @@ class Line(NamedTuple):
 def draw_curves(
     evidence: Evidence, dataset: str, sheet: Sheet, x: str = "steps", measures: Collection[str] | None = None
 ) -> Iterator[Drawing]:
-    """Every measure of a dataset, or those that are named, averages of weights apart; and the primary over seconds.
+    """Draw the measures of a dataset, those of averaged weights apart, and the primary measure against time.
 
-    A panel per measure where there is one setting, else a row per measure and a column per setting. Thick: the median
-    over runs, in which a run that diverged is from then on the worst. A run that diverged ends in a cross, another
-    that failed in an open mark. Grey: real data, thick, and the untrained generators, dotted.
+    With one setting there is one panel per measure; otherwise one row per measure and one column per setting. Thick:
+    the median over runs, in which a diverged run counts as the worst from then on. A diverged run ends in a cross,
+    any other failed run in an open marker. Grey: real data (thick) and untrained generators (dotted).
     """
     shown = [name for name in evidence.measures(dataset) if measures is None or plain_name(name) in measures]
-    over = "" if x == "steps" else f"-{x}"
+    against = "" if x == "steps" else f"-{x}"
     for kind, names in (
         ("", [name for name in shown if not is_averaged(name)]),
         ("-ema", [name for name in shown if is_averaged(name)]),
     ):
-        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{over}", names, x)
+        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{against}", names, x)
     primary = evidence.primary(dataset)
     if primary is not None and x == "steps" and (measures is None or primary in shown):
         yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}-seconds", [primary], "seconds")
 
 
 def _pages(evidence: Evidence, dataset: str, sheet: Sheet, name: str, names: list[str], x: str) -> Iterator[Drawing]:
-    number = 0
-    if not any(np.isfinite(line_of(record, "step", x).x).any() for record in _records(evidence, dataset)):
-        return  # nobody knows the images, or the seconds, of these runs
-    everything, most = panels(evidence, dataset), sheet.beside(LEAST)
-    for group in even(everything, most):
-        for part in even(names, ROWS * (most if len(everything) == 1 else 1)):
-            figure, shows = _draw(evidence, dataset, sheet, group, part, x, alone=len(everything) == 1)
-            yield Drawing(paged(name, number), shows, figure)
-            number += 1
-
-
-def _records(evidence: Evidence, dataset: str) -> list[Record]:
-    return [evidence.records[run] for run in evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]]
+    runs = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
+    if not any(np.isfinite(run_curve(evidence.records[run], "step", x).x).any() for run in runs):
+        return  # the number of samples, or the time, is unknown for all runs
+    page = 0
+    all_panels, per_row = panels(evidence, dataset), sheet.panels_per_row(MIN_WIDTH)
+    is_single = len(all_panels) == 1
+    for group in split_evenly(all_panels, per_row):
+        for part in split_evenly(names, ROWS * (per_row if is_single else 1)):
+            figure, description = _draw(evidence, dataset, sheet, group, part, x, is_single)
+            yield Drawing(page_name(name, page), description, figure)
+            page += 1
 
 
 def _draw(
-    evidence: Evidence, dataset: str, sheet: Sheet, group: list[Panel], names: list[str], x: str, alone: bool
+    evidence: Evidence, dataset: str, sheet: Sheet, group: list[Panel], names: list[str], x: str, is_single: bool
 ) -> tuple[Figure, str]:
-    shows = f"{dataset}: every run (thin) and the median of every cell (thick) over {X[x]}"
-    if alone and group[0].title:
-        shows = f"{dataset}, {group[0].title}: every run (thin) and the median of every cell (thick) over {X[x]}"
-    columns = balanced(len(names), sheet.beside(LEAST)) if alone else len(group)
-    places = [(of, name) for name in names for of in group]
-    rows = math.ceil(len(places) / columns)
-    keys = _legend(evidence, group)
-    words = [str(key.get_label()) for key in keys]
-    figure = sheet.figure(HIGH * rows + 0.35 + sheet.title_height(shows) + sheet.legend_height(words))
-    sharey: Any = False if alone else "row"
-    axes = figure.subplots(rows, columns, squeeze=False, sharex="all" if alone else "col", sharey=sharey).flat
-    for number, (panel, (of, name)) in enumerate(zip(axes, places, strict=False)):
-        _draw_measure(panel, evidence, of, name, x)
-        if not alone and number < columns:
-            panel.set_title(plain(fold(of.title, (sheet.width - 0.5) / columns - 0.1, SIZE)))
-        if alone or number % columns == 0:
-            panel.set_ylabel(plain(evidence.about(name).label))
-        if number + columns >= len(places):
-            panel.tick_params(labelbottom=True)
-            panel.set_xlabel(X[x])
-    for panel in axes[len(places) :]:
-        panel.remove()
-    sheet.title(figure, shows)
+    """Panels of one setting (``is_single``), or a row per measure and a column per setting."""
+    setting = f", {group[0].title}" if is_single and group[0].title else ""
+    description = f"{dataset}{setting}: every run (thin) and the median of every cell (thick) against {X[x]}"
+    columns = balanced_columns(len(names), sheet.panels_per_row(MIN_WIDTH)) if is_single else len(group)
+    shown = [(panel, name) for name in names for panel in group]
+    rows = math.ceil(len(shown) / columns)
+    keys = _legend(group)
+    figure = sheet.figure(HEIGHT * rows + 0.35 + sheet.title_height(description) + sheet.legend_height(keys))
+    sharey: Any = False if is_single else "row"
+    grid = figure.subplots(rows, columns, squeeze=False, sharex="all" if is_single else "col", sharey=sharey)
+    for index, (axes, (panel, name)) in enumerate(zip(grid.flat, shown, strict=False)):
+        _draw_measure(axes, evidence, panel, name, x)
+        if not is_single and index < columns:
+            axes.set_title(escape_dollars(wrap_text(panel.title, (sheet.width - 0.5) / columns - 0.1, SIZE)))
+        if is_single or index % columns == 0:
+            axes.set_ylabel(escape_dollars(evidence.describe(name).label))
+        if index + columns >= len(shown):
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel(X[x])
+    for axes in grid.flat[len(shown) :]:
+        axes.remove()
+    figure.suptitle(sheet.wrap_title(description))
     sheet.legend(figure, keys)
-    return figure, shows
+    return figure, description
 
 
-def line_of(record: Record, name: str, x: str) -> Line:
-    """What one run has of a measure over x."""
+def run_curve(record: Record, name: str, x: str) -> RunCurve:
+    """Return the curve of one run for a measure against ``x``, a key of ``X``."""
     trace, training = record.trace, record.metadata.training
     step = np.asarray(trace["step"], dtype=float)
     critic_step = step * training.critic_steps
-    along = {
+    positions = {
         "steps": step,
         "critic-steps": critic_step,
         "images": critic_step * (training.batch_size or np.nan),
         "seconds": np.asarray(trace["seconds"], dtype=float) if "seconds" in trace else np.full(len(step), np.nan),
     }
     y = np.asarray(trace[name], dtype=float) if name in trace else np.full(len(step), np.nan)
-    return Line(step, along[x], np.where(np.isfinite(y), y, np.nan))
+    return RunCurve(step, positions[x], np.where(np.isfinite(y), y, np.nan))
 
 
-def lines_of(evidence: Evidence, series: Series, name: str, x: str) -> list[Line]:
-    """The runs of a cell."""
-    lines = [line_of(evidence.records[run], name, x) for run in series.runs["run"]]
+def series_curves(evidence: Evidence, series: Series, name: str, x: str) -> list[RunCurve]:
+    """Return the curves of all runs of a series, with their failures."""
+    curves = [run_curve(evidence.records[run], name, x) for run in series.runs["run"]]
     diverged = series.runs["outcome"] == State.DIVERGED
     return [
-        line._replace(failed=bool(failed), diverged=bool(ended))
-        for line, failed, ended in zip(lines, has_failed(series.runs), diverged, strict=True)
+        curve._replace(failed=bool(failed), diverged=bool(has_diverged))
+        for curve, failed, has_diverged in zip(curves, has_failed(series.runs), diverged, strict=True)
     ]
 
 
-def median_of(lines: list[Line], higher_is_better: bool | None) -> tuple[Array, Array]:
-    """The median over runs of x and of y, [n]: at the steps at which every run that goes on was measured.
+def median_curve(curves: list[RunCurve], higher_is_better: bool | None) -> tuple[Array, Array]:
+    """Return the median over runs of x and of y, [n], at the steps at which every unfinished run was evaluated.
 
-    A run that diverged has the worst value after its last one, so that the others do not look better for it; where
-    half have diverged the line ends. A measure without a better side has the median of those that go on.
+    After its last value a diverged run counts as the worst, so that it does not flatter the others; where half of the
+    runs have diverged the line ends. Measures without a better direction use the remaining runs only.
     """
     worst = np.nan if higher_is_better is None else -np.inf if higher_is_better else np.inf
-    measured = [line for line in lines if np.isfinite(line.y).any()]
+    measured = [curve for curve in curves if np.isfinite(curve.y).any()]
     if not measured:
         return np.empty(0), np.empty(0)
-    columns = [pd.DataFrame({"x": line.x, "y": line.y}, index=line.steps).dropna(subset="y") for line in measured]
-    columns = [each[~each.index.duplicated(keep="last")] for each in columns]
-    xs, ys = (pd.concat([each[axis] for each in columns], axis=1).sort_index() for axis in ("x", "y"))
-    ended = xs.index.to_numpy()[:, None] > np.array([each.index[-1] for each in columns])
-    ys = ys.mask(ended & np.array([line.diverged for line in measured]), worst)
-    whole = (ys.notna() | ended).all(axis=1)
-    middle = ys[whole].median(axis=1).to_numpy()
-    return xs[whole].median(axis=1).to_numpy(), np.where(np.isfinite(middle), middle, np.nan)
+    frames = [pd.DataFrame({"x": curve.x, "y": curve.y}, index=curve.steps).dropna(subset="y") for curve in measured]
+    frames = [frame[~frame.index.duplicated(keep="last")] for frame in frames]
+    xs, ys = (pd.concat([frame[axis] for frame in frames], axis=1).sort_index() for axis in ("x", "y"))
+    has_ended = xs.index.to_numpy()[:, None] > np.array([frame.index[-1] for frame in frames])
+    ys = ys.mask(has_ended & np.array([curve.diverged for curve in measured]), worst)
+    is_complete = (ys.notna() | has_ended).all(axis=1)
+    medians = ys[is_complete].median(axis=1).to_numpy()
+    return xs[is_complete].median(axis=1).to_numpy(), np.where(np.isfinite(medians), medians, np.nan)
 
 
-def _draw_measure(panel: Axes, evidence: Evidence, of: Panel, name: str, x: str) -> None:
-    """One measure of the series of a panel."""
-    about = evidence.about(name)
-    runs = pd.concat([series.runs for series in of.series])
-    marks = ((real(runs, name), REAL_LOOK), (evidence.untrained(runs, name), UNTRAINED_LOOK))
-    for value, style in marks:
+def _draw_measure(axes: Axes, evidence: Evidence, panel: Panel, name: str, x: str) -> None:
+    about = evidence.describe(name)
+    runs = pd.concat([series.runs for series in panel.series])
+    for value, style in ((real_data_value(runs, name), REAL_STYLE), (evidence.untrained(runs, name), UNTRAINED_STYLE)):
         if np.isfinite(value):
-            panel.axhline(value * about.scale, zorder=1, **style)
-    for series in of.series:
-        _draw_series(panel, lines_of(evidence, series, name, x), series, about)
-    panel.autoscale_view()
-    _scale(panel, about)
-    panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    panel.xaxis.set_major_formatter(FuncFormatter(_compact))
+            axes.axhline(value * about.scale, zorder=1, **style)
+    for series in panel.series:
+        _draw_series(axes, series_curves(evidence, series, name, x), series, about)
+    axes.autoscale_view()
+    _scale_vertical_axis(axes, about)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_format_count))
 
 
-def _draw_series(panel: Axes, lines: list[Line], series: Series, about: Measure) -> None:
-    colour, style, marker = series.look
-    scaled = [line._replace(y=line.y * about.scale) for line in lines]
-    known = [np.stack([line.x, line.y], axis=1)[np.isfinite(line.x) & np.isfinite(line.y)] for line in scaled]
+def _draw_series(axes: Axes, curves: list[RunCurve], series: Series, about: Measure) -> None:
+    colour, line, marker = series.style
+    scaled = [curve._replace(y=curve.y * about.scale) for curve in curves]
+    points = [np.stack([c.x, c.y], axis=1)[np.isfinite(c.x) & np.isfinite(c.y)] for c in scaled]
     thin = LineCollection(
-        [each for each in known if len(each)], colors=colour, linestyles=[style], linewidths=0.6, alpha=0.5, zorder=2
+        [of_run for of_run in points if len(of_run)],
+        colors=colour,
+        linestyles=[line],
+        linewidths=0.6,
+        alpha=0.5,
+        zorder=2,
     )
-    panel.add_collection(thin)
-    for line, points in zip(scaled, known, strict=True):
-        if line.failed and len(points):
-            look: dict[str, Any] = (
+    axes.add_collection(thin)
+    for curve, of_run in zip(scaled, points, strict=True):
+        if curve.failed and len(of_run):
+            end: dict[str, Any] = (
                 {"marker": "x", "markersize": 5, "markeredgewidth": 1.3}
-                if line.diverged
+                if curve.diverged
                 else {"marker": marker, "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.7}
             )
-            panel.plot(*points[-1], linestyle="", color=colour, zorder=4, clip_on=False, **look)
-    if len(lines) > 1:
-        panel.plot(*median_of(scaled, about.higher_is_better), color=colour, linestyle=style, linewidth=1.6, zorder=3)
+            axes.plot(*of_run[-1], linestyle="", color=colour, zorder=4, clip_on=False, **end)
+    if len(curves) > 1:
+        x, y = median_curve(scaled, about.higher_is_better)
+        axes.plot(x, y, color=colour, linestyle=line, linewidth=1.6, zorder=3)
 
 
-def _scale(panel: Axes, measure: Measure) -> None:
-    """Logarithmic for a distance, whose good and bad values are decades apart."""
+def _scale_vertical_axis(axes: Axes, measure: Measure) -> None:
     if not measure.logarithmic:
-        panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         return
-    values = [np.asarray(line.get_ydata(), dtype=float) for line in panel.lines]
-    values += [segment[:, 1] for each in panel.collections for segment in each.get_segments()]  # type: ignore[attr-defined]
-    flat = np.concatenate([np.empty(0), *(value[np.isfinite(value) & (value > 0)] for value in values)])
-    if len(flat):
-        logarithmic(panel, "y", float(flat.min()), float(flat.max()))
+    values = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+    values += [segment[:, 1] for thin in axes.collections for segment in thin.get_segments()]  # type: ignore[attr-defined]
+    positive = np.concatenate([np.empty(0), *(value[np.isfinite(value) & (value > 0)] for value in values)])
+    if len(positive):
+        set_log_scale(axes, "y", float(positive.min()), float(positive.max()))
 
 
-def _compact(value: float, _: object = None) -> str:
-    """12,000, and 3M for what is beyond a million."""
-    return f"{value / 1e6:g}M" if abs(value) >= 1e6 else thousands(value)
+def _format_count(value: float, _: object = None) -> str:
+    """12,000 in full, 3,000,000 as 3M."""
+    return f"{value / 1e6:g}M" if abs(value) >= 1e6 else format_thousands(value)
 
 
-def _legend(evidence: Evidence, group: list[Panel]) -> list[Line2D]:
-    runs = [series.runs for panel in group for series in panel.series]
-    found: list[Line2D] = handles(group)
-    found += [Line2D([], [], label="real data", **REAL_LOOK), Line2D([], [], label="untrained", **UNTRAINED_LOOK)]
-    if any((each["outcome"] == State.DIVERGED).any() for each in runs):
-        found.append(Line2D([], [], color="0.2", marker="x", linestyle="", markersize=5, label="diverged"))
-    if any((has_failed(each) & (each["outcome"] != State.DIVERGED)).any() for each in runs):
-        look: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.7, "markersize": 4}
-        otherwise = " otherwise" if found[-1].get_label() == "diverged" else ""
-        found.append(Line2D([], [], color="0.2", marker="o", linestyle="", label="failed" + otherwise, **look))
-    return found
+def _legend(group: list[Panel]) -> list[Line2D]:
+    runs = pd.concat([series.runs for panel in group for series in panel.series])
+    diverged = runs["outcome"] == State.DIVERGED
+    handles = legend_handles(group)
+    handles += [Line2D([], [], label="real data", **REAL_STYLE), Line2D([], [], label="untrained", **UNTRAINED_STYLE)]
+    if diverged.any():
+        handles.append(Line2D([], [], color="0.2", marker="x", linestyle="", markersize=5, label="diverged"))
+    if (has_failed(runs) & ~diverged).any():
+        label = "other failure" if diverged.any() else "failed"
+        style: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.7, "markersize": 4}
+        handles.append(Line2D([], [], color="0.2", marker="o", linestyle="", label=label, **style))
+    return handles

@@ -1,4 +1,4 @@
-"""Grids of panels: one per dataset and setting of a suite, which datasets share an axis of values in."""
+"""Grids of panels, one per dataset and setting; the panels of a dataset share their vertical axis."""
 
 from __future__ import annotations
 
@@ -10,89 +10,88 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.evidence.results import Evidence
-from bench.report.figures.series import Panel, handles, panels
-from bench.report.figures.sheet import Drawing, Sheet, even, paged
-from bench.report.figures.style import SIZE, fold, plain
+from bench.report.figures.series import Panel, legend_handles, panels
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
+from bench.report.figures.style import SIZE, escape_dollars, wrap_text
 
-LEAST, HIGH = 1.2, 1.45  # inches of a panel
-ROWS = 5
+MIN_WIDTH, HEIGHT = 1.2, 1.45  # inches of a panel
+ROWS = 5  # per page
 
 
-class Place(NamedTuple):
-    """A panel and the dataset that it is of."""
+class DatasetPanel(NamedTuple):
+    """A panel with its dataset."""
 
     dataset: str
     panel: Panel
 
 
 class Plot(NamedTuple):
-    """What all panels of a grid have in common.
+    """What the panels of a grid have in common.
 
     Attributes:
         name: Of the files.
-        shows: What the figure shows.
+        description: Of the figure.
         draw: Draws one panel.
-        xlabel: The same below all.
-        ylabel: Of a dataset.
-        marker: Whether a series is told by its marker, and not by its line.
-        extra: Further keys of the legend.
+        xlabel: The label of all horizontal axes.
+        ylabel: The label of the vertical axis of a dataset.
+        marker: Whether the legend shows markers instead of lines.
+        extra: Further legend handles.
     """
 
     name: str
-    shows: str
-    draw: Callable[[Axes, Place], None]
+    description: str
+    draw: Callable[[Axes, DatasetPanel], None]
     xlabel: str
     ylabel: Callable[[str], str]
     marker: bool = False
     extra: Sequence[Line2D] = ()
 
 
-def places(evidence: Evidence, datasets: Sequence[str]) -> list[Place]:
-    """The panels of datasets, in the order of the matrix."""
-    return [Place(dataset, panel) for dataset in datasets for panel in panels(evidence, dataset)]
+def dataset_panels(evidence: Evidence, datasets: Sequence[str]) -> list[DatasetPanel]:
+    """Return the panels of several datasets in the order of the matrix."""
+    return [DatasetPanel(dataset, panel) for dataset in datasets for panel in panels(evidence, dataset)]
 
 
-def draw_grid(sheet: Sheet, here: Sequence[Place], plot: Plot) -> Iterator[Drawing]:
-    """One figure, or as many as the panels fill; where they are more than a row every dataset begins its own."""
-    if not here:
+def draw_grid(sheet: Sheet, shown: Sequence[DatasetPanel], plot: Plot) -> Iterator[Drawing]:
+    """Yield one figure per page; unless all panels fit one row, each dataset starts a new row."""
+    if not shown:
         return
-    most = sheet.beside(LEAST)
-    datasets = dict.fromkeys(place.dataset for place in here)
-    rows = (
-        [list(here)]
-        if len(here) <= most
-        else [row for dataset in datasets for row in even([place for place in here if place.dataset == dataset], most)]
-    )
-    for number, page in enumerate(even(rows, ROWS)):
-        yield Drawing(paged(plot.name, number), plot.shows, _draw(sheet, page, plot))
+    per_row = sheet.panels_per_row(MIN_WIDTH)
+    rows = [list(shown)]
+    if len(shown) > per_row:
+        datasets = dict.fromkeys(panel.dataset for panel in shown)
+        by_dataset = [[panel for panel in shown if panel.dataset == dataset] for dataset in datasets]
+        rows = [row for group in by_dataset for row in split_evenly(group, per_row)]
+    for page, page_rows in enumerate(split_evenly(rows, ROWS)):
+        yield Drawing(page_name(plot.name, page), plot.description, _draw(sheet, page_rows, plot))
 
 
-def _draw(sheet: Sheet, rows: list[list[Place]], plot: Plot) -> Figure:
+def _draw(sheet: Sheet, rows: list[list[DatasetPanel]], plot: Plot) -> Figure:
     columns = max(len(row) for row in rows)
-    part = [place for row in rows for place in row]
-    keys = [*handles([place.panel for place in part], line=not plot.marker, marker=plot.marker), *plot.extra]
-    words = [str(key.get_label()) for key in keys]
-    titles = [_title(place, (sheet.width - 0.5) / columns - 0.1) for place in part]
-    high = HIGH + 0.13 * max(title.count("\n") + 1 for title in titles)
-    figure = sheet.figure(high * len(rows) + 0.4 + sheet.title_height(plot.shows) + sheet.legend_height(words))
+    shown = [panel for row in rows for panel in row]
+    keys = [*legend_handles([p.panel for p in shown], line=not plot.marker, marker=plot.marker), *plot.extra]
+    titles = [_title(panel, (sheet.width - 0.5) / columns - 0.1) for panel in shown]
+    row_height = HEIGHT + 0.13 * max(title.count("\n") + 1 for title in titles)
+    above, below = sheet.title_height(plot.description), sheet.legend_height(keys)
+    figure = sheet.figure(row_height * len(rows) + 0.4 + above + below)
     grid = figure.add_gridspec(len(rows), columns)
-    firsts: dict[str, Axes] = {}
+    first_axes: dict[str, Axes] = {}  # of every dataset
     for y, row in enumerate(rows):
-        for x, place in enumerate(row):
-            panel = figure.add_subplot(grid[y, x], sharey=firsts.get(place.dataset))
-            plot.draw(panel, place)
-            panel.set_title(titles.pop(0))
-            if x == 0 or place.dataset not in firsts:
-                panel.set_ylabel(plot.ylabel(place.dataset))
+        for x, panel in enumerate(row):
+            axes = figure.add_subplot(grid[y, x], sharey=first_axes.get(panel.dataset))
+            plot.draw(axes, panel)
+            axes.set_title(titles.pop(0))
+            if x == 0 or panel.dataset not in first_axes:
+                axes.set_ylabel(plot.ylabel(panel.dataset))
             else:
-                panel.tick_params(labelleft=False)
+                axes.tick_params(labelleft=False)
             if y == len(rows) - 1 or x >= len(rows[y + 1]):
-                panel.set_xlabel(plot.xlabel)
-            firsts.setdefault(place.dataset, panel)
-    sheet.title(figure, plot.shows)
+                axes.set_xlabel(plot.xlabel)
+            first_axes.setdefault(panel.dataset, axes)
+    figure.suptitle(sheet.wrap_title(plot.description))
     sheet.legend(figure, keys)
     return figure
 
 
-def _title(place: Place, width: float) -> str:
-    return plain(fold(f"{place.dataset} · {place.panel.title}", width, SIZE))
+def _title(panel: DatasetPanel, width: float) -> str:
+    return escape_dollars(wrap_text(f"{panel.dataset} · {panel.panel.title}", width, SIZE))

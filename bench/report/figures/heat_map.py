@@ -1,4 +1,4 @@
-"""Heat maps, loss × everything else: modes covered; where modes are not measured geometric means of the primary."""
+"""Heat maps of losses × settings: modes covered, or the primary measure of datasets without modes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence, place_names
-from bench.evidence.states import State, has_failed
+from bench.evidence.states import State, count_failed
 from bench.evidence.statistics import geometric_mean
+from bench.evidence.statistics.intervals import Array
 from bench.report.figures.profile import best_of_cells
-from bench.report.figures.sheet import Drawing, Sheet, even, paged
-from bench.report.figures.style import HEIGHT, SMALL, fold, plain, text_width
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
+from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, text_width, wrap_text
 
-Array = NDArray[np.float64]
-NARROW, BROAD = 0.5, 1.4  # inches of a column
-TALL = 0.32  # inches of a row
+MIN_COLUMN, MAX_COLUMN = 0.5, 1.4  # inches of a column
+ROW_HEIGHT = 0.32  # inches
 GAP = 0.15  # inches between two maps
-LINE = 0.115
-MOST = 30.0  # times the best at which the colours end
+LINE_HEIGHT = 0.115  # inches of a line of text
+BAR_HEIGHT = 0.5  # inches for the colour bar with its labels
+MAX_RATIO = 30.0  # to the best cell, where the colours end
 
 
-class Map(NamedTuple):
-    """One dataset: values and texts [losses, settings]; NaN and nothing where there is no cell."""
+class HeatMap(NamedTuple):
+    """The values and texts of one dataset, [losses, settings]; NaN and empty where there is no cell."""
 
     title: str
     losses: list[str]
@@ -40,8 +40,8 @@ class Map(NamedTuple):
     texts: list[list[str]]
 
 
-class Scale(NamedTuple):
-    """From values to colours, and what the bar of colours says."""
+class ColourScale(NamedTuple):
+    """A colour map, its norm, and the label of the colour bar."""
 
     colours: str
     norm: Normalize
@@ -49,167 +49,186 @@ class Scale(NamedTuple):
 
 
 def draw_modes(evidence: Evidence, sheet: Sheet) -> Iterator[Drawing]:
-    """Modes covered after the last step, mean over runs; a run that diverged covers none, and is counted below."""
+    """Draw the modes covered after the last step, mean over runs; diverged runs cover none and are counted below."""
     maps = [map_of_modes(evidence, dataset) for dataset in evidence.datasets() if has_modes(evidence, dataset)]
-    scale = Scale("cividis", Normalize(0, 1), "share of modes covered")
+    scale = ColourScale("cividis", Normalize(0, 1), "share of modes covered")
     yield from _draw(sheet, maps, scale, "modes", "Modes covered after the last step, mean over runs")
 
 
 def draw_geometric_means(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
-    """The geometric mean of the final primary measure; its colour says how many times worse than the best cell's."""
-    without = [dataset for dataset in datasets if not has_modes(evidence, dataset)]
-    maps = [map_of_means(evidence, each) for each in without if not np.isnan(best_of_cells(evidence, each))]
-    scale = Scale("cividis_r", LogNorm(1, MOST, clip=True), "times worse than the best")
-    shows = "Geometric mean of the measure that runs are judged by, after the last step, over runs that have it"
-    yield from _draw(sheet, maps, scale, "primary", shows)
+    """Draw the geometric mean of the final primary measure, coloured by its ratio to the best cell."""
+    without_modes = [dataset for dataset in datasets if not has_modes(evidence, dataset)]
+    maps = [map_of_means(evidence, name) for name in without_modes if not np.isnan(best_of_cells(evidence, name))]
+    scale = ColourScale("cividis_r", LogNorm(1, MAX_RATIO, clip=True), "times worse than the best cell")
+    description = "Geometric mean of the final primary measure, over the runs that have one"
+    yield from _draw(sheet, maps, scale, "primary", description)
 
 
 def has_modes(evidence: Evidence, dataset: str) -> bool:
-    """Whether modes were counted, and it is known of how many."""
+    """Return whether modes were counted and their number is known."""
     return "modes" in evidence.measures(dataset) and evidence.modes(dataset) > 0
 
 
-def map_of_modes(evidence: Evidence, dataset: str) -> Map:
-    """Shares of all modes."""
+def map_of_modes(evidence: Evidence, dataset: str) -> HeatMap:
+    """Return the share of modes covered, with the mean number of modes and the number of diverged runs as text."""
     total = evidence.modes(dataset)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         covered = float(runs["modes_final"].fillna(0).mean())
-        lost = int((runs["outcome"] == State.DIVERGED).sum())
-        return covered / total, f"{covered:.1f}" + (f"\n{lost} div." if lost else "")
+        diverged = int((runs["outcome"] == State.DIVERGED).sum())
+        return covered / total, f"{covered:.1f}" + (f"\n{diverged} div." if diverged else "")
 
     return _map(evidence, dataset, f"{dataset}: of {total:,}", cell)
 
 
-def map_of_means(evidence: Evidence, dataset: str) -> Map:
-    """How many times worse than the best cell, and the geometric mean itself with the number of failed runs."""
+def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
+    """Return ratios to the best cell, with the geometric mean and the number of failed runs as text."""
     name = str(evidence.primary(dataset))
-    about, best = evidence.about(name), best_of_cells(evidence, dataset)
+    about, best = evidence.describe(name), best_of_cells(evidence, dataset)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         mean = geometric_mean(runs[f"{name}_final"]).value
-        failed = int(has_failed(runs).sum())
+        failed = count_failed(runs)
         text = "–" if np.isnan(mean) else format(mean * about.scale, about.spec)
-        worse = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
-        return max(worse, 1.0), text + (f"\n{failed} failed" if failed else "")
+        ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
+        return max(ratio, 1.0), text + (f"\n{failed} failed" if failed else "")
 
     return _map(evidence, dataset, f"{dataset}: {about.label}", cell)
 
 
-def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFrame], tuple[float, str]]) -> Map:
-    runs = evidence.of(dataset)
+def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFrame], tuple[float, str]]) -> HeatMap:
+    runs = evidence.runs_of(dataset)
     runs = runs.assign(setting=place_names(evidence, runs, without=("loss",)))
     losses, settings = list(evidence.runs["loss"].unique()), list(dict.fromkeys(runs["setting"]))
     values = np.full((len(losses), len(settings)), np.nan)
     texts = [["" for _ in settings] for _ in losses]
-    for (loss, setting), part in runs.groupby(["loss", "setting"], sort=False):
+    for (loss, setting), group in runs.groupby(["loss", "setting"], sort=False):
         row, column = losses.index(loss), settings.index(setting)
-        values[row, column], texts[row][column] = cell(part)
-    return Map(title, [str(loss) for loss in losses], [str(each) for each in settings], values, texts)
+        values[row, column], texts[row][column] = cell(group)
+    return HeatMap(title, list(map(str, losses)), list(map(str, settings)), values, texts)
 
 
-def _draw(sheet: Sheet, maps: list[Map], scale: Scale, name: str, shows: str) -> Iterator[Drawing]:
+def _draw(sheet: Sheet, maps: list[HeatMap], scale: ColourScale, name: str, description: str) -> Iterator[Drawing]:
     if not maps:
         return
     left = max(text_width(loss, SMALL) for loss in maps[0].losses) + 0.15
     room = sheet.width - left - 0.1
-    most = max(1, int(room / NARROW))
-    parts = [_columns(each, columns) for each in maps for columns in even(range(len(each.settings)), most)]
-    rows = _rows(parts, most)
-    per_page = max(1, int((HEIGHT - 1.0) / max(_height(row, NARROW) for row in rows)))
-    for number, page in enumerate(even(rows, per_page)):
-        yield Drawing(paged(name, number), shows, _page(sheet, page, scale, shows, left, room))
+    max_columns = max(1, int(room / MIN_COLUMN))
+    parts = [
+        _select_columns(heat_map, columns)
+        for heat_map in maps
+        for columns in split_evenly(range(len(heat_map.settings)), max_columns)
+    ]
+    rows = _fill_rows(parts, max_columns)
+    per_page = max(1, int((MAX_HEIGHT - 1.0) / max(_row_height(row, MIN_COLUMN) for row in rows)))
+    for page, page_rows in enumerate(split_evenly(rows, per_page)):
+        figure = _draw_page(sheet, page_rows, scale, description, left, room)
+        yield Drawing(page_name(name, page), description, figure)
 
 
-def _columns(each: Map, columns: Sequence[int]) -> Map:
-    where = list(columns)
-    texts = [[row[column] for column in where] for row in each.texts]
-    return Map(each.title, each.losses, [each.settings[c] for c in where], each.values[:, where], texts)
+def _select_columns(heat_map: HeatMap, columns: Sequence[int]) -> HeatMap:
+    indices = list(columns)
+    return heat_map._replace(
+        settings=[heat_map.settings[index] for index in indices],
+        values=heat_map.values[:, indices],
+        texts=[[row[index] for index in indices] for row in heat_map.texts],
+    )
 
 
-def _rows(maps: list[Map], most: int) -> list[list[Map]]:
-    """Maps side by side as long as their columns fit."""
-    rows: list[list[Map]] = []
-    for each in maps:
-        if rows and sum(len(other.settings) for other in rows[-1]) + len(each.settings) + 1 <= most:
-            rows[-1].append(each)
+def _fill_rows(maps: list[HeatMap], max_columns: int) -> list[list[HeatMap]]:
+    """Put maps side by side as long as their columns fit."""
+    rows: list[list[HeatMap]] = []
+    for heat_map in maps:
+        if rows and sum(len(other.settings) for other in rows[-1]) + len(heat_map.settings) + 1 <= max_columns:
+            rows[-1].append(heat_map)
         else:
-            rows.append([each])
+            rows.append([heat_map])
     return rows
 
 
-def _height(row: list[Map], column: float) -> float:
-    return 0.3 + TALL * len(row[0].losses) + _below(row, column)
+def _row_height(row: list[HeatMap], column: float) -> float:
+    return 0.3 + ROW_HEIGHT * len(row[0].losses) + _label_height(row, column)
 
 
-def _below(row: list[Map], column: float) -> float:
-    """Inches for the names of settings under a row of maps."""
-    if _upright(row, column):
-        return 0.12 + max(text_width(name, SMALL) for each in row for name in each.settings)
-    return 0.12 + LINE * max(fold(name, column - 0.04, SMALL).count("\n") + 1 for each in row for name in each.settings)
+def _label_height(row: list[HeatMap], column: float) -> float:
+    """Inches for the names of settings below a row of maps."""
+    names = [name for heat_map in row for name in heat_map.settings]
+    if _is_vertical(row, column):
+        return 0.12 + max(text_width(name, SMALL) for name in names)
+    return 0.12 + LINE_HEIGHT * max(wrap_text(name, column - 0.04, SMALL).count("\n") + 1 for name in names)
 
 
-def _upright(row: list[Map], column: float) -> bool:
-    """Whether the names of settings must stand upright: a word of theirs is wider than its column."""
-    lines = [line for each in row for name in each.settings for line in fold(name, column - 0.04, SMALL).split("\n")]
+def _is_vertical(row: list[HeatMap], column: float) -> bool:
+    """Whether the names of settings are rotated, because a word is wider than its column."""
+    names = [name for heat_map in row for name in heat_map.settings]
+    lines = [line for name in names for line in wrap_text(name, column - 0.04, SMALL).split("\n")]
     return max(text_width(line, SMALL) for line in lines) > column
 
 
-def _page(sheet: Sheet, rows: list[list[Map]], scale: Scale, shows: str, left: float, room: float) -> Figure:
-    """Explicit places: what is as wide as its text needs no layout to be found."""
-    columns = max(sum(len(each.settings) for each in row) for row in rows)
+def _draw_page(
+    sheet: Sheet, rows: list[list[HeatMap]], scale: ColourScale, description: str, left: float, room: float
+) -> Figure:
+    """Draw rows of maps at explicit positions: all columns of a page have the same width, whatever their row holds."""
+    columns = max(sum(len(heat_map.settings) for heat_map in row) for row in rows)
     gaps = GAP * max(len(row) - 1 for row in rows)
-    column = min(BROAD, (room - gaps) / columns)
-    widest = column * columns + gaps
-    above, bar = sheet.title_height(shows), 0.5
-    left += (room - widest) / 2
-    height = above + sum(_height(row, column) for row in rows) + bar
+    column = min(MAX_COLUMN, (room - gaps) / columns)
+    page_width = column * columns + gaps
+    above = sheet.title_height(description)
+    left += (room - page_width) / 2
+    height = above + sum(_row_height(row, column) for row in rows) + BAR_HEIGHT
     figure = Figure(figsize=(sheet.width, height))
     top = height - above
     for row in rows:
-        x, tall = left, TALL * len(row[0].losses)
-        for number, each in enumerate(row):
-            wide = column * len(each.settings)
-            box = (x / sheet.width, (top - 0.25 - tall) / height, wide / sheet.width, tall / height)
+        x, map_height = left, ROW_HEIGHT * len(row[0].losses)
+        for index, heat_map in enumerate(row):
+            width = column * len(heat_map.settings)
+            box = (x / sheet.width, (top - 0.25 - map_height) / height, width / sheet.width, map_height / height)
             panel = figure.add_axes(box)
-            _draw_map(panel, each, scale, column, first=number == 0, upright=_upright(row, column))
-            x += wide + GAP
-        top -= _height(row, column)
-    if sheet.titles:
-        figure.suptitle(sheet.folded(shows), y=1 - 0.04 / height, va="top")
-    wide = min(2.4, widest)
-    start = left + (widest - wide) / 2
-    bar_axes = figure.add_axes((start / sheet.width, (bar - 0.17) / height, wide / sheet.width, 0.09 / height))
-    colours = figure.colorbar(ScalarMappable(scale.norm, scale.colours), cax=bar_axes, orientation="horizontal")
-    colours.set_label(scale.label, fontsize=SMALL, labelpad=1)
-    if isinstance(scale.norm, LogNorm):
-        bar_axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        bar_axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        bar_axes.xaxis.set_minor_locator(NullLocator())
-    colours.outline.set_linewidth(0.4)
+            _draw_map(panel, heat_map, scale, column, is_first=index == 0, is_vertical=_is_vertical(row, column))
+            x += width + GAP
+        top -= _row_height(row, column)
+    figure.suptitle(sheet.wrap_title(description), y=1 - 0.04 / height, va="top")
+    bar_width = min(2.4, page_width)
+    bar_left = left + (page_width - bar_width) / 2
+    box = (bar_left / sheet.width, (BAR_HEIGHT - 0.17) / height, bar_width / sheet.width, 0.09 / height)
+    _draw_colour_bar(figure, figure.add_axes(box), scale)
     return figure
 
 
-def _draw_map(panel: Axes, each: Map, scale: Scale, column: float, first: bool, upright: bool) -> None:
-    panel.imshow(each.values, norm=scale.norm, cmap=scale.colours, aspect="auto", interpolation="nearest")
+def _draw_colour_bar(figure: Figure, axes: Axes, scale: ColourScale) -> None:
+    bar = figure.colorbar(ScalarMappable(scale.norm, scale.colours), cax=axes, orientation="horizontal")
+    bar.set_label(scale.label, fontsize=SMALL, labelpad=1)
+    bar.outline.set_linewidth(0.4)
+    if isinstance(scale.norm, LogNorm):
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _draw_map(
+    panel: Axes, heat_map: HeatMap, scale: ColourScale, column: float, is_first: bool, is_vertical: bool
+) -> None:
+    panel.imshow(heat_map.values, norm=scale.norm, cmap=scale.colours, aspect="auto", interpolation="nearest")
     colours = mpl.colormaps[scale.colours]
-    for (y, x), value in np.ndenumerate(each.values):
+    for (y, x), value in np.ndenumerate(heat_map.values):
         if not np.isnan(value):
             luma = float(np.dot(colours(scale.norm(value))[:3], (0.2126, 0.7152, 0.0722)))
             panel.text(
                 x,
                 y,
-                each.texts[y][x],
+                heat_map.texts[y][x],
                 ha="center",
                 va="center",
                 fontsize=SMALL,
                 linespacing=1.05,
                 color="white" if luma < 0.5 else "black",
             )
-    names = [plain(name if upright else fold(name, column - 0.04, SMALL)) for name in each.settings]
-    panel.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
-    panel.set_yticks(range(len(each.losses)), [plain(loss) for loss in each.losses] if first else [])
-    panel.set_title(plain(each.title), pad=4)
+    names = [name if is_vertical else wrap_text(name, column - 0.04, SMALL) for name in heat_map.settings]
+    panel.set_xticks(range(len(names)), [escape_dollars(name) for name in names], rotation=90 if is_vertical else 0)
+    panel.set_yticks(
+        range(len(heat_map.losses)), [escape_dollars(loss) for loss in heat_map.losses] if is_first else []
+    )
+    panel.set_title(escape_dollars(heat_map.title), pad=4)
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)

@@ -1,4 +1,4 @@
-"""Quality against time: what every run came to over the seconds it trained, and the seconds to a threshold."""
+"""Quality against time: the final value of every run against its training time, and the time to a threshold."""
 
 from __future__ import annotations
 
@@ -11,123 +11,130 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import State, has_failed
-from bench.evidence.statistics import Reach, time_to_threshold
-from bench.report.figures.grids import Place, Plot, draw_grid, places
-from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
-from bench.report.figures.style import HEIGHT, SMALL, fold, logarithmic, plain, thousands
+from bench.evidence.states import has_failed
+from bench.evidence.statistics.intervals import Array
+from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
+from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, format_thousands, set_log_scale, wrap_text
+from bench.report.threshold_times import time_to_reach
 
-Array = NDArray[np.float64]
-WIDE = 4.0  # from this ratio of the longest to the shortest time on the axis is logarithmic
-ROW, LINE = 0.24, 0.115  # inches of a cell, and of a further line of its name
+LOG_RATIO = 4.0  # the time axis is logarithmic if its ends differ by more than this factor
+ROW_HEIGHT, LINE_HEIGHT = 0.24, 0.115  # inches of a cell, and of each further line of its name
 OPEN: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8}
+TRAINING_TIME = "training time (s)"
 
 
 def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
-    """The primary measure after the last step over the seconds of training: a point a run.
+    """Draw the final primary measure against training time, one point per run.
 
-    Filled: converged; open: failed; a cross at the bad edge: ended without a final value. Datasets whose seconds are
-    not known are left out.
+    Filled: converged; open: failed; a cross at the bad edge: ended without a final value. Datasets whose training times
+    are unknown are left out.
     """
-    known = [dataset for dataset in datasets if np.isfinite(_seconds(_of(evidence, dataset))).any()]
-    here = places(evidence, [dataset for dataset in known if evidence.primary(dataset) is not None])
-    if not here:
+    timed = [dataset for dataset in datasets if np.isfinite(_seconds(_runs(evidence, dataset))).any()]
+    shown = dataset_panels(evidence, [dataset for dataset in timed if evidence.primary(dataset) is not None])
+    if not shown:
         return
 
-    def draw(panel: Axes, place: Place) -> None:
-        about = evidence.about(str(evidence.primary(place.dataset)))
-        everyone = _of(evidence, place.dataset)
-        for series in place.panel.series:
+    def draw(axes: Axes, panel: DatasetPanel) -> None:
+        about = evidence.describe(str(evidence.primary(panel.dataset)))
+        column = f"{evidence.primary(panel.dataset)}_final"
+        for series in panel.panel.series:
             x = _seconds(series.runs)
-            y = series.runs[f"{evidence.primary(place.dataset)}_final"].to_numpy(dtype=float) * about.scale
-            look: dict[str, Any] = {"color": series.look.colour, "linestyle": "", "markersize": 3.5}
-            lost = np.isnan(y)
+            y = series.runs[column].to_numpy(dtype=float) * about.scale
+            style: dict[str, Any] = {"color": series.style.colour, "linestyle": "", "markersize": 3.5}
+            missing = np.isnan(y)
             failed = has_failed(series.runs).to_numpy()
-            panel.plot(x[~lost & ~failed], y[~lost & ~failed], marker=series.look.marker, **look)
-            panel.plot(x[~lost & failed], y[~lost & failed], marker=series.look.marker, **look, **OPEN)
-            if lost.any():
-                edge = np.full(int(lost.sum()), 0.0 if about.higher_is_better else 1.0)
-                panel.plot(x[lost], edge, marker="x", clip_on=False, transform=panel.get_xaxis_transform(), **look)
-        seconds, values = _seconds(everyone), everyone[f"{evidence.primary(place.dataset)}_final"] * about.scale
-        _along(panel, seconds[np.isfinite(seconds)])
+            axes.plot(x[~missing & ~failed], y[~missing & ~failed], marker=series.style.marker, **style)
+            axes.plot(x[~missing & failed], y[~missing & failed], marker=series.style.marker, **style, **OPEN)
+            if missing.any():
+                edge = np.full(int(missing.sum()), 0.0 if about.higher_is_better else 1.0)
+                axes.plot(x[missing], edge, marker="x", clip_on=False, transform=axes.get_xaxis_transform(), **style)
+        runs = _runs(evidence, panel.dataset)
+        seconds, values = _seconds(runs), runs[column] * about.scale
+        _set_time_axis(axes, seconds[np.isfinite(seconds)])
         finite = values[np.isfinite(values)]
         if not about.higher_is_better and len(finite) and (finite > 0).all():
-            logarithmic(panel, "y", float(finite.min()), float(finite.max()))
+            set_log_scale(axes, "y", float(finite.min()), float(finite.max()))
 
     def label(dataset: str) -> str:
-        return plain(evidence.about(str(evidence.primary(dataset))).label)
+        return escape_dollars(f"final {evidence.describe(str(evidence.primary(dataset))).label}")
 
-    runs = pd.concat([_of(evidence, dataset) for dataset in {place.dataset: None for place in here}])
-    look: dict[str, Any] = {"color": "0.2", "linestyle": "", "markersize": 4}
-    extra = []
-    if has_failed(runs).any():
-        extra.append(Line2D([], [], marker="o", label="open: failed", **look, **OPEN))
-    if any(_of(evidence, d)[f"{evidence.primary(d)}_final"].isna().any() for d in {p.dataset for p in here}):
-        extra.append(Line2D([], [], marker="x", label="no final value", **look))
-    shows = "Every run: its final value over the seconds it trained"
-    plot = Plot("quality-time", shows, draw, "seconds of training", label, marker=True, extra=extra)
-    yield from draw_grid(sheet, here, plot)
+    description = "Final value against training time, one point per run"
+    extra = _extra_handles(evidence, list(dict.fromkeys(panel.dataset for panel in shown)))
+    plot = Plot("quality-time", description, draw, TRAINING_TIME, label, marker=True, extra=extra)
+    yield from draw_grid(sheet, shown, plot)
+
+
+def _extra_handles(evidence: Evidence, datasets: list[str]) -> list[Line2D]:
+    """The legend of failed runs and of runs without a final value, if there are any."""
+    style: dict[str, Any] = {"color": "0.2", "linestyle": "", "markersize": 4}
+    runs = {dataset: _runs(evidence, dataset) for dataset in datasets}
+    handles = []
+    if any(has_failed(group).any() for group in runs.values()):
+        handles.append(Line2D([], [], marker="o", label="open: failed", **style, **OPEN))
+    if any(group[f"{evidence.primary(dataset)}_final"].isna().any() for dataset, group in runs.items()):
+        handles.append(Line2D([], [], marker="x", label="no final value", **style))
+    return handles
 
 
 def draw_threshold(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
-    """The seconds that every run took to the threshold ``reach`` of the suite; at the right how many never came.
+    """Draw the training time of every run to the threshold ``reach`` of the suite; on the right, runs that missed it.
 
-    The bar is the median by Kaplan & Meier with its 95 % interval. Nothing where nothing is to be reached.
+    The bar is the Kaplan–Meier median with its 95% CI. Nothing is drawn without a threshold.
     """
-    here = _of(evidence, dataset)
-    name, reach = evidence.primary(dataset), here["reach"].dropna()
-    if name is None or reach.empty or not np.isfinite(here["seconds_to_threshold"]).any():
+    runs = _runs(evidence, dataset)
+    name, reach = evidence.primary(dataset), runs["reach"].dropna()
+    if name is None or reach.empty or not np.isfinite(runs["seconds_to_threshold"]).any():
         return
-    about = evidence.about(name)
-    named = [(plain(fold(cell, sheet.width * 0.3, SMALL)), runs) for cell, runs in cells(evidence, dataset)]
-    row = ROW + LINE * max(cell.count("\n") for cell, _ in named)
-    shows = (
-        f"{dataset}: seconds of training until {about.label} was {reach.iloc[0] * about.scale:g}, of every run, and "
-        f"their median with its 95 % interval (Kaplan & Meier)"
-    )
-    for number, part in enumerate(even(named, int((HEIGHT - 1) / row))):
-        figure = _draw_threshold(sheet, part, row, shows, here["seconds_to_threshold"].to_numpy(dtype=float))
-        yield Drawing(paged(f"threshold-{slug(dataset)}", number), shows, figure)
+    about = evidence.describe(name)
+    named = [
+        (escape_dollars(wrap_text(cell, sheet.width * 0.3, SMALL)), group) for cell, group in cells(evidence, dataset)
+    ]
+    row = ROW_HEIGHT + LINE_HEIGHT * max(cell.count("\n") for cell, _ in named)
+    threshold = f"{about.label} {'≥' if about.higher_is_better else '≤'} {reach.iloc[0] * about.scale:g}"
+    description = f"{dataset}: training time to reach {threshold}, per run, and median with 95% CI (Kaplan–Meier)"
+    for page, part in enumerate(split_evenly(named, int((MAX_HEIGHT - 1) / row))):
+        figure = _draw_threshold(sheet, part, row, description, runs["seconds_to_threshold"].to_numpy(dtype=float))
+        yield Drawing(page_name(f"threshold-{slug(dataset)}", page), description, figure)
 
 
 def _draw_threshold(
-    sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, shows: str, everyone: Array
+    sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, description: str, seconds: Array
 ) -> Figure:
     keys = [
-        Line2D([], [], color="#0072B2", marker="o", markersize=3, linestyle="", label="a run"),
-        Line2D([], [], color="black", marker="|", markersize=7, linewidth=1, label="median, interval"),
+        Line2D([], [], color="#0072B2", marker="o", markersize=3, linestyle="", label="run"),
+        Line2D([], [], color="black", marker="|", markersize=7, linewidth=1, label="median, 95% CI"),
     ]
-    words = [str(key.get_label()) for key in keys]
-    figure = sheet.figure(row * len(named) + 0.45 + sheet.title_height(shows) + sheet.legend_height(words))
+    height = row * len(named) + 0.45 + sheet.title_height(description) + sheet.legend_height(keys)
+    figure = sheet.figure(height)
     panel = figure.subplots()
-    _along(panel, everyone[np.isfinite(everyone)])
+    _set_time_axis(panel, seconds[np.isfinite(seconds)])
     for y, (_, runs) in enumerate(named):
-        _draw_reach(panel, y, runs)
-    panel.set(ylim=(len(named) - 0.4, -0.6), xlabel="seconds of training")
+        _draw_cell(panel, y, runs)
+    panel.set(ylim=(len(named) - 0.4, -0.6), xlabel=TRAINING_TIME)
     panel.set_yticks(range(len(named)), [name for name, _ in named])
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
-    sheet.title(figure, shows)
+    figure.suptitle(sheet.wrap_title(description))
     sheet.legend(figure, keys)
     return figure
 
 
-def _draw_reach(panel: Axes, y: int, runs: pd.DataFrame) -> None:
+def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame) -> None:
     reached = runs["reached"].to_numpy(dtype=bool)
     times = runs["seconds_to_threshold"].to_numpy(dtype=float)[reached]
     panel.plot(times, np.full(len(times), y - 0.12), "o", color="#0072B2", markersize=2.5, alpha=0.7)
-    median, low, high = reach_of(runs)[:3]
+    median, low, high = time_to_reach(runs, "seconds")[:3]
     if np.isfinite(median):
         ends = [low if np.isfinite(low) else median, high if np.isfinite(high) else panel.get_xlim()[1]]
         panel.plot(ends, [y + 0.22] * 2, color="black", linewidth=1)
         panel.plot(median, y + 0.22, "|", color="black", markersize=6, markeredgewidth=1.2)
-    never = int((~reached).sum())
-    if never:
+    missed = int((~reached).sum())
+    if missed:
         panel.annotate(
-            f"{never}/{len(runs)} never",
+            f"{missed}/{len(runs)} not reached",
             (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
@@ -138,35 +145,25 @@ def _draw_reach(panel: Axes, y: int, runs: pd.DataFrame) -> None:
         )
 
 
-def reach_of(runs: pd.DataFrame) -> Reach:
-    """Of the runs of a cell; one that did not come there was watched as long as it trained.
-
-    One that diverged was watched as long as any: that it ended says that it would never have come.
-    """
-    watched = np.where(runs["outcome"] == State.DIVERGED, np.nan_to_num(_seconds(runs)).max(), _seconds(runs))
-    times = np.where(runs["reached"], runs["seconds_to_threshold"], watched).astype(float)
-    return time_to_threshold(times, runs["reached"])
-
-
-def _of(evidence: Evidence, dataset: str) -> pd.DataFrame:
+def _runs(evidence: Evidence, dataset: str) -> pd.DataFrame:
     return evidence.runs.loc[evidence.runs["dataset"] == dataset]
 
 
 def _seconds(runs: pd.DataFrame) -> Array:
-    """Of training, NaN where they are not known."""
+    """The training time of every run in seconds, [n]; NaN if unknown."""
     if "training_seconds" not in runs:
         return np.full(len(runs), np.nan)
     return pd.to_numeric(runs["training_seconds"], errors="coerce").to_numpy(dtype=float)
 
 
-def _along(panel: Axes, seconds: Array) -> None:
-    """An axis of seconds, from the shortest to the longest with some room."""
+def _set_time_axis(panel: Axes, seconds: Array) -> None:
+    """Make the horizontal axis span these times, with a margin."""
     low, high = float(seconds.min()), float(seconds.max())
-    if low > 0 and high / low > WIDE:
-        logarithmic(panel, "x", low, high)
+    if low > 0 and high / low > LOG_RATIO:
+        set_log_scale(panel, "x", low, high)
         panel.set_xlim(low / 1.2, high * 1.2)
         return
-    room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-    panel.set_xlim(low - room, high + room)
+    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    panel.set_xlim(low - margin, high + margin)
     panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.xaxis.set_major_formatter(FuncFormatter(thousands))
+    panel.xaxis.set_major_formatter(FuncFormatter(format_thousands))

@@ -1,4 +1,4 @@
-"""Failure rates: what became of the runs of every cell, with Wilson's interval of the rate of failure."""
+"""Failure rates: the outcomes of every cell, with Wilson's interval of the failure rate."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import State, count_outcomes, has_failed
+from bench.evidence.states import State, count_failed, count_outcomes
 from bench.evidence.statistics import wilson_interval
-from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
-from bench.report.figures.style import HATCHES, HEIGHT, SMALL, fold, plain
+from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
 from bench.report.outcome_styles import OUTCOMES
 
-ROW = 0.22  # inches of a cell with a name of one line
-LINE = 0.115  # inches of a further line of its name
-BAR = 0.5  # of a row; the interval lies below
+ROW_HEIGHT = 0.22  # inches of a cell whose name takes one line
+LINE_HEIGHT = 0.115  # inches of each further line of the name
+BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
 
 
 def draw_rates(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
-    """A bar per cell whose parts are the outcomes, the worst first, and below it the interval of the rate of failure.
+    """Draw one bar per cell, split by outcome with the worst first, and below it the interval of the failure rate.
 
-    Nothing where no cell has two runs: one run has no rate.
+    Nothing is drawn if no cell has two runs.
     """
-    found = cells(evidence, dataset)
-    if max(len(runs) for _, runs in found) < 2:
-        return
-    named = [(plain(fold(name, sheet.width * 0.3, SMALL)), runs) for name, runs in found]
-    tallest = max(name.count("\n") for name, _ in named)
-    row = ROW + LINE * tallest
-    shows = f"{dataset}: outcomes of the runs of every cell; below, the rate of failure with its 95 % interval (Wilson)"
-    for number, part in enumerate(even(named, int((HEIGHT - 1) / row))):
-        yield Drawing(paged(f"rates-{slug(dataset)}", number), shows, _draw(sheet, part, row, shows))
-
-
-def _draw(sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, shows: str) -> Figure:
-    counts = [count_outcomes(runs) for _, runs in named]
-    there = [state for state in OUTCOMES if any(count[state] for count in counts)]
-    keys = [
-        *(Patch(**_fill(state), label=state.value) for state in there),
-        Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="rate of failure"),
+    named = [
+        (escape_dollars(wrap_text(name, sheet.width * 0.3, SMALL)), runs) for name, runs in cells(evidence, dataset)
     ]
-    words = [str(key.get_label()) for key in keys]
-    figure = sheet.figure(row * len(named) + 0.45 + sheet.title_height(shows) + sheet.legend_height(words))
+    if max(len(runs) for _, runs in named) < 2:
+        return
+    row = ROW_HEIGHT + LINE_HEIGHT * max(name.count("\n") for name, _ in named)
+    description = f"{dataset}: outcomes of every cell; below each bar, the failure rate with its 95% CI (Wilson)"
+    for page, part in enumerate(split_evenly(named, int((MAX_HEIGHT - 1) / row))):
+        yield Drawing(page_name(f"rates-{slug(dataset)}", page), description, _draw(sheet, part, row, description))
+
+
+def _draw(sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, description: str) -> Figure:
+    counts = [count_outcomes(runs) for _, runs in named]
+    occurring = [state for state in OUTCOMES if any(count[state] for count in counts)]
+    keys = [
+        *(Patch(**_fill(state), label=state.value) for state in occurring),
+        Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
+    ]
+    height = row * len(named) + 0.45 + sheet.title_height(description) + sheet.legend_height(keys)
+    figure = sheet.figure(height)
     panel = figure.subplots()
     for y, ((_, runs), count) in enumerate(zip(named, counts, strict=True)):
         _draw_cell(panel, y, runs, count)
     panel.set(xlim=(0, 1), ylim=(len(named) - 0.4, -0.5), xlabel="share of runs")
-    panel.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    panel.xaxis.set_major_formatter(PercentFormatter(1))
     panel.set_yticks(range(len(named)), [name for name, _ in named])
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     panel.set_axisbelow(True)
     panel.spines["left"].set_visible(False)
-    sheet.title(figure, shows)
+    figure.suptitle(sheet.wrap_title(description))
     sheet.legend(figure, keys)
     return figure
 
@@ -70,7 +70,7 @@ def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int])
         if count[state]:
             panel.barh(y - 0.15, count[state] / n, BAR, left=left / n, **_fill(state))
             left += count[state]
-    failed = int(has_failed(runs).sum())
+    failed = count_failed(runs)
     panel.plot(wilson_interval(failed, n), [y + 0.24] * 2, color="black", linewidth=1, clip_on=False, zorder=4)
     panel.plot(failed / n, y + 0.24, "o", color="black", markersize=3, clip_on=False, zorder=4)
     panel.annotate(
@@ -86,9 +86,10 @@ def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int])
 
 
 def _fill(state: State) -> dict[str, Any]:
+    style = OUTCOMES[state]
     return {
-        "facecolor": OUTCOMES[state],
-        "hatch": HATCHES.get(state, ""),
+        "facecolor": style.colour,
+        "hatch": style.hatch,
         "hatchcolor": "white",
         "edgecolor": "0.3",
         "linewidth": 0.4,

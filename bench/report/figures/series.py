@@ -1,4 +1,4 @@
-"""What stands beside what: a panel per setting, and in it a series per loss; of one loss a series per setting."""
+"""Panels and series: one panel per setting with one series per loss; with a single loss, one series per setting."""
 
 from __future__ import annotations
 
@@ -9,55 +9,57 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from bench.evidence.results import Evidence, place_names
-from bench.report.figures.style import COLOURS, Look, look, plain
+from bench.report.figures.style import COLOURS, SeriesStyle, escape_dollars, series_style
 
 
 class Series(NamedTuple):
-    """The runs of one cell, their name in the legend and their look."""
+    """The runs of one cell, with their name in the legend and their style."""
 
     name: str
-    look: Look
+    style: SeriesStyle
     runs: pd.DataFrame
 
 
 class Panel(NamedTuple):
-    """The series that are drawn over each other."""
+    """The series drawn in the same axes."""
 
     title: str
     series: list[Series]
 
 
 def panels(evidence: Evidence, dataset: str) -> list[Panel]:
-    """Of a dataset, in the order of the matrix; a loss has the same look for every dataset."""
-    here = evidence.of(dataset)
-    settings = place_names(evidence, here, without=("loss",))
-    here = here.assign(setting=settings)
+    """Return the panels of a dataset in the order of the matrix; a loss has the same style on every dataset."""
+    runs = evidence.runs_of(dataset)
+    runs = runs.assign(setting=place_names(evidence, runs, without=("loss",)))
     losses = list(evidence.runs["loss"].unique())
-    groups = list(here.groupby("setting", sort=False))
-    if here["loss"].nunique() == 1 and 1 < len(groups) <= len(COLOURS):
-        series = [Series(str(setting), look(place), runs) for place, (setting, runs) in enumerate(groups)]
-        return [Panel(str(here["loss"].iloc[0]), series)]
+    settings = list(runs.groupby("setting", sort=False))
+    if runs["loss"].nunique() == 1 and 1 < len(settings) <= len(COLOURS):
+        series = [Series(str(name), series_style(index), group) for index, (name, group) in enumerate(settings)]
+        return [Panel(str(runs["loss"].iloc[0]), series)]
     return [
         Panel(
             str(setting),
-            [Series(str(loss), look(losses.index(loss)), part) for loss, part in runs.groupby("loss", sort=False)],
+            [
+                Series(str(loss), series_style(losses.index(loss)), cell)
+                for loss, cell in group.groupby("loss", sort=False)
+            ],
         )
-        for setting, runs in groups
+        for setting, group in settings
     ]
 
 
-def handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) -> list[Line2D]:
-    """What a legend says of the series of panels, each once."""
-    looks = {series.name: series.look for panel in shown for series in panel.series}
+def legend_handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) -> list[Line2D]:
+    """Return one legend handle per series name of the panels."""
+    styles = {series.name: series.style for panel in shown for series in panel.series}
     return [
         Line2D(
             [],
             [],
-            color=each.colour,
-            linestyle=each.line if line else "",
-            marker=each.marker if marker else "",
+            color=style.colour,
+            linestyle=style.line if line else "",
+            marker=style.marker if marker else "",
             markersize=4,
-            label=plain(name),
+            label=escape_dollars(name),
         )
-        for name, each in looks.items()
+        for name, style in styles.items()
     ]

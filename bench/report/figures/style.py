@@ -1,7 +1,7 @@
-"""How figures look: widths of the venues' pages, colours that survive print and colour blindness, fonts, axes.
+"""The style of figures: page widths of venues, colours that survive greyscale and colour blindness, fonts, axes.
 
-A figure is exactly as wide as the column or the text that it stands in, so that it needs no scaling and its text has
-the size that it says. Text is in DejaVu Sans, which comes with matplotlib: the same everywhere.
+A figure is exactly as wide as a column or the text of the page, so it needs no scaling and its fonts have their nominal
+size. All text is in DejaVu Sans, which comes with matplotlib and is the same everywhere.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from bench.catalogue import suggestion
 from bench.errors import GanbenchError
-from bench.evidence.states import State
 
-# Inches, as the style files of the venues set them: \textwidth, and (\textwidth − \columnsep) / 2.
+# In inches, from the style files of the venues: \textwidth, and (\textwidth − \columnsep) / 2.
 WIDTHS = {
-    "one-column": 3.25,  # the narrowest of the columns below
-    "two-column": 6.75,  # the narrowest text of two columns below
+    "one-column": 3.25,  # the narrowest column below
+    "two-column": 6.75,  # the narrowest two-column text below
     "neurips": 5.5,  # neurips_2025.sty: one column
     "iclr": 5.5,  # iclr2026_conference.sty: one column
     "jmlr": 6.0,  # jmlr2e.sty: one column
@@ -39,9 +38,9 @@ WIDTHS = {
     "ieee": 43 * 12 / 72.27,
 }
 NARROWEST, WIDEST = 2.5, 20.0
-HEIGHT = 8.6  # inches: what the text height of these venues, 8.9 to 9.2, leaves beside a caption of two lines
-SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; what stands at a mark
-DOTS = 200  # an inch, of PNG, and of pictures within PDF and SVG
+MAX_HEIGHT = 8.6  # inches: the text height of these venues, 8.9 to 9.2, less a caption of two lines
+SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
+DPI = 200  # of PNG files, and of raster images within PDF and SVG
 
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -66,18 +65,17 @@ STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "figure.constrained_layout.w_pad": 0.03,
     "figure.constrained_layout.h_pad": 0.03,
-    "pdf.fonttype": 42,  # TrueType; Type 3, the default, is what publishers refuse
-    # Paths, not text: a browser or an editor without the font would set other widths, and labels would collide. The
-    # PDF holds the text as text.
+    "pdf.fonttype": 42,  # TrueType; many publishers refuse Type 3, the default
+    # Paths, because a viewer without the font would use another one, and labels would overlap. The PDF keeps text.
     "svg.fonttype": "path",
-    "svg.hashsalt": "ganbench",  # the same names of parts, and so the same bytes, every time
+    "svg.hashsalt": "ganbench",  # the same element ids, and so the same bytes, every time
     "hatch.linewidth": 0.4,
-    "text.hinting": "none",  # hinted text has other widths at other resolutions: what fits the PDF must fit the PNG
-    "figure.dpi": DOTS,
-    "savefig.dpi": DOTS,
+    "text.hinting": "none",  # hinted text has other widths at other resolutions; PDF and PNG must agree
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
 }
 
-# Okabe & Ito's palette (2008), safe for colour blindness, its yellow aside, which is too light for a line
+# The palette of Okabe & Ito (2008), safe for colour-blind readers, without its yellow, which is too light for lines
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7A7A29")
 LINES: tuple[Any, ...] = (
     "-",
@@ -90,50 +88,48 @@ LINES: tuple[Any, ...] = (
     (0, (7, 2, 2, 2)),
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
-REAL_LOOK: dict[str, Any] = {"color": "0.55", "linewidth": 2.0, "alpha": 0.6}
-UNTRAINED_LOOK: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": (0, (1, 3))}
-
-HATCHES = {State.NEVER_LEARNED: "...", State.RELAPSED: "////", State.OSCILLATING: "\\\\\\\\"}  # neighbours, in grey
+REAL_STYLE: dict[str, Any] = {"color": "0.55", "linewidth": 2.0, "alpha": 0.6}
+UNTRAINED_STYLE: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": (0, (1, 3))}
 
 
-class Look(NamedTuple):
-    """Of one series: its colour, its line and its marker; no two of the first 64 are alike."""
+class SeriesStyle(NamedTuple):
+    """The colour, line style and marker of a series; the first 64 styles are all different."""
 
     colour: str
     line: Any
     marker: str
 
 
-def look(place: int) -> Look:
-    """Of the series with this number; where the colours are used up they come again with other lines."""
-    again = place // len(COLOURS)
-    return Look(
-        COLOURS[place % len(COLOURS)], LINES[(place + again) % len(LINES)], MARKERS[(place + again) % len(MARKERS)]
+def series_style(index: int) -> SeriesStyle:
+    """Return the style of the series with this index; colours repeat with other lines and markers."""
+    shift = index // len(COLOURS)
+    return SeriesStyle(
+        COLOURS[index % len(COLOURS)], LINES[(index + shift) % len(LINES)], MARKERS[(index + shift) % len(MARKERS)]
     )
 
 
-def inches(width: str | float) -> float:
-    """The width of a figure: of a name in ``WIDTHS``, or a number of inches.
+def width_in_inches(width: str | float) -> float:
+    """Return the width of a figure, given as a name in ``WIDTHS`` or in inches.
 
     Raises:
-        GanbenchError: no such name, or a number that is no width of a page.
+        GanbenchError: There is no such name, or the number is out of range.
     """
     if width in WIDTHS:
         return WIDTHS[str(width)]
     try:
         number = float(width)
     except ValueError:
-        raise GanbenchError(f"there is no width {width!r}{suggestion(str(width), WIDTHS)}, or give inches") from None
+        raise GanbenchError(f"unknown width {width!r}{suggestion(str(width), WIDTHS)}, or give inches") from None
     if not NARROWEST <= number <= WIDEST:
-        raise GanbenchError(f"a figure {number:g} inches wide: give {NARROWEST:g} to {WIDEST:g} inches")
+        raise GanbenchError(f"figure width {number:g} inches: choose {NARROWEST:g} to {WIDEST:g} inches")
     return number
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Figures drawn and saved within look like this, whatever the user's own settings are.
+    """Draw and save figures in this style, whatever the user's matplotlib settings are.
 
-    A letter that the font does not have, as of Chinese, is drawn as a box.
+    Characters that the font lacks, such as Chinese ones, are drawn as boxes.
     """
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
@@ -142,33 +138,33 @@ def styled() -> Iterator[None]:
         yield
 
 
-def plain(text: object) -> str:
-    """A label as it is written: a dollar is a dollar, no formula."""
+def escape_dollars(text: object) -> str:
+    """Return a label in which a dollar sign does not start a formula."""
     return str(text).replace("$", r"\$")
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
-    """Inches that a line of text takes at a size in points."""
+    """Return the width of one line of text in inches, at a font size in points."""
     font = FontProperties(family=STYLE["font.family"], size=size)
     return float(TextToPath().get_text_width_height_descent(text, font, False)[0]) / 72
 
 
-def fold(text: str, width: float, size: float) -> str:
-    """Text in as many lines as it needs to be no wider, in inches; a word that is too long stays whole.
+def wrap_text(text: str, width: float, size: float) -> str:
+    """Return text broken into lines of at most ``width`` inches, at a font size in points.
 
-    Broken between the parts of a place, a · b; a part that is too wide at its spaces, and at hyphens within words.
+    Lines break at " · " first, then at spaces and at hyphens within words. A longer word stays on one line.
     """
     lines: list[str] = []
     for part in text.split(" · "):
         if lines and text_width(f"{lines[-1]} · {part}", size) <= width:
             lines[-1] = f"{lines[-1]} · {part}"
         else:
-            lines += _fold_words(part, width, size)
+            lines += _wrap_words(part, width, size)
     return "\n".join(lines)
 
 
-def _fold_words(text: str, width: float, size: float) -> list[str]:
+def _wrap_words(text: str, width: float, size: float) -> list[str]:
     lines: list[str] = []
     for word in _BREAKS.split(text):
         if lines and text_width(lines[-1] + word, size) <= width:
@@ -181,8 +177,8 @@ def _fold_words(text: str, width: float, size: float) -> list[str]:
 _BREAKS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])|(?= )")
 
 
-def logarithmic(panel: Axes, axis: str, low: float, high: float) -> None:
-    """Makes an axis logarithmic, with as many labels as its range of positive values asks for."""
+def set_log_scale(panel: Axes, axis: str, low: float, high: float) -> None:
+    """Make an axis logarithmic, with ticks that suit its range of positive values."""
     (panel.set_xscale if axis == "x" else panel.set_yscale)("log")
     ticks = panel.xaxis if axis == "x" else panel.yaxis
     decades = math.log10(high / low) if high > low > 0 else 0.0
@@ -191,19 +187,19 @@ def logarithmic(panel: Axes, axis: str, low: float, high: float) -> None:
     ticks.set_major_formatter(FuncFormatter(_power))
     ticks.set_minor_formatter(NullFormatter())
     if len(shown) == 1:
-        ticks.set_minor_locator(NullLocator())  # eight more a decade are no help, and take longer than all else
+        ticks.set_minor_locator(NullLocator())  # eight more per decade do not help, and are slow to draw
 
 
 def _power(value: float, _: object = None) -> str:
-    """0.001 to 1,000 as numbers; beyond as powers of ten."""
+    """Write 0.001 to 1,000 as numbers, everything else as powers of ten."""
     if 0.999e-3 < value < 9.99e3:
         return f"{value:,.10g}"
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = value / 10**exponent
-    times = "" if abs(factor - 1) < 1e-6 else f"{factor:.3g}·"
-    return f"${times}10^{{{exponent}}}$"
+    mantissa = "" if abs(factor - 1) < 1e-6 else f"{factor:.3g}·"
+    return f"${mantissa}10^{{{exponent}}}$"
 
 
-def thousands(value: float, _: object = None) -> str:
-    """12,000; a number that is not whole keeps its decimals."""
+def format_thousands(value: float, _: object = None) -> str:
+    """Return a number with commas between thousands."""
     return f"{value:,.10g}"

@@ -1,4 +1,4 @@
-"""Timelines: every run as a row, coloured by what it was at each of its evaluations."""
+"""Timelines: one row per run, coloured by its stage at each evaluation."""
 
 from __future__ import annotations
 
@@ -13,85 +13,94 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State, count_outcomes
-from bench.report.figures.sheet import Drawing, Sheet, even, paged, slug
-from bench.report.figures.style import HEIGHT, SMALL, TINY, fold, plain, text_width, thousands
-from bench.report.outcome_styles import COLOURS, spans
+from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.style import (
+    MAX_HEIGHT,
+    SMALL,
+    TINY,
+    escape_dollars,
+    format_thousands,
+    text_width,
+    wrap_text,
+)
+from bench.report.outcome_styles import STAGES, stage_intervals
 
-TALL, LOW = 0.16, 0.06  # inches of a row: where there are few, where there are many
-READABLE = 0.12  # inches that a word needs
+MAX_ROW, MIN_ROW = 0.16, 0.06  # inches of a row: with few runs, with many
+MIN_TEXT_ROW = 0.12  # inches of the lowest row with room for text
 GAP = 0.6  # rows between two cells
 Cell = tuple[str, pd.DataFrame]
 
 
 def draw_timeline(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
-    """Every run of a dataset over generator steps: seeds as rows, grouped by cell, the outcome at the right edge.
+    """Draw every run of a dataset against generator steps, grouped by cell, with its seed and its outcome.
 
-    A segment has the colour of what the evaluation at its end found. Where rows are too low for a word each, the
-    outcomes of a cell are counted instead.
+    A segment has the colour of the stage at the evaluation that ends it. If rows are too low for text, the outcomes of
+    each cell are counted instead.
     """
-    found = [(fold(name, sheet.width * 0.27, SMALL), runs) for name, runs in cells(evidence, dataset)]
-    room = HEIGHT - 1.0
-    everyone = sum(len(runs) + GAP for _, runs in found)
-    tall = TALL if everyone * TALL <= room else max(LOW, min(TALL, room / everyone))
-    least = max((0.115 * (name.count("\n") + 1) + 0.02) / (len(runs) + GAP) for name, runs in found)
-    tall = max(tall, least)
-    longest = max(len(runs) for _, runs in found) + GAP
-    for number, part in enumerate(even(found, max(1, int(room / (tall * longest))))):
-        figure, shows = _draw(evidence, dataset, sheet, part, tall)
-        yield Drawing(paged(f"timeline-{slug(dataset)}", number), shows, figure)
+    named = [(wrap_text(name, sheet.width * 0.27, SMALL), runs) for name, runs in cells(evidence, dataset)]
+    room = MAX_HEIGHT - 1.0
+    total = sum(len(runs) + GAP for _, runs in named)
+    row = MAX_ROW if total * MAX_ROW <= room else max(MIN_ROW, min(MAX_ROW, room / total))
+    for_names = max((0.115 * (name.count("\n") + 1) + 0.02) / (len(runs) + GAP) for name, runs in named)
+    row = max(row, for_names)
+    largest = max(len(runs) for _, runs in named) + GAP
+    for page, part in enumerate(split_evenly(named, max(1, int(room / (row * largest))))):
+        figure, description = _draw(evidence, dataset, sheet, part, row)
+        yield Drawing(page_name(f"timeline-{slug(dataset)}", page), description, figure)
 
 
-def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], tall: float) -> tuple[Figure, str]:
-    each = "with its seed and its outcome" if tall >= READABLE else "outcomes counted"
-    shows = f"{dataset}: every row is one run, {each}"
-    keys = [Patch(facecolor=colour, edgecolor="0.4", linewidth=0.4, label=stage) for stage, colour in COLOURS.items()]
-    height = tall * (sum(len(runs) for _, runs in part) + GAP * (len(part) - 1)) + 0.2
-    words = [str(key.get_label()) for key in keys]
-    figure = sheet.figure(height + 0.45 + sheet.title_height(shows) + sheet.legend_height(words))
+def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row: float) -> tuple[Figure, str]:
+    has_text = row >= MIN_TEXT_ROW
+    labels = "its seed and its outcome" if has_text else "the outcomes of each cell"
+    description = f"{dataset}: one row per run, coloured by stage at each evaluation, with {labels}"
+    keys = [Patch(facecolor=s.colour, edgecolor="0.4", linewidth=0.4, label=s.label) for s in STAGES.values()]
+    height = row * (sum(len(runs) for _, runs in part) + GAP * (len(part) - 1)) + 0.65
+    figure = sheet.figure(height + sheet.title_height(description) + sheet.legend_height(keys))
     panel = figure.subplots()
     y, ticks = 0.0, []
     for name, runs in part:
         for run in runs.itertuples():
             _draw_run(panel, evidence, y, str(run.run))
-            if tall >= READABLE:
-                _write(panel, y, run.outcome, run.outcome == State.CONVERGED)
-                _write(panel, y, str(run.seed), well=True, left=True)
+            if has_text:
+                _annotate(panel, y, run.outcome, grey=run.outcome == State.CONVERGED)
+                _annotate(panel, y, str(run.seed), grey=True, left=True)
             y += 1
         middle = y - (len(runs) + 1) / 2
-        ticks.append((middle, plain(name)))
-        if tall < READABLE:
-            lines = max(1, int(tall * (len(runs) + GAP) / 0.095))
-            _write(panel, middle, _counted(runs, sheet.width * 0.27, lines), (runs["outcome"] == State.CONVERGED).all())
+        ticks.append((middle, escape_dollars(name)))
+        if not has_text:
+            lines = max(1, int(row * (len(runs) + GAP) / 0.095))
+            text = _write_counts(runs, sheet.width * 0.27, lines)
+            _annotate(panel, middle, text, grey=(runs["outcome"] == State.CONVERGED).all())
         y += GAP
-    here = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
-    most = max(evidence.metadata[run].training.steps for run in here)
-    panel.set(xlim=(0, most), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
+    in_dataset = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
+    steps = max(evidence.metadata[run].training.steps for run in in_dataset)
+    panel.set(xlim=(0, steps), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
     panel.xaxis.set_major_locator(MaxNLocator(6 if sheet.width > 5 else 3, steps=[1, 2, 2.5, 5, 10]))
-    panel.xaxis.set_major_formatter(FuncFormatter(thousands))
+    panel.xaxis.set_major_formatter(FuncFormatter(format_thousands))
     panel.set_yticks(*map(list, zip(*ticks, strict=True)))
     seeds = max(text_width(str(seed), TINY) for _, runs in part for seed in runs["seed"])
-    panel.tick_params(axis="y", which="major", length=0, pad=72 * seeds + 8 if tall >= READABLE else 3)
+    panel.tick_params(axis="y", which="major", length=0, pad=72 * seeds + 8 if has_text else 3)
     panel.grid(visible=False)
     panel.spines["left"].set_visible(False)
-    sheet.title(figure, shows)
+    figure.suptitle(sheet.wrap_title(description))
     sheet.legend(figure, keys)
-    return figure, shows
+    return figure, description
 
 
 def _draw_run(panel: Axes, evidence: Evidence, y: float, run: str) -> None:
     record = evidence.records[run]
     stages = states_over_time(record.trace, record.metadata, evidence.rules)
-    rows = spans(stages, record.metadata.training.steps)
+    intervals = stage_intervals(stages, record.metadata.training.steps)
     panel.broken_barh(
-        [(start, end - start) for start, end, _ in rows],
+        [(start, end - start) for start, end, _ in intervals],
         (y - 0.44, 0.88),
-        facecolors=[COLOURS[look] for _, _, look in rows],
+        facecolors=[STAGES[stage].colour for _, _, stage in intervals],
         linewidth=0,
     )
 
 
-def _write(panel: Axes, y: float, text: str, well: bool, left: bool = False) -> None:
-    """A word at the right edge of a row, or at its left; grey where all is well."""
+def _annotate(panel: Axes, y: float, text: str, grey: bool, left: bool = False) -> None:
+    """Write text to the right of a row, or to its left."""
     panel.annotate(
         text,
         (0 if left else 1, y),
@@ -102,16 +111,16 @@ def _write(panel: Axes, y: float, text: str, well: bool, left: bool = False) -> 
         va="center",
         fontsize=TINY,
         linespacing=1.05,
-        color="0.35" if well else "black",
+        color="0.35" if grey else "black",
         annotation_clip=False,
     )
 
 
-def _counted(runs: pd.DataFrame, width: float, lines: int) -> str:
-    """The outcomes of a cell, the good first, in as many lines as there is room for."""
+def _write_counts(runs: pd.DataFrame, width: float, lines: int) -> str:
+    """The outcomes of a cell with their counts, the best first, wrapped if there is room for several lines."""
     if len(runs) == 1:
         return str(runs["outcome"].iloc[0])
     counts = {state.value: count for state, count in reversed(count_outcomes(runs).items()) if count}
-    words = ", ".join(f"{count}\u00a0{state}" for state, count in counts.items())
-    folded = words if lines == 1 else fold(words, max(width, 1.2), TINY)
-    return folded.replace("\u00a0", " ")
+    text = ", ".join(f"{count}\u00a0{state}" for state, count in counts.items())
+    wrapped = text if lines == 1 else wrap_text(text, max(width, 1.2), TINY)
+    return wrapped.replace("\u00a0", " ")

@@ -1,4 +1,4 @@
-"""The report page: one HTML file with tables, curves, samples and comparisons that needs nothing but a browser."""
+"""The report page: one HTML file with tables, curves, samples and comparisons that opens in any browser."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bench.evidence.results import Evidence
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.report.page.data import page_data
 
-SCRIPTS = (  # in the order in which they need each other
+SCRIPTS = (  # each may use those above it
     "state",
     "elements",
     "filters",
@@ -31,25 +31,26 @@ SCRIPTS = (  # in the order in which they need each other
     "downloads",
     "start",
 )
-LIBRARY = "window.vega = vega; window.vegaEmbed = vegaEmbed;"  # with Vega-Lite in it
+LIBRARY = "window.vega = vega; window.vegaEmbed = vegaEmbed;"  # the bundle includes Vega-Lite
 
 
 def write_page(evidence: Evidence, path: Path) -> Path:
-    """Writes the page of one suite's results, and gives its path.
+    """Write the page of one suite's results, and return its path.
 
-    Text that comes from records is data in it, never markup; its policy allows no script but its own, and no request.
+    Text from records is data, never markup; the page's content security policy allows only its own scripts and no
+    requests.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: The file cannot be written.
     """
     text = _render(evidence.title, json_in_html(page_data(evidence)))
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
 def json_in_html(data: object) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
+    """Return JSON that is safe in a script element: it cannot end the element or begin a comment."""
     text = json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
     return text.replace("<", "\\u003c")
 
@@ -77,7 +78,7 @@ def _script() -> str:
 
 @cache
 def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed, which draw the curves; they are in the package ``vl_convert``."""
+    """Vega, Vega-Lite and Vega-Embed, which draw the curves, from the package ``vl_convert``."""
     import vl_convert
 
     return vl_convert.javascript_bundle(LIBRARY).replace("</script", "<\\/script")
@@ -88,5 +89,5 @@ def _source(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """What allows a script in a content security policy (CSP level 2)."""
+    """The source expression that allows a script in a content security policy (CSP level 2)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

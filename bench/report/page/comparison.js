@@ -1,33 +1,33 @@
-// Two cells beside each other: everything here was computed when the page was made.
+// Comparison of two cells; all statistics were computed when the page was written.
 
-const compared = { a: "", b: "" };
+const compared = { a: "", b: "" }; // the names of the selected cells
 
-/** The rows of the comparisons as objects, each the way round that puts `a` first. */
+/** The comparisons of cell `a` with the others as objects, with `a` first. */
 function contrastsOf(a) {
   const { columns, rows } = dataset().contrasts;
   return rows
     .map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])))
     .filter((row) => row.a === a || row.b === a)
-    .map((row) => (row.a === a ? row : turned(row)));
+    .map((row) => (row.a === a ? row : swapSides(row)));
 }
 
-/** The same comparison seen from the other cell. */
-function turned(row) {
-  const over = (value) => (value ? 1 / value : null);
+/** The same comparison with the cells swapped. */
+function swapSides(row) {
+  const inverse = (value) => (value ? 1 / value : null);
   const swapped = { a: row.b, b: row.a, n_a: row.n_b, n_b: row.n_a, failed_a: row.failed_b, failed_b: row.failed_a };
   const better = row.better === null ? null : 1 - row.better;
-  return { ...row, ...swapped, ratio: over(row.ratio), low: over(row.high), high: over(row.low), better };
+  return { ...row, ...swapped, ratio: inverse(row.ratio), low: inverse(row.high), high: inverse(row.low), better };
 }
 
 function fillComparison() {
   const body = find("comparison-body");
-  const given = dataset().contrasts;
-  if (!given) {
-    body.replaceChildren(make("p", { class: "hint" }, "There are no two cells to compare here."));
+  const contrasts = dataset().contrasts;
+  if (!contrasts) {
+    body.replaceChildren(make("p", { class: "hint" }, "This dataset has fewer than two cells, so there is nothing to compare."));
     return;
   }
-  const [a, b] = ["a", "b"].map((name) => given.columns.indexOf(name));
-  const names = [...new Set(given.rows.flatMap((row) => [row[a], row[b]]))];
+  const [a, b] = ["a", "b"].map((name) => contrasts.columns.indexOf(name));
+  const names = [...new Set(contrasts.rows.flatMap((row) => [row[a], row[b]]))];
   Object.assign(compared, { a: names[0], b: names[1] });
   const choice = (id, label, options, key) => {
     const select = make("select", {
@@ -45,11 +45,11 @@ function fillComparison() {
     Object.assign(compared, { a: compared.b, b: compared.a });
     drawComparison();
   };
-  const { label } = measureNamed(given.rows[0][given.columns.indexOf("measure")]);
-  const pairs = given.rows.length === 1 ? "the one pair" : `all ${given.rows.length} pairs`;
-  const how = `By ${label} after the last step. Holm's correction is over ${pairs} and over both questions, ${label} and failures; what is said of ${label} holds by permutation too.`;
+  const { label } = measureNamed(contrasts.rows[0][contrasts.columns.indexOf("measure")]);
+  const pairs = contrasts.rows.length === 1 ? "one pair" : `all ${contrasts.rows.length} pairs`;
+  const method = `By final ${label}. Holm's correction covers ${pairs} and both questions, ${label} and failures. A difference in ${label} must also be significant by permutation.`;
   body.replaceChildren(
-    make("p", { class: "hint" }, how),
+    make("p", { class: "hint" }, method),
     make(
       "div",
       { class: "controls" },
@@ -69,9 +69,9 @@ function drawComparison() {
   find("cell-a").value = compared.a;
   find("cell-b").value = compared.b;
   const rows = contrastsOf(compared.a);
-  const row = rows.find((each) => each.b === compared.b);
+  const row = rows.find(({ b }) => b === compared.b);
   find("contrast").replaceChildren(...(row ? contrast(row) : [make("p", { class: "hint" }, notCompared())]));
-  find("against").textContent = `A, ${compared.a}, against the others`;
+  find("against").textContent = `A (${compared.a}) compared with the other cells`;
   find("contrast-table").replaceChildren(...contrastTable(rows));
   if (row) drawValues(row);
 }
@@ -79,17 +79,17 @@ function drawComparison() {
 function notCompared() {
   if (compared.a === compared.b) return "Choose two different cells.";
   const { columns, rows } = dataset().contrasts;
-  return `These two were not compared: of so many cells, each is compared with the one that is best, ${rows[0][columns.indexOf("a")]}.`;
+  return `These two cells were not compared: with this many cells, each is compared only with the best one, ${rows[0][columns.indexOf("a")]}.`;
 }
 
-/** The verdict, with the names of the cells where it does not tell them. */
+/** The verdict, with the names of the cells unless it contains them. */
 function writeVerdict({ a, b, verdict }) {
   return verdict.startsWith(a) || verdict.startsWith(b) ? `${verdict}.` : `${a} and ${b}: ${verdict}.`;
 }
 
-const writeP = (p) => (p === null || p === undefined ? "–" : p < 1e-4 ? "< 0.0001" : write(p, ".2g"));
-const writeRatio = ({ ratio, low, high }) => (ratio === null ? "–" : `${write(ratio, ".3g")}${low === null ? "" : ` (${write(low, ".3g")} to ${write(high, ".3g")})`}`);
-const writeShare = (share) => (share === null ? "–" : `${Math.round(100 * share)} %`);
+const writeP = (p) => (p === null || p === undefined ? "–" : p < 1e-4 ? "< 0.0001" : formatNumber(p, ".2g"));
+const writeRatio = ({ ratio, low, high }) => (ratio === null ? "–" : `${formatNumber(ratio, ".3g")}${low === null ? "" : ` (${formatNumber(low, ".3g")} to ${formatNumber(high, ".3g")})`}`);
+const writeShare = (share) => (share === null ? "–" : `${Math.round(100 * share)}%`);
 
 function contrast(row) {
   const measure = measureNamed(row.measure);
@@ -99,25 +99,25 @@ function contrast(row) {
     make(
       "div",
       { class: "facts" },
-      fact(`ratio of geometric means of ${measure.label}, A / B (95\u00a0% interval)`, writeRatio(row)),
-      fact("P(a run of A is better than one of B), failed runs worst", writeShare(row.better)),
-      fact("failed runs, A and B", `${writeCount(row.failed_a)} of ${writeCount(row.n_a)}, ${writeCount(row.failed_b)} of ${writeCount(row.n_b)}`),
-      fact("p of the difference; after Holm's correction", `${writeP(row.p)}; ${writeP(row.p_holm)}`),
-      fact("p by permutation; the smallest attainable", `${writeP(row.p_permutation)}; ${writeP(row.smallest)}`),
-      fact("p of the failure rates; after Holm's correction", `${writeP(row.p_failure)}; ${writeP(row.p_failure_holm)}`),
+      fact(`ratio of geometric means of ${measure.label}, A / B (95% CI)`, writeRatio(row)),
+      fact("P(a run of A is better than one of B), failed runs count as worst", writeShare(row.better)),
+      fact("failed runs in A and in B", `${formatCount(row.failed_a)} of ${formatCount(row.n_a)}, ${formatCount(row.failed_b)} of ${formatCount(row.n_b)}`),
+      fact("p of the difference; Holm-corrected", `${writeP(row.p)}; ${writeP(row.p_holm)}`),
+      fact("p by permutation; smallest possible", `${writeP(row.p_permutation)}; ${writeP(row.smallest)}`),
+      fact("p of the failure rates; Holm-corrected", `${writeP(row.p_failure)}; ${writeP(row.p_failure_holm)}`),
     ),
-    make("div", { class: "chart", id: "contrast-chart", role: "img", "aria-label": `${measure.label} of every run of A and of B` }),
+    make("div", { class: "chart", id: "contrast-chart", role: "img", "aria-label": `final ${measure.label} of every run of A and of B` }),
   ];
 }
 
-/** Every run of both cells on one axis; those without a final value are counted. */
+/** Draw the final values of all runs of both cells on one axis. */
 async function drawValues(row) {
-  const place = dataset().measures.findIndex(({ name }) => name === row.measure);
-  const measure = dataset().measures[place];
+  const index = dataset().measures.findIndex(({ name }) => name === row.measure);
+  const measure = dataset().measures[index];
   if (!measure) return;
-  const sides = [["A", row.a], ["B", row.b]].map(([side, name]) => [side, runsHere().filter((run) => cellOf(run) === name)]);
+  const sides = [["A", row.a], ["B", row.b]].map(([side, name]) => [side, datasetRuns().filter((run) => cellOf(run) === name)]);
   const values = sides.flatMap(([side, runs]) =>
-    runs.filter((run) => run.final[place] !== null).map((run) => ({ side, value: run.final[place] * measure.scale, outcome: outcomeOf(run).name, seed: run.seed })),
+    runs.filter((run) => run.final[index] !== null).map((run) => ({ side, value: run.final[index] * measure.scale, outcome: outcomeOf(run).name, seed: run.seed })),
   );
   if (!values.length) return;
   const numbers = values.map(({ value }) => value);
@@ -131,9 +131,9 @@ async function drawValues(row) {
     data: { values },
     mark: { type: "point", filled: true, size: 90, opacity: 1, stroke: colour("edge"), strokeWidth: 1 },
     encoding: {
-      x: { field: "value", type: "quantitative", title: `${measure.label} after the last step`, scale: log ? logScale(ends) : { zero: false }, axis: log ? logAxis(ends) : { tickCount: 6 } },
+      x: { field: "value", type: "quantitative", title: `final ${measure.label}`, scale: log ? logScale(ends) : { zero: false }, axis: log ? logAxis(ends) : { tickCount: 6 } },
       y: { field: "side", type: "nominal", title: null, axis: { labelFontSize: 13, domain: false, ticks: false, grid: true } },
-      fill: { field: "outcome", type: "nominal", scale: { domain: names, range: page.outcomes.map((each) => each.colour) }, legend: null },
+      fill: { field: "outcome", type: "nominal", scale: { domain: names, range: page.outcomes.map((outcome) => outcome.colour) }, legend: null },
       tooltip: [{ field: "value", type: "quantitative", format: ".4~g", title: measure.label }, { field: "seed", type: "nominal" }, { field: "outcome", type: "nominal" }],
     },
   };

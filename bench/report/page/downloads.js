@@ -1,4 +1,4 @@
-// The data of the page as CSV.
+// Downloads of the data of the page as CSV.
 
 function csv(rows) {
   const field = (value) => {
@@ -8,14 +8,14 @@ function csv(rows) {
   return rows.map((row) => row.map(field).join(",")).join("\n") + "\n";
 }
 
-/** One row a run, all datasets; a measure that a dataset does not have is empty there. */
+/** One row per run of all datasets; measures that a dataset does not have are empty. */
 function runRows() {
   const names = [...new Set(page.datasets.flatMap(({ measures }) => measures.map(({ name }) => name)))];
   const head = ["dataset", ...AXES, "seed", "run", "outcome", "outcome_reason", "outcome_step", ...names.flatMap((name) => [`${name}_final`, `${name}_best`]), "steps_per_second", "training_seconds"];
   const rows = page.runs.map((run) => {
-    const { name: of, measures } = page.datasets[run.dataset];
-    const places = names.map((name) => measures.findIndex((each) => each.name === name));
-    return [of, ...run.at, run.seed, run.id, outcomeOf(run).name, run.reason, run.since, ...places.flatMap((place) => [run.final[place], run.best[place]]), run.speed, run.seconds];
+    const { name: datasetName, measures } = page.datasets[run.dataset];
+    const indices = names.map((name) => measures.findIndex((measure) => measure.name === name));
+    return [datasetName, ...run.labels, run.seed, run.id, outcomeOf(run).name, run.reason, run.since, ...indices.flatMap((index) => [run.final[index], run.best[index]]), run.speed, run.seconds];
   });
   return [head, ...rows];
 }
@@ -25,30 +25,30 @@ function traceRows() {
   const head = ["dataset", ...AXES, "seed", "run", "step", "critic_step", "images", "seconds", "measure", "value"];
   const rows = page.runs.flatMap((run) => {
     const [critic, images, seconds] = ["critic", "images", "seconds"].map((x) => positions(run, x));
-    const fixed = [page.datasets[run.dataset].name, ...run.at, run.seed, run.id];
+    const fixed = [page.datasets[run.dataset].name, ...run.labels, run.seed, run.id];
     const names = Object.keys(run.trace).filter((name) => name !== "seconds");
     return names.flatMap((name) => {
       const values = column(run, name);
-      return page.pool[run.grid].map((step, index) => [...fixed, step, critic?.[index], images?.[index], seconds?.[index], name, values[index]]);
+      return evaluationSteps(run).map((step, index) => [...fixed, step, critic?.[index], images?.[index], seconds?.[index], name, values[index]]);
     });
   });
   return [head, ...rows];
 }
 
 function download(name, rows) {
-  const address = URL.createObjectURL(new Blob([csv(rows)], { type: "text/csv;charset=utf-8" }));
-  const link = make("a", { href: address, download: name });
+  const url = URL.createObjectURL(new Blob([csv(rows)], { type: "text/csv;charset=utf-8" }));
+  const link = make("a", { href: url, download: name });
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
 function listenToDownloads() {
-  const most = Math.max(...page.runs.map((run) => page.pool[run.grid].length));
-  const thinned = page.runs.some((run) => run.evaluations > page.pool[run.grid].length);
-  const kept = thinned ? ` and ${most} evaluations of a run, evenly spaced` : "";
-  find("download-note").textContent = `Made from the data in this page: measures with six significant digits, losses and probes with four${kept}. The records have everything.`;
+  const maxCount = Math.max(...page.runs.map((run) => evaluationSteps(run).length));
+  const thinned = page.runs.some((run) => run.evaluations > evaluationSteps(run).length);
+  const evaluations = thinned ? `; at most ${maxCount} evenly spaced evaluations per run` : "";
+  find("download-note").textContent = `From the data in this page: measures with six significant digits, losses and probes with four${evaluations}. The records contain all values.`;
   find("download-runs").addEventListener("click", () => download("runs.csv", runRows()));
   find("download-traces").addEventListener("click", () => download("traces.csv", traceRows()));
 }

@@ -1,4 +1,4 @@
-// Elements, colours and the tooltip. Text is only ever set as text.
+// Elements, colours and the tooltip. Text is set as text, never as markup.
 
 const find = (id) => document.getElementById(id);
 
@@ -15,8 +15,8 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Options into a select, [[value, text], ...] or {label: [[value, text], ...]}, and what is chosen. */
-function fill(select, options, chosen) {
+/** Fill a select with [[value, text], ...] or {group: [[value, text], ...]}, and select a value. */
+function fill(select, options, selected) {
   const entries = (list) => list.map(([value, text]) => make("option", { value }, text));
   const children = Array.isArray(options)
     ? entries(options)
@@ -24,10 +24,10 @@ function fill(select, options, chosen) {
         .filter(([, list]) => list.length)
         .map(([label, list]) => make("optgroup", { label }, entries(list)));
   select.replaceChildren(...children);
-  select.value = chosen;
+  select.value = selected;
 }
 
-/** A colour of the style sheet as the theme has it now. */
+/** A colour of the style sheet in the current theme. */
 function colour(name) {
   const probe = make("span", { hidden: true, style: { color: `var(--${name})` } });
   document.body.append(probe);
@@ -36,21 +36,21 @@ function colour(name) {
   return value;
 }
 
-/** The look of a line: as many as colours and line styles give, black as the theme has it. */
-function look(place) {
-  const count = page.looks.length;
-  const own = page.looks[place % count].colour;
-  const dash = page.looks[(place + Math.floor(place / count)) % count].dash;
-  return { colour: own === "#000000" ? colour("black") : own, dash };
+/** The style of a series; colours repeat with other dashes, and black follows the theme. */
+function seriesStyle(index) {
+  const styles = page.series_styles;
+  const ownColour = styles[index % styles.length].colour;
+  const dash = styles[(index + Math.floor(index / styles.length)) % styles.length].dash;
+  return { colour: ownColour === "#000000" ? colour("black") : ownColour, dash };
 }
 
 function outcomeBadge(run) {
-  const { name, colour: own, glyph } = outcomeOf(run);
+  const { name, colour: background, symbol } = outcomeOf(run);
   return make(
     "span",
     { class: "outcome" },
-    make("span", { class: "swatch", style: { background: own }, "aria-hidden": "true" }),
-    make("span", { class: "glyph", "aria-hidden": "true" }, glyph),
+    make("span", { class: "swatch", style: { background }, "aria-hidden": "true" }),
+    make("span", { class: "symbol", "aria-hidden": "true" }, symbol),
     name,
   );
 }
@@ -58,24 +58,24 @@ function outcomeBadge(run) {
 /** A legend of coloured squares. */
 function swatches(list, entries) {
   list.replaceChildren(
-    ...entries.map(({ name, colour: own, glyph }) =>
+    ...entries.map(({ name, colour: background, symbol }) =>
       make(
         "li",
         {},
-        make("span", { class: "swatch", style: { background: own }, "aria-hidden": "true" }),
-        glyph ? `${glyph} ${name}` : name,
+        make("span", { class: "swatch", style: { background }, "aria-hidden": "true" }),
+        symbol ? `${symbol} ${name}` : name,
       ),
     ),
   );
 }
 
-/** A short line as a chart draws it. */
-function lineSample(own, dash, width) {
+/** A short line for the legend. */
+function lineSample(stroke, dash, width) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   const line = document.createElementNS(space, "line");
   for (const [name, value] of Object.entries({ width: 30, height: 10, "aria-hidden": "true" })) svg.setAttribute(name, value);
-  const parts = { x1: 0, x2: 30, y1: 5, y2: 5, stroke: own, "stroke-width": width, "stroke-dasharray": dash.join(" ") };
+  const parts = { x1: 0, x2: 30, y1: 5, y2: 5, stroke, "stroke-width": width, "stroke-dasharray": dash.join(" ") };
   for (const [name, value] of Object.entries(parts)) line.setAttribute(name, value);
   svg.append(line);
   return svg;
@@ -94,8 +94,8 @@ function showTooltip(event, title, lines) {
 
 const hideTooltip = () => (find("tooltip").hidden = true);
 
-/** One stop for the Tab key among many buttons; arrow keys, Home and End go from one to the next. */
-function roving(container, selector) {
+/** Make many buttons one Tab stop; arrow keys, Home and End move between them. */
+function useRovingFocus(container, selector) {
   const items = [...container.querySelectorAll(selector)];
   items.forEach((item, index) => (item.tabIndex = index ? -1 : 0));
   container.onkeydown = (event) => {

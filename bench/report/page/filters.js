@@ -1,7 +1,7 @@
-// The bar above everything: which runs are shown, in all sections at once.
+// The filter bar: it selects the runs shown in all sections.
 
 function fillFilters() {
-  fill(find("dataset"), page.datasets.map((each, index) => [index, each.name]), state.dataset);
+  fill(find("dataset"), page.datasets.map(({ name }, index) => [index, name]), state.dataset);
   fill(find("outcome"), [["", "all"], ...page.outcomes.map(({ name }) => [name, name])], state.outcome);
   find("axis-filters").replaceChildren(
     ...dataset()
@@ -19,14 +19,14 @@ function axisSelect(axis) {
       refresh();
     },
   });
-  // A value is told from "all" by the sign before it, whatever text it is.
+  // The prefix distinguishes a value named "all" from the option.
   fill(select, [["all", "all"], ...valuesOn(axis).map((value) => [`=${value}`, value])], "all");
   if (axis in state.axes) select.value = `=${state.axes[axis]}`;
   return select;
 }
 
-/** Shows what is chosen, where that was changed elsewhere too. */
-function markFilters(shown) {
+/** Update the controls to the current selection, which other sections change too. */
+function showFilters(shown) {
   for (const select of document.querySelectorAll("#axis-filters select")) {
     const axis = select.dataset.axis;
     select.value = axis in state.axes ? `=${state.axes[axis]}` : "all";
@@ -35,7 +35,7 @@ function markFilters(shown) {
   find("outcome").value = state.outcome;
   find("outcome").classList.toggle("set", state.outcome !== "");
   find("text").value = state.text;
-  const all = runsHere().length;
+  const all = datasetRuns().length;
   find("count").textContent = shown.length === all ? `${all} runs` : `${shown.length} of ${all} runs`;
   find("reset").disabled = shown.length === all && !state.text;
 }
@@ -47,15 +47,15 @@ function listenToFilters() {
     Object.assign(state, { axes: {}, outcome: "", text: "" });
     refresh();
   });
-  find("dataset").addEventListener("change", (event) => chooseDataset(Number(event.target.value)));
+  find("dataset").addEventListener("change", (event) => selectDataset(Number(event.target.value)));
   find("outcome").addEventListener("change", (event) => {
     state.outcome = event.target.value;
     refresh();
   });
-  let waiting;
+  let timer;
   find("text").addEventListener("input", (event) => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
       state.text = event.target.value;
       refresh();
     }, 150);

@@ -1,17 +1,17 @@
-// The table of runs: a click on a heading sorts, on a row opens the run.
+// The table of runs: click a heading to sort, a row to open the run.
 
 function runColumns() {
   const { axes, primary } = dataset();
   const measure = dataset().measures.find(({ name }) => name === state.measure) ?? measureNamed(primary);
-  const place = dataset().measures.indexOf(measure);
+  const index = dataset().measures.indexOf(measure);
   const several = axes.filter((axis) => valuesOn(axis).length > 1);
-  const value = (key) => (run) => (measure ? run[key][place] : null);
-  const number = (key, label, of, spec, scale) => ({ key, label, of, number: true, text: (run) => write(of(run), spec, scale) });
+  const value = (key) => (run) => (measure ? run[key][index] : null);
+  const number = (key, label, of, spec, scale) => ({ key, label, of, number: true, text: (run) => formatNumber(of(run), spec, scale) });
   const columns = (several.length ? several : axes).map((axis) => ({
     key: `axis ${axis}`,
     label: AXES[axis].replaceAll("_", " "),
     of: orderOn(axis),
-    text: (run) => run.at[axis],
+    text: (run) => run.labels[axis],
     class: "place",
   }));
   columns.push({ key: "seed", label: "seed", number: true, of: (run) => run.seed, text: (run) => String(run.seed) });
@@ -21,15 +21,15 @@ function runColumns() {
     if (measure.higher !== null) columns.push(number("best", `${measure.label} best`, value("best"), measure.spec, measure.scale));
   }
   columns.push(number("speed", "steps/s", (run) => run.speed, ".3g"));
-  columns.push(number("seconds", "training s", (run) => run.seconds, ".3g"));
+  columns.push(number("seconds", "training time (s)", (run) => run.seconds, ".3g"));
   columns.push({ key: "reason", label: "reason", of: (run) => run.reason, text: (run) => run.reason || "–", class: "reason" });
   return columns;
 }
 
-/** Sorts an axis as the matrix has it: numbers by size, names as the catalogue has them. */
+/** The order of the values of an axis in the matrix: numbers by size, names as in the catalogue. */
 function orderOn(axis) {
   const values = valuesOn(axis);
-  return (run) => values.indexOf(run.at[axis]);
+  return (run) => values.indexOf(run.labels[axis]);
 }
 
 function sorted(runs, columns) {
@@ -38,7 +38,7 @@ function sorted(runs, columns) {
   const sign = state.sort.descending ? -1 : 1;
   const compare = (one, other) => {
     const [left, right] = [column.of(one), column.of(other)];
-    if (left === null || right === null) return (left === null) - (right === null); // what is missing comes last
+    if (left === null || right === null) return (left === null) - (right === null); // missing values come last
     return sign * (typeof left === "string" ? left.localeCompare(right, "en") : left - right);
   };
   return [...runs].sort(compare);
@@ -47,17 +47,17 @@ function sorted(runs, columns) {
 function drawRuns(shown) {
   const columns = runColumns();
   const runs = sorted(shown, columns);
-  const head = columns.map((each) => heading(each));
+  const head = columns.map(heading);
   const body = runs.map((run) =>
     make(
       "tr",
       { "data-run": run.id, onclick: (event) => event.target.closest("button") || openRun(run.id) },
-      columns.map((each, index) => cell(run, each, index)),
+      columns.map((column, index) => cell(run, column, index)),
     ),
   );
   find("runs-note").textContent = shown.length
-    ? "Headings sort. Choose a run for its specification, its trace, and why it failed."
-    : "No run is left by the filters.";
+    ? "Click a heading to sort, or a run for its specification, its trace and the reason for its outcome."
+    : NO_RUNS;
   find("run-table").replaceChildren(
     make("caption", { hidden: true }, `Runs of ${dataset().name}`),
     make("thead", {}, make("tr", {}, head)),
@@ -77,9 +77,9 @@ function heading({ key, label, number }) {
   return make("th", { scope: "col", class: number ? "number" : null, "aria-sort": order, "data-key": key }, button);
 }
 
-function cell(run, { text, number, class: own }, index) {
+function cell(run, { text, number, class: name }, index) {
   const content = text(run);
-  if (index > 0) return make("td", { class: own ?? (number ? "number" : null) }, content);
+  if (index > 0) return make("td", { class: name ?? (number ? "number" : null) }, content);
   const open = make("button", { type: "button", class: "link", "aria-label": `open ${titleOf(run)}`, onclick: () => openRun(run.id) }, content);
   return make("th", { scope: "row" }, open);
 }

@@ -1,4 +1,4 @@
-"""One run as the report page has it: its place, values, trace in columns of few digits, and how it was made."""
+"""One run on the report page: its axes, values, rounded traces and specification."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence
 from bench.records.record import Record
 from bench.records.schema import Metadata, Timing
-from bench.report.outcome_styles import COLOURS as STAGES
-from bench.report.outcome_styles import spans
+from bench.report.outcome_styles import STAGES, stage_intervals
 
-DIGITS, FEW = 6, 4  # significant ones: of measures and steps; of losses, probes and seconds
+DIGITS, FEW_DIGITS = 6, 4  # significant digits: of measures and steps; of losses, probes and seconds
 TIMING = {
     "steps_per_second": "generator steps/s",
     "images_per_second": "images/s",
@@ -32,117 +31,114 @@ UNKNOWN = "–"
 
 
 class Pool:
-    """Values that many runs share, each kept once; a run has its place among them."""
+    """Values that many runs share; each is kept once, and runs refer to its index."""
 
     def __init__(self) -> None:
-        self.kept: list[Any] = []
-        self._places: dict[str, int] = {}
+        self.values: list[Any] = []
+        self._indices: dict[str, int] = {}
 
-    def place(self, value: Any) -> int:
-        """Where a value is kept."""
+    def index(self, value: Any) -> int:
+        """Return the index of a value, which is added if it is new."""
         key = json.dumps(value)
-        if key not in self._places:
-            self._places[key] = len(self.kept)
-            self.kept.append(value)
-        return self._places[key]
+        if key not in self._indices:
+            self._indices[key] = len(self.values)
+            self.values.append(value)
+        return self._indices[key]
 
 
-def number(value: Any, digits: int) -> int | float | None:
-    """A number with so many significant digits, whole ones as they are; None where it is not finite or not there."""
+def round_number(value: Any, digits: int) -> int | float | None:
+    """Return a number with this many significant digits; integers are kept, missing or non-finite values are None."""
     if value is None or not math.isfinite(value):
         return None
     short = float(f"{value:.{digits}g}") if abs(value) < 1e15 and value != int(value) else float(value)
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Indices of so many of a number of evaluations at the most: the first, the last, and evenly between."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+def evenly_spaced(count: int, max_count: int) -> list[int]:
+    """Return at most ``max_count`` of ``count`` indices: the first, the last, and evenly spaced ones between them."""
+    return np.unique(np.linspace(0, count - 1, min(count, max_count)).round().astype(int)).tolist()
 
 
-def run_entry(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) -> dict[str, Any]:
-    """One run.
+def encode_run(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) -> dict[str, Any]:
+    """Return one run as the page shows it.
 
     Args:
         record: Its record.
-        run: Its row among the evidence's runs.
-        evidence: All of it.
-        pool: Takes what other runs have too: specification, environment.
+        run: Its row in ``evidence.runs``.
+        evidence: The records of all runs.
+        pool: Receives its specification and its environment.
     """
     metadata, trace = record.metadata, record.trace
     training, timing = metadata.training, metadata.timing
-    stages, looks = states_over_time(trace, metadata, evidence.rules), list(STAGES)
+    stages, order = states_over_time(trace, metadata, evidence.rules), list(STAGES)
     measures = evidence.measures(str(run["dataset"]))
     return {
         "id": str(run["run"]),
         "record": record.path.name,
-        "at": [str(run[axis]) for axis in evidence.axes],
+        "labels": [str(run[axis]) for axis in evidence.axes],
         "seed": int(run["seed"]),
         "reason": str(run["outcome_reason"]),
-        "since": number(run["outcome_step"], DIGITS),
+        "since": round_number(run["outcome_step"], DIGITS),
         "steps": training.steps,
-        "spans": [[start, end, looks.index(look)] for start, end, look in spans(stages, training.steps)],
-        "final": [number(metadata.final.get(name), DIGITS) for name in measures],
-        "best": [number(metadata.best.get(name), DIGITS) for name in measures],
-        "ratio": number(run.get(f"{run['primary']}_final_over_best"), FEW),
+        "stage_intervals": [[i.start, i.end, order.index(i.stage)] for i in stage_intervals(stages, training.steps)],
+        "final": [round_number(metadata.final.get(name), DIGITS) for name in measures],
+        "best": [round_number(metadata.best.get(name), DIGITS) for name in measures],
         "critic_steps": training.critic_steps,
         "batch_size": training.batch_size,
-        "speed": number(timing.steps_per_second, FEW),
-        "seconds": number(timing.training_seconds, FEW),
+        "speed": round_number(timing.steps_per_second, FEW_DIGITS),
+        "seconds": round_number(timing.training_seconds, FEW_DIGITS),
         "timing": [[label, _timing(timing, key)] for key, label in TIMING.items()],
         "evaluations": len(trace["step"]),
-        "grid": [int(step) for step in trace["step"]],
+        "evaluation_steps": [int(step) for step in trace["step"]],
         "trace": {
-            name: _column(values, DIGITS if name in measures else FEW)
+            name: _column(values, DIGITS if name in measures else FEW_DIGITS)
             for name, values in trace.items()
             if name not in ("step", "samples")
         },
-        "made": pool.place(specification(metadata)),
-        "environment": pool.place(_rows(metadata.environment.model_dump(mode="json", exclude_unset=True))),
+        "specification": pool.index(specification(metadata)),
+        "environment": pool.index(_rows(metadata.environment.model_dump(mode="json", exclude_unset=True))),
     }
 
 
-def thinned(entries: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
-    """The runs with as many evaluations of their traces, evenly spread, as make no more than so many characters."""
-    taken = sum(len(json.dumps(entry["trace"], separators=(",", ":"))) for entry in entries)
-    if taken <= room:
+def thin_traces(entries: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+    """Return the runs with evenly spaced evaluations, as many as fit into ``room`` characters for all traces."""
+    length = sum(len(json.dumps(entry["trace"], separators=(",", ":"))) for entry in entries)
+    if length <= room:
         return entries
-    most = int(max(entry["evaluations"] for entry in entries) * room / taken)
-    return [_thin(entry, spread(entry["evaluations"], max(most, 2))) for entry in entries]
+    max_count = int(max(entry["evaluations"] for entry in entries) * room / length)
+    return [_select_evaluations(entry, evenly_spaced(entry["evaluations"], max(max_count, 2))) for entry in entries]
 
 
-def _thin(entry: dict[str, Any], kept: list[int]) -> dict[str, Any]:
+def _select_evaluations(entry: dict[str, Any], indices: list[int]) -> dict[str, Any]:
     trace = {
-        name: [column[index] for index in kept] if isinstance(column, list) else column
+        name: [column[index] for index in indices] if isinstance(column, list) else column
         for name, column in entry["trace"].items()
     }
-    return {**entry, "trace": trace, "grid": [entry["grid"][index] for index in kept]}
+    return {**entry, "trace": trace, "evaluation_steps": [entry["evaluation_steps"][index] for index in indices]}
 
 
 def _timing(timing: Timing, key: str) -> float | None:
-    value = number(getattr(timing, key), FEW + 1)
-    return number(value / MIB, FEW) if value is not None and key == "peak_memory_bytes" else value
+    value = round_number(getattr(timing, key), FEW_DIGITS + 1)
+    return round_number(value / MIB, FEW_DIGITS) if value is not None and key == "peak_memory_bytes" else value
 
 
 def _column(values: NDArray[Any], digits: int) -> Any:
-    """The values, or the one that all of them are."""
-    numbers = [number(value, digits) for value in pd.to_numeric(pd.Series(values), errors="coerce")]
+    """The values, or a single one if they are all equal."""
+    numbers = [round_number(value, digits) for value in pd.to_numeric(pd.Series(values), errors="coerce")]
     return numbers[0] if len(numbers) > 1 and len(set(numbers)) == 1 else numbers
 
 
 def specification(metadata: Metadata) -> list[list[Any]]:
-    """What a run is made of, section by section: [[title, [[key, text], ...]], ...].
+    """Return the specification of a run by section, [[title, [[key, text], ...]], ...], without empty sections.
 
-    A section of which nothing is known is left out.
-
-    The seed is not in it, so that the runs of a cell have the same.
+    It does not contain the seed, so the runs of a cell share it.
     """
     titles = ("training", "evaluation", "data", "protocol", "parameters", "origin")
     sections = metadata.model_dump(mode="json", include=set(titles), exclude_unset=True)
     if modes := metadata.data.modes:
         sections["data"]["modes"] = f"{len(modes.centres)} known, σ = {modes.sigma:g}"
-    told = {title: _rows(sections[title]) for title in titles if sections.get(title)}
-    return [[title, rows] for title, rows in told.items() if any(text != UNKNOWN for _, text in rows)]
+    texts = {title: _rows(sections[title]) for title in titles if sections.get(title)}
+    return [[title, rows] for title, rows in texts.items() if any(text != UNKNOWN for _, text in rows)]
 
 
 def _rows(table: Mapping[str, Any]) -> list[list[str]]:
@@ -150,16 +146,16 @@ def _rows(table: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _text(value: Any) -> str:
-    """A value as people write it: a choice with its options, a list in brackets, – for what is not known."""
+    """A value as text: a choice with its options, a list in brackets, – if unknown."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         options = value.get("options", value)
-        inner = ", ".join(f"{key.replace('_', ' ')} {_text(each)}" for key, each in options.items())
+        inner = ", ".join(f"{key.replace('_', ' ')} {_text(option)}" for key, option in options.items())
         return f"{value['name']} ({inner})" if "name" in value and inner else str(value.get("name", inner))
     if isinstance(value, list | tuple):
-        plain = not any(isinstance(each, Mapping) for each in value)
-        return (f"[{', '.join(map(_text, value))}]" if plain else "; ".join(map(_text, value))) if value else "none"
+        is_plain = not any(isinstance(item, Mapping) for item in value)
+        return (f"[{', '.join(map(_text, value))}]" if is_plain else "; ".join(map(_text, value))) if value else "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,102 +1,107 @@
 // Samples over training: points in the plane on canvases, images as parts of one picture.
 
-const DIGITS64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const LEVELS = 4095; // of a coordinate, two characters
-const POINT = "#0072B2";
-const MODE = "#D55E00";
+const COORDINATE = 65535; // of the upper and right edge of the window
+const POINT_COLOUR = "#0072B2";
+const MODE_COLOUR = "#D55E00";
 
-/** [[x, y], ...] in the unit of the window, from four characters a point. */
+/** [[x, y], ...] in the unit of the window, from base64 of little-endian 16-bit integers x, y, x, y, ... */
 function decodePoints(text, reach) {
-  const coordinate = (at) => ((DIGITS64.indexOf(text[at]) * 64 + DIGITS64.indexOf(text[at + 1])) / LEVELS) * 2 * reach - reach;
-  return Array.from({ length: text.length / 4 }, (_, index) => [coordinate(4 * index), coordinate(4 * index + 2)]);
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const coordinate = (index) => (view.getUint16(2 * index, true) / COORDINATE) * 2 * reach - reach;
+  return Array.from({ length: bytes.length / 4 }, (_, index) => [coordinate(2 * index), coordinate(2 * index + 1)]);
 }
 
-/** The picture of a run's samples at one of the evaluations that are kept. */
+/** The picture of a run's samples at one of the stored evaluations. */
 function samplePicture(run, frame) {
   const { steps, image, points, count } = run.samples;
-  const outside = points ? count - points[frame].length / 4 : 0;
-  const label = `samples at step ${writeCount(steps[frame])}${outside ? `, ${outside} of ${count} outside of the window` : ""}`;
+  const { window } = page.datasets[run.dataset];
+  const inside = points ? decodePoints(points[frame], window.reach) : [];
+  const outside = points ? count - inside.length : 0;
+  const label = `samples at step ${formatCount(steps[frame])}${outside ? `, ${outside} of ${count} outside the window` : ""}`;
   if (!points) {
-    const across = steps.length > 1 ? (100 * frame) / (steps.length - 1) : 0;
-    const style = { backgroundImage: `url("${image}")`, backgroundSize: `${100 * steps.length}% 100%`, backgroundPosition: `${across}% 0` };
+    const position = steps.length > 1 ? (100 * frame) / (steps.length - 1) : 0;
+    const style = { backgroundImage: `url("${image}")`, backgroundSize: `${100 * steps.length}% 100%`, backgroundPosition: `${position}% 0` };
     return make("span", { class: "picture pixels", role: "img", "aria-label": label, style });
   }
   const canvas = make("canvas", { class: "picture", width: 256, height: 256, role: "img", "aria-label": label });
-  drawPoints(canvas, decodePoints(points[frame], page.datasets[run.dataset].window.reach), page.datasets[run.dataset].window);
+  drawPoints(canvas, inside, window);
   return canvas;
 }
 
 function drawPoints(canvas, points, { reach, centres, sigma }) {
   const context = canvas.getContext("2d");
   const [size, dark] = [canvas.width, isDark()];
-  const place = ([x, y]) => [((x + reach) / (2 * reach)) * size, ((reach - y) / (2 * reach)) * size];
-  context.strokeStyle = MODE;
+  const toPixels = ([x, y]) => [((x + reach) / (2 * reach)) * size, ((reach - y) / (2 * reach)) * size];
+  context.strokeStyle = MODE_COLOUR;
   context.lineWidth = 2;
   const radius = Math.max((3 * sigma * size) / (2 * reach), 5);
   for (const centre of centres) {
     context.beginPath();
-    context.arc(...place(centre), radius, 0, 2 * Math.PI);
+    context.arc(...toPixels(centre), radius, 0, 2 * Math.PI);
     context.stroke();
   }
-  context.fillStyle = dark ? "#56B4E9" : POINT;
+  context.fillStyle = dark ? "#56B4E9" : POINT_COLOUR;
   context.globalAlpha = 0.6;
   for (const point of points) {
     context.beginPath();
-    context.arc(...place(point), 2.6, 0, 2 * Math.PI);
+    context.arc(...toPixels(point), 2.6, 0, 2 * Math.PI);
     context.fill();
   }
 }
 
-/** The steps that some run of the dataset has samples of. */
-function moments() {
-  const steps = runsHere().flatMap((run) => run.samples?.steps ?? []);
+/** The steps at which any run of the dataset has samples. */
+function sampledSteps() {
+  const steps = datasetRuns().flatMap((run) => run.samples?.steps ?? []);
   return [...new Set(steps)].sort((one, other) => one - other);
 }
 
-/** The last evaluation with samples that is not after a step. */
-const frameAt = (run, step) => Math.max(0, run.samples.steps.findLastIndex((each) => each <= step));
+/** The last stored evaluation at or before a step. */
+const frameAt = (run, step) => Math.max(0, run.samples.steps.findLastIndex((sampled) => sampled <= step));
 
-function fillMoments() {
-  const most = Math.max(0, moments().length - 1);
-  Object.assign(find("moment"), { max: most, value: most });
-  find("moment").disabled = most === 0;
+function fillStepSlider() {
+  const last = Math.max(0, sampledSteps().length - 1);
+  Object.assign(find("moment"), { max: last, value: last });
+  find("moment").disabled = last === 0;
 }
 
 function drawSamples(shown) {
-  const there = shown.filter((run) => run.samples);
-  const any = runsHere().some((run) => run.samples);
-  find("samples").hidden = !any;
-  find("to-samples").hidden = !any;
-  if (!any) return;
-  const step = moments()[Number(find("moment").value)] ?? 0;
-  find("moment-step").textContent = writeCount(step);
-  find("moment").setAttribute("aria-valuetext", `step ${writeCount(step)}`);
-  const lacking = shown.length - there.length;
-  const what = dataset().window ? "Circles: 3σ around the true modes, where these are known." : "A few images of every run.";
-  find("samples-note").textContent = `${what} A run that ended earlier stays as it was.${lacking ? ` ${lacking} runs have no samples.` : ""}`;
-  const blocks = [...grouped(there, (run) => run.cell)].map(([cell, runs]) =>
+  const sampled = shown.filter((run) => run.samples);
+  const hasSamples = datasetRuns().some((run) => run.samples);
+  find("samples").hidden = !hasSamples;
+  find("to-samples").hidden = !hasSamples;
+  if (!hasSamples) return;
+  const step = sampledSteps()[Number(find("moment").value)] ?? 0;
+  find("moment-step").textContent = formatCount(step);
+  find("moment").setAttribute("aria-valuetext", `step ${formatCount(step)}`);
+  const missing = shown.length - sampled.length;
+  const { window } = dataset();
+  const content = window ? (window.centres.length ? "Circles: 3σ around the true modes." : "Points of every run.") : "A few images of every run.";
+  const without = missing ? ` ${missing} of ${shown.length} runs have no samples.` : "";
+  find("samples-note").textContent = `${content} Runs that ended before this step show their last samples.${without}`;
+  const blocks = [...grouped(sampled, (run) => run.cell)].map(([cell, runs]) =>
     make("div", { class: "sheet" }, make("h3", {}, dataset().cells[cell]), make("div", { class: "sheet-runs" }, runs.map((run) => thumbnail(run, step)))),
   );
-  find("sheets").classList.toggle("dense", there.length > MANY);
+  find("sheets").classList.toggle("dense", sampled.length > MANY);
   find("sheets").replaceChildren(...blocks);
-  roving(find("sheets"), ".thumb");
+  useRovingFocus(find("sheets"), ".thumb");
 }
 
 function thumbnail(run, step) {
-  const { name, glyph } = outcomeOf(run);
+  const { name, symbol } = outcomeOf(run);
   return make(
     "button",
     { type: "button", class: "thumb", title: name, onclick: () => openRun(run.id) },
     samplePicture(run, frameAt(run, step)),
-    make("span", {}, make("b", {}, `seed ${run.seed}`), make("b", { "aria-label": name }, glyph)),
+    make("span", {}, make("b", {}, `seed ${run.seed}`), make("b", { "aria-label": name }, symbol)),
   );
 }
 
-/** All that is kept of one run, side by side. */
+/** All stored samples of one run, side by side. */
 function sampleStrip(run) {
   return make(
     "div",
     { class: "strip" },
-    run.samples.steps.map((step, frame) => make("figure", {}, samplePicture(run, frame), make("figcaption", {}, `step ${writeCount(step)}`))),
+    run.samples.steps.map((step, frame) => make("figure", {}, samplePicture(run, frame), make("figcaption", {}, `step ${formatCount(step)}`))),
   );
 }

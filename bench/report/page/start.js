@@ -1,13 +1,13 @@
-// Everything together: what is drawn when something is chosen.
+// Start-up, and redrawing when the selection changes.
 
 const isDark = () => {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = document.documentElement.dataset.theme;
+  return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
 function refresh() {
   const shown = shownRuns();
-  markFilters(shown);
+  showFilters(shown);
   drawOverview();
   drawCurves(shown);
   drawTimeline(shown);
@@ -15,24 +15,24 @@ function refresh() {
   drawRuns(shown);
 }
 
-function chooseDataset(index) {
+function selectDataset(index) {
   Object.assign(state, { dataset: index, axes: {}, panelBy: null, measure: page.datasets[index].primary ?? "" });
   fillFilters();
   fillCurveControls();
-  fillMoments();
+  fillStepSlider();
   fillComparison();
   refresh();
 }
 
-function remember(theme) {
+function saveTheme(theme) {
   try {
     localStorage.setItem("ganbench-theme", theme);
   } catch {
-    // A browser that keeps nothing for files: the choice holds until the page is closed.
+    // Some browsers have no storage for local files: the theme then lasts until the page is closed.
   }
 }
 
-function remembered() {
+function savedTheme() {
   try {
     return localStorage.getItem("ganbench-theme");
   } catch {
@@ -46,7 +46,7 @@ function setTheme(theme) {
   find("theme").setAttribute("aria-label", `${isDark() ? "light" : "dark"} colours`);
 }
 
-/** Charts and canvases have their colours in them, and are drawn again. */
+/** Redraw everything in the colours of the current theme. */
 function redraw() {
   setTheme(null);
   refresh();
@@ -55,11 +55,11 @@ function redraw() {
 }
 
 function start() {
-  setTheme(remembered());
+  setTheme(savedTheme());
   find("theme").addEventListener("click", () => {
     const theme = isDark() ? "light" : "dark";
     setTheme(theme);
-    remember(theme);
+    saveTheme(theme);
     redraw();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
@@ -70,17 +70,17 @@ function start() {
   find("moment").addEventListener("input", () => drawSamples(shownRuns()));
   writeSummary();
   find("provenance-text").append(...[...page.datasets.map(({ caption }) => caption), page.note, page.provenance].map((text) => make("p", {}, text)));
-  chooseDataset(0);
-  openLinked();
-  addEventListener("hashchange", openLinked);
+  selectDataset(0);
+  openLinkedRun();
+  addEventListener("hashchange", openLinkedRun);
 }
 
-/** A link to a run: #run=<identity>. */
-function openLinked() {
+/** Open the run of a link, #run=<identity>. */
+function openLinkedRun() {
   const id = new URLSearchParams(location.hash.slice(1)).get("run");
   const run = id && runById(id);
   if (!run) return;
-  if (run.dataset !== state.dataset) chooseDataset(run.dataset);
+  if (run.dataset !== state.dataset) selectDataset(run.dataset);
   openRun(id);
 }
 

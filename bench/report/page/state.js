@@ -1,11 +1,11 @@
-// The data of the page, what is chosen of it, and how its numbers are written.
+// The data of the page, the current selection, and the formatting of numbers.
 
 const page = JSON.parse(document.getElementById("data").textContent);
-const AXES = page.axes; // of every run's `at`; the dataset is apart
+const AXES = page.axes; // names of the axes in a run's `labels`, without the dataset
 
 const state = {
   dataset: 0,
-  axes: {}, // index of an axis → the text chosen there
+  axes: {}, // index of an axis → the selected value
   outcome: "",
   text: "",
   measure: "",
@@ -19,70 +19,75 @@ const state = {
 const X_AXES = {
   step: "generator steps",
   critic: "critic steps",
-  images: "images seen by the critic",
-  seconds: "seconds of training",
+  images: "samples seen by the critic",
+  seconds: "training time (s)",
 };
 
+const NO_RUNS = "No run matches the filters.";
+
 const dataset = () => page.datasets[state.dataset];
-const runsHere = () => page.runs.filter((run) => run.dataset === state.dataset);
+const datasetRuns = () => page.runs.filter((run) => run.dataset === state.dataset);
 const outcomeOf = (run) => page.outcomes[run.outcome];
-const measureNamed = (name, of = dataset()) => [...of.measures, ...of.probes].find((each) => each.name === name);
+const measureNamed = (name, of = dataset()) => [...of.measures, ...of.probes].find((measure) => measure.name === name);
 const runById = (id) => page.runs.find((run) => run.id === id);
 const cellOf = (run) => page.datasets[run.dataset].cells[run.cell];
 const titleOf = (run) => `${page.datasets[run.dataset].name} · ${cellOf(run)} · seed ${run.seed}`;
 const isFailed = (run) => outcomeOf(run).name !== "converged";
 const isDiverged = (run) => outcomeOf(run).name === "diverged";
 
-/** The runs of the dataset that the filters let through; "seed 1" is one word, and not the seed 10. */
+/** The runs of the dataset that match the filters; "seed 1" is one word and does not match seed 10. */
 function shownRuns() {
   const words = state.text.toLowerCase().replace(/seed\s+(\d+)/g, "seed:$1;").split(/\s+/).filter(Boolean);
-  return runsHere().filter(
+  return datasetRuns().filter(
     (run) =>
-      Object.entries(state.axes).every(([axis, value]) => run.at[axis] === value) &&
+      Object.entries(state.axes).every(([axis, value]) => run.labels[axis] === value) &&
       (state.outcome === "" || outcomeOf(run).name === state.outcome) &&
       words.every((word) => searchText(run).includes(word) || (word.length > 3 && run.id.startsWith(word))),
   );
 }
 
 function searchText(run) {
-  run.search ??= [...run.at, `seed:${run.seed};`, outcomeOf(run).name, run.reason].join(" ").toLowerCase();
+  run.search ??= [...run.labels, `seed:${run.seed};`, outcomeOf(run).name, run.reason].join(" ").toLowerCase();
   return run.search;
 }
 
 /** Values on an axis in the order of the matrix. */
-function valuesOn(axis, runs = runsHere()) {
-  return [...new Set(runs.map((run) => run.at[axis]))];
+function valuesOn(axis, runs = datasetRuns()) {
+  return [...new Set(runs.map((run) => run.labels[axis]))];
 }
 
-/** A column of a run's trace; one that is the same everywhere is kept once. */
+const evaluationSteps = (run) => page.pool[run.evaluation_steps];
+
+/** A column of a run's trace; a constant column is stored as one value. */
 function column(run, name) {
-  const kept = run.trace[name];
-  if (kept === undefined) return null;
-  return Array.isArray(kept) ? kept : page.pool[run.grid].map(() => kept);
+  const stored = run.trace[name];
+  if (stored === undefined) return null;
+  return Array.isArray(stored) ? stored : evaluationSteps(run).map(() => stored);
 }
 
-/** Where the evaluations of a run are on the horizontal axis; null where that is not known. */
+/** The evaluations of a run on the horizontal axis; null if unknown. */
 function positions(run, x) {
-  const steps = page.pool[run.grid];
+  const steps = evaluationSteps(run);
   if (x === "seconds") return column(run, "seconds");
   const factor = { step: 1, critic: run.critic_steps, images: run.critic_steps * run.batch_size }[x];
   return factor ? steps.map((step) => step * factor) : null;
 }
 
-/** [{x, y}, ...] of a measure of a run, in the unit that people read. */
+/** The curve of a measure of a run as [{x, y, step}, ...], in the unit that is displayed. */
 function curve(run, measure, x) {
-  const places = positions(run, x);
+  const xs = positions(run, x);
   const values = column(run, measure.name);
-  if (!places || !values) return [];
-  return places.map((place, index) => ({
-    x: place,
+  if (!xs || !values) return [];
+  const steps = evaluationSteps(run);
+  return xs.map((value, index) => ({
+    x: value,
     y: values[index] === null ? null : values[index] * measure.scale,
-    step: page.pool[run.grid][index],
+    step: steps[index],
   }));
 }
 
-/** A number as Python's format writes it with "f" or "g", without the zeros at the end of the latter. */
-function write(value, spec = ".4g", scale = 1) {
+/** A number in Python's format "f" or "g"; the latter without trailing zeros. */
+function formatNumber(value, spec = ".4g", scale = 1) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   const digits = Number(spec.slice(1, -1));
   const scaled = value * scale;
@@ -95,7 +100,7 @@ function write(value, spec = ".4g", scale = 1) {
   return text.replace("e+", "e").replaceAll("-", "−");
 }
 
-const writeCount = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
+const formatCount = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 
 function median(values) {
   const sorted = [...values].sort((one, other) => one - other);

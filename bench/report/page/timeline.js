@@ -1,10 +1,10 @@
-// Every run as a row, coloured by what it was at each of its evaluations.
+// One row per run, coloured by its stage at each evaluation.
 
-const MANY = 60; // runs from which on rows are low, and outcomes are counted instead of written
+const MANY = 60; // runs above which rows are lower and outcomes are counted
 
 function drawTimeline(shown) {
   swatches(find("stage-legend"), page.stages);
-  const most = Math.max(1, ...shown.map((run) => run.steps));
+  const steps = Math.max(1, ...shown.map((run) => run.steps));
   const dense = shown.length > MANY;
   const cells = [...grouped(shown, (run) => run.cell)];
   const blocks = cells.map(([cell, runs]) =>
@@ -12,14 +12,14 @@ function drawTimeline(shown) {
       "div",
       { class: "block" },
       make("h3", { title: dataset().cells[cell] }, dataset().cells[cell], dense ? make("span", {}, countOutcomes(runs)) : null),
-      make("div", {}, runs.map((run) => timelineRow(run, most))),
+      make("div", {}, runs.map((run) => timelineRow(run, steps))),
     ),
   );
   find("rows").classList.toggle("dense", dense);
   find("rows").classList.toggle("single", cells.length === shown.length);
-  find("rows").replaceChildren(...(shown.length ? blocks : [make("p", { class: "hint" }, "No run is left by the filters.")]));
-  find("scale-end").textContent = `${writeCount(most)} steps`;
-  roving(find("rows"), ".row");
+  find("rows").replaceChildren(...(shown.length ? blocks : [make("p", { class: "hint" }, NO_RUNS)]));
+  find("scale-end").textContent = `${formatCount(steps)} steps`;
+  useRovingFocus(find("rows"), ".row");
 }
 
 function countOutcomes(runs) {
@@ -27,22 +27,22 @@ function countOutcomes(runs) {
   return counts.filter(([count]) => count).map(([count, name]) => `${count} ${name}`).join(", ");
 }
 
-function timelineRow(run, most) {
+function timelineRow(run, steps) {
   const label = `${cellOf(run)}, seed ${run.seed}: ${outcomeOf(run).name}`;
   return make(
     "button",
     { type: "button", class: "row", "aria-label": label, title: `seed ${run.seed}: ${outcomeOf(run).name}${run.reason ? `, ${run.reason}` : ""}`, onclick: () => openRun(run.id) },
     make("span", { class: "seed number" }, String(run.seed)),
-    timelineTrack(run, most),
+    timelineTrack(run, steps),
     outcomeBadge(run),
   );
 }
 
-function timelineTrack(run, most) {
-  const share = (steps) => `${(100 * steps) / most}%`;
+function timelineTrack(run, steps) {
+  const share = (step) => `${(100 * step) / steps}%`;
   return make(
     "span",
     { class: "track", "aria-hidden": "true" },
-    run.spans.map(([start, end, stage]) => make("i", { style: { left: share(start), width: share(end - start), background: page.stages[stage].colour } })),
+    run.stage_intervals.map(([start, end, stage]) => make("i", { style: { left: share(start), width: share(end - start), background: page.stages[stage].colour } })),
   );
 }

@@ -1,4 +1,4 @@
-"""Tables: Markdown, CSV, LaTeX, and a sidecar that leads from every entry to the runs behind it."""
+"""Tables in Markdown, CSV and LaTeX, and a JSON file with the runs behind every entry."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench.evidence.results import Evidence
-from bench.files import written_whole
+from bench.files import atomic_write
 from bench.report.captions import caption, note, provenance
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.across import sections
 from bench.report.tables.cell_summaries import summarise_cells
-from bench.report.tables.entries import wilson_text
+from bench.report.tables.entries import with_wilson_interval
 from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
 from bench.report.tables.legend import heading
@@ -30,55 +30,55 @@ __all__ = [
 def write_tables(
     evidence: Evidence, folder: Path, layout: Layout | None = None
 ) -> tuple[list[Path], dict[str, pd.DataFrame]]:
-    """Writes ``table.md``, ``table.tex`` (formatted), ``table.csv`` (numbers, one row a cell) and ``table.json``.
+    """Write ``table.md`` and ``table.tex`` (formatted), ``table.csv`` (numbers, one row per cell) and ``table.json``.
 
-    The last has, for every entry of the LaTeX tables, its text and the identities of the runs that it is of.
+    The last holds the text of every entry of the LaTeX tables and the identities of the runs behind it.
 
     Args:
         evidence: The records.
-        folder: Where to write.
+        folder: The folder to write to.
         layout: What the tables show.
 
     Returns:
-        The paths, and the formatted tables of Markdown by their titles.
+        The paths, and the formatted Markdown tables by title.
 
     Raises:
-        ResultsError: an axis or a measure that the records have not.
-        OSError: the folder cannot be written.
+        ResultsError: The records have no such axis or measure.
+        OSError: The folder cannot be written.
     """
     layout = layout or Layout()
     wide, for_paper = lay_out(evidence, layout), lay_out(evidence, layout, for_paper=True)
     formatted = {table.title: format_table(evidence, table) for table in wide}
-    numbers = [summarise_cells(evidence, dataset, _of(evidence, dataset, layout)) for dataset in evidence.datasets()]
+    numbers = [summarise_cells(evidence, name, _measures(evidence, name, layout)) for name in evidence.datasets()]
     texts = {
         "table.md": _markdown(evidence, wide, formatted),
         "table.csv": pd.concat(numbers, ignore_index=True).to_csv(
             index=False, float_format="%.6g", lineterminator="\n"
         ),
         "table.tex": to_latex(evidence, for_paper),
-        "table.json": _sidecar(evidence, for_paper),
+        "table.json": _runs_behind_entries(evidence, for_paper),
     }
     for name, text in texts.items():
-        with written_whole(folder / name) as partial:
+        with atomic_write(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
     return [folder / name for name in texts], formatted
 
 
-def _of(evidence: Evidence, dataset: str, layout: Layout) -> list[str] | None:
-    there = evidence.measures(dataset)
-    return None if layout.measures is None else [name for name in layout.measures if name in there]
+def _measures(evidence: Evidence, dataset: str, layout: Layout) -> list[str] | None:
+    measured = evidence.measures(dataset)
+    return None if layout.measures is None else [name for name in layout.measures if name in measured]
 
 
 def format_table(evidence: Evidence, table: Table) -> pd.DataFrame:
-    """A table as text: a column for every axis that rows tell, then one for every column."""
+    """Return a table as text: the row axes, then one column per column of the table."""
     rows = []
-    for line in table.lines:
-        row = dict(zip(table.axes, line.heads, strict=True))
-        for column, entry in line.entries.items():
-            failed = column.measure == FAILED and not column.which
-            row[heading(evidence, column)] = wilson_text(entry.text) if failed else entry.text
-        rows.append(row)
-    columns = [*table.axes, *(heading(evidence, column) for column in table.columns)]
+    for row in table.rows:
+        texts = dict(zip(table.row_axes, row.labels, strict=True))
+        for column, entry in row.entries.items():
+            is_failed = column.measure == FAILED and not column.which
+            texts[heading(evidence, column)] = with_wilson_interval(entry.text) if is_failed else entry.text
+        rows.append(texts)
+    columns = [*table.row_axes, *(heading(evidence, column) for column in table.columns)]
     return pd.DataFrame(rows, columns=columns).fillna("")
 
 
@@ -86,41 +86,40 @@ def _markdown(evidence: Evidence, tables: list[Table], formatted: dict[str, pd.D
     parts = [f"# {evidence.title}\n"]
     for table in tables:
         frame = _with_bold(evidence, table, formatted[table.title]).map(lambda text: text.replace("|", "\\|"))
-        align = ["left" if column in table.axes or column.endswith(FAILURES) else "right" for column in frame]
+        align = ["left" if column in table.row_axes or column.endswith(FAILURES) else "right" for column in frame]
         text = frame.to_markdown(index=False, colalign=align, disable_numparse=True)
-        told = " ".join(caption(evidence, dataset) for dataset in table.datasets)
-        parts.append(f"## {table.title}\n\n{text}\n\n{told}\n" if table.title else f"{text}\n\n{told}\n")
+        text += "\n\n" + " ".join(caption(evidence, dataset) for dataset in table.datasets)
+        parts.append(f"## {table.title}\n\n{text}\n" if table.title else f"{text}\n")
     parts += sections(evidence)
     return "\n".join([*parts, f"{note(evidence)}\n", f"{provenance(evidence)}\n"])
 
 
 def _with_bold(evidence: Evidence, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     marked = frame.copy()
-    for row, line in enumerate(table.lines):
-        for column, entry in line.entries.items():
+    for index, row in enumerate(table.rows):
+        for column, entry in row.entries.items():
             if entry.bold:
-                name = heading(evidence, column)
-                marked.loc[row, name] = f"**{entry.value}** {entry.interval}".strip()
+                marked.loc[index, heading(evidence, column)] = f"**{entry.value}** {entry.interval}".strip()
     return marked
 
 
-def _sidecar(evidence: Evidence, tables: list[Table]) -> str:
+def _runs_behind_entries(evidence: Evidence, tables: list[Table]) -> str:
     content = [
         {
             "label": f"tab:{table.label}",
             "fixed": dict(table.fixed),
             "entries": [
                 {
-                    "row": dict(zip(table.axes, line.heads, strict=True)),
+                    "row": dict(zip(table.row_axes, row.labels, strict=True)),
                     "column": dict(zip(table.column_axes, column.place, strict=True)),
                     "shows": heading(evidence, column._replace(place=())),
                     "text": entry.text,
                     "bold": entry.bold,
                     "runs": list(entry.runs),
                 }
-                for line in table.lines
-                if line.kind == "cell"
-                for column, entry in line.entries.items()
+                for row in table.rows
+                if row.kind == "cell"
+                for column, entry in row.entries.items()
             ],
         }
         for table in tables

@@ -1,4 +1,4 @@
-"""The numbers of every cell, one row a cell: what ``table.csv`` holds."""
+"""The numbers of every cell, one row per cell: the content of ``table.csv``."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evidence.results import Evidence, real
+from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import count_failed, count_outcomes
-from bench.evidence.statistics import geometric_mean, t_interval, tell_noise_apart, wilson_interval
+from bench.evidence.statistics import geometric_mean, split_noise, t_interval, wilson_interval
 
 
 def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | None = None) -> pd.DataFrame:
-    """Numbers of every cell of a dataset.
+    """Return the numbers of every cell of a dataset, one row per cell.
 
-    Columns: dataset, the axes, n, finished (runs that came to their last step), failed (any outcome but converged) with
-    the ends of Wilson's 95 % interval of the rate, n_diverged and so on for every outcome. For each measure and each of
-    final and best: mean, half-width of the 95 % t interval, number of values, median; geometric mean and the ends of
-    its interval where all are positive; the same measure of the untrained generators and of real data; and, where the
-    last generator was measured twice, the standard deviations over seeds and over the metric's own samples. Last,
-    steps_per_second.
+    Columns: dataset, the axes, n, finished (runs that reached their last step), failed (runs that did not converge),
+    failed_low and failed_high (Wilson's 95% interval of the failure rate), n_diverged and so on for every outcome.
+
+    For each measure, final and best: mean, half-width of the 95% t interval, number of values, median; geometric mean
+    and the ends of its interval if all values are positive. Also the measure of the untrained generators and of real
+    data and, if the last generator was evaluated twice, the standard deviations over seeds and over samples. The last
+    column is steps_per_second.
 
     Args:
         evidence: The records.
         dataset: Its label.
-        measures: Those wanted; None: all.
+        measures: The measures to include; None means all.
     """
-    here = evidence.runs.loc[evidence.runs["dataset"] == dataset]
-    axes = evidence.varying(here)
+    in_dataset = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    axes = evidence.varying(in_dataset)
     names = evidence.measures(dataset) if measures is None else measures
     rows = []
-    for cell, runs in here.groupby(axes, sort=False, dropna=False):
+    for cell, runs in in_dataset.groupby(axes, sort=False, dropna=False):
         row: dict[str, Any] = {"dataset": dataset, **dict(zip(axes, cell, strict=True))}
         failed = count_failed(runs)
         low, high = wilson_interval(failed, len(runs))
@@ -41,17 +42,17 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
         row |= {f"n_{state.value.replace('-', '_')}": count for state, count in count_outcomes(runs).items()}
         for name in names:
             for which in evidence.kinds(name):
-                row |= _spread(runs[f"{name}_{which}"], f"{name}_{which}")
+                row |= _summarise(runs[f"{name}_{which}"], f"{name}_{which}")
             row[f"{name}_untrained"] = evidence.untrained(runs, name)
-            row[f"{name}_real"] = real(runs, name)
-            noise = tell_noise_apart(runs[f"{name}_final"], again(evidence, runs, name))
+            row[f"{name}_real"] = real_data_value(runs, name)
+            noise = split_noise(runs[f"{name}_final"], second_measurements(evidence, runs, name))
             row |= {f"{name}_deviation_of_seeds": noise.seeds, f"{name}_deviation_of_sampling": noise.sampling}
         row["steps_per_second"] = runs["steps_per_second"].median()
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _spread(values: pd.Series, column: str) -> dict[str, float]:
+def _summarise(values: pd.Series, column: str) -> dict[str, float]:
     mean, geometric = t_interval(values), geometric_mean(values)
     return {
         column: mean.mean,
@@ -64,7 +65,7 @@ def _spread(values: pd.Series, column: str) -> dict[str, float]:
     }
 
 
-def again(evidence: Evidence, runs: pd.DataFrame, name: str) -> np.ndarray[Any, Any]:
-    """A measure of the last generators on a second set of samples, [n]; NaN where a record has none."""
-    seconds: list[Mapping[str, Any]] = [evidence.metadata[run].again for run in runs["run"]]
-    return np.array([np.nan if each.get(name) is None else each[name] for each in seconds], dtype=float)
+def second_measurements(evidence: Evidence, runs: pd.DataFrame, name: str) -> np.ndarray[Any, Any]:
+    """Return a measure of the last generators on a second set of samples, [n]; NaN if a record has none."""
+    again: list[Mapping[str, Any]] = [evidence.metadata[run].again for run in runs["run"]]
+    return np.array([np.nan if values.get(name) is None else values[name] for values in again], dtype=float)

@@ -15,13 +15,13 @@ from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, w
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.model import Column, Entry
 
-ALPHA = 0.05  # of the claim that an entry is worse than the best
-Cells = Mapping[tuple[str, ...], pd.DataFrame]
+ALPHA = 0.05  # for the claim that an entry is worse than the best
+Cells = Mapping[tuple[str, ...], pd.DataFrame]  # labels of a row → its runs
 
 
 def is_geometric(evidence: Evidence, runs: pd.DataFrame, name: str) -> bool:
-    """Whether a measure is averaged on the log scale: less of it is better, and every value is positive."""
-    if evidence.about(name).higher_is_better is not False:
+    """Return whether a measure is averaged on the log scale: lower is better and every value is positive."""
+    if evidence.describe(name).higher_is_better is not False:
         return False
     columns = [column for column in (f"{name}_final", f"{name}_best") if column in runs]
     values = runs[columns].to_numpy(float)
@@ -32,40 +32,41 @@ def is_geometric(evidence: Evidence, runs: pd.DataFrame, name: str) -> bool:
 def entries_of(
     evidence: Evidence, cells: Cells, column: Column, geometric: Sequence[str]
 ) -> dict[tuple[str, ...], Entry]:
-    """The entries of a column, by row.
+    """Return the entries of a column, by row.
 
     Args:
         evidence: The records.
-        cells: Row → its runs in this column.
-        column: What it shows.
-        geometric: Measures that are averaged on the log scale.
+        cells: The runs of each row in this column.
+        column: What the column shows.
+        geometric: The measures averaged on the log scale.
     """
     if not column.which:
-        return {row: Entry(_beside(runs, column.measure), runs=tuple(runs["run"])) for row, runs in cells.items()}
-    about = evidence.about(column.measure)
+        return {row: Entry(_summarise(runs, column.measure), runs=tuple(runs["run"])) for row, runs in cells.items()}
+    about = evidence.describe(column.measure)
     name = f"{column.measure}_{column.which}"
     on_logs = column.measure in geometric
-    equal = _as_good_as_the_best(cells, name, about, on_logs)
+    best = _as_good_as_the_best(cells, name, about, on_logs)
     return {
-        row: _estimate(runs, name, about, on_logs)._replace(bold=row in equal, runs=tuple(runs["run"]))
+        row: _estimate(runs, name, about, on_logs)._replace(bold=row in best, runs=tuple(runs["run"]))
         for row, runs in cells.items()
     }
 
 
-def _beside(runs: pd.DataFrame, what: str) -> str:
-    if what == FAILED:
+def _summarise(runs: pd.DataFrame, column: str) -> str:
+    """The entry of a column that is no measure: failures as a fraction, their outcomes, or speed."""
+    if column == FAILED:
         return f"{count_failed(runs)}/{len(runs)}"
-    if what == FAILURES:
+    if column == FAILURES:
         counts = [(count, state.value) for state, count in count_outcomes(runs).items() if state != State.CONVERGED]
         return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
-    return number(runs["steps_per_second"].median(), 1, ".3g")
+    return format_number(runs["steps_per_second"].median(), 1, ".3g")
 
 
-def wilson_text(text: str) -> str:
-    """``4/5`` with Wilson's 95 % interval of the rate."""
-    count, n = map(int, text.split("/"))
+def with_wilson_interval(fraction: str) -> str:
+    """Return a fraction such as ``4/5`` with Wilson's 95% interval of the rate."""
+    count, n = map(int, fraction.split("/"))
     low, high = wilson_interval(count, n)
-    return f"{text} ({100 * low:.0f}–{100 * high:.0f} %)"
+    return f"{fraction} ({100 * low:.0f}–{100 * high:.0f}%)"
 
 
 def _estimate(runs: pd.DataFrame, name: str, about: Measure, on_logs: bool) -> Entry:
@@ -73,40 +74,40 @@ def _estimate(runs: pd.DataFrame, name: str, about: Measure, on_logs: bool) -> E
     count = int(values.notna().sum())
     if not count:
         return Entry("–")
-    lacking = f" ({count} of {len(runs)})" if count < len(runs) else ""  # the others diverged before they had one
+    missing = f" ({count} of {len(runs)})" if count < len(runs) else ""  # the others diverged before they had a value
     if on_logs:
-        found = geometric_mean(values)
-        between = [number(each, about.scale, about.spec) for each in (found.low, found.high)]
-        interval = "" if math.isnan(found.low) else f"[{between[0]}, {between[1]}]"
-        return Entry(number(found.value, about.scale, about.spec), interval + lacking)
-    mean = t_interval(values)
-    half = "" if math.isnan(mean.half_width) else f"± {number(mean.half_width, about.scale, about.spec)}"
-    return Entry(number(mean.mean, about.scale, about.spec), half + lacking)
+        mean = geometric_mean(values)
+        low, high = (format_number(end, about.scale, about.spec) for end in (mean.low, mean.high))
+        interval = "" if math.isnan(mean.low) else f"[{low}, {high}]"
+        return Entry(format_number(mean.value, about.scale, about.spec), interval + missing)
+    plain = t_interval(values)
+    half = "" if math.isnan(plain.half_width) else f"± {format_number(plain.half_width, about.scale, about.spec)}"
+    return Entry(format_number(plain.mean, about.scale, about.spec), half + missing)
 
 
-def number(value: float, scale: float, spec: str) -> str:
-    """A number as its measure is written; of few significant digits in full where that is not long. NaN is nothing."""
+def format_number(value: float, scale: float, spec: str) -> str:
+    """Return a number in the format of its measure, with trailing zeros that are significant; "" for NaN."""
     if pd.isna(value):
         return ""
     if not spec.endswith("g"):
         return format(value * scale, spec)
-    text = format(value * scale, f"#{spec}")  # with the zeros that are significant
+    text = format(value * scale, f"#{spec}")
     if "e" in text and 1e-5 <= abs(float(text)) < 1e6:
         return np.format_float_positional(float(text), trim="-")
     return text.replace(".e", "e").removesuffix(".")
 
 
 def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool) -> set[tuple[str, ...]]:
-    """The best of a column, and all that Welch's tests against it, corrected by Holm, do not show to be worse.
+    """The best cell of a column, and the cells that Holm-corrected Welch tests do not show to be worse.
 
-    A cell in which half or more of the runs have no value, for they diverged, is bold only where all are so: what
-    survives does not stand for the rest.
+    Cells in which at least half of the runs have no value, because they diverged, are considered only if this holds
+    for all cells: the surviving runs do not represent the others.
     """
     if about.higher_is_better is None or len(cells) < 2:
         return set()
-    sound = {row for row, runs in cells.items() if 2 * runs[name].notna().sum() > len(runs)} or set(cells)
-    values = {row: cells[row][name].dropna().to_numpy(float) for row in cells if row in sound}
-    values = {row: np.log(each) if on_logs else each for row, each in values.items() if len(each)}
+    mostly_complete = {row for row, runs in cells.items() if 2 * runs[name].notna().sum() > len(runs)} or set(cells)
+    values = {row: cells[row][name].dropna().to_numpy(float) for row in cells if row in mostly_complete}
+    values = {row: np.log(sample) if on_logs else sample for row, sample in values.items() if len(sample)}
     if not values:
         return set()
     best = (max if about.higher_is_better else min)(values, key=lambda row: values[row].mean())

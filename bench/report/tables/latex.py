@@ -1,28 +1,29 @@
-"""Tables as LaTeX: booktabs rules, numbers aligned by siunitx, a measure over its columns."""
+"""Tables as LaTeX: booktabs rules, numbers aligned by siunitx, and headings that span columns."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import resources
+from itertools import groupby
+from typing import NamedTuple
 
-import pandas as pd
+from jinja2 import Environment, StrictUndefined, Template
 
 from bench.evidence.results import Evidence
 from bench.report.tables.legend import legend
-from bench.report.tables.model import Entry, Table
+from bench.report.tables.model import Column, Entry, Table
 
 PACKAGES = "% needs \\usepackage{booktabs,graphicx,siunitx}\n"
-NO_WIDER = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}"
-SMALL = (
-    r"\setlength{\belowcaptionskip}{4pt}\scriptsize\setlength{\tabcolsep}{3pt}"
-    r"\sisetup{detect-weight=true,mode=text,group-minimum-digits=9}"
-)
-NARROW = 48  # characters that a column of a two-column page has room for, in small print
+NARROW = 48  # characters of small print that fit one column of a two-column page
 NUMBER = re.compile(r"^(-?)(\d+)(?:\.(\d+))?(?:e[+-]?(\d+))?$")
 _ESCAPED = {
     **{character: f"\\{character}" for character in "%&_#${}"},
     "\\": "\\textbackslash{}",
     "±": "\\ensuremath{\\pm}",
     "×": "\\ensuremath{\\times}",
+    "≤": "\\ensuremath{\\le}",
     "σ": "\\ensuremath{\\sigma}",
     "–": "--",
     "−": "\\ensuremath{-}",
@@ -37,122 +38,152 @@ _ESCAPED = {
 }
 
 
+class HeaderRow(NamedTuple):
+    """A row above the numbers: its cells, and the first and last column of each thin rule below it."""
+
+    cells: list[str]
+    rules: Sequence[tuple[int, int]] = ()
+
+
 def escape(text: object) -> str:
-    """Text as LaTeX prints it."""
+    """Return text as LaTeX prints it."""
     return "".join(_ESCAPED.get(character, character) for character in str(text))
 
 
-def to_latex(evidence: Evidence, tables: list[Table]) -> str:
-    """All tables of a file, ready for LaTeX's input."""
-    return "\n".join([PACKAGES, *(_float(evidence, table) for table in tables)])
+def render_table(
+    *,
+    caption: str,
+    label: str,
+    column_format: str,
+    header: Sequence[HeaderRow],
+    blocks: Sequence[Sequence[Sequence[str]]],
+    environment: str = "table*",
+    siunitx: bool = True,
+) -> str:
+    """Return a LaTeX table from cells that are escaped already.
 
-
-def _float(evidence: Evidence, table: Table) -> str:
-    frame, form = _frame(evidence, table)
-    style = frame.style.hide(axis="index").hide(axis="columns", level=frame.columns.nlevels - 1)
-    environment = "table" if _width(table) <= NARROW else "table*"
-    latex = style.format(str).to_latex(
-        hrules=True,
-        column_format=form,
-        multicol_align="c",
-        siunitx=True,
-        caption=escape(legend(evidence, table)),
-        label="tab:" + re.sub("[^A-Za-z0-9:]+", "-", table.label).strip("-"),
-        position="t",
-        position_float="centering",
+    Args:
+        caption: Plain text.
+        label: Its label; characters that LaTeX does not allow there are replaced.
+        column_format: Of ``tabular``.
+        header: Rows above the numbers.
+        blocks: Rows of cells, with a rule above each block.
+        environment: ``table``, or ``table*`` for both columns of a page.
+        siunitx: Whether any column is aligned by siunitx.
+    """
+    return _template().render(
+        caption=escape(caption),
+        label="tab:" + re.sub("[^A-Za-z0-9:]+", "-", label).strip("-"),
+        column_format=column_format,
+        header=header,
+        blocks=blocks,
         environment=environment,
+        siunitx=siunitx,
     )
-    latex = latex.replace("\\centering", f"\\centering{SMALL}", 1)
-    latex = latex.replace("\\begin{tabular}", f"{NO_WIDER}{{!}}{{%\n\\begin{{tabular}}", 1)
-    latex = latex.replace("\\end{tabular}", "\\end{tabular}}", 1)
-    return _ruled(latex, table, frame.columns.nlevels - 1)
+
+
+@cache
+def _template() -> Template:
+    """The template; its marks differ from jinja's own because LaTeX uses braces and percent signs."""
+    environment = Environment(
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        trim_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    source = resources.files("bench.report.tables").joinpath("table.tex.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+def to_latex(evidence: Evidence, tables: list[Table]) -> str:
+    """Return the content of a file for LaTeX to input, with all tables."""
+    return "\n".join([PACKAGES, *(_render(evidence, table) for table in tables)])
+
+
+def _render(evidence: Evidence, table: Table) -> str:
+    cells = [row for row in table.rows if row.kind == "cell"]
+    others = [row for row in table.rows if row.kind != "cell"]
+    columns = {column: [row.entries.get(column) for row in table.rows] for column in table.columns}
+    formats = [f"S[{_number_format(entries)}]@{{\\,}}l" if column.which else "c" for column, entries in columns.items()]
+    blocks = [
+        [[*map(escape, row.labels), *(c for column in columns for c in _cells(column, row.entries.get(column)))]
+         for row in rows]
+        for rows in (cells, others) if rows
+    ]  # fmt: skip
+    return render_table(
+        caption=legend(evidence, table),
+        label=table.label,
+        column_format="l" * len(table.row_axes) + "".join(formats),
+        header=_header(evidence, table),
+        blocks=blocks,
+        environment="table" if _width(table) <= NARROW else "table*",
+    )
+
+
+def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
+    """Values on the column axes, then measures, then final and best beside the names of the row axes."""
+
+    def place(column: Column) -> str:
+        return " · ".join(column.place)
+
+    def measure(column: Column) -> str:
+        return evidence.describe(column.measure).label if column.which else ""
+
+    names = [f"{{{escape(axis.replace('_', ' '))}}}" for axis in table.row_axes]
+    names += [rf"\multicolumn{{2}}{{c}}{{{c.which}}}" if c.which else f"{{{c.measure}}}" for c in table.columns]
+    rows = [_spanning_row(table, place)] if table.column_axes else []
+    return [*rows, _spanning_row(table, lambda column: (*column.place, measure(column))), HeaderRow(names)]
+
+
+def _spanning_row(table: Table, key: Callable[[Column], str | tuple[str, ...]]) -> HeaderRow:
+    """One heading over each run of columns with the same key; of a key that is a tuple its last part is shown."""
+    cells, rules = [""] * len(table.row_axes), []
+    position = len(table.row_axes) + 1
+    for value, group in groupby(table.columns, key):
+        text = value if isinstance(value, str) else value[-1]
+        width = sum(2 if column.which else 1 for column in group)
+        if text:
+            cells.append(f"\\multicolumn{{{width}}}{{c}}{{{escape(text)}}}")
+            rules.append((position, position + width - 1))
+        else:
+            cells += [""] * width
+        position += width
+    return HeaderRow(cells, rules)
+
+
+def _cells(column: Column, entry: Entry | None) -> list[str]:
+    """A measure takes two columns, the number and its interval; anything else takes one."""
+    if not column.which:
+        return [escape(entry.value) if entry else ""]
+    if entry is None:
+        return ["", ""]
+    number = entry.value if NUMBER.match(entry.value) else f"{{{escape(entry.value)}}}"
+    return [f"\\bfseries {number}" if entry.bold else number, _interval(entry)]
+
+
+def _interval(entry: Entry) -> str:
+    """The interval with exponents as powers of ten."""
+    power = r"\\ensuremath{\\times10^{\g<sign>\g<exponent>}}"
+    return re.sub(r"e\+?(?P<sign>-?)0*(?P<exponent>\d+)", power, escape(entry.interval))
+
+
+def _number_format(entries: list[Entry | None]) -> str:
+    """Siunitx's table-format: digits before and after the point, and of the exponent."""
+    matches = [match for entry in entries if entry and (match := NUMBER.match(entry.value))]
+    whole = max((len(match[2]) for match in matches), default=1)
+    decimals = max((len(match[3] or "") for match in matches), default=0)
+    exponent = max((len(match[4] or "") for match in matches), default=0)
+    sign = "-" if any(match[1] for match in matches) else ""
+    return f"table-format={sign}{whole}.{decimals}" + (f"e-{exponent}" if exponent else "")
 
 
 def _width(table: Table) -> int:
-    """Characters of the widest row, about."""
-    heads = sum(max(len(line.heads[place]) for line in table.lines) for place in range(len(table.axes)))
+    """The approximate number of characters of the widest row."""
+    labels = [max(len(row.labels[index]) for row in table.rows) for index in range(len(table.row_axes))]
     entries = [
-        max([len(line.entries[c].text) for line in table.lines if c in line.entries], default=0) for c in table.columns
+        max([len(row.entries[c].text) for row in table.rows if c in row.entries], default=0) for c in table.columns
     ]
-    return heads + sum(entries) + len(entries) + len(table.axes)
-
-
-def _frame(evidence: Evidence, table: Table) -> tuple[pd.DataFrame, str]:
-    """The text of every cell, and the format of the columns: of an estimate a number and, beside it, its interval."""
-    labels: list[tuple[str, ...]] = [
-        ("", "", escape(axis.replace("_", " ")), str(place)) for place, axis in enumerate(table.axes)
-    ]
-    texts = [[escape(line.heads[place]) for line in table.lines] for place in range(len(table.axes))]
-    form = ["l"] * len(table.axes)
-    for column in table.columns:
-        entries = [line.entries.get(column) for line in table.lines]
-        place = escape(" · ".join(column.place))
-        if not column.which:
-            labels.append((place, "", column.measure, "only"))
-            texts.append([escape(entry.value) if entry else "" for entry in entries])
-            form.append("c")
-            continue
-        label = escape(evidence.about(column.measure).label)
-        labels += [(place, label, column.which, part) for part in ("number", "interval")]
-        texts += [[_number(entry) for entry in entries], [_interval(entry) for entry in entries]]
-        form.append(f"S[{_format(entries)}]@{{\\,}}l")
-    names = labels if table.column_axes else [label[1:] for label in labels]
-    frame = pd.DataFrame(dict(enumerate(texts)))
-    frame.columns = pd.MultiIndex.from_tuples(names)
-    return frame, "".join(form)
-
-
-def _interval(entry: Entry | None) -> str:
-    text = escape(entry.interval) if entry else ""
-    return re.sub(r"e([+-])0*(\d+)", lambda m: f"\\ensuremath{{\\times10^{{{m[1].strip('+')}{m[2]}}}}}", text)
-
-
-def _number(entry: Entry | None) -> str:
-    if entry is None:
-        return ""
-    if not NUMBER.match(entry.value):
-        return f"{{{escape(entry.value)}}}"
-    return f"\\bfseries {entry.value}" if entry.bold else entry.value
-
-
-def _format(entries: list[Entry | None]) -> str:
-    """Siunitx's table-format: digits before and after the point, and of an exponent."""
-    found = [match for entry in entries if entry and (match := NUMBER.match(entry.value))]
-    whole = max((len(match[2]) for match in found), default=1)
-    parts = max((len(match[3] or "") for match in found), default=0)
-    exponent = max((len(match[4] or "") for match in found), default=0)
-    sign = "-" if any(match[1] for match in found) else ""
-    return f"table-format={sign}{whole}.{parts}" + (f"e-{exponent}" if exponent else "")
-
-
-def _ruled(latex: str, table: Table, levels: int) -> str:
-    """Thin rules below what spans several columns, and one above what is no cell."""
-    lines = latex.splitlines()
-    top = lines.index("\\toprule")
-    spans = list(_spans(table, levels))
-    for row, rules in reversed(list(enumerate(spans))):
-        if rules:
-            lines.insert(top + 2 + row, " ".join(f"\\cmidrule(lr){{{first}-{last}}}" for first, last in rules))
-    first_level = next((place for place, line in enumerate(table.lines) if line.kind != "cell"), None)
-    if first_level is not None:
-        body = lines.index("\\midrule") + 1
-        lines.insert(body + first_level, "\\midrule")
-    return "\n".join(lines) + "\n"
-
-
-def _spans(table: Table, levels: int) -> list[list[tuple[int, int]]]:
-    """Of every row of the header but the last, the columns from and to which its entries span."""
-    at, physical = len(table.axes) + 1, []
-    for column in table.columns:
-        physical.append((at, at + (1 if column.which else 0), column))
-        at = physical[-1][1] + 1
-    keys = [lambda column: column.place, lambda column: (column.place, column.measure if column.which else None)]
-    found: list[list[tuple[int, int]]] = []
-    for key in keys[-(levels - 1) :] if levels > 1 else []:
-        spans: dict[object, tuple[int, int]] = {}
-        for first, last, column in physical:
-            if key(column)[-1:] != (None,) and key(column):
-                start = spans.get(key(column), (first, last))[0]
-                spans[key(column)] = (start, last)
-        found.append(list(spans.values()))
-    return found
+    return sum(labels) + sum(entries) + len(entries) + len(labels)

@@ -1,4 +1,4 @@
-"""What stands below a table in a paper: what its numbers are, of how many runs, and what bold means."""
+"""The caption of a table in a paper: what its numbers are, how many runs they come from, and what bold means."""
 
 from __future__ import annotations
 
@@ -13,66 +13,63 @@ from bench.report.tables.model import Column, Table
 
 
 def legend(evidence: Evidence, table: Table) -> str:
-    """All that a reader of the table alone must know."""
+    """Return a caption with which the table can be read on its own."""
     return " ".join(
         [
             f"{' · '.join([evidence.title, *(v for axis, v in table.fixed.items() if axis != 'dataset')])}.",
             *(caption(evidence, dataset, {column.measure for column in table.columns}) for dataset in table.datasets),
-            *_numbers(evidence, table),
-            *_runs(table),
-            *_bold(table),
-            *_below(table),
+            *_describe_values(evidence, table),
+            *_describe_runs(table),
+            *_describe_bold(table),
+            *_describe_reference_rows(table),
         ]
     )
 
 
-def _numbers(evidence: Evidence, table: Table) -> Iterable[str]:
+def _describe_values(evidence: Evidence, table: Table) -> Iterable[str]:
     shown = list(dict.fromkeys(column.measure for column in table.columns if column.which))
-    logs, plain = ([evidence.about(n).label for n in shown if (n in table.geometric) is on] for on in (True, False))
-    if logs:
-        yield f"{' and '.join(logs)}: geometric mean over seeds [95 % t interval, of the logarithms]."
-    if plain:
-        yield f"{', '.join(plain)}: mean ± half-width of the 95 % t interval over seeds."
-    kinds = {column.which for column in table.columns}
-    told = [
-        text
-        for which, text in (("final", "Final: after the last step"), ("best", "best: over all evaluations"))
-        if which in kinds
-    ]
-    yield "; ".join(told) + "."
+    geometric = [evidence.describe(name).label for name in shown if name in table.geometric]
+    arithmetic = [evidence.describe(name).label for name in shown if name not in table.geometric]
+    if geometric:
+        yield f"{', '.join(geometric)}: geometric mean over seeds [95% CI, computed on log values]."
+    if arithmetic:
+        yield f"{', '.join(arithmetic)}: mean ± half-width of the 95% CI over seeds."
+    shown_values = {column.which for column in table.columns}
+    definitions = {"final": "final: after the last step", "best": "best: over all evaluations"}
+    text = "; ".join(definition for which, definition in definitions.items() if which in shown_values)
+    yield f"{text.capitalize()}."
 
 
-def _runs(table: Table) -> Iterable[str]:
-    sizes = sorted({len(entry.runs) for line in table.lines for entry in line.entries.values() if entry.runs})
-    yield f"Failed: how many of all runs had another outcome than converged; none is left out. n = {_span(sizes)}"
-    least = 2 / math.comb(2 * sizes[0], sizes[0])
-    cannot = f", so that it cannot detect a difference at {100 * ALPHA:g} %" if least > ALPHA else ""
-    yield f"runs each; the smallest p of an exact two-sided permutation test of two cells is {least:.2g}{cannot}."
+def _describe_runs(table: Table) -> Iterable[str]:
+    sizes = sorted({len(entry.runs) for row in table.rows for entry in row.entries.values() if entry.runs})
+    n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    yield f"Failed: runs that did not converge, out of all runs. n = {n} {'run' if n == '1' else 'runs'} per cell;"
+    smallest = 2 / math.comb(2 * sizes[0], sizes[0])
+    undetectable = f", so it cannot detect a difference at {100 * ALPHA:g}%" if smallest > ALPHA else ""
+    of = f"with {sizes[0]} per cell, " if len(sizes) > 1 else ""
+    yield f"{of}an exact two-sided permutation test cannot give p below {smallest:.2g}{undetectable}."
 
 
-def _span(sizes: list[int]) -> str:
-    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-
-
-def _bold(table: Table) -> Iterable[str]:
-    if any(entry.bold for line in table.lines for entry in line.entries.values()):
+def _describe_bold(table: Table) -> Iterable[str]:
+    if any(entry.bold for row in table.rows for entry in row.entries.values()):
         yield (
-            f"Bold: the best of a column, and what is not significantly worse (one-sided Welch tests, Holm, "
-            f"{100 * ALPHA:g} %); a cell in which half or more of the runs diverged only where all are so."
+            f"Bold: the best of each column, and cells not significantly worse (one-sided Welch tests, Holm-corrected, "
+            f"{100 * ALPHA:g}%). Cells in which at least half of the runs diverged are not bold unless this holds for "
+            f"all cells."
         )
 
 
-def _below(table: Table) -> Iterable[str]:
-    kinds = {line.kind for line in table.lines if line.entries}
+def _describe_reference_rows(table: Table) -> Iterable[str]:
+    kinds = {row.kind for row in table.rows if row.entries}
     if "untrained" in kinds:
-        yield "Untrained: the generators before the first step, mean."
+        yield "Untrained: mean at initialisation."
     if "real" in kinds:
-        yield "Real data: the same measurement of real data, which is what a perfect generator would have."
+        yield "Real data: the metric on held-out real samples, as a reference."
     if "published" in kinds:
         yield f"{PUBLISHED.strip(': ').capitalize()}: as printed in the source, not measured here."
 
 
 def heading(evidence: Evidence, column: Column) -> str:
-    """A column as one line of text."""
-    what = f"{evidence.about(column.measure).label} {column.which}" if column.which else column.measure
-    return f"{' · '.join(column.place)}: {what}" if column.place else what
+    """Return the heading of a column as one line of text."""
+    text = f"{evidence.describe(column.measure).label} {column.which}" if column.which else column.measure
+    return f"{' · '.join(column.place)}: {text}" if column.place else text

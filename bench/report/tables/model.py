@@ -1,4 +1,4 @@
-"""A table before it is written: its rows and columns, what each entry says, and of which runs it is."""
+"""A table before it is formatted: rows, columns, and for each entry its text and the runs behind it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Values = Literal["final", "best", "both"]
-Kind = Literal["cell", "untrained", "real", "published"]
+RowKind = Literal["cell", "untrained", "real", "published"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +15,11 @@ class Layout:
     """What a table shows.
 
     Attributes:
-        rows: Axes told by rows; None: all that vary and are not columns. What varies and is neither makes a table each.
-        columns: Axes told by columns.
-        measures: What is shown; None: all for Markdown and CSV, the primary measure and modes covered for LaTeX.
-        values: Values after the last step, the best, or both.
+        rows: Axes shown as rows; None means all axes that vary and are not columns. Each value of an axis that varies
+            and is neither a row nor a column gets a table of its own.
+        columns: Axes shown as columns.
+        measures: The measures shown; None means all in Markdown and CSV, the primary measure and coverage in LaTeX.
+        values: Values after the last step, best values, or both.
     """
 
     rows: tuple[str, ...] | None = None
@@ -28,7 +29,13 @@ class Layout:
 
 
 class Column(NamedTuple):
-    """Where it stands on the column axes, and what it shows: a measure, final or best; or failures, or speed."""
+    """A column of a table.
+
+    Attributes:
+        place: Its values on the column axes.
+        measure: A measure, or one of ``FAILED``, ``FAILURES`` and ``SPEED``.
+        which: "final" or "best"; empty for a column that is no measure.
+    """
 
     place: tuple[str, ...]
     measure: str
@@ -36,7 +43,7 @@ class Column(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A number with its interval as text, whether it is as good as the best, and the runs that it is of."""
+    """A number and its interval as text, whether it is as good as the best, and the runs behind it."""
 
     value: str
     interval: str = ""
@@ -45,16 +52,16 @@ class Entry(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Both in one."""
+        """The value with its interval."""
         return f"{self.value} {self.interval}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """A row: a cell, or one of the levels and published numbers that stand below the cells."""
+class Row:
+    """A row: a cell of the matrix, or a reference row below the cells (untrained, real data, published)."""
 
-    kind: Kind
-    heads: tuple[str, ...]
+    kind: RowKind
+    labels: tuple[str, ...]
     entries: Mapping[Column, Entry]
 
 
@@ -63,26 +70,26 @@ class Table:
     """One table.
 
     Attributes:
-        label: What it is referred to by, after ``tab:``.
-        fixed: Axis → value of what makes it one of several tables.
-        axes: The axes that its rows tell.
-        column_axes: The axes that its columns tell.
+        label: Its LaTeX label, without ``tab:``.
+        fixed: Axis → value, for the axes on which the tables of a layout differ.
+        row_axes: The axes shown as rows.
+        column_axes: The axes shown as columns.
         columns: From left to right.
-        lines: From top to bottom.
-        datasets: Those that its values are of.
-        geometric: Measures of which it has geometric means.
+        rows: From top to bottom.
+        datasets: The datasets of its values.
+        geometric: The measures shown as geometric means.
     """
 
     label: str
     fixed: Mapping[str, str]
-    axes: tuple[str, ...]
+    row_axes: tuple[str, ...]
     column_axes: tuple[str, ...]
     columns: list[Column]
-    lines: list[Line]
+    rows: list[Row]
     datasets: list[str]
     geometric: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:
-        """What makes it one of several."""
+        """The values that distinguish it from the other tables of the layout."""
         return " · ".join(self.fixed.values())

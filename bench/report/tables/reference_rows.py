@@ -1,4 +1,4 @@
-"""What stands below the cells of a table: untrained generators, real data, published numbers."""
+"""Reference rows below the cells of a table: untrained generators, real data, published numbers."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from bench.evidence.results import Evidence, real
-from bench.plan.rules import Reference
+from bench.evidence.results import Evidence, real_data_value
+from bench.plan.rules import PublishedResult
 from bench.report.row_names import PUBLISHED, REAL, UNTRAINED
-from bench.report.tables.entries import number
-from bench.report.tables.model import Column, Entry, Kind, Line
+from bench.report.tables.entries import format_number
+from bench.report.tables.model import Column, Entry, Row, RowKind
 
-WORDS: tuple[tuple[Kind, str], ...] = (("untrained", UNTRAINED), ("real", REAL))
+NAMES: tuple[tuple[RowKind, str], ...] = (("untrained", UNTRAINED), ("real", REAL))
 
 
-def levels(
-    evidence: Evidence, here: pd.DataFrame, rows: Sequence[str], column_axes: Sequence[str], columns: list[Column]
-) -> Iterator[Line]:
-    """Lines of untrained generators, real data and published numbers, of every dataset that rows tell."""
-    by_row = list(here.groupby("dataset", sort=False)) if "dataset" in rows else [("", here)]
-    for kind, word in WORDS:
-        for dataset, runs in by_row:
+def reference_rows(
+    evidence: Evidence, runs: pd.DataFrame, row_axes: Sequence[str], column_axes: Sequence[str], columns: list[Column]
+) -> Iterator[Row]:
+    """Yield the reference rows of a table: one of each kind, or one per dataset if datasets are rows."""
+    groups = list(runs.groupby("dataset", sort=False)) if "dataset" in row_axes else [("", runs)]
+    for kind, name in NAMES:
+        for dataset, group in groups:
             entries = {
                 column: Entry(text)
                 for column in columns
-                if column.which and (text := _level(evidence, runs, column_axes, column, kind))
+                if column.which and (text := _reference_value(evidence, group, column_axes, column, kind))
             }
             if entries:
-                yield Line(kind=kind, heads=_heads(rows, word, str(dataset)), entries=entries)
+                yield Row(kind=kind, labels=_labels(row_axes, name, str(dataset)), entries=entries)
     for reference in evidence.references:
-        found = {c: entry for c in columns if (entry := _published(evidence, reference, here, column_axes, c))}
-        if found:
-            yield Line(kind="published", heads=_published_heads(reference, rows, column_axes), entries=found)
+        published = {c: entry for c in columns if (entry := _published(evidence, reference, runs, column_axes, c))}
+        if published:
+            yield Row(kind="published", labels=_published_labels(reference, row_axes, column_axes), entries=published)
 
 
-def _heads(rows: Sequence[str], word: str, dataset: str) -> tuple[str, ...]:
-    """The word in the first column, and the dataset in its own where rows tell it."""
-    heads = [dataset if axis == "dataset" else "" for axis in rows]
-    return (f"{word}, {heads[0]}" if heads[0] else word, *heads[1:])
+def _labels(row_axes: Sequence[str], name: str, dataset: str) -> tuple[str, ...]:
+    """The name in the first column, and the dataset in its own column if datasets are rows."""
+    labels = [dataset if axis == "dataset" else "" for axis in row_axes]
+    return (f"{name}, {labels[0]}" if labels[0] else name, *labels[1:])
 
 
 def _in_column(runs: pd.DataFrame, column_axes: Sequence[str], column: Column) -> pd.DataFrame:
@@ -47,18 +47,21 @@ def _in_column(runs: pd.DataFrame, column_axes: Sequence[str], column: Column) -
     return runs
 
 
-def _level(evidence: Evidence, runs: pd.DataFrame, column_axes: Sequence[str], column: Column, kind: Kind) -> str:
-    """The value of untrained generators, or of real data; none where several datasets share the column."""
-    there = _in_column(runs, column_axes, column)
-    if there["dataset"].nunique() != 1 or (kind == "untrained" and column.which != "final"):
+def _reference_value(
+    evidence: Evidence, runs: pd.DataFrame, column_axes: Sequence[str], column: Column, kind: RowKind
+) -> str:
+    """The value of untrained generators or of real data; empty if several datasets share the column."""
+    in_column = _in_column(runs, column_axes, column)
+    if in_column["dataset"].nunique() != 1 or (kind == "untrained" and column.which != "final"):
         return ""
-    about = evidence.about(column.measure)
-    value = real(there, column.measure) if kind == "real" else evidence.untrained(there, column.measure)
-    return number(value, about.scale, about.spec)
+    about = evidence.describe(column.measure)
+    value_of = real_data_value if kind == "real" else evidence.untrained
+    value = value_of(in_column, column.measure)
+    return format_number(value, about.scale, about.spec)
 
 
 def _published(
-    evidence: Evidence, reference: Reference, here: pd.DataFrame, column_axes: Sequence[str], column: Column
+    evidence: Evidence, reference: PublishedResult, runs: pd.DataFrame, column_axes: Sequence[str], column: Column
 ) -> Entry | None:
     if column.measure not in reference.values:
         return None
@@ -66,21 +69,23 @@ def _published(
     if column.which != (reference.at if reference.at in kinds else "final"):
         return None
     for axis in ("dataset", *column_axes):
-        there = set(_in_column(here, column_axes, column)[axis].astype(str))
-        if reference.words(axis) and not there & set(reference.words(axis)):
+        values = set(_in_column(runs, column_axes, column)[axis].astype(str))
+        if reference.words(axis) and not values & set(reference.words(axis)):
             return None
-    about, spread = evidence.about(column.measure), reference.plus_minus.get(column.measure)
-    interval = "" if spread is None else f"± {number(spread, about.scale, about.spec)}"
-    return Entry(number(reference.values[column.measure], about.scale, about.spec), interval)
+    about, spread = evidence.describe(column.measure), reference.plus_minus.get(column.measure)
+    interval = "" if spread is None else f"± {format_number(spread, about.scale, about.spec)}"
+    return Entry(format_number(reference.values[column.measure], about.scale, about.spec), interval)
 
 
-def _published_heads(reference: Reference, rows: Sequence[str], column_axes: Sequence[str]) -> tuple[str, ...]:
-    """In the first column the source and its place there, the others as they are."""
-    told = {axis: " or ".join(reference.words(axis)) for axis in reference.when}
-    aside = [
-        word
-        for axis, word in told.items()
-        if axis == rows[0] or (axis not in rows and axis not in column_axes and axis != "dataset")
+def _published_labels(
+    reference: PublishedResult, row_axes: Sequence[str], column_axes: Sequence[str]
+) -> tuple[str, ...]:
+    """The source in the first column, with the values of axes that have no column of their own."""
+    values = {axis: " or ".join(reference.words(axis)) for axis in reference.when}
+    in_brackets = [
+        value
+        for axis, value in values.items()
+        if axis == row_axes[0] or (axis not in row_axes and axis not in column_axes and axis != "dataset")
     ]
-    first = f"{PUBLISHED}{reference.source}" + (f" ({', '.join(aside)})" if aside else "")
-    return (first, *(told.get(axis, "") for axis in rows[1:]))
+    first = f"{PUBLISHED}{reference.source}" + (f" ({', '.join(in_brackets)})" if in_brackets else "")
+    return (first, *(values.get(axis, "") for axis in row_axes[1:]))

@@ -25,8 +25,8 @@ from bench.catalogue import find
 from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.extractors.networks import PREFIX
 from bench.catalogue.metrics.frechet import distance_to_statistics, feature_statistics
-from bench.compute.evaluation import evaluator
-from bench.compute.training.reals import load_data
+from bench.compute.evaluation import build_evaluator
+from bench.compute.training.real_data import cached_dataset
 from bench.plan.specification import Evaluation, choose
 
 ROUNDS, SAMPLES, CORES = 5, 10_000, 2
@@ -56,7 +56,7 @@ class Images(Dataset):  # type: ignore[type-arg]
 
 def samples_of(dataset: str, count: int) -> Tensor:
     """Images as a generator that is too dark would make them: held out ones, at nine tenths."""
-    test = load_data(choose("dataset", dataset)).test
+    test = cached_dataset(choose("dataset", dataset)).test
     return (torch.from_numpy(test[np.arange(count) % len(test)]).float() * 0.9).to(torch.uint8)
 
 
@@ -64,8 +64,8 @@ def our_evaluation(samples: Tensor, dataset: str) -> Callable[[], float]:
     """Return our evaluation as a run calls it, with the statistics of the reference already computed."""
     asked = Evaluation(metrics=(choose("metric", "frechet"),), samples=len(samples))
     weights = extractor_hash(find("dataset", dataset).extractor)
-    judge = evaluator(choose("dataset", dataset), asked, weights, None, CPU)
-    return lambda: judge.measure(samples)["fd"]
+    evaluator = build_evaluator(choose("dataset", dataset), asked, weights, None, CPU)
+    return lambda: evaluator.measure(samples)["fd"]
 
 
 def torch_fidelity_evaluation(samples: Tensor, dataset: str, cache_root: str | None = None) -> Callable[[], float]:
@@ -76,7 +76,7 @@ def torch_fidelity_evaluation(samples: Tensor, dataset: str, cache_root: str | N
         dataset: Name of the real dataset.
         cache_root: Folder where the statistics of the reference are cached; None: extract the features of both sides.
     """
-    reference = Images(torch.from_numpy(load_data(choose("dataset", dataset)).train.copy()))
+    reference = Images(torch.from_numpy(cached_dataset(choose("dataset", dataset)).train.copy()))
     cached = {"cache_root": cache_root, "input2_cache_name": dataset} if cache_root else {"cache": False}
 
     def call() -> float:

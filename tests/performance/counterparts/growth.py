@@ -23,7 +23,7 @@ from bench.compute.execution import Settings
 from bench.compute.training.game import Game
 from bench.compute.training.loop import train
 from bench.compute.training.pack import assemble
-from bench.compute.training.samplers import Batches
+from bench.compute.training.sampler import BatchSampler
 from bench.plan.grouping import divide
 from bench.plan.runs import Run
 
@@ -82,7 +82,7 @@ torch.set_num_threads(1)
 runs = ring_runs({size}, ["non-saturating"])
 reals = reals_of(runs[0])
 our_loop([runs[0].training], [0], SHAPE, reals)(3)
-environment.begin(torch.device("cpu"))
+environment.set_up_device(torch.device("cpu"))
 before = environment.peak_memory_bytes(torch.device("cpu"))
 our_loop([run.training for run in runs], [run.seed for run in runs], SHAPE, reals)(10)
 print((environment.peak_memory_bytes(torch.device("cpu")) - before) / 2**20)
@@ -125,11 +125,11 @@ def of_harness(size: int, steps: int = 200, executed: int = 1000, rounds: int = 
     return Harness(*(median(column) for column in zip(*rows, strict=True)))
 
 
-class Same(Batches):
-    """The same batch each time."""
+class Same(BatchSampler):
+    """Returns the same batch each time."""
 
-    def reals(self, stream: str = "data") -> torch.Tensor:
-        return self._same("reals", lambda: super(Same, self).reals(stream))
+    def real_samples(self, stream: str = "data") -> torch.Tensor:
+        return self._same("real samples", lambda: super(Same, self).real_samples(stream))
 
     def latents(self) -> torch.Tensor:
         return self._same("latents", super().latents)
@@ -141,11 +141,11 @@ class Same(Batches):
         return kept[name]
 
 
-class Plain(Batches):
-    """Batches as a plain loop has them, of a pack."""
+class Plain(BatchSampler):
+    """Draws batches from torch's global generator, as a plain loop does."""
 
-    def reals(self, stream: str = "data") -> torch.Tensor:
-        return self._reals(torch.randint(self._count, (len(self._streams.seeds), self.size)))
+    def real_samples(self, stream: str = "data") -> torch.Tensor:
+        return self._look_up(torch.randint(self._count, (len(self._streams.seeds), self.size)))
 
     def latents(self) -> torch.Tensor:
         return torch.randn(len(self._streams.seeds), self.size, self._latent)
@@ -157,15 +157,15 @@ def _pack(runs: Sequence[Run]) -> Any:
     return assemble(trainings, seeds, SHAPE, lambda indices: reals[indices], len(reals), CPU), reals
 
 
-def _bare(runs: Sequence[Run], steps: int, source: type[Batches]) -> float:
+def _bare(runs: Sequence[Run], steps: int, source: type[BatchSampler]) -> float:
     pack, reals = _pack(runs)
     game = Game(pack.trainings, pack.generator, pack.critic, CPU)
-    batches = source(pack.training, pack.seeds, lambda indices: reals[indices], len(reals), CPU)
+    sampler = source(pack.training, pack.seeds, lambda indices: reals[indices], len(reals), CPU)
 
     def step() -> None:
-        _, gradients = game.critic_gradients(batches, 0)
+        _, gradients = game.critic_gradients(sampler, 0)
         pack.critic.descend(pack.critic_optimizer, gradients)
-        _, gradients = game.generator_gradients(batches, 0)
+        _, gradients = game.generator_gradients(sampler, 0)
         pack.generator.descend(pack.generator_optimizer, gradients)
 
     step()

@@ -12,8 +12,8 @@ import torch
 from counterparts.training import Apart, our_loops, plain_loop
 
 from bench.compute.execution import Settings
-from bench.compute.pack_tuning import sizes
-from bench.compute.training.reals import load_data
+from bench.compute.pack_tuning import pack_sizer
+from bench.compute.training.real_data import cached_dataset
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
@@ -41,7 +41,7 @@ def ring_runs(seeds: int = 16, losses: Sequence[str] | None = None) -> list[Run]
 
 def reals_of(run: Run) -> torch.Tensor:
     """What it is trained on."""
-    return torch.from_numpy(load_data(run.training.dataset).train.copy())
+    return torch.from_numpy(cached_dataset(run.training.dataset).train.copy())
 
 
 def measure(what: str, runs: list[Run], steps: int = STEPS, rounds: int = ROUNDS, workers: int = CORES) -> Throughput:
@@ -50,7 +50,7 @@ def measure(what: str, runs: list[Run], steps: int = STEPS, rounds: int = ROUNDS
     The plain loop is timed with one seed per loss, because all seeds cost the same.
     """
     reals = reals_of(runs[0])
-    size = sizes("auto", [Settings(folder=Path())] * workers, None, lambda notice: None)
+    size = pack_sizer("auto", [Settings(folder=Path())] * workers, None, lambda notice: None)
     packs = divide(runs, size, workers)
     ours: list[float] = []
     plain: dict[int, list[float]] = {1: [], CORES: []}

@@ -155,7 +155,7 @@ def _work(
 ) -> None:
     torch.set_num_threads(count)
     if worker:
-        environment.keep_memory()
+        environment.keep_freed_memory()
     steps = make(*given)
     while True:
         count = pipe.recv()

@@ -1,0 +1,101 @@
+"""Datasets as training needs them: loaded once per process, with the training split on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.catalogue.datasets import Data
+from bench.compute.training.game_state import GameState
+from bench.compute.training.pack import Pack, assemble
+from bench.compute.training.players import Players
+from bench.compute.training.probes import Probe
+from bench.compute.training.sampler import BatchSampler
+from bench.plan.runs import Run, load_dataset
+from bench.plan.specification import Choice, Training
+
+MEMORY_SHARE = 0.25  # a memory-mapped split is copied to the device if it fits into this share of its free memory
+
+
+@cache
+def cached_dataset(dataset: Choice) -> Data:
+    """Return the arrays of a dataset, which each process loads only once.
+
+    Raises:
+        DataError: The dataset is not on this machine, or its samples do not have the declared shape.
+    """
+    return load_dataset(dataset, download=False)
+
+
+def real_samples_on(split: NDArray[np.generic], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Copy a split to a device and return a function that looks up its samples by index.
+
+    A memory-mapped split that is too large for the device stays on disk, and each batch is read from there. On the
+    CPU every memory-mapped split does, because the workers then share the system's file cache.
+
+    Returns:
+        A function from indices [...] to samples [..., *shape] on the device; images are floats in [−1, 1].
+    """
+    mapped = isinstance(split, np.memmap)
+    if mapped and (device.type == "cpu" or split.nbytes > MEMORY_SHARE * _free_memory(device)):
+        samples = torch.from_numpy(split)
+    else:
+        samples = torch.from_numpy(np.array(split)).to(device)
+    if samples.dtype != torch.uint8:
+        return lambda indices: samples[indices.to(samples.device)]
+    return lambda indices: samples[indices.to(samples.device)].to(device).float() / 127.5 - 1
+
+
+def _free_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+
+
+@dataclass(frozen=True)
+class RealData:
+    """A dataset whose training split is on the device: where packs, probes and game states get real samples from.
+
+    Attributes:
+        data: The arrays of all splits.
+        device: The device to train on.
+        real_samples: Maps indices [...] into the training split to samples [..., *shape] on the device.
+    """
+
+    data: Data
+    device: torch.device
+    real_samples: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def load(cls, dataset: Choice, device: torch.device) -> RealData:
+        """Load a dataset and copy its training split to the device."""
+        data = cached_dataset(dataset)
+        return cls(data, device, real_samples_on(data.train, device))
+
+    def start_pack(self, trainings: Sequence[Training], seeds: Sequence[int]) -> Pack:
+        """Return the pack of some runs before their first step."""
+        train = self.data.train
+        return assemble(trainings, seeds, train.shape[1:], self.real_samples, len(train), self.device)
+
+    def game_state(self, run: Run, players: Players, step: int) -> GameState:
+        """Return the state of a run's game after some generator steps, for metrics of the game."""
+        train = self.data.train
+        shape, count = train.shape[1:], len(train)
+        return GameState(run.training, players, run.seed, step, shape, self.real_samples, count, self.device)
+
+    def probe(self, training: Training) -> Probe:
+        """Return a probe that looks at the same training and test samples each time."""
+        data, device = self.data, self.device
+        splits = ((self.real_samples, len(data.train)), (real_samples_on(data.test, device), len(data.test)))
+
+        def draw(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+            train, test = (BatchSampler(training, seeds, *split, device, "probe ").real_samples() for split in splits)
+            return train, test
+
+        return Probe(draw)

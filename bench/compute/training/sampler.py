@@ -1,0 +1,90 @@
+"""Draws the batches of an update: real samples, latents, and the random numbers of penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.compute.training.random_streams import State, Streams
+from bench.plan.specification import Training
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bf16": torch.float32,  # autocast: weights stay in float32
+}
+
+
+class BatchSampler:
+    """Draws batches for the s runs of a pack from their named random streams.
+
+    Args:
+        training: The settings of the first run; batch size n, latent size and precision are the same for all.
+        seeds: The seed of each run.
+        real_samples: Maps indices [...] into a split to real samples [..., *shape] on the device.
+        count: The size of that split.
+        device: The device of the players.
+        prefix: A prefix of the names of the random streams.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        seeds: Sequence[int],
+        real_samples: Callable[[Tensor], Tensor],
+        count: int,
+        device: torch.device,
+        prefix: str = "",
+    ):
+        self._look_up, self._count, self.device = real_samples, count, device
+        self.size, self._latent = training.batch_size, training.latent
+        self.dtype = DTYPES[training.precision]
+        self._streams = Streams(seeds, prefix, device, self.dtype)
+        self._assign_rows(seeds)
+
+    def real_samples(self, stream: str = "data") -> Tensor:
+        """Draw real samples [s, n, *shape] with replacement.
+
+        A loss that shows real samples to the generator draws them from "generator data", so the critic sees the same
+        samples for every loss.
+        """
+        indices = self._streams.integers(stream, self.size, self._count)
+        return self._one_row_per_run(self._look_up(indices).to(self.device).to(self.dtype))
+
+    def latents(self) -> Tensor:
+        """Draw standard normal latents [s, n, latent]."""
+        drawn = self._streams.normal("latents", self.size * self._latent)
+        return self._one_row_per_run(drawn.unflatten(1, (self.size, self._latent)))
+
+    def uniform(self, count: int) -> Tensor:
+        """Draw ``count`` numbers from U(0, 1) for each sample, [s, n, count]."""
+        return self._one_row_per_run(
+            self._streams.uniform("penalty", self.size * count).unflatten(1, (self.size, count))
+        )
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Draw standard normal noise of the shape of the samples ``like``, [s, n, *shape]."""
+        return self._one_row_per_run(self._streams.normal("noise", like[0].numel()).unflatten(1, like.shape[1:]))
+
+    def keep(self, seeds: Sequence[int]) -> None:
+        """Continue with these runs only, in this order."""
+        self._streams.keep(seeds)
+        self._assign_rows(seeds)
+
+    def state_dict(self, seed: int) -> State:
+        """Return the state of the random streams of a run."""
+        return self._streams.state_dict(seed)
+
+    def load_state_dict(self, states: dict[int, State]) -> None:
+        """Restore the random streams of all runs from their states by seed."""
+        self._streams.load_state_dict(states)
+
+    def _assign_rows(self, seeds: Sequence[int]) -> None:
+        rows = [self._streams.seeds.index(seed) for seed in seeds]
+        self._rows = None if rows == list(range(len(rows))) else torch.tensor(rows, device=self.device)
+
+    def _one_row_per_run(self, rows: Tensor) -> Tensor:
+        """Expand one row per seed to one row per run."""
+        return rows if self._rows is None else rows.index_select(0, self._rows)

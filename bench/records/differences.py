@@ -1,0 +1,33 @@
+"""Finds the setting in which two records differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.records.schema import Metadata
+
+SECTIONS = ("training", "evaluation", "protocol", "data")
+
+
+def first_difference(
+    one: Metadata,
+    other: Metadata,
+    sections: tuple[str, ...] = SECTIONS,
+    names: tuple[str, str] = ("one record", "another"),
+) -> str:
+    """Return a sentence with the first setting in which two records differ."""
+    sides = [_flatten(each.model_dump(mode="json", include=set(sections), exclude_unset=True)) for each in (one, other)]
+    for key in sides[0] | sides[1]:
+        left, right = (side.get(key) for side in sides)
+        if left != right and not key.endswith("label"):
+            return f"{key} is {left} in {names[0]} and {right} in {names[1]}"
+    return "they were made by versions of the code that give different numbers"
+
+
+def _flatten(value: Any, key: str = "") -> dict[str, Any]:
+    """Return nested tables as one, with dotted keys."""
+    if not isinstance(value, dict):
+        return {key: value}
+    return {
+        path: leaf for name, item in value.items() for path, leaf in _flatten(item, f"{key}.{name}".strip(".")).items()
+    }

@@ -106,7 +106,7 @@ def separate_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 def short_pack_timings() -> Iterator[None]:
     """Time packs for a tenth of the usual time; no test depends on which size is fastest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.compute.pack_tuning.CLOCK", 0.01)
+        patch.setattr("bench.compute.pack_tuning.MINIMUM_TIME", 0.01)
         yield
 
 

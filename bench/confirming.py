@@ -34,6 +34,7 @@ class Confirmation:
     notices: list[str] = field(default_factory=list)
 
 
+# Long: a third is the docstring, and the arguments of two calls stand one per line.
 def confirm(
     baseline: str | Path,
     candidate: str | Path,

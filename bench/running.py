@@ -74,6 +74,7 @@ class RunOptions:
     watch: Callable[[Event], None] = lambda event: None
 
 
+# Long: two thirds are the public signature and its docstring.
 def run_suite(
     suite: str,
     *,

@@ -64,6 +64,7 @@ class Calibration:
     protocol: dict[str, object]
 
 
+# Long: a third is the docstring; the rest fills in one specification and measures with it.
 def calibrate(
     dataset: object,
     architecture: object = None,

@@ -1,4 +1,4 @@
-"""What the record of a run says of it, beside its trace."""
+"""Fills in the metadata of the record of a run that has ended."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
 from bench.records.schema import Ending, Environment, Metadata, Modes, Parameters, Samples, Timing, Training
 
 
+# Long: one literal that names every section of a record.
 def metadata_of(
     run: Run,
     players: Players,

@@ -28,6 +28,7 @@ EVALUATION_TIME = 0.2  # seconds: evaluations are repeated for at least this lon
 Watch = Callable[[Run, int], None]
 
 
+# Long: a third is the docstring; the rest reads from top to bottom.
 def time_suite(
     suite: str,
     *,

@@ -1,4 +1,4 @@
-"""What a record says about its run, beside the trace: one model for all writers and readers.
+"""What a record says about its run, besides the trace: one model for all writers and readers.
 
 Runs that ganbench trains, ``bench.Recorder`` and ``ganbench import`` all fill in this model; whatever they do not know
 is None. A record holds it as JSON under the key ``ganbench`` of its Parquet schema.

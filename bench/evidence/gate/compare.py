@@ -84,6 +84,7 @@ def resolve(folder: str | Path) -> Path:
     raise ResultsError(f"there is no results folder {folder}{suggestion(str(folder), names)}")
 
 
+# Long: the checks of comparability, in the order in which a user meets them.
 def compare(
     baseline: str | Path,
     candidate: str | Path,

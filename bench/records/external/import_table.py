@@ -47,6 +47,7 @@ class Imported:
         return sum(bool(ending.reason) for ending in self.endings)
 
 
+# Long: half is the signature and its docstring.
 def import_table(
     path: str | Path,
     *,

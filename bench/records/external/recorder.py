@@ -39,6 +39,7 @@ class Recorder:
         failure: Why the run failed; "" if it has not, so that a training loop can stop early.
     """
 
+    # Long: two thirds are the signature and its docstring.
     def __init__(
         self,
         results: str | Path,

@@ -104,8 +104,8 @@ def confirm(
     else:
         share = "" if not changed else f" in {len(flagged) - len(changed)} of {len(flagged)} flagged cells"
         notices.append(
-            f"the baseline's records are reused: only the code differs{share}; because the first comparison used these "
-            f"records too, its correction for multiple tests still applies"
+            f"the baseline's records are reused, because only the code differs{share}; the first comparison used them "
+            f"too, so its correction for multiple tests still applies"
         )
     comparison = compare(
         baselines,

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import shorten
 
 import pytest
 
@@ -19,8 +18,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 250, 60  # lines
 
 def first_sentence(path: Path) -> str:
     text = " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].split())
-    sentence = re.split(r"(?<=[a-z\d)`])\. (?=[A-Z])|\.$", text)[0].replace("``", "")
-    return shorten(sentence, 88, placeholder=" ...")
+    return re.split(r"(?<=[a-z\d)`])\. (?=[A-Z])|\.$", text)[0].replace("``", "")
 
 
 def tree(folder: Path = PACKAGE, depth: int = 0) -> Iterator[str]:

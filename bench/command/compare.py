@@ -25,18 +25,18 @@ gate_options = options(
     click.option(
         "--metric",
         metavar="MEASURE",
-        help="Measure to compare. [default: that of the suite, or the primary measure]",
+        help="Measure to compare. [default: the suite's, otherwise the primary measure]",
     ),
-    click.option("--alpha", type=float, help="Family-wise false-alarm rate. [default: that of the suite, or 0.05]"),
+    click.option("--alpha", type=float, help="Family-wise false-alarm rate. [default: the suite's, otherwise 0.05]"),
     click.option(
         "--tolerance",
         type=float,
-        help="Maximum tolerated relative degradation. [default: that of the suite, or 0.25]",
+        help="Maximum tolerated relative degradation. [default: the suite's, otherwise 0.25]",
     ),
     click.option(
         "--failure-tolerance",
         type=float,
-        help="Maximum tolerated increase of the failure rate. [default: that of the suite, or 0.25]",
+        help="Maximum tolerated increase of the failure rate. [default: the suite's, otherwise 0.25]",
     ),
     suite_option,
     click.option(
@@ -116,9 +116,9 @@ def _conclude(comparison: Comparison, form: str) -> None:
 def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: str | None, **arguments: Any) -> None:
     """Check regressions with fresh seeds.
 
-    Trains the cells that compare reports as REGRESSED again, with seeds that neither side has, and compares them. The
-    new records are written next to the results, in folders that end in -confirmation. The exit status is that of
-    compare.
+    Retrains the cells that compare reports as REGRESSED, on seeds that neither side has used, and compares only the
+    new runs. The new records are written next to the results, in folders that end in -confirmation. The exit status
+    is that of compare.
     """
     from rich.console import Console
 

@@ -68,9 +68,9 @@ def import_results(table: Path, mapped: tuple[str, ...], **arguments: Any) -> No
     measure has its own column. In long form, each value has its own row: map one column to "measure" and one to
     "value".
 
-    Roles are dataset, architecture, loss, seed and step (all required), seconds, outcome (true if the run failed),
-    reason, steps, batch_size, critic_steps, measures and losses. Any other name makes the column an axis. If there is
-    an error, nothing is recorded.
+    Required roles: dataset, architecture, loss, seed, step. Optional: seconds, outcome (true if the run failed),
+    reason, steps, batch_size, critic_steps, measures (for example fid) and training losses (for example critic_loss).
+    Any other name becomes an axis. If there is an error, nothing is recorded.
     """
     from bench.records.external.import_table import import_table
 

@@ -144,7 +144,11 @@ suite_option = click.option(
 )
 cell_options = options(
     click.option(
-        "--only", multiple=True, metavar="AXIS=VALUE", help="Keep only cells with this value on this axis. Repeatable."
+        "--only",
+        multiple=True,
+        metavar="AXIS=VALUE",
+        help="Keep only cells with this value, for example loss=hinge. Repeatable: values of one axis add up, and all "
+        "axes must match.",
     ),
     click.option(
         "--set",
@@ -159,7 +163,7 @@ cell_options = options(
 run_options = options(
     click.option(
         "--seeds",
-        help="Seeds to run: a number (3), a list (0,4,7) or a range (10-19). [default: those of the suite]",
+        help="Seeds to run: how many (3 means 0, 1 and 2), a list (0,4,7) or a range (10-19). [default: the suite's]",
     ),
     cell_options,
 )
@@ -179,7 +183,8 @@ pack_options = options(
         default="auto",
         show_default=True,
         metavar="N|auto|off",
-        help="Maximum number of runs per pack, which trains as one tensor program; auto: the fastest size measured.",
+        help="Maximum number of runs trained together as one tensor program; auto: measure and use the fastest size; "
+        "off: one at a time.",
     ),
     click.option(
         "--memory",

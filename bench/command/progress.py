@@ -77,7 +77,7 @@ class Display:
             self._progress.advance(self._matrix)
         if event.state == "failed":
             first = event.text.partition("\n")[0]
-            self._console.print(Text(f"failed: {event.run}: {first}", style="red"))
+            self._console.print(Text(f"error: {event.run}: {first}", style="red"))
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)

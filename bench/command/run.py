@@ -93,7 +93,8 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     SUITE is a name or a file. At the end, tables and figures are written. If the command is interrupted, run it again
     to resume.
 
-    Exit status: 0 all runs are recorded, 1 some runs failed and have no record, 2 invalid input.
+    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input or the
+    report could not be written.
     """
     from rich.console import Console
 
@@ -156,7 +157,7 @@ def _conclude(summary: Summary) -> None:
     show_default=True,
     help="Samples per generator, and maximum number of real samples.",
 )
-@click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Dimension of the latent.")
+@click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Latent dimension.")
 @inception_option
 @device_option
 @click.option(
@@ -166,7 +167,8 @@ def _conclude(summary: Summary) -> None:
 def calibrate(dataset: str, architecture: str | None, device: str, form: str, **arguments: Any) -> None:
     """Measure real data and untrained generators.
 
-    Computes every measure of DATASET at the two ends of its scale.
+    Computes every measure available for DATASET on held-out real data and on untrained generators, the two ends of its
+    scale.
     """
     from bench.command.show_plan import show_calibration, write_calibration
     from bench.compute.calibration import calibrate as run_calibration

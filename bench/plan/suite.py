@@ -37,7 +37,7 @@ def as_seeds(given: object) -> tuple[int, ...]:
         given = range(given)
     seeds = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
     if seeds is None or not all(type(seed) is int and seed >= 0 for seed in seeds):
-        raise ValueError("expected a number of seeds, or a list of integers from 0")
+        raise ValueError("expected a number of seeds, or a list of integers ≥ 0")
     if not seeds:
         raise ValueError("at least one seed is needed")
     repeated = sorted(seed for seed, count in Counter(seeds).items() if count > 1)

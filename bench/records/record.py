@@ -178,7 +178,7 @@ def _columns(path: Path, file: pq.ParquetFile, wanted: Callable[[str], bool]) ->
 
 
 def _unreadable(path: Path, error: Exception) -> ResultsError:
-    if isinstance(error, OSError) and error.errno:  # the system's, not the format's
+    if isinstance(error, OSError) and error.errno:  # raised by the operating system, not by the file format
         return ResultsError(f"{path} cannot be read: {describe_error(error)}")
     reason = str(error).partition("\n")[0] or type(error).__name__
     if isinstance(error, MemoryError) or type(error) is pa.ArrowException:  # no memory or thread: the file may be whole

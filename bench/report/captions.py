@@ -40,7 +40,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
         parts.append(f"Runs are classified by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
         parts += _unassigned_outcomes(evidence, dataset, name)
     else:
-        parts.append("No measure has a better direction, so divergence is the only failure that can be detected.")
+        parts.append("For no measure is higher or lower known to be better, so only divergence can be detected.")
     parts += [
         f"{reference.source}: {reference.note}"
         for reference in evidence.references
@@ -102,7 +102,8 @@ def note(evidence: Evidence) -> str:
 
 
 def _describe_outcomes(rules: Rules) -> str:
-    best = f"leaves more than {_percent(rules.never_learned)} of the gap between the untrained generator and real data"
+    gap = "the gap between the untrained generator and real data"
+    best = f"leaves more than {_percent(rules.never_learned)} of {gap} open"
     if rules.tau is not None:
         best = "is worse than τ" + (f", or without τ, {best}" if isinstance(rules.tau, dict) else "")
     return (
@@ -110,10 +111,10 @@ def _describe_outcomes(rules: Rules) -> str:
         f"diverged (a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
         f"initialisation, or the critic loss exceeds {rules.exploding_loss:.3g}); "
         f"never-learned (the best value {best}); "
-        f"collapsed (after the last step, modes, else recall, else coverage are below {_percent(rules.collapsed)} of "
-        "real data's); "
-        f"relapsed (the final value is more than {rules.relapsed:g} times worse than the best; a best value that "
-        f"leaves less than {_percent(rules.near)} of the gap counts as leaving {_percent(rules.near)}); "
+        "collapsed (after the last step, modes, or recall or coverage if modes are not measured, are below "
+        f"{_percent(rules.collapsed)} of the value of real data); "
+        f"relapsed (the final value is more than {rules.relapsed:g} times worse than the best; best values "
+        f"within {_percent(rules.near)} of the gap from real data, or better, count as {_percent(rules.near)} away); "
         f"oscillating (values vary by more than {_percent(rules.oscillating)} over the last third); converged."
     )
 

@@ -38,9 +38,9 @@ def contrasts(evidence: Evidence, dataset: str) -> pd.DataFrame | None:
 
     Columns: a, b (names of cells), measure; ratio of geometric means a / b with its 95% interval low, high (NaN if a
     value is not positive); better: P(a run of a is better than one of b), where failed runs are worst; p of Welch's
-    test, on log values if all are positive, and p_holm, corrected for all pairs and both questions; p_permutation and
-    the smallest p it can attain; n_a, n_b, failed_a, failed_b; p_failure of Boschloo's test of the failure rates and
-    p_failure_holm; verdict in words.
+    test, on log values if all are positive, and p_holm, corrected over all pairs and both tests (values and
+    failures); p_permutation and the smallest p it can attain; n_a, n_b, failed_a, failed_b; p_failure of Boschloo's
+    test of the failure rates and p_failure_holm; verdict in words.
     """
     name = evidence.primary(dataset)
     sides = cells(evidence, dataset)

@@ -101,8 +101,9 @@ def speed_note(timings: Timings) -> str:
         f"Suite {timings.suite}, version {timings.version}.{fixed} Each cell was timed alone in one process, in "
         f"{frame['round'].nunique()} rounds over all cells in varying order. steps/s: generator steps per second, "
         f"median (slowest–fastest round) of {_all_values(frame['steps'])} steps after {environment['warm_up']} warm-up "
-        f"steps. Ratio: to the first row of the dataset, paired by round, geometric mean [95% CI]. s/evaluation: "
-        f"seconds per evaluation, median. Peak MiB: {memory}. Timed with ganbench {environment['ganbench']}{commit} "
+        f"steps. Ratio: speed relative to the dataset's first row, paired by round; geometric mean [95% CI]. "
+        f"s/evaluation: seconds per evaluation, median. Peak MiB: {memory}. "
+        f"Timed with ganbench {environment['ganbench']}{commit} "
         f"and torch {environment['torch']} on {environment['device_name']} ({environment['device']}, threads: "
         f"{environment['threads']}), {environment['date']}"
         + ("." if load is None else f", load average before: {load:.2f}.")

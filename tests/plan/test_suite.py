@@ -153,7 +153,7 @@ WRONG = {
     "seeds twice": (BASE.replace("seeds = 2", "seeds = [0, 1, 0]"), "seed 0 is listed twice"),
     "no seeds": (BASE.replace("seeds = 2", "seeds = 0"), "at least one seed"),
     "seeds of truth": (BASE.replace("seeds = 2", "seeds = true"), "expected a number of seeds"),
-    "negative seed": (BASE.replace("seeds = 2", "seeds = [-1]"), "a list of integers from 0"),
+    "negative seed": (BASE.replace("seeds = 2", "seeds = [-1]"), "a list of integers ≥ 0"),
     "unknown option": (BASE.replace('["mlp"]', '[{ name = "mlp", widht = 3 }]'), "unknown key 'widht'; did you mean 'width'"),
     "option of a wrong type": (BASE.replace('["mlp"]', '[{ name = "mlp", width = 3.5 }]'), "width: input should be a valid integer"),
     "table without a name": (BASE.replace('["mlp"]', "[{ width = 3 }]"), "expected the name of one architecture"),

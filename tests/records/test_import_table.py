@@ -208,10 +208,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("way", {"higher": ["fid"]}, "ganbench already has a measure 'fid' (lower is better)"),
     ("set", {"fixed": {"kid": 3}}, "--set kid: it needs a column"),
     ("text", {"text": WIDE.replace("50", "good")}, "log.csv: row 4, column 'FID': expected a number, not 'good'"),
-    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: row 3, column 'run': expected an integer from 0, but the cell is empty"),
-    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "row 2, column 'iters': expected an integer from 0, not '1.5'"),
+    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: row 3, column 'run': expected an integer ≥ 0, but the cell is empty"),
+    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "row 2, column 'iters': expected an integer ≥ 0, not '1.5'"),
     ("name", {"text": WIDE.replace("c10,dcgan,hinge,1,0", "c10,,hinge,1,0")}, "row 3, column 'net': expected a name, but the cell is empty"),
-    ("duplicate", {"text": WIDE.replace("1,100,50", "0,100,50")}, "rows 2 and 4 are both step 100 of c10 · dcgan · hinge · seed 0"),
+    ("duplicate", {"text": WIDE.replace("1,100,50", "0,100,50")}, "rows 2 and 4 both give step 100 of c10 · dcgan · hinge · seed 0"),
     ("flag", {"roles": {**ROLES, "obj": "outcome"}, "fixed": {"loss": "x"}}, "column 'obj': expected true or false, failed or finished, not 'hinge'"),
     ("half", {"roles": {**ROLES, "FID": "value"}}, "'measure' and 'value' go together"),
     ("ragged", {"text": WIDE + "c10,dcgan,hinge,2,0,1,2,3\n"}, "cannot be read as a table"),
@@ -247,7 +247,7 @@ def test_errors_in_long_form(tmp_path: Path) -> None:
         match=r"row 4, column 'what': unknown measure 'fidd': give its direction with --lower fidd or --higher fidd",
     ):
         imported(tmp_path, text.removesuffix("fid\n") + "fidd\n", roles)
-    with pytest.raises(TableError, match="rows 3 and 5 are both fid at step 0 of c10"):
+    with pytest.raises(TableError, match="rows 3 and 5 both give fid at step 0 of c10"):
         imported(tmp_path, text + "c10,dcgan,hinge,1,0,3,fid\n", roles)
     with pytest.raises(TableError, match=r"log\.csv has no measure 'lpips'"):
         imported(tmp_path, text, roles, lower=["lpips"])

@@ -217,7 +217,7 @@ CALLS: list[tuple[str, str]] = [
     ("log.log(10, fidd=1.0)", "unknown measure 'fidd': give its direction with higher_is_better={'fidd': True} or {'fidd': False}; did you mean 'fid'?"),
     ("log.log(10, quality=1.0)", "unknown measure 'quality': give its direction with higher_is_better={'quality': True} or {'quality': False}"),
     ("log.log(4, fid=1.0)", "step 4 comes after step 5"),
-    ("log.log(1.5, fid=1.0)", "step: expected an integer from 0, not 1.5"),
+    ("log.log(1.5, fid=1.0)", "step: expected an integer ≥ 0, not 1.5"),
     ("log.log(True, fid=1.0)", "step: expected an integer"),
     ("log.log(10, fid='1.0')", "fid: expected a number, not '1.0'"),
     ("log.log(10, fid=torch.zeros(2))", "fid: expected a number, not a value of type Tensor"),

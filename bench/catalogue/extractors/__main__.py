@@ -82,7 +82,7 @@ def train(name: str) -> tuple[nn.Module, float]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
     for epoch in range(EPOCHS[name]):
         for batch in torch.randperm(len(images))[: batches * BATCH[name]].split(BATCH[name]):
-            inputs = augment(scaled(images[batch]), mirror=name == "fashion-mnist")  # clothes, unlike digits
+            inputs = augment(scaled(images[batch]), mirror=name == "fashion-mnist")  # digits may not
             loss = F.cross_entropy(network(inputs), labels[batch])
             optimizer.zero_grad()
             loss.backward()

@@ -201,10 +201,13 @@ def compare_means(
     same: bool = False,
     paired: bool = False,
 ) -> ComparisonTest:
-    """Run a t-test of the logarithms if all values are positive, otherwise of the values over the baseline's mean size.
+    """Run a t-test of the logarithms if all values are positive, otherwise of the values as they are.
+
+    In the second case, values are divided by the baseline's mean absolute value.
 
     The larger p of Welch's and Student's test counts. They differ only if the numbers of runs do: if nothing changed,
-    both sides vary alike, and with three runs against twenty Welch's test alone flags twice as many as it may.
+    both sides have equal variance, and with three runs against twenty Welch's test alone has twice the nominal
+    false-alarm rate.
 
     Args:
         family: Family of the test.

@@ -145,7 +145,7 @@ def decide(
 
     The correction does not count failure tests with so few failures that none of them could be significant (Tarone
     1990), which depends only on the total number of failures and not on their side. Nor does it count cells with the
-    same values seed by seed, where there is nothing to test: a change of one loss does not pay for the cells of others.
+    same values seed by seed, where there is nothing to test, so unchanged cells do not cost the changed ones power.
 
     Args:
         tests: The tests of each cell.

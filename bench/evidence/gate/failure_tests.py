@@ -52,8 +52,8 @@ def _smallest_p(failed: int, n: tuple[int, int]) -> float:
 def pooled_failures(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: GateOptions) -> ComparisonTest:
     """Compare how many runs failed in all cells together.
 
-    A candidate that fails everywhere is detected here even if each cell has only three runs. Mantel and Haenszel's test
-    is stratified by cell, so cells may differ in how often they fail.
+    A candidate that fails everywhere is detected here even if each cell has only three runs. The
+    Cochran–Mantel–Haenszel test is stratified by cell, so cells may differ in how often they fail.
 
     Args:
         sides: The runs of baseline and candidate, for each cell.

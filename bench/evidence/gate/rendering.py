@@ -44,7 +44,11 @@ def _forecast(comparison: Comparison) -> str:
 def conditions(comparison: Comparison) -> str:
     """Return what was compared, by which tests, and what the verdicts mean."""
     gate, timed = comparison.gate, comparison.unit == "rounds"
-    failure_tests = "" if timed else "; Boschloo's test for failures, and Mantel and Haenszel's for those of all cells"
+    failure_tests = (
+        ""
+        if timed
+        else "; Boschloo's test for failures, and the Cochran–Mantel–Haenszel test for failures across cells"
+    )
     failures = "" if timed else f" and to fail at most {100 * gate.failure_tolerance:g} percentage points more often"
     return (
         f"{comparison.suite}: candidate {comparison.candidate}, baseline {comparison.baseline}. Compared: "

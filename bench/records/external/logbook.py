@@ -121,14 +121,14 @@ def as_step(given: Any) -> int:
     """Return a generator step as an int.
 
     Raises:
-        ResultsError: It is not an integer from 0.
+        ResultsError: It is not an integer ≥ 0.
     """
     try:
         step = operator.index(given)
     except TypeError:
         step = -1
     if step < 0 or isinstance(given, bool):
-        raise ResultsError(f"Recorder: step: expected an integer from 0, not {given!r}")
+        raise ResultsError(f"Recorder: step: expected an integer ≥ 0, not {given!r}")
     return step
 
 

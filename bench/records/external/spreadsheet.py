@@ -84,7 +84,7 @@ class Spreadsheet:
         counts = []
         for row, number in enumerate(self.numbers(name)):
             if number is None or not math.isfinite(number) or number != int(number) or number < least:
-                raise self._error(row, name, f"an integer from {least}")
+                raise self._error(row, name, f"an integer ≥ {least}")
             counts.append(int(number))
         return counts
 

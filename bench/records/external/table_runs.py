@@ -99,7 +99,7 @@ class _Rows:
             return self.table.counts(self.roles.columns[role], least)
         value = self.roles.fixed[role]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise TableError(f"--set {role}={value}: expected an integer from {least}")
+            raise TableError(f"--set {role}={value}: expected an integer ≥ {least}")
         return [value] * len(self.table)
 
     def _wide(self) -> list[Row]:
@@ -129,7 +129,7 @@ class _Rows:
                 twin = first.setdefault((step, measure), row)
                 if twin != row:
                     content = f"{measure} at step {step:,}" if measure else f"step {step:,}"
-                    raise TableError(f"{self.table.name}: rows {twin + 1} and {row + 1} are both {content} of {name}")
+                    raise TableError(f"{self.table.name}: rows {twin + 1} and {row + 1} both give {content} of {name}")
             values = trace.setdefault(step, {"step": step})
             values.update(self._values[row])
             if self._seconds is not None and self._seconds[row] is not None:
@@ -137,12 +137,12 @@ class _Rows:
         return [trace[step] for step in sorted(trace)]
 
     def settings(self, numbers: Iterable[int], name: str) -> dict[str, int]:
-        """Return those of steps, batch size and critic steps of a run that are given."""
+        """Return the run's steps, batch size and critic steps, where given."""
         settings = {}
         for setting, column in self._settings.items():
             values = sorted({column[row] for row in numbers})
             if len(values) > 1:
-                raise TableError(f"{self.table.name}: {setting} of {name} is both {values[0]} and {values[1]}")
+                raise TableError(f"{self.table.name}: {name} has two values of {setting}: {values[0]} and {values[1]}")
             settings[setting] = values[0]
         return settings
 

@@ -17,11 +17,11 @@ from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import set_log_scale
 
-MAX_FACTOR = 1e4  # where the axis ends at the latest
+MAX_FACTOR = 1e4  # upper limit of the axis
 
 
 def draw_profile(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
-    """Draw the share of runs whose final value is within a factor τ of the best cell's geometric mean, against τ.
+    """Draw the share of runs whose final value is within a factor r of the best cell's geometric mean, against r.
 
     Dolan & Moré 2002, over runs as in Agarwal et al. 2021. A line ends at the share of runs that did not fail. Datasets
     with a single cell, or whose primary measure is not positive, are left out.
@@ -51,9 +51,9 @@ def draw_profile(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Itera
         axes.yaxis.set_major_formatter(PercentFormatter(1))
 
     description = (
-        "Runs whose final value is within a factor τ of the best cell's geometric mean (failed runs never are)"
+        "Runs whose final value is within a factor r of the best cell's geometric mean (failed runs never are)"
     )
-    yield from draw_grid(sheet, shown, Plot("profile", description, draw, "factor τ", lambda _: "share of runs"))
+    yield from draw_grid(sheet, shown, Plot("profile", description, draw, "factor r", lambda _: "share of runs"))
 
 
 def best_of_cells(evidence: Evidence, dataset: str) -> float:

@@ -47,7 +47,7 @@ function fillComparison() {
   };
   const { label } = measureNamed(contrasts.rows[0][contrasts.columns.indexOf("measure")]);
   const pairs = contrasts.rows.length === 1 ? "one pair" : `all ${contrasts.rows.length} pairs`;
-  const method = `By final ${label}. Holm's correction covers ${pairs} and both questions, ${label} and failures. A difference in ${label} must also be significant by permutation.`;
+  const method = `By final ${label}. Holm's correction covers ${pairs} and both tests (${label} and failure rate). A difference in ${label} must also be significant by permutation.`;
   body.replaceChildren(
     make("p", { class: "hint" }, method),
     make(

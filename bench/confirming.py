@@ -16,7 +16,7 @@ from bench.evidence.gate.decision import Verdict
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
 from bench.plan.suite import Suite, as_seeds
-from bench.records.frames import axes_of, place
+from bench.records.frames import axes_of, axis_value
 from bench.records.record import paths_by_run, read_metadata, record_paths
 from bench.records.schema import Metadata
 from bench.running import RunOptions, Summary, train_runs
@@ -153,7 +153,7 @@ def _fresh_seeds(given: int | Iterable[int] | None, records: list[list[Metadata]
 
 def _records_by_cell(records: list[Metadata], axes: list[str], flagged: Collection[CellKey]) -> dict[CellKey, Metadata]:
     """Return one record of each flagged cell."""
-    keyed = ((tuple(str(place(record, axis)) for axis in axes), record) for record in records)
+    keyed = ((tuple(str(axis_value(record, axis)) for axis in axes), record) for record in records)
     return {key: record for key, record in keyed if key in flagged}
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import COVERAGE_ORDER, Measure, averaged, describe, is_averaged
 from bench.evidence.primary_measure import (
-    Array,
     PrimaryCurve,
     finite_values,
     recorded_real_value,
@@ -18,6 +17,7 @@ from bench.evidence.primary_measure import (
     trained_values,
 )
 from bench.evidence.states import State
+from bench.evidence.statistics.intervals import Array
 from bench.plan.rules import Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata

@@ -12,11 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, Directions, Measure, describe, plain_name
+from bench.evidence.statistics.intervals import Array
 from bench.plan.rules import Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
-
-Array = NDArray[np.float64]
 
 
 def trained_steps(trace: Trace) -> NDArray[np.int64]:

@@ -19,11 +19,11 @@ from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
 from bench.records.differences import first_difference
-from bench.records.frames import axes_of, frame_of_traces, place
+from bench.records.frames import axes_of, axis_value, frame_of_traces
 from bench.records.record import Record, read_record, record_paths
 from bench.records.schema import Metadata
 
-PLACE = ("loss", "architecture")
+CELL_AXES = ("loss", "architecture")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Evidence:
 
     def varying(self, frame: pd.DataFrame) -> list[str]:
         """Return loss, architecture, and the other axes on which a frame has several values."""
-        return [axis for axis in self.axes if axis in PLACE or frame[axis].nunique(dropna=False) > 1]
+        return [axis for axis in self.axes if axis in CELL_AXES or frame[axis].nunique(dropna=False) > 1]
 
 
 def real_data_value(runs: pd.DataFrame, name: str) -> float:
@@ -133,12 +133,12 @@ def real_data_value(runs: pd.DataFrame, name: str) -> float:
 def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
     """Return the short name and the runs of every cell of a dataset."""
     runs = evidence.runs_of(dataset)
-    runs = runs.assign(setting=place_names(evidence, runs))
+    runs = runs.assign(setting=cell_labels(evidence, runs))
     groups = runs.groupby(evidence.varying(runs), sort=False, dropna=False)
     return [(str(cell["setting"].iloc[0]), cell) for _, cell in groups]
 
 
-def place_names(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
+def cell_labels(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
     """Return the short name of each run's cell: its labels on the axes with several values.
 
     A number is preceded by the name of its axis.
@@ -175,7 +175,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     metadata = {run: record.metadata for run, record in records.items()}
     for dataset, group in runs.groupby("dataset", sort=False):
         _check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
-    axes = [axis for axis in (*PLACE, *axes_of(list(metadata.values()))) if axis != "dataset"]
+    axes = [axis for axis in (*CELL_AXES, *axes_of(list(metadata.values()))) if axis != "dataset"]
     axes = list(dict.fromkeys(axes))
     order = {axis: _order(axis, runs[axis].unique(), list(metadata.values())) for axis in ("dataset", *axes)}
     keys = [runs[axis].map(sort_keys.__getitem__) for axis, sort_keys in order.items()]
@@ -221,7 +221,7 @@ def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
     if all(isinstance(value, Real) for value in values):
         return {value: (value,) for value in values}
     catalogue = list(entries(axis)) if axis in TABLES else []
-    names = {str(place(each, axis)): _catalogue_names(each, axis) for each in metadata}
+    names = {str(axis_value(each, axis)): _catalogue_names(each, axis) for each in metadata}
 
     def sort_key(value: object) -> tuple[Any, ...]:
         chosen = names.get(str(value), ["?"])

@@ -22,7 +22,7 @@ def axes_of(metadata: list[Metadata]) -> list[str]:
     return list(first | {axis: None for each in metadata for axis in each.axes})
 
 
-def place(metadata: Metadata, axis: str) -> Any:
+def axis_value(metadata: Metadata, axis: str) -> Any:
     """The value of a record on an axis, even if its own suite did not have that axis."""
     if axis in metadata.axes:
         return metadata.axes[axis]
@@ -61,7 +61,7 @@ def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
     return {
         "suite": metadata.suite,
         "version": metadata.version,
-        **{axis: place(metadata, axis) for axis in axes},
+        **{axis: axis_value(metadata, axis) for axis in axes},
         "seed": metadata.seed,
         "run": metadata.run,
         "ending": ending.status,
@@ -102,7 +102,7 @@ def frame_of_traces(records: list[Record]) -> pd.DataFrame:
 def _place(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
     return {
         "suite": metadata.suite,
-        **{axis: place(metadata, axis) for axis in axes},
+        **{axis: axis_value(metadata, axis) for axis in axes},
         "seed": metadata.seed,
         "run": metadata.run,
     }

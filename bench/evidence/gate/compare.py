@@ -18,7 +18,7 @@ from bench.plan.rules import GateOptions
 from bench.plan.specification import validated
 from bench.plan.suite import CHECKOUT, Suite
 from bench.records.differences import first_difference
-from bench.records.frames import axes_of, place
+from bench.records.frames import axes_of, axis_value
 
 RECORDED = CHECKOUT.parent / "results"  # the recorded results of a git checkout
 
@@ -169,7 +169,7 @@ def with_options(gate: GateOptions, options: Mapping[str, Any]) -> GateOptions:
 
 
 def _with_labels(evidence: Evidence, axes: list[str]) -> pd.DataFrame:
-    labels = {axis: [str(place(evidence.metadata[run], axis)) for run in evidence.runs["run"]] for axis in axes}
+    labels = {axis: [str(axis_value(evidence.metadata[run], axis)) for run in evidence.runs["run"]] for axis in axes}
     return evidence.runs.assign(**labels)
 
 

@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from bench.evidence.results import Evidence, place_names
+from bench.evidence.results import Evidence, cell_labels
 from bench.evidence.states import State, count_failed
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
@@ -98,7 +98,7 @@ def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
 
 def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFrame], tuple[float, str]]) -> HeatMap:
     runs = evidence.runs_of(dataset)
-    runs = runs.assign(setting=place_names(evidence, runs, without=("loss",)))
+    runs = runs.assign(setting=cell_labels(evidence, runs, without=("loss",)))
     losses, settings = list(evidence.runs["loss"].unique()), list(dict.fromkeys(runs["setting"]))
     values = np.full((len(losses), len(settings)), np.nan)
     texts = [["" for _ in settings] for _ in losses]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from bench.evidence.results import Evidence, place_names
+from bench.evidence.results import Evidence, cell_labels
 from bench.report.figures.style import COLOURS, SeriesStyle, escape_dollars, series_style
 
 
@@ -30,7 +30,7 @@ class Panel(NamedTuple):
 def panels(evidence: Evidence, dataset: str) -> list[Panel]:
     """Return the panels of a dataset in the order of the matrix; a loss has the same style on every dataset."""
     runs = evidence.runs_of(dataset)
-    runs = runs.assign(setting=place_names(evidence, runs, without=("loss",)))
+    runs = runs.assign(setting=cell_labels(evidence, runs, without=("loss",)))
     losses = list(evidence.runs["loss"].unique())
     settings = list(runs.groupby("setting", sort=False))
     if runs["loss"].nunique() == 1 and 1 < len(settings) <= len(COLOURS):

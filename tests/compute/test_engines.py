@@ -267,19 +267,21 @@ def start(suite: str, folder: Path, *words: str) -> subprocess.Popen[str]:
 def wait_for_a_checkpoint_and_records(
     process: subprocess.Popen[str], folder: Path, runs: list[Run], count: int
 ) -> None:
-    """Wait until ``count`` runs have records and another one has a checkpoint."""
-    settings, limit = Settings(folder=folder), time.monotonic() + 180
+    """Wait until ``count`` runs have records and another one has a checkpoint before its step 400 of 600.
+
+    A run that is nearly done could end before it notices a signal.
+    """
+    settings, limit = Settings(folder=folder), time.monotonic() + 300
     while process.poll() is None and time.monotonic() < limit:
-        recorded = [run for run in runs if settings.record(run).exists()]
-        if len(recorded) >= count and any(
-            settings.checkpoint(run).exists() for run in runs if not settings.record(run).exists()
-        ):
+        waiting = [run for run in runs if not settings.record(run).exists()]
+        steps = [restore(settings.checkpoint(run), run).history.step for run in waiting]
+        if len(runs) - len(waiting) >= count and any(0 < step < 400 for step in steps):
             return
         time.sleep(0.05)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     output, _ = process.communicate()
-    raise AssertionError(f"no record and checkpoint within 180 s, or before its end: {output}")
+    raise AssertionError(f"no record and checkpoint within 300 s, or before its end: {output}")
 
 
 @pytest.fixture(scope="module")

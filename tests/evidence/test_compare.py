@@ -282,10 +282,16 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
 
 
 @pytest.mark.slow
-def test_a_true_regression_is_confirmed_and_both_sides_are_trained(many: Path, tmp_path: Path) -> None:
+def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
+    many: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """A tenth of the learning rate, in records that keep the place: the specifications differ."""
     text = MANY.replace("steps = 20", 'steps = 20\noptimizer = { name = "adam", lr = 1e-9 }')
-    slow = changed(train_suite(text, tmp_path), tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
+    slow = changed(
+        train_suite(text, tmp_path_factory.mktemp("slow")),
+        tmp_path / "candidate" / "many",
+        fd=worse("non-saturating", 10.0),
+    )
     assert compare(many, slow).exit_code == 1
     confirm(many, slow)
     assert len(record_paths(many.parent / "many-confirmation")) == 8

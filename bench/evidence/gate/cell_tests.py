@@ -201,9 +201,7 @@ def compare_means(
     same: bool = False,
     paired: bool = False,
 ) -> ComparisonTest:
-    """Run a t-test of the logarithms if all values are positive, otherwise of the values as they are.
-
-    In the second case, values are divided by the baseline's mean absolute value.
+    """Run a t-test of the logarithms if all values are positive, otherwise of values over the baseline's mean |value|.
 
     The larger p of Welch's and Student's test counts. They differ only if the numbers of runs do: if nothing changed,
     both sides have equal variance, and with three runs against twenty Welch's test alone has twice the nominal

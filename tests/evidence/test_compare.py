@@ -268,7 +268,7 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     first = confirm(many, wrong)
     assert first.exit_code in (0, 3), first.output
     assert "1 flagged cell was trained on fresh seeds 8 to 15" in first.stderr
-    assert "the baseline's records are reused: only the code differs;" in first.stderr
+    assert "the baseline's records are reused, because only the code differs;" in first.stderr
     records = record_paths(tmp_path / "candidate" / "many-confirmation")
     assert sorted(read_metadata(path).seed for path in records) == list(range(8, 16))
     assert not (many.parent / "many-confirmation").exists()

@@ -157,6 +157,8 @@ def _open(path: Path) -> tuple[pq.ParquetFile, Metadata]:
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
         content = from_json(file.metadata.metadata[KEY])
+        if not isinstance(content, dict):
+            raise TypeError("its metadata is not a table")
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _unreadable(path, error) from None
     try:

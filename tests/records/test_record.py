@@ -207,3 +207,11 @@ def test_metadata_that_are_not_of_the_schema_are_damage(tmp_path: Path, change: 
     record.pq.write_table(table, path)
     with pytest.raises(DamagedRecordError, match=rf"wrong.parquet is not a record of ganbench: {where}: "):
         read_metadata(path)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
+def test_metadata_that_is_no_table_is_damage(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "wrong.parquet"
+    record.pq.write_table(pa.Table.from_pylist(TRACE).replace_schema_metadata({record.KEY: content}), path)
+    with pytest.raises(DamagedRecordError, match="its metadata is not a table"):
+        read_metadata(path)

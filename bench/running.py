@@ -16,11 +16,11 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.record import check_record, paths_by_run
-from bench.report import Report
+from bench.report import Extent, Report
 from bench.report.stamp import refresh_report
+from bench.report.vega import bundle
 
 if TYPE_CHECKING:  # torch is imported only if there are runs to train
-    from bench.compute.engines import Engine
     from bench.compute.events import Event
     from bench.compute.execution import Settings
 
@@ -89,6 +89,7 @@ def run_suite(
     pack: int | Literal["auto", "off"] = "auto",
     memory: float | None = None,
     inception_weights: Path | None = None,
+    report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
@@ -101,7 +102,8 @@ def run_suite(
         results: The folder that contains the suite's results folder.
         seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
         device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
-        workers: The number of worker processes; 0 trains in this process. [default: one per CPU core, or one per GPU]
+        workers: The number of worker processes; 0 trains in this process. [default: one per CPU core, or one per GPU;
+            0 for a single small pack on the CPU]
         threads: The number of torch threads per worker. It can affect the bits of results.
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells run.
@@ -110,6 +112,7 @@ def run_suite(
             memory, measured when training starts), or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
+        report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event.
 
@@ -139,11 +142,13 @@ def run_suite(
         begin=begin,
         watch=watch,
     )
+    if report == "all":
+        bundle()
     summary = train_runs(runs, Path(results) / specification.name, options)
-    if summary.recorded or summary.already:
+    if report != "none" and (summary.recorded or summary.already):
         try:
             cells = {run.cell for run in runs}
-            summary.report = refresh_report(summary.folder, cells, specification, formats=("png", "pdf"))
+            summary.report = refresh_report(summary.folder, cells, specification, formats=("png",), extent=report)
         except ResultsError as error:  # the records are kept even if the report fails
             summary.report_problem = str(error)
     return summary
@@ -174,14 +179,13 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     if not waiting:
         return summary
 
-    from bench.compute.engines.in_process import in_process
-    from bench.compute.engines.local import local
+    from bench.compute.engines.choice import choose_engine
     from bench.compute.pack_tuning import pack_sizer
 
-    engine: Engine = in_process if options.workers == 0 else local
     workers = _worker_settings(folder, _resolve_devices(options.device, runs), options, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     packs = divide(waiting, size, len(workers))
+    engine = choose_engine(packs, workers, options.workers)
     with handling_signals() as interruption:
         summary.stopping = interruption
         for event in engine(packs, workers, interruption):

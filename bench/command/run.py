@@ -86,6 +86,14 @@ def plan(
     metavar="SECONDS",
     help="Seconds between checkpoints of a run.",
 )
+@click.option(
+    "--report",
+    type=click.Choice(["none", "tables", "all"]),
+    default="all",
+    show_default=True,
+    help="What to write at the end: nothing, tables, or also the page and figures as PNG. "
+    "`ganbench report` writes PDF and SVG, too.",
+)
 @handle_errors
 def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
     """Train the runs of SUITE that are not recorded yet.

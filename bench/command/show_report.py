@@ -51,7 +51,7 @@ def show_report(report: Report) -> None:
     written = [
         *map(str, report.tables),
         *(f"{n} figures in {folder}" for folder, n in folders.items()),
-        str(report.page),
+        *([str(report.page)] if report.page else []),
     ]
     lines = [f"wrote {path}" for path in written]
     if not report.anew:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from markupsafe import Markup
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
 from bench.report.page.data import page_data
+from bench.report.vega import bundle
 
 SCRIPTS = (  # each may use those above it
     "state",
@@ -31,7 +31,6 @@ SCRIPTS = (  # each may use those above it
     "downloads",
     "start",
 )
-LIBRARY = "window.vega = vega; window.vegaEmbed = vegaEmbed;"  # the bundle includes Vega-Lite
 
 
 def write_page(evidence: Evidence, path: Path) -> Path:
@@ -56,7 +55,7 @@ def json_in_html(data: object) -> str:
 
 
 def _render(title: str, data: str) -> str:
-    library, script = _library(), _script()
+    library, script = bundle().result(), _script()
     template = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True).from_string(
         _source("page.html.j2")
     )
@@ -74,14 +73,6 @@ def _render(title: str, data: str) -> str:
 def _script() -> str:
     parts = [_source(f"{name}.js") for name in SCRIPTS]
     return "\n".join(["(() => {", '"use strict";', *parts, "})();\n"])
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed, which draw the curves, from the package ``vl_convert``."""
-    import vl_convert
-
-    return vl_convert.javascript_bundle(LIBRARY).replace("</script", "<\\/script")
 
 
 def _source(name: str) -> str:

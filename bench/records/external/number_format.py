@@ -1,0 +1,121 @@
+"""How numbers are written in the cells of a table, and what a cell that is no number may mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+MISSING = {"", "na", "n/a", "null", "none", "-", "–"}  # texts for a missing number, in lower case
+MOST = 2**63 - 1
+SHOWN = 60  # characters of a cell in a message
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFormat:
+    """How numbers are written in text.
+
+    Attributes:
+        decimal: The decimal mark.
+        thousands: The mark between groups of three digits; "" for none.
+        percent: Columns or measures that are percentages: 93 or "93 %" becomes 0.93.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    percent: Collection[str] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers are written as in Python."""
+        return self.decimal == "." and not self.thousands
+
+    def plain(self, text: str) -> str:
+        """Return the text of a number with a decimal point and without other marks.
+
+        Raises:
+            ValueError: The marks are not where they belong.
+        """
+        if self.is_plain:
+            return text
+        thousands = re.escape(self.thousands)
+        whole = rf"\d{{1,3}}(?:{thousands}\d{{3}})+|\d*" if self.thousands else r"\d*"
+        pattern = rf"([+-]?)({whole})(?:{re.escape(self.decimal)}(\d*))?(e[+-]?\d+)?"
+        match = re.fullmatch(pattern, text, flags=re.IGNORECASE)
+        if match is None:
+            if text.lstrip("+-").lower() in ("nan", "inf", "infinity"):
+                return text
+            raise ValueError(text)
+        sign, digits, fraction, exponent = match.groups(default="")
+        return f"{sign}{digits.replace(self.thousands, '') if self.thousands else digits}.{fraction}{exponent}"
+
+
+def is_missing(cell: Any) -> bool:
+    """Return whether a cell holds no number; the text nan is one."""
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING)
+
+
+def as_number(cell: Any, written: NumberFormat) -> float:
+    """Return a cell as a number, which may be infinite or NaN.
+
+    Raises:
+        ValueError, TypeError, OverflowError: It is not a number.
+    """
+    if isinstance(cell, str):
+        return float(written.plain(cell.strip()))
+    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal):
+        raise TypeError
+    return float(cell)
+
+
+def as_count(cell: Any, written: NumberFormat) -> int:
+    """Return a cell as an integer, exactly: 9007199254740993 stays as it is.
+
+    Raises:
+        ValueError, TypeError, ArithmeticError: It is not an integer.
+    """
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
+        raise TypeError
+    if isinstance(cell, int):
+        return cell
+    number = Decimal(written.plain(cell.strip()) if isinstance(cell, str) else cell)
+    if not number.is_finite() or number.adjusted() > len(str(MOST)) or number != number.to_integral_value():
+        raise ValueError
+    return int(number)
+
+
+def shown(cell: Any) -> str:
+    """Return a cell as messages show it."""
+    text = repr(cell)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def is_huge(cell: Any, written: NumberFormat) -> bool:
+    """Return whether a cell is a number too large for 64 bits."""
+    try:
+        number = Decimal(written.plain(cell.strip()) if isinstance(cell, str) else cell)
+        return number.is_finite() and number.adjusted() >= len(str(MOST)) - 1
+    except (TypeError, ValueError, ArithmeticError):
+        return False
+
+
+def hint(cell: Any, written: NumberFormat) -> str:
+    """Return what could make a number of a cell, as the end of a message."""
+    if not isinstance(cell, str):
+        return ""
+    text = cell.strip()
+    if re.fullmatch(r"[+-]?[\d.,]+\s*%", text):
+        return "; use --percent COLUMN for a column of percentages"
+    if re.match(r"\d{4}-\d\d-\d\d", text):
+        return ", which is a date"
+    if not written.is_plain:
+        return ""
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
+        return "; if the comma separates thousands, use --thousands ,"
+    if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?", text):
+        return "; if this is a decimal comma, use --decimal , --thousands ."
+    if re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", text, flags=re.IGNORECASE):
+        return "; if this is a decimal comma, use --decimal ,"
+    return ""

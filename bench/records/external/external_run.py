@@ -158,7 +158,7 @@ def describe_record(
         run: The run.
         trace: Its trace, as ``complete_rows`` returns it.
         ending: How it ended.
-        origin: How the record was made.
+        origin: How the record was made; the steps that the run was given are added.
         timing: What the run cost.
         environment: Keys of the record's section of that name.
         samples: Which samples the trace keeps.
@@ -187,5 +187,5 @@ def describe_record(
         ending=ending,
         timing=timing,
         environment=Environment(**{"ganbench": __version__, "date": today, **(environment or {})}),
-        origin=dict(origin),
+        origin={**origin, "steps": run.steps},
     )

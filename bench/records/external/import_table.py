@@ -114,7 +114,7 @@ def import_table(
 
 def _content(run: ExternalRun, table_run: TableRun, origin: Mapping[str, Any]) -> tuple[Metadata, list[Row]]:
     trace = complete_rows(table_run.trace)
-    return describe_record(run, trace, table_run.ending, origin), trace
+    return describe_record(run, trace, table_run.ending, {**origin, "outcome": table_run.said}), trace
 
 
 def _publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]]) -> None:

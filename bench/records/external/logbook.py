@@ -43,6 +43,11 @@ class Logbook:
         return next(reversed(self._rows), 0)
 
     @property
+    def steps(self) -> list[int]:
+        """The steps logged, ascending."""
+        return list(self._rows)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was logged."""
         return not self._rows

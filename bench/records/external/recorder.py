@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from bench.files import check_writable
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
+from bench.records.external.early_end import early_reason, ended_early
 from bench.records.external.external_run import ExternalRun, describe_record, ended, is_loss_or_probe
 from bench.records.external.logbook import Logbook, as_step
 from bench.records.external.origin import describe_script, describe_versions
@@ -72,7 +74,8 @@ class Recorder:
             seed: Seed of this run.
             higher_is_better: The direction of measures that ganbench does not define: True, False, or None if neither
                 is better.
-            steps: Planned generator steps. [default: the last step logged]
+            steps: Planned generator steps. A run that clearly ends before them counts as diverged. [default: the most
+                that any run of its cell took]
             batch_size: Batch size of the critic. If missing, the number of images seen is unknown.
             critic_steps: Critic steps per generator step.
             version: Version of the experiment; raise it when its numbers change.
@@ -193,6 +196,7 @@ class Recorder:
             text = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
             self._fail(ended(self._log.last, text[:MAX_REASON]))
         self._publish()
+        self._warn_of_early_end()
 
     def _publish(self) -> None:
         if self._log.is_empty and not self.failure:
@@ -210,6 +214,14 @@ class Recorder:
         if self.path.exists() and not self._replace:
             raise ResultsError(f"{self.run} was meanwhile recorded by another process as {self.path}")
         publish(self.path, metadata, trace, replace=self._replace)
+
+    def _warn_of_early_end(self) -> None:
+        """Warn if the block was left before the planned steps, because the run then counts as diverged."""
+        planned = self.run.steps
+        if planned is not None and not self.failure and ended_early(self._log.steps, planned):
+            reason = early_reason(self._log.last, planned)
+            remedy = "log its last step, or give the steps that it was meant to take"
+            warnings.warn(f"Recorder: {self.run} {reason} and counts as diverged; {remedy}", stacklevel=3)
 
 
 def _is_loss(name: str) -> bool:

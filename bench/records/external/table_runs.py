@@ -27,12 +27,14 @@ class TableRun:
         rows: Numbers of its rows in the table, from 0.
         trace: One row per step, in ascending order, with the values measured; NaN for a lost value.
         ending: How the run ended.
+        said: What the table says of its end: "failed", "finished", or None for nothing.
     """
 
     fields: dict[str, Any]
     rows: tuple[int, ...]
     trace: list[Row]
     ending: Ending
+    said: str | None
 
 
 def runs_of(table: Spreadsheet, roles: Roles) -> list[TableRun]:
@@ -55,17 +57,15 @@ def runs_of(table: Spreadsheet, roles: Roles) -> list[TableRun]:
     traces = {key: rows.trace(numbers, names[key]) for key, numbers in groups.items()}
     _mark_lost(traces)
     settings = {key: rows.settings(numbers, names[key]) for key, numbers in groups.items()}
-    last_steps: dict[tuple[Label, ...], int] = {}
-    for (labels, _), trace in traces.items():
-        last_steps[labels] = max(last_steps.get(labels, 0), trace[-1]["step"])
     runs = []
     for (labels, seed), numbers in groups.items():
         trace, given = traces[labels, seed], settings[labels, seed]
-        planned = given.get("steps", last_steps[labels])
         axes = dict(zip(roles.axes, labels, strict=True))
-        fields = {**given, "steps": max(planned, 1), "axes": axes, "seed": seed}
-        ending = _ending(trace, planned, *rows.failure(numbers))
-        runs.append(TableRun(fields=fields, rows=tuple(numbers), trace=trace, ending=ending))
+        failed, reason = rows.failure(numbers)
+        said = None if failed is None else "failed" if failed else "finished"
+        ending = _ending(trace, failed, reason)
+        fields = {**given, "axes": axes, "seed": seed}
+        runs.append(TableRun(fields=fields, rows=tuple(numbers), trace=trace, ending=ending, said=said))
     return runs
 
 
@@ -188,8 +188,11 @@ def _mark_lost(traces: dict[Key, list[Row]]) -> None:
             row.update({n: math.nan for n, v in row.items() if v is None and (place[0], row["step"], n) in measured})
 
 
-def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) -> Ending:
-    """Return how a run ended: as the table says, else judged by its last values and its last step."""
+def _ending(trace: list[Row], failed: bool | None, reason: str) -> Ending:
+    """Return how a run ended: as the table says, else judged by its last values.
+
+    Whether it ended too early is judged against the other runs of its cell when records are read.
+    """
     step = int(trace[-1]["step"])
     if failed:
         return ended(step, reason or "failed")
@@ -197,8 +200,6 @@ def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) ->
         if value is None or not math.isfinite(value):
             label = MEASURES[name].label if name in MEASURES else name.replace("_", " ")
             return ended(at, f"no finite {label} at step {at:,}", label)
-    if failed is None and step < planned:
-        return ended(step, f"ended at step {step:,} of {planned:,}")
     return ended(step)
 
 

@@ -139,7 +139,7 @@ def test_other_columns_are_axes_and_settings(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results")["critic_step"].tolist() == [500, 500]
 
 
-VALUES = st.one_of(st.floats(allow_nan=False, width=64), st.sampled_from([math.inf, -math.inf, math.nan]))
+VALUES = st.one_of(st.floats(min_value=0, allow_nan=False, width=64), st.sampled_from([math.inf, -math.inf, math.nan]))
 RUNS = st.dictionaries(
     st.tuples(st.sampled_from(["a", "b c"]), st.sampled_from(["hinge", "wgan-gp"]), st.integers(0, 3)),
     st.dictionaries(
@@ -199,7 +199,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("FID=fid", {"roles": {"FIDs": "fid"}}, "log.csv has no column 'FIDs'; did you mean 'FID'?"),
     ("missing role", {"roles": {"FID": "fid"}}, "role 'dataset' is missing: use --map COLUMN=dataset or --set dataset=VALUE"),
     ("no step", {"roles": {k: v for k, v in ROLES.items() if v != "step"}}, "role 'step' is missing"),
-    ("near", {"roles": {**ROLES, "FID": "FID"}}, "--map FID=FID: unknown role; did you mean 'fid'? Use axis:FID for an axis"),
+    ("near", {"roles": {**ROLES, "FID": "fidd"}}, "--map FID=fidd: unknown role; did you mean 'fid'? Use axis:fidd for an axis"),
     ("direction", {"roles": {**ROLES, "FID": "quality_of_all"}, "text": WIDE.replace("40", "4.5")}, "no column is mapped to a measure"),
     ("looks like", {"roles": {**ROLES, "IS": "score"}, "text": WIDE.replace("FID", "FID,IS").replace("00\n", "00,1.5\n").replace("0\n", "0,2.5\n")}, "column 'IS' looks like a measure, not like an axis 'score': use --lower score or --higher score"),
     ("twice", {"fixed": {"seed": 3}}, "'seed' is given twice"),

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics.measures import MEASURES, PROBES, Directions, plain_name
+from bench.catalogue.metrics.measures import (
+    LOSSES,
+    MEASURES,
+    PROBES,
+    Directions,
+    averaged,
+    known_name,
+    measure_name,
+    plain_name,
+)
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.specification import TRAINING_KEYS
-from bench.records.external.external_run import LOSSES, is_known_column, is_loss_or_probe
+from bench.records.external.external_run import is_known_column, is_loss_or_probe
 from bench.records.external.spreadsheet import Spreadsheet
 
 SETTINGS = ("steps", "batch_size", "critic_steps")
@@ -66,7 +75,11 @@ def assign_roles(
     Raises:
         TableError: A column does not exist, or a role is missing, given twice or not valid.
     """
+    lower, higher = ([measure_name(name) for name in names] for names in (lower, higher))
     directions: dict[str, bool | None] = {**dict.fromkeys(lower, False), **dict.fromkeys(higher, True)}
+    given, fixed = fixed, {_known_role(role, directions): value for role, value in fixed.items()}
+    if len(fixed) < len(given):
+        raise TableError(f"--set: a role is given twice in {', '.join(given)}")
     if both := sorted({*lower} & {*higher}):
         raise TableError(f"--lower and --higher: {both[0]!r} is given to both")
     columns = _columns(table, mapped, fixed, directions)
@@ -96,9 +109,9 @@ def _columns(
     """Return role → column."""
     columns: dict[str, str] = {}
     for column, given in mapped:
-        role = given.removeprefix(AXIS)
+        role = given.removeprefix(AXIS) if given.startswith(AXIS) else _known_role(given, directions)
         table.column(column)
-        if given == role:
+        if not given.startswith(AXIS):
             _check_spelling(column, role, directions)
         elif not _is_axis(role, directions):
             raise TableError(f"--map {column}={given}: {role!r} is reserved and cannot be the name of an axis")
@@ -106,6 +119,12 @@ def _columns(
             raise TableError(f"--map {column}={given}: {role!r} is given twice")
         columns[role] = column
     return columns
+
+
+def _known_role(role: str, directions: Directions) -> str:
+    """Return the role that is meant, without regard to case: ``fid`` for ``FID``."""
+    own = {*directions, *map(averaged, directions)}
+    return known_name(measure_name(role), {*NO_AXES, *MAIN_AXES, *SETTINGS, *own})
 
 
 def _is_axis(role: str, directions: Directions) -> bool:

@@ -16,6 +16,7 @@ from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external.column_roles import assign_roles
 from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
+from bench.records.external.possible_values import check_trace
 from bench.records.external.spreadsheet import read_table
 from bench.records.external.table_runs import TableRun, runs_of
 from bench.records.record import publish
@@ -97,6 +98,8 @@ def import_table(
         "rules": validated(Rules, outcome or {}, "outcome"),
     }
     table_runs = runs_of(table, roles)
+    for run in table_runs:
+        check_trace(run.trace, run.name, path.name, roles.columns)
     runs = [
         validated(ExternalRun, {**common, **run.fields}, f"{path.name}: row {run.rows[0] + 1}") for run in table_runs
     ]

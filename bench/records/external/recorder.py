@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalogue.metrics.measures import PROBES
+from bench.catalogue.metrics.measures import PROBES, known_name
 from bench.errors import GanbenchError, ResultsError, SuiteError
 from bench.files import check_writable
 from bench.plan.identity import MAIN_AXES, Label
@@ -25,6 +25,7 @@ from bench.records.record import publish
 from bench.records.samples import kept_samples
 from bench.records.schema import Ending, Samples
 
+SETTINGS = ("seed", "steps", "batch_size", "critic_steps", "version", "title", "real", "protocol", "outcome", "replace")
 MAX_REASON = 200  # characters of an exception's message to keep
 
 
@@ -104,6 +105,9 @@ class Recorder:
         for axis in MAIN_AXES:
             if not isinstance(names[axis], str):
                 raise SuiteError(f"Recorder: {axis}: expected a name, not {names[axis]!r}")
+        for axis in axes:
+            if (meant := known_name(axis, SETTINGS)) != axis:
+                raise SuiteError(f"Recorder: unknown argument {axis!r}; did you mean {meant!r}?")
         rules = validated(Rules, outcome or {}, "Recorder: outcome")
         self.run = validated(ExternalRun, {**_without_numpy(fields), "rules": rules}, "Recorder")
         self.path = self.run.record_path(Path(results))
@@ -129,15 +133,16 @@ class Recorder:
             step: The generator step. Steps must not decrease; logging the same step again adds values to it.
             seconds: Training time so far in seconds; give it at all steps or at none. [default: the time since the
                 ``with`` block was entered]
-            values: Losses (critic_loss, generator_loss), probes and measures by name; None if not measured.
+            values: Losses (critic_loss, generator_loss), probes and measures by name, in any case (FID is fid); None if
+                not measured. Shares are between 0 and 1.
 
         Raises:
-            ResultsError: The step decreases, a value is not a number, or a measure is unknown.
+            ResultsError: The step decreases, a value is not a number or not possible, or a measure is unknown.
         """
         self._check_open()
         row = self._log.add(step, seconds, values)
-        for name in values:
-            if _is_loss(name) and not math.isfinite(row.get(name, 0.0)):
+        for name, value in row.items():
+            if _is_loss(name) and not math.isfinite(value):
                 self._fail_not_finite(name.replace("_", " "), row["step"])
 
     def samples(self, step: int, images: Any, *, value_range: tuple[float, float] | None = None) -> None:
@@ -232,4 +237,6 @@ def _without_numpy(value: Any) -> Any:
     """Return ``value`` with Python numbers in place of NumPy's, also inside mappings."""
     if isinstance(value, Mapping):
         return {key: _without_numpy(nested) for key, nested in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
+    return (
+        value.item() if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim) else value
+    )

@@ -17,6 +17,7 @@ import pyarrow as pa
 from bench.catalogue import suggestion
 from bench.errors import TableError
 from bench.files import describe_error
+from bench.records.external.possible_values import EXACT
 
 MISSING = {"na", "n/a", "null", "none", "-", "–"}  # texts for a missing number, in lower case
 FLAGS = {
@@ -72,7 +73,7 @@ class Spreadsheet:
             if isinstance(cell, bool):
                 raise TypeError
             return float(cell)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self._error(row, name, "a number") from None
 
     def counts(self, name: str, least: int = 0) -> list[int]:
@@ -83,10 +84,20 @@ class Spreadsheet:
         """
         counts = []
         for row, number in enumerate(self.numbers(name)):
-            if number is None or not math.isfinite(number) or number != int(number) or number < least:
+            count = self._integer(row, name, number)
+            if count is None or count < least:
                 raise self._error(row, name, f"an integer ≥ {least}")
-            counts.append(int(number))
+            counts.append(count)
         return counts
+
+    def _integer(self, row: int, name: str, number: float | None) -> int | None:
+        """Return a cell as an integer, exactly; None if it is not one."""
+        cell = self.columns[name][row]
+        try:
+            return cell if isinstance(cell, int) else int(str(cell))
+        except ValueError:
+            is_integer = number is not None and number.is_integer() and abs(number) < EXACT
+            return int(number) if number is not None and is_integer else None
 
     def words(self, name: str, expected: str = "a name") -> list[str]:
         """Return a column of names.
@@ -160,7 +171,7 @@ def read_table(path: Path, separator: str | None = None) -> Spreadsheet:
 def _read(path: Path, separator: str | None) -> dict[str, list[Any]]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path, dtype_backend="numpy_nullable")  # integers stay exact beside empty cells
         return {name: [None if pd.isna(cell) else cell for cell in frame[name].tolist()] for name in frame}
     if suffix in (".jsonl", ".ndjson"):
         rows = list(_objects(path.read_text(encoding="utf-8-sig")))

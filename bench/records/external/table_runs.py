@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.catalogue.metrics.measures import MEASURES, plain_name
+from bench.catalogue.metrics.measures import MEASURES, measure_name, plain_name
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES, Label
 from bench.records.external.column_roles import AXIS, SETTINGS, Roles
 from bench.records.external.external_run import Row, ended, is_known_column, unknown_measure
+from bench.records.external.possible_values import EXACT
 from bench.records.external.spreadsheet import Spreadsheet
 from bench.records.schema import Ending
 
@@ -23,6 +24,7 @@ class TableRun:
     """A run of a table.
 
     Attributes:
+        name: Its labels and its seed, for messages.
         fields: Axes, seed and settings.
         rows: Numbers of its rows in the table, from 0.
         trace: One row per step, in ascending order, with the values measured; NaN for a lost value.
@@ -30,6 +32,7 @@ class TableRun:
         said: What the table says of its end: "failed", "finished", or None for nothing.
     """
 
+    name: str
     fields: dict[str, Any]
     rows: tuple[int, ...]
     trace: list[Row]
@@ -65,7 +68,8 @@ def runs_of(table: Spreadsheet, roles: Roles) -> list[TableRun]:
         said = None if failed is None else "failed" if failed else "finished"
         ending = _ending(trace, failed, reason)
         fields = {**given, "axes": axes, "seed": seed}
-        runs.append(TableRun(fields=fields, rows=tuple(numbers), trace=trace, ending=ending, said=said))
+        name = names[labels, seed]
+        runs.append(TableRun(name=name, fields=fields, rows=tuple(numbers), trace=trace, ending=ending, said=said))
     return runs
 
 
@@ -98,6 +102,8 @@ class _Rows:
         if role not in self.roles.fixed:
             return self.table.counts(self.roles.columns[role], least)
         value = self.roles.fixed[role]
+        if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise TableError(f"--set {role}={value}: expected an integer ≥ {least}")
         return [value] * len(self.table)
@@ -107,7 +113,8 @@ class _Rows:
         return [{name: numbers[row] for name, numbers in columns.items()} for row in range(len(self.table))]
 
     def _long(self) -> list[Row]:
-        names = self.table.words(self.roles.columns["measure"])
+        given = self.table.words(self.roles.columns["measure"])
+        names = [measure_name(name, self.roles.directions) for name in given]
         for row, name in enumerate(names):
             if not is_known_column(name, self.roles.directions):
                 remedy = f"--lower {name} or --higher {name}"

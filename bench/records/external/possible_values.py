@@ -1,0 +1,66 @@
+"""Values that results of other code cannot have, such as a precision of 93, and steps too large to count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bench.catalogue.metrics.measures import SHARE, possible_range
+from bench.errors import TableError
+
+MAX_STEPS = 10**12  # generator steps of a run
+EXACT = 2**53  # a float holds every smaller integer exactly
+DATE = 1e9  # seconds since 1970 until 2001, or since the start of a training of 32 years
+
+
+def as_integer(given: Any) -> Any:
+    """Return a float that is an integer as an int, and anything else unchanged.
+
+    Raises:
+        ValueError: The float is so large that it may stand for another integer.
+    """
+    if not isinstance(given, float | np.floating) or not float(given).is_integer():
+        return given
+    if abs(float(given)) >= EXACT:
+        raise ValueError("expected an integer; a float of this size is not exact")
+    return int(given)
+
+
+def why_impossible(name: str, value: float) -> str:
+    """Return why a measure or a probe cannot have a value, as a predicate; "" if it can."""
+    possible = possible_range(name)
+    if possible.holds(value):
+        return ""
+    if math.isinf(possible.most):
+        return f"{value:g} is below {possible.least:g}"
+    outside = f"{value:g} is outside {possible.least:g}…{possible.most:g}"
+    if possible == SHARE and 1 < value <= 100:
+        return f"{outside} and looks like percent; give {value / 100:g}"
+    return outside
+
+
+def check_trace(trace: Iterable[Mapping[str, Any]], run: str, table: str, columns: Mapping[str, str]) -> None:
+    """Check the steps and values of an imported run.
+
+    Args:
+        trace: Its rows, each with a step and the values known at it.
+        run: Its name, for messages.
+        table: The name of the table, for messages.
+        columns: Measure → its column in the table, where it has one.
+
+    Raises:
+        TableError: A value or a step is not possible.
+    """
+    for row in trace:
+        step = row["step"]
+        if step > MAX_STEPS:
+            raise TableError(f"{table}: a step of {run} is above {MAX_STEPS:,}, the most that can be recorded")
+        for name, value in row.items():
+            if value is None or name in ("step", "seconds") or not (reason := why_impossible(name, value)):
+                continue
+            place = f"column {columns[name]!r}: {name}" if name in columns else name
+            remedy = f", or use --percent {columns.get(name, 'COLUMN')}" if "percent" in reason else ""
+            raise TableError(f"{table}: {place} at step {step:,} of {run}: {reason}{remedy}")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics.measures import Measure
+from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
 from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
 from bench.evidence.results import Evidence, read_evidence
@@ -189,6 +189,7 @@ def _measure_to_compare(one: Evidence, other: Evidence, dataset: str, wanted: st
     name = wanted or one.primary(dataset) or other.primary(dataset)
     if name is None:
         return None
+    name = known_name(name, shared)
     if name not in shared:
         raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, shared)}")
     measure = one.describe(name)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.records.external.number_format import (
-    MOST,
     NumberFormat,
     as_count,
     as_number,
@@ -99,10 +98,11 @@ class Numbers:
 class Counts:
     """A column of integers, which has no empty cell."""
 
-    def __init__(self, written: NumberFormat, *, least: int = 0, most: int = MOST) -> None:
+    def __init__(self, written: NumberFormat, *, least: int = 0, most: int = 2**63 - 1) -> None:
         """Create the reader of a column of integers from ``least`` to ``most``."""
         self._written, self._least, self._most = written, least, most
-        self._pieces: list[NDArray[np.int64]] = []
+        self._type = np.int64 if most < 2**63 else np.uint64
+        self._pieces: list[NDArray[Any]] = []
 
     def add(self, first: int, cells: Sequence[Any]) -> None:
         """Read the next cells, which begin at row ``first``.
@@ -113,12 +113,12 @@ class Counts:
         counts = None
         try:
             if self._written.is_plain and all(type(cell) is str for cell in cells):
-                counts = np.fromiter(map(int, cells), dtype=np.int64, count=len(cells))
+                counts = np.fromiter(map(int, cells), dtype=self._type, count=len(cells))
         except (ValueError, OverflowError):
             pass
         if counts is None or (counts < self._least).any() or (counts > self._most).any():
             numbers = [self._count(row, cell) for row, cell in enumerate(cells, first)]
-            counts = np.array(numbers, dtype=np.int64)
+            counts = np.array(numbers, dtype=self._type)
         self._pieces.append(counts)
 
     def _count(self, row: int, cell: Any) -> int:
@@ -137,9 +137,9 @@ class Counts:
             raise CellError(row, f"{expected}, not {shown(cell)}{hint(cell, self._written)}")
         return count
 
-    def finish(self) -> NDArray[np.int64]:
+    def finish(self) -> NDArray[Any]:
         """Return the column, [rows]; the reader is empty afterwards."""
-        counts = np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=np.int64)
+        counts = np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=self._type)
         self._pieces.clear()
         return counts
 

@@ -8,12 +8,22 @@ from difflib import get_close_matches
 from typing import Any
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics.measures import AVERAGED, MEASURES, PROBES, Directions, plain_name
+from bench.catalogue.metrics.measures import (
+    LOSSES,
+    MEASURES,
+    PROBES,
+    Directions,
+    averaged,
+    known_name,
+    measure_name,
+    plain_name,
+)
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.specification import TRAINING_KEYS
 from bench.records.external.column_groups import NAMED, ColumnGroup, column_groups
-from bench.records.external.external_run import LOSSES, is_known_column, is_loss_or_probe, unknown_measure
+from bench.records.external.external_run import is_known_column, is_loss_or_probe, unknown_measure
+from bench.records.external.possible_values import as_integer
 from bench.records.external.role_patterns import WHOLE_NUMBERS
 from bench.records.external.spreadsheet import Spreadsheet
 
@@ -76,10 +86,13 @@ def assign_roles(
     Raises:
         TableError: A column does not exist, or a role is missing, given twice or not valid.
     """
+    lower, higher = ([measure_name(name) for name in names] for names in (lower, higher))
     directions: dict[str, bool | None] = {**dict.fromkeys(lower, False), **dict.fromkeys(higher, True)}
     if both := sorted({*lower} & {*higher}):
         raise TableError(f"--lower and --higher: {both[0]!r} is given to both")
-    fixed = {known_name(role, directions): value for role, value in fixed.items()}
+    given, fixed = fixed, {known_role(role, directions): as_integer(value) for role, value in fixed.items()}
+    if len(fixed) < len(given):
+        raise TableError(f"--set: a role is given twice in {', '.join(given)}")
     for role, value in fixed.items():
         _check_fixed(role, value, directions)
     roles = [(column, _role(column, given, directions)) for column, given in mapped]
@@ -128,7 +141,7 @@ def _with_named_measure(group: ColumnGroup, directions: Directions) -> tuple[dic
     labels = dict(group.labels)
     for role, column in group.columns.items():
         if role.startswith(NAMED):  # from the name of the column
-            name = known_name(role.removeprefix(NAMED), directions)
+            name = measure_name(role.removeprefix(NAMED), directions)
             check_measure(name, directions, f"{group.table.name}: column {column!r}")
             if name in columns:
                 raise TableError(f"{group.table.name}: columns {columns[name]!r} and {column!r} are both {name!r}")
@@ -139,7 +152,7 @@ def _with_named_measure(group: ColumnGroup, directions: Directions) -> tuple[dic
         if role != "measure" and role not in ("seed", "step") and not _is_axis(role, directions):
             raise TableError(f"{group.table.name}: {{{role}}} cannot be the name of an axis")
     if "measure" in labels:
-        name = known_name(labels.pop("measure"), directions)
+        name = measure_name(labels.pop("measure"), directions)
         if "value" not in columns:
             raise TableError(f"{group.table.name}: with {{measure}} in its name, use --map COLUMN=value")
         check_measure(name, directions, group.table.name)
@@ -158,15 +171,10 @@ def check_measure(name: str, directions: Directions, where: str) -> None:
         raise TableError(f"{where}: {unknown_measure(name, directions, remedy)}")
 
 
-def known_name(name: str, directions: Directions) -> str:
-    """Return a role as ganbench writes it: ``FID`` is fid. A name that is not known stays as it is."""
-    known = _known(directions)
-    if name in known:
-        return name
-    lowered = {one.lower(): one for one in known}
-    plain = name.lower().removesuffix(AVERAGED)
-    average = AVERAGED if plain != name.lower() else ""
-    return lowered.get(name.lower()) or (f"{lowered[plain]}{average}" if plain in lowered else name)
+def known_role(role: str, directions: Directions) -> str:
+    """Return the role that is meant, without regard to case: ``fid`` for ``FID``."""
+    own = {*directions, *map(averaged, directions)}
+    return known_name(measure_name(role), {*NO_AXES, *MAIN_AXES, *SETTINGS, *own})
 
 
 def _known(directions: Directions) -> dict[str, None]:
@@ -175,8 +183,8 @@ def _known(directions: Directions) -> dict[str, None]:
 
 def _role(column: str, given: str, directions: Directions) -> str:
     role = given.removeprefix(AXIS)
-    if given == role:
-        role = known_name(role, directions)
+    if not given.startswith(AXIS):
+        role = known_role(role, directions)
         _check_spelling(column, role, directions)
     elif not _is_axis(role, directions):
         raise TableError(f"--map {column}={given}: {role!r} is reserved and cannot be the name of an axis")

@@ -8,23 +8,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.metrics.measures import MEASURES, PROBES, Directions, plain_name
+from bench.catalogue.metrics.measures import LOSSES, MEASURES, PROBES, Directions, known_name, measure_name, plain_name
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Identified, Label
 from bench.plan.rules import Rules
+from bench.records.external.possible_values import MAX_STEPS, as_integer, why_impossible
 from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
 from bench.version import __version__
 
-LOSSES = ("critic_loss", "generator_loss")
 Row = dict[str, Any]
 RESERVED = {  # columns of the frames of runs and of traces
     *("suite", "version", "seed", "run", "ending", "reason", "step", "steps_done", "critic_step", "images", "seconds"),
     *("measure", "value", "record", "samples", "device", "threads", "workers", "pack", "setting", "outcome", "primary"),
 }
 BETTER = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
+MAX_SEED = 2**64 - 1
+
+
+def _at_most(most: int) -> BeforeValidator:
+    def check(given: Any, info: ValidationInfo) -> Any:
+        number = as_integer(given)
+        if type(number) is int and number > most:  # the number itself may be too long to write
+            raise SuiteError(f"{info.field_name}: expected an integer ≤ {most}, not a larger one")
+        return number
+
+    return BeforeValidator(check)
+
+
+Seed = Annotated[int, _at_most(MAX_SEED), Field(ge=0)]
+Count = Annotated[int, _at_most(MAX_STEPS), Field(ge=1)]
+CriticSteps = Annotated[int, _at_most(10**6), Field(ge=1)]  # times steps, less than 2⁶³
 
 
 class ExternalRun(Identified, Options):
@@ -46,13 +62,13 @@ class ExternalRun(Identified, Options):
     """
 
     suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    version: PositiveInt = 1
+    version: Count = 1
     title: str = ""
     axes: dict[str, Label]
-    seed: NonNegativeInt
-    steps: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
-    critic_steps: PositiveInt = 1
+    seed: Seed
+    steps: Count | None = None
+    batch_size: Count | None = None
+    critic_steps: CriticSteps = 1
     higher_is_better: dict[str, bool | None] = {}
     real: dict[str, float] = {}
     protocol: dict[str, Label | None] = {}
@@ -66,11 +82,14 @@ class ExternalRun(Identified, Options):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of an axis")
             if label == "":
                 raise SuiteError(f"{name} is empty")
+            if type(label) is int and abs(label) > MAX_SEED:
+                raise SuiteError(f"{name}: expected an integer of at most 64 bits")
         return axes
 
     @field_validator("higher_is_better")
     @classmethod
     def _check_measures(cls, directions: dict[str, bool | None]) -> dict[str, bool | None]:
+        directions = {known_name(name, MEASURES): direction for name, direction in directions.items()}
         for name, direction in directions.items():
             if not name or name in RESERVED or is_loss_or_probe(name):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of a measure")
@@ -78,6 +97,18 @@ class ExternalRun(Identified, Options):
                 known = BETTER[MEASURES[name].higher_is_better]
                 raise SuiteError(f"ganbench already has a measure {name!r} ({known}); choose another name")
         return directions
+
+    @field_validator("real")
+    @classmethod
+    def _check_real(cls, real: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        own = info.data.get("higher_is_better", {})
+        named = {measure_name(name, own): value for name, value in real.items()}
+        if len(named) < len(real):
+            raise SuiteError("real: a measure is given twice")
+        for name, value in named.items():
+            if reason := why_impossible(name, value):
+                raise SuiteError(f"real: {name}: {reason}")
+        return named
 
     @property
     def _content(self) -> dict[str, Any]:
@@ -114,7 +145,7 @@ def unknown_measure(name: str, directions: Directions, remedy: str) -> str:
         directions: The directions of measures that ganbench does not define.
         remedy: How to give the direction of a new measure.
     """
-    near = suggestion(name, {*directions, *MEASURES, *LOSSES, *PROBES})
+    near = suggestion(name.lower(), {*directions, *MEASURES, *LOSSES, *PROBES})
     return f"unknown measure {name!r}: give its direction with {remedy}{near if 'did you mean' in near else ''}"
 
 
@@ -158,7 +189,7 @@ def describe_record(
         run: The run.
         trace: Its trace, as ``complete_rows`` returns it.
         ending: How it ended.
-        origin: How the record was made.
+        origin: How the record was made; the steps that the run was given are added.
         timing: What the run cost.
         environment: Keys of the record's section of that name.
         samples: Which samples the trace keeps.
@@ -187,5 +218,5 @@ def describe_record(
         ending=ending,
         timing=timing,
         environment=Environment(**{"ganbench": __version__, "date": today, **(environment or {})}),
-        origin=dict(origin),
+        origin={**origin, "steps": run.steps},
     )

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from bench.records.external.possible_values import EXACT
+
 MISSING = {"", "na", "n/a", "null", "none", "-", "–"}  # texts for a missing number, in lower case
-MOST = 2**63 - 1
+MOST_DIGITS = 20  # of an integer of 64 bits
 SHOWN = 60  # characters of a cell in a message
 
 
@@ -73,6 +75,8 @@ def as_number(cell: Any, written: NumberFormat) -> float:
 def as_count(cell: Any, written: NumberFormat) -> int:
     """Return a cell as an integer, exactly: 9007199254740993 stays as it is.
 
+    With a decimal mark or an exponent, it may come from a float, so it must be one that a float holds exactly.
+
     Raises:
         ValueError, TypeError, ArithmeticError: It is not an integer.
     """
@@ -81,7 +85,10 @@ def as_count(cell: Any, written: NumberFormat) -> int:
     if isinstance(cell, int):
         return cell
     number = Decimal(written.plain(cell.strip()) if isinstance(cell, str) else cell)
-    if not number.is_finite() or number.adjusted() > len(str(MOST)) or number != number.to_integral_value():
+    is_exact = isinstance(cell, Decimal) or (isinstance(cell, str) and re.fullmatch(r"\s*[+-]?\d+\s*", cell))
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS or number != number.to_integral_value():
+        raise ValueError
+    if not is_exact and abs(number) >= EXACT:
         raise ValueError
     return int(number)
 
@@ -96,7 +103,7 @@ def is_huge(cell: Any, written: NumberFormat) -> bool:
     """Return whether a cell is a number too large for 64 bits."""
     try:
         number = Decimal(written.plain(cell.strip()) if isinstance(cell, str) else cell)
-        return number.is_finite() and number.adjusted() >= len(str(MOST)) - 1
+        return number.is_finite() and number.adjusted() >= MOST_DIGITS - 1
     except (TypeError, ValueError, ArithmeticError):
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,15 +10,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import plain_name
+from bench.catalogue.metrics.measures import measure_name, plain_name, possible_range
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES
 from bench.records.external.cells import CellError, Counts, Labels, Numbers, Values, as_flags
-from bench.records.external.column_roles import SETTINGS, Roles, check_measure, known_name
-from bench.records.external.number_format import MOST, NumberFormat
+from bench.records.external.column_roles import SETTINGS, Roles, check_measure
+from bench.records.external.external_run import MAX_SEED
+from bench.records.external.number_format import NumberFormat
+from bench.records.external.possible_values import MAX_STEPS, why_impossible
 from bench.records.external.spreadsheet import Spreadsheet
 
-MOST_STEPS = 10**12  # far above any training; products with batch sizes stay within 64 bits
 Reader = TypeVar("Reader", Numbers, Counts, Labels)
 
 
@@ -52,7 +54,7 @@ class Part:
     roles: Roles
     size: int
     axes: Mapping[str, Words]
-    counts: Mapping[str, NDArray[np.int64]]
+    counts: Mapping[str, NDArray[Any]]
     values: dict[str, Values]
     seconds: Values | None
     flags: Values | None
@@ -106,7 +108,7 @@ class _Columns:
             needed = "a name" if role in MAIN_AXES else "a name or a number, because an axis needs a value in every row"
             yield ("labels", column), Labels(needed)
         if role in ("seed", "step", *SETTINGS):
-            limits = {"least": 1 if role in SETTINGS else 0, "most": MOST if role == "seed" else MOST_STEPS}
+            limits = {"least": 1 if role in SETTINGS else 0, "most": MAX_SEED if role == "seed" else MAX_STEPS}
             yield (role, column), Counts(self._written, **limits)
         elif role == "measure":
             yield ("labels", column), Labels("the name of a measure")
@@ -156,6 +158,8 @@ class _Columns:
             values = self._long(roles)
         else:
             values = {name: self._column("numbers", columns[name]) for name in roles.measures}
+        for name, column in values.items():
+            self._check_possible(name, column, roles)
         return Part(
             roles=roles,
             size=self._size,
@@ -169,6 +173,21 @@ class _Columns:
             reasons=self._words("reason", columns["reason"]) if "reason" in columns else None,
         )
 
+    def _check_possible(self, name: str, column: Values, roles: Roles) -> None:
+        """Check that a measure can have its values, such as a precision between 0 and 1."""
+        least, most, slack = possible_range(name)
+        with np.errstate(invalid="ignore"):
+            outside = np.isfinite(column.values) & ((column.values < least - slack) | (column.values > most + slack))
+        if outside.any():
+            first = int(np.argmax(outside))
+            reason = why_impossible(name, float(column.values[first]))
+            header = roles.columns.get(name) or roles.columns["value"]
+            remedy = f", or use --percent {shlex.quote(name if roles.is_long else header)}"
+            place = self._table.place(int(column.rows[first]))
+            raise TableError(
+                f"{self._table.name}: {place}, column {header!r}: {name} {reason}{remedy * ('percent' in reason)}"
+            )
+
     @property
     def _counts(self) -> set[tuple[str, str]]:
         return {key for key, reader in self._readers.items() if isinstance(reader, Counts)}
@@ -181,7 +200,7 @@ class _Columns:
         )
         names = []
         for code, word in enumerate(words.words):
-            name = known_name(str(word), roles.directions)
+            name = measure_name(str(word), roles.directions)
             first = int(np.argmax(words.codes.values == code))
             where = f"{self._table.name}: {self._table.place(first)}, column {roles.columns['measure']!r}"
             check_measure(name, roles.directions, where)

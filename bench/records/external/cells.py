@@ -68,7 +68,7 @@ class Numbers:
         """
         if self._written.is_plain and not self._is_percent:
             try:
-                if all(type(cell) is str for cell in cells):
+                if set(map(type, cells)) == {str}:
                     values = np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
                     self._pieces.append(Values(np.arange(first, first + len(cells), dtype=np.int32), values))
                     return
@@ -112,7 +112,7 @@ class Counts:
         """
         counts = None
         try:
-            if self._written.is_plain and all(type(cell) is str for cell in cells):
+            if self._written.is_plain and set(map(type, cells)) == {str}:
                 counts = np.fromiter(map(int, cells), dtype=self._type, count=len(cells))
         except (ValueError, OverflowError):
             pass
@@ -165,15 +165,18 @@ class Labels:
         Raises:
             CellError: A cell is empty, or is neither text nor a number.
         """
-        known, codes = self._known, np.empty(len(cells), dtype=np.int32)
-        for place, cell in enumerate(cells):
-            key = cell if type(cell) is str else (type(cell), str(cell))
-            code = known.get(key)
-            if code is None:
-                code = known[key] = self._code(first + place, cell)
-            if code < 0 and not self._may_be_empty:
-                raise CellError(first + place, f"expected {self._expected}, but the cell is empty")
-            codes[place] = code
+        known = self._known
+        try:  # nearly always, all cells are known text
+            codes = np.fromiter(map(known.__getitem__, cells), dtype=np.int32, count=len(cells))
+        except (KeyError, TypeError):
+            codes = np.empty(len(cells), dtype=np.int32)
+            for place, cell in enumerate(cells):
+                key = cell if type(cell) is str else (type(cell), str(cell))
+                if key not in known:
+                    known[key] = self._code(first + place, cell)
+                codes[place] = known[key]
+        if not self._may_be_empty and (codes < 0).any():
+            raise CellError(first + int(np.argmax(codes < 0)), f"expected {self._expected}, but the cell is empty")
         kept = np.flatnonzero(codes >= 0)
         self._pieces.append(Values((kept + first).astype(np.int32), codes[kept]))
 

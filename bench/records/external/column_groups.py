@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.catalogue.metrics.measures import Directions
 from bench.errors import TableError
-from bench.records.external.event_folders import STEP
+from bench.records.external.event_folders import RUN, SECONDS, STEP
 from bench.records.external.external_run import is_known_column
 from bench.records.external.role_patterns import has_roles, role_pattern
 from bench.records.external.spreadsheet import Spreadsheet, find_column
@@ -78,7 +78,10 @@ def unused_columns(groups: Iterable[ColumnGroup | Any]) -> list[str]:
         tables[id(group.table)] = group.table
         used.setdefault(id(group.table), set()).update(group.columns.values())
     names = dict.fromkeys(
-        name for key, table in tables.items() for name in table.columns if name and name not in used[key]
+        name
+        for key, table in tables.items()
+        for name in table.columns
+        if name and name not in used[key] and not (table.path.is_dir() and name in (STEP, SECONDS, RUN))
     )
     extremes = [name for name in names if name.endswith(("__MIN", "__MAX"))]
     others = [repr(name) for name in names if name not in extremes]

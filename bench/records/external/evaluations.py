@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -97,13 +98,22 @@ class Evaluations:
         (part, row), (other, twin_row) = found
         number = next(number for number, one in enumerate(self._parts) if one is part)
         step, run = _steps(part)[row], self._keys.name(int(self._keys.runs[number][row]))
+        what = f"both give {name} at step {step:,} of {run}"
         if part.roles.table is other.roles.table:
             table = part.roles.table
             where = f"{table.name}: {table.place(row)} and {table.place(twin_row)}"
-        else:
-            where = f"{part.place(row)} and {other.place(twin_row)}"
+            return TableError(f"{where} {what}; --repeated-steps last keeps the last value")
+        column = next(
+            (
+                f"{each.roles.table.name}:{each.roles.columns[name]}={name}"
+                for each in (part, other)
+                if name in each.roles.columns
+            ),
+            "",
+        )
+        remedy = f"if they hold different measures, map each (--map {shlex.quote(column)}); " if column else ""
         return TableError(
-            f"{where} both give {name} at step {step:,} of {run}; --repeated-steps last keeps the last value"
+            f"{part.place(row)} and {other.place(twin_row)} {what}; {remedy}--repeated-steps last keeps the last value"
         )
 
 

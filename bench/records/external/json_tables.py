@@ -29,6 +29,8 @@ class JsonTable:
             self._find_form()
         names = self._lists or dict.fromkeys(name for _, row in self._objects() for name in row)
         self.columns: Sequence[str] = list(names)
+        if not self.columns:
+            raise ValueError("it has no rows")
 
     def _find_form(self) -> None:
         with open_text(self.path) as file:

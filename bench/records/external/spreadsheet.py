@@ -6,7 +6,7 @@ import bz2
 import csv
 import gzip
 import lzma
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -132,12 +132,22 @@ class TextTable:
         places = [self.columns.index(name) for name in names]
         width = len(self.columns)
         with reading(self.path), open_text(self.path) as file:
-            rows = (cells for _, cells in self._rows(file))
-            next(rows)
-            while piece := list(islice(rows, PIECE // width + 1)):
-                if any(len(cells) != width for cells in piece):
+            reader = csv.reader(file, delimiter=self._separator, strict=True)
+            next(cells for cells in reader if cells)
+            while True:
+                try:
+                    lines = list(islice(reader, PIECE // width + 1))
+                except (csv.Error, UnicodeDecodeError):
+                    with open_text(self.path) as again:
+                        deque(self._rows(again), maxlen=0)  # raises the same error, with the line
+                    raise
+                piece = lines if all(lines) else [cells for cells in lines if cells]
+                if any(count != width for count in map(len, piece)):
                     raise ValueError(self._ragged())
-                yield [[cells[place] for cells in piece] for place in places]
+                if not lines:
+                    return
+                if piece:
+                    yield [[cells[place] for cells in piece] for place in places]
 
     def _ragged(self) -> str:
         width, last = len(self.columns), 0

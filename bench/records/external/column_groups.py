@@ -58,6 +58,8 @@ def column_groups(
             find_column(everywhere[0], name)
     groups: list[ColumnGroup] = []
     for table, labels in tables:
+        if twice := sorted({*labels} & {*fixed}):
+            raise TableError(f"{table.name}: {twice[0]!r} is given twice, by the name of the file and by --set")
         pairs = [
             (column, role, name) for column, role, (scope, name) in chosen if scope is None or _is_of(table, scope)
         ]
@@ -106,7 +108,7 @@ def _scope(tables: Sequence[Spreadsheet], column: str) -> tuple[str | None, str]
 
 
 def _is_of(table: Spreadsheet, scope: str) -> bool:
-    return fnmatchcase(table.name, scope) or fnmatchcase(str(table.path), scope)
+    return fnmatchcase(table.path.name, scope) or fnmatchcase(str(table.path), scope)
 
 
 def _names(table: Spreadsheet, name: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from bench.errors import TableError
 from bench.records.external.possible_values import EXACT
 
 MISSING = {"", "na", "n/a", "null", "none", "-", "–"}  # texts for a missing number, in lower case
@@ -29,6 +31,18 @@ class NumberFormat:
     thousands: str = ""
     percent: Collection[str] = ()
 
+    def __post_init__(self) -> None:
+        """Check the marks.
+
+        Raises:
+            TableError: A mark is not one character, is part of a number, or stands for both.
+        """
+        for option, mark in (("--decimal", self.decimal), ("--thousands", self.thousands)):
+            if (mark or option == "--decimal") and (len(mark) != 1 or mark.isalnum() or mark in "+-%"):
+                raise TableError(f"{option} {mark}: expected one character, such as . or ,")
+        if self.decimal == self.thousands:
+            raise TableError(f"--decimal and --thousands are both {self.decimal!r}; they must differ")
+
     @property
     def is_plain(self) -> bool:
         """Whether numbers are written as in Python."""
@@ -42,6 +56,8 @@ class NumberFormat:
         """
         if self.is_plain:
             return text
+        if self.thousands == " ":
+            text = re.sub(r"[\u00a0\u2009\u202f]", " ", text)  # spaces at which no line ends
         thousands = re.escape(self.thousands)
         whole = rf"\d{{1,3}}(?:{thousands}\d{{3}})+|\d*" if self.thousands else r"\d*"
         pattern = rf"([+-]?)({whole})(?:{re.escape(self.decimal)}(\d*))?(e[+-]?\d+)?"
@@ -118,7 +134,8 @@ def hint(cell: Any, written: NumberFormat) -> str:
     if re.match(r"\d{4}-\d\d-\d\d", text):
         return ", which is a date"
     if not written.is_plain:
-        return ""
+        grouped = re.fullmatch(r"[+-]?\d{1,3}(?:([.,' ])\d{3})+", text)
+        return f"; if {grouped[1]!r} separates thousands, use --thousands {shlex.quote(grouped[1])}" if grouped else ""
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
         return "; if the comma separates thousands, use --thousands ,"
     if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?", text):

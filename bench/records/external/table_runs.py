@@ -86,9 +86,6 @@ class TableRun:
         """One row per step, in ascending order, with the values measured; NaN for a lost value, None for no value.
 
         It is made anew at each call, because the traces of all runs together would take much memory.
-
-        Raises:
-            TableError: Times are not valid.
         """
         first, last = self._bounds
         columns = self._columns
@@ -103,8 +100,7 @@ class TableRun:
             for place, value in zip((column.places - first).tolist(), column.values.tolist(), strict=True):
                 rows[place][name] = value
         if len(seconds.places):
-            times = _since_start(seconds.values, self.name)
-            for place, value in zip((seconds.places - first).tolist(), times.tolist(), strict=True):
+            for place, value in zip((seconds.places - first).tolist(), seconds.values.tolist(), strict=True):
                 rows[place]["seconds"] = value
         return rows
 
@@ -163,7 +159,7 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
         repeated_steps: "last" keeps the last value if a measure has several at a step; otherwise they are an error.
 
     Raises:
-        TableError: A measure has two values at a step of a run, or an axis looks like a measure.
+        TableError: A measure has two values at a step of a run, an axis looks like a measure, or times are not valid.
     """
     keys = run_keys(parts)
     evaluations = Evaluations(parts, keys)
@@ -171,7 +167,8 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
     for name in dict.fromkeys(name for part in parts for name in part.values):
         values = [part.values.pop(name, None) for part in parts]
         columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
-    seconds = evaluations.column("seconds", [part.seconds for part in parts], keep_last=True)
+    times = evaluations.column("seconds", [part.seconds for part in parts], keep_last=True)
+    seconds = _since_start(times, evaluations, keys)
     tables = TableRuns(
         keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=_failures(parts, keys)
     )
@@ -209,16 +206,33 @@ def _note_steps(steps: dict[int, int], part: Part, runs: NDArray[np.int32], rows
             steps[run] = max(step, steps.get(run, 0))
 
 
-def _since_start(seconds: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """Return times of a run in seconds; those since 1970 are counted from its first row."""
+def _since_start(times: Column, evaluations: Evaluations, keys: RunKeys) -> Column:
+    """Return times in seconds since the first row of each run, if they are seconds since 1970."""
+    finite = times.values[np.isfinite(times.values)]
+    if not len(finite) or (finite.max() < WALL_CLOCK and finite.min() >= 0):
+        return times
+    pieces = [times.within(*evaluations.bounds(run)).values for run in range(len(keys.keys))]
+    counted = [
+        _counted(seconds, keys.first[run][0].roles.table.name, keys.name(run)) for run, seconds in enumerate(pieces)
+    ]
+    return Column(times.places, np.concatenate(counted))
+
+
+def _counted(seconds: NDArray[np.float64], table: str, run: str) -> NDArray[np.float64]:
+    """Return the times of one run, counted from its first row if they are seconds since 1970."""
     finite = seconds[np.isfinite(seconds)]
-    if not len(finite) or finite.max() < WALL_CLOCK:
+    if not len(finite):
         return seconds
-    if finite.max() >= MILLISECONDS:
-        raise TableError(f"{name}: {finite.max():,.0f} cannot be seconds; are these milliseconds since 1970?")
-    if finite.min() < WALL_CLOCK:
-        raise TableError(f"{name}: some seconds are times of day since 1970 ({finite.max():.0f}), others are not")
-    return seconds - finite.min()
+    least, most = finite.min(), finite.max()
+    if least < 0:
+        raise TableError(f"{table}: seconds of {run} are below 0 ({least:g})")
+    if most >= MILLISECONDS:
+        raise TableError(f"{table}: {most:,.0f} seconds of {run}: are these milliseconds since 1970?")
+    if most >= WALL_CLOCK and least < WALL_CLOCK:
+        raise TableError(
+            f"{table}: some seconds of {run} are counted from 1970 ({most:.0f}), others are not ({least:g})"
+        )
+    return seconds - least if most >= WALL_CLOCK else seconds
 
 
 def _not_finite(name: str, step: int) -> Ending:

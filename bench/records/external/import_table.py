@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.files import check_writable, describe_error
 from bench.plan.identity import Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
@@ -18,8 +16,8 @@ from bench.records.external.column_roles import assign_roles
 from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
 from bench.records.external.possible_values import check_trace
 from bench.records.external.spreadsheet import read_table
+from bench.records.external.staging import publish_all
 from bench.records.external.table_runs import TableRun, runs_of
-from bench.records.record import publish
 from bench.records.schema import Ending, Metadata
 
 
@@ -111,38 +109,10 @@ def import_table(
     origin = {"kind": "import", "table": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     contents = [_content(run, table_run, origin) for run, table_run in zip(runs, table_runs, strict=True)]
     folder = Path(results) / suite
-    _publish_all(folder, dict(zip(targets, contents, strict=True)))
+    publish_all(folder, dict(zip(targets, contents, strict=True)), replace=replace)
     return Imported(folder=folder, runs=tuple(runs), endings=tuple(run.ending for run in table_runs))
 
 
 def _content(run: ExternalRun, table_run: TableRun, origin: Mapping[str, Any]) -> tuple[Metadata, list[Row]]:
     trace = complete_rows(table_run.trace)
     return describe_record(run, trace, table_run.ending, {**origin, "outcome": table_run.said}), trace
-
-
-def _publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]]) -> None:
-    """Write all records to a temporary folder, then move them to their paths; undo everything after an exception."""
-    check_writable(folder)
-    try:
-        (folder / "records").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder, ignore_cleanup_errors=True) as staging:
-            for target, (metadata, trace) in contents.items():
-                publish(Path(staging, target.name), metadata, trace)
-            _move_all(contents, Path(staging))
-    except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
-
-
-def _move_all(targets: Iterable[Path], staging: Path) -> None:
-    previous: dict[Path, Path | None] = {}
-    try:
-        for target in targets:
-            backup = target.replace(staging / f"{target.name}.before") if target.exists() else None
-            previous[target] = backup
-            (staging / target.name).replace(target)
-    except BaseException:
-        for target, backup in previous.items():
-            target.unlink(missing_ok=True)
-            if backup is not None:
-                backup.replace(target)
-        raise

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.catalogue.metrics.measures import PROBES, known_name
 from bench.errors import GanbenchError, ResultsError, SuiteError
-from bench.files import check_writable
+from bench.files import check_writable, remove_partial_files
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
@@ -21,6 +21,7 @@ from bench.records.external.early_end import early_reason, ended_early
 from bench.records.external.external_run import ExternalRun, describe_record, ended, is_loss_or_probe
 from bench.records.external.logbook import Logbook, as_step
 from bench.records.external.origin import describe_script, describe_versions
+from bench.records.external.staging import sweep_staging
 from bench.records.record import publish
 from bench.records.samples import kept_samples
 from bench.records.schema import Ending, Samples
@@ -116,6 +117,8 @@ class Recorder:
         if self.path.exists() and not replace:
             raise ResultsError(f"{self.run} is already recorded as {self.path}; use replace=True to replace it")
         check_writable(self.path.parent)
+        remove_partial_files(self.path.parent)
+        sweep_staging(self.path.parent.parent)
         self._log = Logbook(self.run.higher_is_better)
         self._sample_format = Samples()
         self._failed = ended(0)

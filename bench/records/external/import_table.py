@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,12 @@ def import_table(
         count = f"{len(existing)} of {len(runs)} runs are already recorded"
         raise ResultsError(f"{count}, the first as {existing[0]}; use --replace to replace them")
     origin = {"kind": "import", "table": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    contents = [_content(run, table_run, origin) for run, table_run in zip(runs, table_runs, strict=True)]
+    contents = {
+        target: partial(_content, run, table_run, origin)
+        for target, run, table_run in zip(targets, runs, table_runs, strict=True)
+    }
     folder = Path(results) / suite
-    publish_all(folder, dict(zip(targets, contents, strict=True)), replace=replace)
+    publish_all(folder, contents, replace=replace)
     return Imported(folder=folder, runs=tuple(runs), endings=tuple(run.ending for run in table_runs))
 
 

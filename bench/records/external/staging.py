@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,12 +25,15 @@ BEFORE = ".before"  # the end of the name of an earlier record, kept in case of 
 STALE = 3600.0  # seconds after which a folder without the name of its process is taken for left behind
 
 
-def publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]], *, replace: bool) -> None:
+Content = Callable[[], tuple[Metadata, list[Row]]]  # makes the metadata and the trace of a record
+
+
+def publish_all(folder: Path, contents: Mapping[Path, Content], *, replace: bool) -> None:
     """Publish all records, or none.
 
     Args:
         folder: The results folder of their suite.
-        contents: Path → metadata and trace of a record.
+        contents: Path → what makes the record; called one after the other, so that only one is in memory.
         replace: Whether to replace existing records.
 
     Raises:
@@ -43,8 +46,8 @@ def publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]
         (folder / "records").mkdir(parents=True, exist_ok=True)
         prefix = f"{PREFIX}{HOSTNAME}.{os.getpid()}."
         with tempfile.TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True) as staging:
-            for target, (metadata, trace) in contents.items():
-                publish(Path(staging, target.name), metadata, trace)
+            for target, content in contents.items():
+                publish(Path(staging, target.name), *content())
             _move_all(contents, Path(staging), replace=replace)
     except OSError as error:
         raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None

@@ -27,7 +27,6 @@ from bench.records.samples import kept_samples
 from bench.records.schema import Ending, Samples
 
 SETTINGS = ("seed", "steps", "batch_size", "critic_steps", "version", "title", "real", "protocol", "outcome", "replace")
-MAX_REASON = 200  # characters of an exception's message to keep
 
 
 class Recorder:
@@ -99,9 +98,9 @@ class Recorder:
             **{
                 "batch_size": batch_size,
                 "critic_steps": critic_steps,
-                "higher_is_better": dict(higher_is_better or {}),
+                "higher_is_better": {} if higher_is_better is None else higher_is_better,
             },
-            **{"real": dict(real or {}), "protocol": dict(protocol or {})},
+            **{"real": {} if real is None else real, "protocol": {} if protocol is None else protocol},
         }
         for axis in MAIN_AXES:
             if not isinstance(names[axis], str):
@@ -114,9 +113,9 @@ class Recorder:
         self.path = self.run.record_path(Path(results))
         self.failure = ""
         self._replace = replace
+        check_writable(self.path.parent)
         if self.path.exists() and not replace:
             raise ResultsError(f"{self.run} is already recorded as {self.path}; use replace=True to replace it")
-        check_writable(self.path.parent)
         remove_partial_files(self.path.parent)
         sweep_staging(self.path.parent.parent)
         self._log = Logbook(self.run.higher_is_better)
@@ -202,7 +201,7 @@ class Recorder:
             return
         if error is not None:
             text = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-            self._fail(ended(self._log.last, text[:MAX_REASON]))
+            self._fail(ended(self._log.last, text))
         self._publish()
         self._warn_of_early_end()
 

@@ -43,7 +43,7 @@ class Imported:
 
     @property
     def diverged(self) -> int:
-        """The number of runs that failed."""
+        """The number of runs that failed by themselves, whatever the others of their cell show."""
         return sum(bool(ending.reason) for ending in self.endings)
 
 

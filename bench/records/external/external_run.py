@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from bench.catalogue import Options, suggestion
 from bench.catalogue.metrics.measures import (
@@ -24,7 +24,7 @@ from bench.catalogue.metrics.measures import (
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Identified, Label
 from bench.plan.rules import Rules
-from bench.records.external.possible_values import MAX_STEPS, as_integer, why_impossible
+from bench.records.external.possible_values import MAX_INTEGER, Count, CriticSteps, Seed, why_impossible, writable
 from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
 from bench.version import __version__
 
@@ -34,23 +34,7 @@ RESERVED = {  # columns of the frames of runs and of traces
     *("measure", "value", "record", "samples", "device", "threads", "workers", "pack", "setting", "outcome", "primary"),
 }
 BETTER = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
-MAX_SEED = 2**64 - 1
 MAX_REASON = 200  # characters of the reason of a failure to keep
-
-
-def _at_most(most: int) -> BeforeValidator:
-    def check(given: Any, info: ValidationInfo) -> Any:
-        number = as_integer(given)
-        if type(number) is int and number > most:  # the number itself may be too long to write
-            raise SuiteError(f"{info.field_name}: expected an integer ≤ {most}, not a larger one")
-        return number
-
-    return BeforeValidator(check)
-
-
-Seed = Annotated[int, _at_most(MAX_SEED), Field(ge=0)]
-Count = Annotated[int, _at_most(MAX_STEPS), Field(ge=1)]
-CriticSteps = Annotated[int, _at_most(10**6), Field(ge=1)]  # times steps, less than 2⁶³
 
 
 class ExternalRun(Identified, Options):
@@ -91,9 +75,9 @@ class ExternalRun(Identified, Options):
         pairs = content.items() if isinstance(content, dict) else [(info.field_name, content)]
         for name, value in pairs:
             for text in (name, value):
-                if isinstance(text, str) and text != _writable(text):
+                if isinstance(text, str) and text != writable(text):
                     raise SuiteError(f"{info.field_name}: {text!r} has characters that cannot be written as UTF-8")
-            if type(value) is int and abs(value) > MAX_SEED:
+            if type(value) is int and abs(value) > MAX_INTEGER:
                 raise SuiteError(f"{name}: expected an integer of at most 64 bits")
         return content
 
@@ -180,13 +164,8 @@ def ended(step: int, reason: str = "", place: str | None = None) -> Ending:
         reason: Why it failed; "" if it did not. Line breaks become blanks, and the text is cut to ``MAX_REASON``.
         place: The value that was not finite, if that is why it failed.
     """
-    reason = _writable(" ".join(reason.split()))[:MAX_REASON]
+    reason = writable(" ".join(reason.split()))[:MAX_REASON]
     return Ending(status="diverged" if reason else "finished", step=step, place=place, reason=reason)
-
-
-def _writable(text: str) -> str:
-    """Return a text without lone surrogates, which no file can hold."""
-    return text.encode(errors="replace").decode()
 
 
 def complete_rows(rows: list[Row]) -> list[Row]:

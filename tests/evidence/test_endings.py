@@ -115,6 +115,14 @@ def test_recorded_runs_are_judged_with_imported_ones(tmp_path: Path) -> None:
     assert runs_in(tmp_path)[1]["outcome_reason"] == EARLY
 
 
+def test_a_value_that_was_lost_before_an_early_end_is_named(tmp_path: Path) -> None:
+    imported(tmp_path, {0: WHOLE})
+    with bench.Recorder(tmp_path / "results", suite="theirs", seed=1, **FIXED) as log:
+        log.log(0, fid=401.0)
+        log.log(1000, fid=float("nan"))
+    assert runs_in(tmp_path)[1]["outcome_reason"] == f"{EARLY}, FID not finite"
+
+
 def as_older(folder: Path, **changes: dict[str, Any]) -> None:
     """Rewrite all records as older versions wrote them: without what was said of the run, and with changes by seed."""
     for path in record_paths(folder / "results"):

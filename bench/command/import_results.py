@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.command.options import handle_errors, parse_value, results_option
+
+if TYPE_CHECKING:
+    from bench.records.external.import_table import Imported
 
 
 @click.command("import")
@@ -97,11 +100,25 @@ def import_results(tables: tuple[str, ...], mapped: tuple[str, ...], **arguments
     roles = [_split(text, "--map", text.rpartition("=")) for text in mapped]
     imported = import_table(tables, mapped=roles, **arguments)
     runs, cells = len(imported.runs), imported.cells
-    diverged = f" ({imported.diverged} diverged)" if imported.diverged else ""
+    failed = _count_diverged(imported)
+    diverged = f" ({failed} diverged)" if failed else ""
     count = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
     for notice in imported.notices:
         click.echo(notice)
     click.echo(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
+
+
+def _count_diverged(imported: Imported) -> int:
+    """Return how many of the runs diverged, beside all records of their cells."""
+    from bench.errors import GanbenchError
+    from bench.evidence.outcomes import load
+    from bench.evidence.states import State
+
+    try:
+        runs = load(imported.folder)
+    except GanbenchError:  # another record is damaged; these are recorded all the same
+        return imported.diverged
+    return int((runs["run"].isin([run.id for run in imported.runs]) & (runs["outcome"] == State.DIVERGED)).sum())
 
 
 def _parse_pair(option: str, text: str) -> tuple[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.catalogue.metrics.measures import describe
 from bench.records.external.early_end import early_reason, ended_early
 from bench.records.record import Record
 from bench.records.schema import Ending, Metadata
@@ -51,7 +52,10 @@ def _judged(record: Record, intended: int, reached: int) -> Record:
     intended = _given_steps(metadata) or intended
     steps = [int(step) for step in record.trace["step"] if step <= ending.step] or [ending.step]
     if ended_early(steps, intended, reached):
-        ending = Ending(status="diverged", step=ending.step, reason=early_reason(ending.step, intended))
+        reason = early_reason(ending.step, intended)
+        if lost := [name for name, value in metadata.final.items() if value is None and not derived]:
+            reason += f", {describe(lost[0], metadata.higher_is_better).label} not finite"
+        ending = Ending(status="diverged", step=ending.step, reason=reason)
         training = metadata.training.model_copy(update={"steps": intended})
         changes: dict[str, Any] = {"ending": ending, "training": training, "final": dict.fromkeys(metadata.final)}
     elif derived:

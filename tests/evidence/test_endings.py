@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from changed_records import content_of, publish_content, rows_of
+from click.testing import CliRunner
 
 import bench
+from bench.command import main
 from bench.evidence.results import read_evidence
 from bench.records.external.import_table import import_table
 from bench.records.record import record_paths
@@ -89,6 +91,16 @@ def test_what_was_said_of_a_run_is_kept(tmp_path: Path) -> None:
     assert reasons[5:] == ["ended at step 1,000 of 8,000", "no finite FID at step 1,000"]
 
 
+def test_the_command_counts_what_the_report_will_say(tmp_path: Path) -> None:
+    imported(tmp_path, {0: WHOLE})
+    (tmp_path / "crashed.csv").write_text("step,fid\n0,401\n1000,44\n")
+    words = ["import", str(tmp_path / "crashed.csv"), "--suite", "theirs", "--results", str(tmp_path / "results")]
+    words += ["--map", "step=step", "--map", "fid=fid", "--set", "seed=1"]
+    words += [word for axis, name in FIXED.items() for word in ("--set", f"{axis}={name}")]
+    done = CliRunner().invoke(main, words)
+    assert done.output.startswith("recorded 1 run of 1 cell (1 diverged) in ")
+
+
 def test_cells_and_versions_are_judged_apart(tmp_path: Path) -> None:
     imported(tmp_path, {0: WHOLE})
     imported(tmp_path, {0: CRASHED}, loss="wgan-gp")
@@ -101,6 +113,14 @@ def test_recorded_runs_are_judged_with_imported_ones(tmp_path: Path) -> None:
         for step, fid in CRASHED.items():
             log.log(step, fid=fid)
     assert runs_in(tmp_path)[1]["outcome_reason"] == EARLY
+
+
+def test_a_value_that_was_lost_before_an_early_end_is_named(tmp_path: Path) -> None:
+    imported(tmp_path, {0: WHOLE})
+    with bench.Recorder(tmp_path / "results", suite="theirs", seed=1, **FIXED) as log:
+        log.log(0, fid=401.0)
+        log.log(1000, fid=float("nan"))
+    assert runs_in(tmp_path)[1]["outcome_reason"] == f"{EARLY}, FID not finite"
 
 
 def as_older(folder: Path, **changes: dict[str, Any]) -> None:

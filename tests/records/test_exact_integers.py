@@ -12,6 +12,7 @@ import pytest
 
 import bench
 from bench.errors import GanbenchError, SuiteError, TableError
+from bench.evidence.gate.compare import compare
 from bench.evidence.results import read_evidence
 from bench.records.external.import_table import import_table
 from bench.records.record import record_paths
@@ -129,3 +130,15 @@ def test_a_fixed_seed_is_exact(tmp_path: Path, fixed: Any, exact: bool) -> None:
         return
     import_table(tmp_path / "log.csv", fixed={**FIXED, "seed": fixed}, **given)
     assert bench.load(tmp_path / "results")["seed"].tolist() == [fixed]
+
+
+def test_a_comparison_selects_large_seeds_exactly(tmp_path: Path) -> None:
+    for side in ("one", "other"):
+        for seed in (BIG, BIG - 1, 3):
+            record(tmp_path / side, seed)
+    folders = [tmp_path / side / "mine" for side in ("one", "other")]
+    wanted = [BIG, 2**64 - 1]
+    comparison = compare(*folders, seeds=(wanted, wanted))
+    (cell,) = comparison.cells
+    assert cell.missing == ""
+    assert {tuple(finding.test.n) for finding in cell.findings} == {(1, 1)}

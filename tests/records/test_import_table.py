@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bench
-import bench.records.external.import_table as importing
+import bench.records.external.staging as importing
 from bench.command import main
 from bench.errors import GanbenchError, ResultsError, TableError
 from bench.records.external.import_table import Imported, import_table

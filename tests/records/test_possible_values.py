@@ -46,7 +46,8 @@ IMPOSSIBLE = [
     *((name, 93.0, "93 is outside 0…1 and looks like percent; give 0.93") for name in SHARES),
     *((name, -0.5, "-0.5 is outside 0…1") for name in SHARES),
     ("precision", 250.0, "250 is outside 0…1"),
-    ("precision_ema", 1.5, "1.5 is outside 0…1 and looks like percent; give 0.015"),
+    ("precision_ema", 15.5, "15.5 is outside 0…1 and looks like percent; give 0.155"),
+    ("precision", 1.00001, "1.00001 is outside 0…1"),
     *((name, -2.0, "-2 is below 0") for name in DISTANCES),
     ("kid", -2.0, "-2 is below 0"),
     ("spectrum_radius", -2.0, "-2 is below 0"),
@@ -90,6 +91,8 @@ def test_the_recorder_refuses_what_is_not_possible(tmp_path: Path) -> None:
         ({"Recall": 1.2}, "Recorder.log: recall at step 10: 1.2 is outside 0…1"),
         ({"FID": -3}, "Recorder.log: fid at step 10: -3 is below 0"),
         ({"fid": 10**400}, "fid: expected a number, not a value of type int"),
+        ({"fid": True}, "fid: expected a number, not a value of type bool"),
+        ({"fid": b"3"}, "fid: expected a number, not a value of type bytes"),
         ({"fid": 1, "FID": 2}, "fid is given twice, once as 'FID'"),
         ({"fid": 1, "seconds": time.time()}, "is a date, not a duration; give the seconds of training so far"),
         ({"fid": 1, "seconds": -1.0}, "seconds: expected a number ≥ 0, not -1"),
@@ -131,6 +134,14 @@ def test_whole_numbers_are_steps(tmp_path: Path, step: Any) -> None:
         ({"critic_steps": 0}, "critic_steps: input should be greater than or equal to 1"),
         ({"higher_is_better": {"FID": True}}, "ganbench already has a measure 'fid' (lower is better)"),
         ({"width": 10**5000}, "width: expected an integer of at most 64 bits"),
+        ({"protocol": {"samples": 10**5000}}, "samples: expected an integer of at most 64 bits"),
+        ({"title": "a\ud800"}, "title: 'a\\ud800' has characters that cannot be written as UTF-8"),
+        ({"dataset": "a\ud800"}, "axes: 'a\\ud800' has characters"),
+        ({"higher_is_better": {"a\ud800": True}}, "higher_is_better: 'a\\ud800' has characters"),
+        ({"higher_is_better": {"own_ema": True}}, "'own_ema': give the direction of 'own'; it is that of its average"),
+        ({"higher_is_better": ["own"]}, "higher_is_better: input should be a valid table"),
+        ({"real": [1]}, "real: input should be a valid table"),
+        ({"suite": "s" * 300}, "suite: string should have at most 200 characters"),
         ({"Batch_Size": 64}, "unknown argument 'Batch_Size'; did you mean 'batch_size'?"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -140,6 +151,20 @@ def test_arguments_are_checked_before_training(tmp_path: Path, changes: dict[str
         bench.Recorder(tmp_path, **{**GIVEN, **changes})
     assert str(caught.value).startswith("Recorder: ")
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("reason", ["bad\n  news", "bad news", "bad\ud800news", "bad " * 300])
+def test_the_reason_of_a_failure_is_one_line_that_can_be_read_again(tmp_path: Path, reason: str) -> None:
+    with bench.Recorder(tmp_path, **GIVEN) as log:
+        log.log(10, fid=1.0)
+        log.fail(reason)
+    (found,) = bench.load(tmp_path)["outcome_reason"]
+    assert found in ("bad news", "bad?news", ("bad " * 50)[:200])
+
+
+def test_a_results_folder_whose_name_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="cannot be written: File name too long"):
+        bench.Recorder(tmp_path / ("x" * 300), **GIVEN)
 
 
 TABLE = "step,prec,FID\n0,0.1,400\n100,{},{}\n"

@@ -167,6 +167,8 @@ def measure_name(name: str, own: Iterable[str] = ()) -> str:
         name: As a user wrote it, perhaps with the suffix of averaged generators.
         own: Names of measures that ganbench does not define.
     """
+    if name in MEASURES or name in LOSSES or name in PROBES:
+        return name
     plain = {*own, *MEASURES}
     return known_name(name, {*plain, *map(averaged, plain), *PROBES, *LOSSES})
 

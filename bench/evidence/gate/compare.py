@@ -132,7 +132,7 @@ def compare(
     if only is not None:
         frames = [frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]] for frame in frames]
     frames = [
-        frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
+        frame if wanted is None else frame[_is_among(frame["seed"], wanted)]
         for frame, wanted in zip(frames, seeds, strict=True)
     ]
     sides = [set(_cells(frame, axes)) for frame in frames]
@@ -176,6 +176,12 @@ def _with_labels(evidence: Evidence, axes: list[str]) -> pd.DataFrame:
 def _cells(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
     """Return the cell of each run, as its labels on the axes."""
     return list(frame[axes].itertuples(index=False, name=None))
+
+
+def _is_among(seeds: pd.Series, wanted: Collection[int]) -> list[bool]:
+    """Return whether each seed is wanted; ``isin`` compares integers of more than 63 bits as floats."""
+    exact = frozenset(wanted)
+    return [seed in exact for seed in seeds.tolist()]
 
 
 def _matches_any(cell: tuple[str, ...], axes: list[str], wanted: Collection[Mapping[str, str]]) -> bool:

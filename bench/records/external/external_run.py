@@ -8,14 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.metrics.measures import LOSSES, MEASURES, PROBES, Directions, known_name, measure_name, plain_name
+from bench.catalogue.metrics.measures import (
+    LOSSES,
+    MEASURES,
+    PROBES,
+    Directions,
+    is_averaged,
+    known_name,
+    measure_name,
+    plain_name,
+)
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Identified, Label
 from bench.plan.rules import Rules
-from bench.records.external.possible_values import MAX_STEPS, as_integer, why_impossible
+from bench.records.external.possible_values import MAX_INTEGER, Count, CriticSteps, Seed, why_impossible, writable
 from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
 from bench.version import __version__
 
@@ -25,22 +34,7 @@ RESERVED = {  # columns of the frames of runs and of traces
     *("measure", "value", "record", "samples", "device", "threads", "workers", "pack", "setting", "outcome", "primary"),
 }
 BETTER = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
-MAX_SEED = 2**64 - 1
-
-
-def _at_most(most: int) -> BeforeValidator:
-    def check(given: Any, info: ValidationInfo) -> Any:
-        number = as_integer(given)
-        if type(number) is int and number > most:  # the number itself may be too long to write
-            raise SuiteError(f"{info.field_name}: expected an integer ≤ {most}, not a larger one")
-        return number
-
-    return BeforeValidator(check)
-
-
-Seed = Annotated[int, _at_most(MAX_SEED), Field(ge=0)]
-Count = Annotated[int, _at_most(MAX_STEPS), Field(ge=1)]
-CriticSteps = Annotated[int, _at_most(10**6), Field(ge=1)]  # times steps, less than 2⁶³
+MAX_REASON = 200  # characters of the reason of a failure to keep
 
 
 class ExternalRun(Identified, Options):
@@ -61,7 +55,7 @@ class ExternalRun(Identified, Options):
         rules: Outcome thresholds.
     """
 
-    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
     version: Count = 1
     title: str = ""
     axes: dict[str, Label]
@@ -74,6 +68,19 @@ class ExternalRun(Identified, Options):
     protocol: dict[str, Label | None] = {}
     rules: Rules = Rules()
 
+    @field_validator("title", "axes", "protocol", "higher_is_better", "real")
+    @classmethod
+    def _check_content(cls, content: Any, info: ValidationInfo) -> Any:
+        """Check that all texts and integers can be written."""
+        pairs = content.items() if isinstance(content, dict) else [(info.field_name, content)]
+        for name, value in pairs:
+            for text in (name, value):
+                if isinstance(text, str) and text != writable(text):
+                    raise SuiteError(f"{info.field_name}: {text!r} has characters that cannot be written as UTF-8")
+            if type(value) is int and abs(value) > MAX_INTEGER:
+                raise SuiteError(f"{name}: expected an integer of at most 64 bits")
+        return content
+
     @field_validator("axes")
     @classmethod
     def _check_axes(cls, axes: dict[str, Label]) -> dict[str, Label]:
@@ -82,8 +89,6 @@ class ExternalRun(Identified, Options):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of an axis")
             if label == "":
                 raise SuiteError(f"{name} is empty")
-            if type(label) is int and abs(label) > MAX_SEED:
-                raise SuiteError(f"{name}: expected an integer of at most 64 bits")
         return axes
 
     @field_validator("higher_is_better")
@@ -91,6 +96,8 @@ class ExternalRun(Identified, Options):
     def _check_measures(cls, directions: dict[str, bool | None]) -> dict[str, bool | None]:
         directions = {known_name(name, MEASURES): direction for name, direction in directions.items()}
         for name, direction in directions.items():
+            if is_averaged(name):
+                raise SuiteError(f"{name!r}: give the direction of {plain_name(name)!r}; it is that of its average too")
             if not name or name in RESERVED or is_loss_or_probe(name):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of a measure")
             if name in MEASURES and MEASURES[name].higher_is_better != direction:
@@ -154,9 +161,10 @@ def ended(step: int, reason: str = "", place: str | None = None) -> Ending:
 
     Args:
         step: The last step, or the step at which the run failed.
-        reason: Why it failed; "" if it did not.
+        reason: Why it failed; "" if it did not. Line breaks become blanks, and the text is cut to ``MAX_REASON``.
         place: The value that was not finite, if that is why it failed.
     """
+    reason = writable(" ".join(reason.split()))[:MAX_REASON]
     return Ending(status="diverged" if reason else "finished", step=step, place=place, reason=reason)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.files import check_writable, describe_error
 from bench.plan.identity import Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
@@ -18,11 +16,11 @@ from bench.records.external.column_groups import unused_columns
 from bench.records.external.column_roles import assign_roles
 from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
 from bench.records.external.number_format import NumberFormat
+from bench.records.external.staging import publish_all
 from bench.records.external.table_files import find_files
 from bench.records.external.table_parts import check_directions, read_parts
 from bench.records.external.table_runs import TableRun, runs_of
 from bench.records.external.table_sources import check_percent, describe_sources, open_tables, origin_of
-from bench.records.record import publish
 from bench.records.schema import Ending, Metadata
 
 
@@ -49,7 +47,7 @@ class Imported:
 
     @property
     def diverged(self) -> int:
-        """The number of runs that failed."""
+        """The number of runs that failed by themselves, whatever the others of their cell show."""
         return sum(bool(ending.reason) for ending in self.endings)
 
 
@@ -128,7 +126,7 @@ def import_table(
         for target, run, table_run in zip(targets, runs, table_runs, strict=True)
     }
     folder = Path(results) / suite
-    _publish_all(folder, contents)
+    publish_all(folder, contents, replace=replace)
     endings = tuple(run.ending for run in table_runs)
     return Imported(folder=folder, runs=tuple(runs), endings=endings, notices=tuple(unused_columns(roles)))
 
@@ -139,31 +137,3 @@ def _content(
     trace = complete_rows(table_run.trace)
     origin = {**origin_of(table_run.sources, sources), "outcome": table_run.said}
     return describe_record(run, trace, table_run.ending, origin), trace
-
-
-def _publish_all(folder: Path, contents: Mapping[Path, Callable[[], tuple[Metadata, list[Row]]]]) -> None:
-    """Write all records to a temporary folder, then move them to their paths; undo everything after an exception."""
-    check_writable(folder)
-    try:
-        (folder / "records").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder, ignore_cleanup_errors=True) as staging:
-            for target, content in contents.items():
-                publish(Path(staging, target.name), *content())
-            _move_all(contents, Path(staging))
-    except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
-
-
-def _move_all(targets: Iterable[Path], staging: Path) -> None:
-    previous: dict[Path, Path | None] = {}
-    try:
-        for target in targets:
-            backup = target.replace(staging / f"{target.name}.before") if target.exists() else None
-            previous[target] = backup
-            (staging / target.name).replace(target)
-    except BaseException:
-        for target, backup in previous.items():
-            target.unlink(missing_ok=True)
-            if backup is not None:
-                backup.replace(target)
-        raise

@@ -10,6 +10,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from bench.catalogue.metrics.measures import Directions, measure_name
 from bench.errors import ResultsError
 from bench.records.external.external_run import Row, complete_rows, is_known_column, unknown_measure
@@ -164,7 +166,7 @@ def _seconds(given: Any) -> float:
 
 def _number(name: str, given: Any) -> float:
     try:
-        if isinstance(given, str):
+        if isinstance(given, str | bytes | bool | np.bool_):
             raise TypeError
         return float(given.detach() if hasattr(given, "detach") else given)  # torch warns about tensors with a gradient
     except (TypeError, ValueError, RuntimeError, OverflowError):  # RuntimeError: a tensor with several elements

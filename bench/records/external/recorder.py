@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.catalogue.metrics.measures import PROBES, known_name
 from bench.errors import GanbenchError, ResultsError, SuiteError
-from bench.files import check_writable
+from bench.files import check_writable, remove_partial_files
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
@@ -21,12 +21,12 @@ from bench.records.external.early_end import early_reason, ended_early
 from bench.records.external.external_run import ExternalRun, describe_record, ended, is_loss_or_probe
 from bench.records.external.logbook import Logbook, as_step
 from bench.records.external.origin import describe_script, describe_versions
+from bench.records.external.staging import sweep_staging
 from bench.records.record import publish
 from bench.records.samples import kept_samples
 from bench.records.schema import Ending, Samples
 
 SETTINGS = ("seed", "steps", "batch_size", "critic_steps", "version", "title", "real", "protocol", "outcome", "replace")
-MAX_REASON = 200  # characters of an exception's message to keep
 
 
 class Recorder:
@@ -98,9 +98,9 @@ class Recorder:
             **{
                 "batch_size": batch_size,
                 "critic_steps": critic_steps,
-                "higher_is_better": dict(higher_is_better or {}),
+                "higher_is_better": {} if higher_is_better is None else higher_is_better,
             },
-            **{"real": dict(real or {}), "protocol": dict(protocol or {})},
+            **{"real": {} if real is None else real, "protocol": {} if protocol is None else protocol},
         }
         for axis in MAIN_AXES:
             if not isinstance(names[axis], str):
@@ -113,9 +113,11 @@ class Recorder:
         self.path = self.run.record_path(Path(results))
         self.failure = ""
         self._replace = replace
+        check_writable(self.path.parent)
         if self.path.exists() and not replace:
             raise ResultsError(f"{self.run} is already recorded as {self.path}; use replace=True to replace it")
-        check_writable(self.path.parent)
+        remove_partial_files(self.path.parent)
+        sweep_staging(self.path.parent.parent)
         self._log = Logbook(self.run.higher_is_better)
         self._sample_format = Samples()
         self._failed = ended(0)
@@ -199,7 +201,7 @@ class Recorder:
             return
         if error is not None:
             text = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-            self._fail(ended(self._log.last, text[:MAX_REASON]))
+            self._fail(ended(self._log.last, text))
         self._publish()
         self._warn_of_early_end()
 

@@ -15,9 +15,8 @@ from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES
 from bench.records.external.cells import CellError, Counts, Labels, Numbers, Values, as_flags
 from bench.records.external.column_roles import SETTINGS, Roles, check_measure
-from bench.records.external.external_run import MAX_SEED
 from bench.records.external.number_format import NumberFormat
-from bench.records.external.possible_values import MAX_STEPS, why_impossible
+from bench.records.external.possible_values import MAX_INTEGER, MAX_STEPS, why_impossible
 from bench.records.external.spreadsheet import Spreadsheet
 
 Reader = TypeVar("Reader", Numbers, Counts, Labels)
@@ -108,7 +107,7 @@ class _Columns:
             needed = "a name" if role in MAIN_AXES else "a name or a number, because an axis needs a value in every row"
             yield ("labels", column), Labels(needed)
         if role in ("seed", "step", *SETTINGS):
-            limits = {"least": 1 if role in SETTINGS else 0, "most": MAX_SEED if role == "seed" else MAX_STEPS}
+            limits = {"least": 1 if role in SETTINGS else 0, "most": MAX_INTEGER if role == "seed" else MAX_STEPS}
             yield (role, column), Counts(self._written, **limits)
         elif role == "measure":
             yield ("labels", column), Labels("the name of a measure")

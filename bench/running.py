@@ -15,6 +15,7 @@ from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
+from bench.records.external.staging import sweep_staging
 from bench.records.record import check_record, paths_by_run
 from bench.report import Extent, Report
 from bench.report.stamp import refresh_report
@@ -171,6 +172,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         _resolve_devices(options.device, runs)
     check_writable(folder)
     remove_partial_files(folder)
+    sweep_staging(folder)
     summary = Summary(folder, runs)
     recorded = {run for run, path in paths.items() if _is_intact(path, summary)}
     waiting = [run for run in runs if run.id not in recorded]

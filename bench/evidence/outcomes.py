@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.evidence.endings import with_endings
 from bench.evidence.outcome_rules import (
     Outcome,
     collapsed,
@@ -176,11 +177,11 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: The suite is invalid.
     """
     chosen = load_suite(suite) if isinstance(suite, str) else suite
-    return frame_with_outcomes([read_judged(path) for path in record_paths(results)], chosen)
+    return frame_with_outcomes(with_endings(read_judged(path) for path in record_paths(results)), chosen)
 
 
 def frame_with_outcomes(records: list[Record], suite: Suite | None = None) -> pd.DataFrame:
-    """Return the frame that ``load`` returns, for records that have already been read."""
+    """Return the frame that ``load`` returns, for records that were read, and judged by ``with_endings``."""
     rules = {name: suite_rules(name, metadata, suite).rules for name, metadata in _metadata_by_suite(records).items()}
     columns = pd.DataFrame([_outcome_columns(record, rules[record.metadata.suite]) for record in records])
     frame = frame_of_runs((record.path, record.metadata) for record in records)

@@ -15,6 +15,7 @@ from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
+from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
@@ -164,7 +165,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     Raises:
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
-    everything = [read_record(path) for path in record_paths(results)]
+    everything = with_endings(read_record(path) for path in record_paths(results))
     runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.metrics.measures import MEASURES, plain_name
+from bench.catalogue.metrics.measures import MEASURES, measure_name, plain_name
 from bench.errors import SuiteError
 
 
@@ -75,6 +75,7 @@ class Rules(Options):
     @classmethod
     def _a_measure(cls, primary: str | None) -> str | None:
         if primary is not None:
+            primary = measure_name(primary)
             check_measure(primary, "primary")
             if MEASURES[plain_name(primary)].higher_is_better is None:
                 raise SuiteError(
@@ -105,6 +106,11 @@ class GateOptions(Options):
     tolerance: Annotated[float, Field(ge=0, le=10)] = 0.25
     failure_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
     metric: str | None = None
+
+    @field_validator("metric")
+    @classmethod
+    def _named(cls, metric: str | None) -> str | None:
+        return None if metric is None else measure_name(metric)
 
 
 class PublishedResult(Options):

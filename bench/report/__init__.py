@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.catalogue.metrics.measures import plain_name
+from bench.catalogue.metrics.measures import known_name, plain_name
 from bench.errors import ResultsError
 from bench.files import describe_error
 
@@ -83,6 +83,9 @@ def write_report(
         bundle()
     evidence = read_evidence(results, preferred, suite)
     folder = Path(results if output is None else output)
+    if layout and layout.measures:
+        known = [name for dataset in evidence.datasets() for name in evidence.measures(dataset)]
+        layout = replace(layout, measures=tuple(known_name(name, known) for name in layout.measures))
     measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics.measures import Measure
+from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
 from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
 from bench.evidence.results import Evidence, read_evidence
@@ -132,7 +132,7 @@ def compare(
     if only is not None:
         frames = [frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]] for frame in frames]
     frames = [
-        frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
+        frame if wanted is None else frame[_is_among(frame["seed"], wanted)]
         for frame, wanted in zip(frames, seeds, strict=True)
     ]
     sides = [set(_cells(frame, axes)) for frame in frames]
@@ -178,6 +178,12 @@ def _cells(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
     return list(frame[axes].itertuples(index=False, name=None))
 
 
+def _is_among(seeds: pd.Series, wanted: Collection[int]) -> list[bool]:
+    """Return whether each seed is wanted; ``isin`` compares integers of more than 63 bits as floats."""
+    exact = frozenset(wanted)
+    return [seed in exact for seed in seeds.tolist()]
+
+
 def _matches_any(cell: tuple[str, ...], axes: list[str], wanted: Collection[Mapping[str, str]]) -> bool:
     """Return whether a cell is among the wanted ones, ignoring axes that they do not mention."""
     labels = dict(zip(axes, cell, strict=True))
@@ -189,6 +195,7 @@ def _measure_to_compare(one: Evidence, other: Evidence, dataset: str, wanted: st
     name = wanted or one.primary(dataset) or other.primary(dataset)
     if name is None:
         return None
+    name = known_name(name, shared)
     if name not in shared:
         raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, shared)}")
     measure = one.describe(name)

@@ -33,7 +33,7 @@ class Recorder:
     """Publishes one run of your own code as a record when its ``with`` block ends.
 
     A loss that is not finite, a call of ``fail`` or an exception gives the outcome "diverged" with the reason; the
-    exception is raised again. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the
+    exception is raised again. So does a block that is left clearly before the planned steps, with a warning. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the
     recorder is used incorrectly.
 
     Attributes:

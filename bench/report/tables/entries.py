@@ -123,10 +123,12 @@ def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool)
     values = {row: np.log(sample) if on_logs else sample for row, sample in values.items() if len(sample)}
     if not values:
         return set()
-    best = (max if about.higher_is_better else min)(values, key=lambda row: values[row].mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = {row: float(sample.mean()) for row, sample in values.items()}
+    best = (max if about.higher_is_better else min)(means, key=means.__getitem__)
     others = [row for row in values if row != best]
     adjusted = holm(
         [welch(values[row], values[best], "less" if about.higher_is_better else "greater").p for row in others]
     )
-    ties = {row for row in values if values[row].mean() == values[best].mean()}
+    ties = {row for row in values if means[row] == means[best]}
     return ties | {row for row, p in zip(others, adjusted, strict=True) if not p <= ALPHA and len(values[row]) > 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,8 +19,32 @@ from bench.command.options import (
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison
+    from bench.plan.rules import Tolerance
 
 FORMATS = ("text", "json", "markdown", "junit")
+
+
+def parse_tolerance(words: Iterable[str]) -> Tolerance | None:
+    """Return one tolerance for all datasets, or a table by dataset, with ``default`` for the others; None for no words.
+
+    Raises:
+        SuiteError: A word is neither NUMBER nor DATASET=NUMBER, or two are for the same dataset.
+    """
+    from bench.errors import SuiteError
+
+    table: dict[str, float] = {}
+    for word in words:
+        dataset, _equals, number = word.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise SuiteError(f"--tolerance {word}: expected NUMBER or DATASET=NUMBER") from None
+        name = dataset.strip() or "default"
+        if name in table:
+            raise SuiteError(f"--tolerance is given twice for {'all datasets' if name == 'default' else repr(name)}")
+        table[name] = value
+    return table["default"] if set(table) == {"default"} else table or None
+
 
 gate_options = options(
     click.option(
@@ -30,8 +55,10 @@ gate_options = options(
     click.option("--alpha", type=float, help="Family-wise false-alarm rate. [default: the suite's, otherwise 0.05]"),
     click.option(
         "--tolerance",
-        type=float,
-        help="Maximum tolerated relative degradation. [default: the suite's, otherwise 0.25]",
+        multiple=True,
+        metavar="[DATASET=]NUMBER",
+        help="Maximum tolerated relative degradation, of all datasets or of one. Repeatable. "
+        "[default: the suite's, otherwise 0.25]",
     ),
     click.option(
         "--failure-tolerance",
@@ -59,7 +86,8 @@ def compare(
     suite: str | None,
     form: str,
     speed: bool,
-    **tolerances: Any,
+    tolerance: tuple[str, ...],
+    alpha: float | None,
 ) -> None:
     """Test whether CANDIDATE is worse than BASELINE.
 
@@ -73,7 +101,7 @@ def compare(
 
         if metric or failure_tolerance is not None or suite:
             raise ResultsError("--speed compares timings: --metric, --failure-tolerance and --suite do not apply")
-        _conclude(compare_speed(baseline, candidate, **tolerances), form)
+        _conclude(compare_speed(baseline, candidate, alpha=alpha, tolerance=parse_tolerance(tolerance)), form)
     from bench.evidence.gate.compare import compare as compare_results
     from bench.plan.suite import load_suite
 
@@ -81,9 +109,10 @@ def compare(
         baseline,
         candidate,
         metric=metric,
+        alpha=alpha,
+        tolerance=parse_tolerance(tolerance),
         failure_tolerance=failure_tolerance,
         suite=load_suite(suite) if suite else None,
-        **tolerances,
     )
     _conclude(comparison, form)
 
@@ -113,7 +142,15 @@ def _conclude(comparison: Comparison, form: str) -> None:
 @worker_options
 @inception_option
 @handle_errors
-def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: str | None, **arguments: Any) -> None:
+def confirm(
+    baseline: str,
+    candidate: str,
+    suite: str | None,
+    form: str,
+    seeds: str | None,
+    tolerance: tuple[str, ...],
+    **arguments: Any,
+) -> None:
     """Check regressions with fresh seeds.
 
     Retrains the cells that compare reports as REGRESSED, on seeds that neither side has used, and compares only the
@@ -134,6 +171,7 @@ def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: 
             # a number is passed on, because here it counts fresh seeds and does not start at 0
             seeds=int(seeds) if seeds and seeds.isdigit() else parse_seeds(seeds),
             suite=load_suite(suite) if suite else None,
+            tolerance=parse_tolerance(tolerance),
             begin=display.begin,
             watch=display.watch,
             **arguments,

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.catalogue import find
+from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.extractors.sample_sizes import describe_bias
 from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.suite import Suite
@@ -56,7 +59,7 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         highlight=False,
         markup=False,
     )
-    for line in _packs(missing):
+    for line in (*_packs(missing), *_too_few_samples(runs)):
         console.print(line, highlight=False, markup=False)
 
 
@@ -83,6 +86,19 @@ def _packs(missing: list[Run]) -> Iterator[str]:
             reason = f" ({rates.alone})" if rates.alone else ""
             how = f"in packs of up to {size}" if size > 1 else f"one at a time{reason}"
             yield f"{runs} train {how}, as measured on {device}."
+
+
+def _too_few_samples(runs: list[Run]) -> Iterator[str]:
+    """Yield one line per dataset whose Fréchet distance will be computed from too few samples."""
+    for run in {run.training.dataset: run for run in runs}.values():
+        dataset, evaluation = run.training.dataset, run.evaluation
+        entry = find("dataset", dataset.name)
+        known = EXTRACTORS.get(entry.extractor)
+        if known and any(metric.name == "frechet" for metric in evaluation.metrics):
+            shape = entry.shape(dataset.options)
+            counts = {"generated samples": evaluation.samples}
+            if bias := describe_bias(known.distance.upper(), entry.extractor, shape, counts):
+                yield f"Warning: {dataset}: {bias}"
 
 
 def _estimated_time(runs: list[Run], speeds: object) -> str:

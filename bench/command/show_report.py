@@ -24,7 +24,8 @@ def show_report(report: Report) -> None:
     console = Console()
     hidden: dict[str, None] = {}
     for title, given in report.formatted.items():
-        frame = given.assign(**{name: given[name].str.partition(" ")[0] for name in given if name.endswith(FAILED)})
+        rates = {name: given[name].str.replace(r" \(.*?%\)", "", regex=True) for name in given if name.endswith(FAILED)}
+        frame = given.assign(**rates)
         columns = fitting_columns(frame, console.width)
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
         table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, padding=(0, 1))
@@ -89,7 +90,7 @@ def _importance(column: str) -> tuple[bool, bool, bool]:
 
 def show_comparison(comparison: Comparison) -> None:
     """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
-    from bench.evidence.gate.rendering import comparison_rows, conditions, headline
+    from bench.evidence.gate.rendering import comparison_rows, conditions, headline, unchecked
 
     console = Console()
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
@@ -110,5 +111,7 @@ def show_comparison(comparison: Comparison) -> None:
         if cell.verdict != "OK":
             line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {escape(cell.name)}: {escape(cell.reason)}"
             console.print(line, highlight=False)
+    if comparison.unchecked:
+        console.print(f"\n{escape(unchecked(comparison))}", highlight=False)
     console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
     console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)

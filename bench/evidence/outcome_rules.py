@@ -84,6 +84,19 @@ def exploded(trace: Trace, rules: Rules, curve: PrimaryCurve | None) -> Flags:
     return np.asarray(flags, dtype=bool)
 
 
+def unresolved(curve: PrimaryCurve, metadata: Metadata) -> Outcome | None:
+    """Return an outcome if real data has no better value than the untrained generator: the measure cannot tell.
+
+    Runs whose record lacks one of the two values are judged by the other rules.
+    """
+    real = recorded_real_value(metadata, curve.name)
+    if math.isnan(real) or math.isnan(curve.untrained) or curve.gap:
+        return None
+    of_real, untrained = curve.measure.format(real), curve.measure.format(curve.untrained)
+    reason = f"cannot be judged: {curve.measure.label} {of_real} of real data is no better than {untrained}"
+    return Outcome(State.UNRESOLVED, f"{reason} at initialisation")
+
+
 def has_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
     """Return whether the best value so far is good enough, [n]; true if this cannot be decided."""
     tau = rules.tau_of(dataset_of(metadata))

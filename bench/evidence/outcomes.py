@@ -27,6 +27,7 @@ from bench.evidence.outcome_rules import (
     never_learned,
     oscillating,
     relapsed,
+    unresolved,
 )
 from bench.evidence.primary_measure import (
     PrimaryCurve,
@@ -56,6 +57,7 @@ class Stage(StrEnum):
     RELAPSED = "relapsed"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
+    UNRESOLVED = "cannot be judged"
 
 
 class SuiteRules(NamedTuple):
@@ -81,6 +83,7 @@ def classify_run(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
 def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     return (
         diverged(trace, metadata, rules, curve)
+        or (unresolved(curve, metadata) if curve else None)
         or (never_learned(curve, metadata, rules) if curve else None)
         or collapsed(coverage(trace, metadata, curve), rules)
         or (relapsed(curve, rules) if curve else None)
@@ -103,8 +106,10 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     covered = coverage(trace, metadata, curve)
     if covered is not None:
         has_collapsed = fill_forward(covered.values) < rules.collapsed * covered.real
+    cannot_tell = np.full(len(steps), curve is not None and unresolved(curve, metadata) is not None)
     flags = [
         (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
+        (cannot_tell, Stage.UNRESOLVED),
         (not_learned, Stage.NOT_LEARNED),
         (has_collapsed, Stage.COLLAPSED),
         (has_relapsed, Stage.RELAPSED),
@@ -156,7 +161,8 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
 
     The columns are those of ``bench.records.frames.frame_of_runs`` and
 
-    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating" or "converged";
+    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating", "converged", or "unresolved", which
+      is neither a failure nor a success: the primary measure cannot tell real data from an untrained generator;
     - outcome_reason: the reason in words, empty for "converged";
     - outcome_step: the step from which on the reason applies, NaN if there is none;
     - primary: the measure that the run is classified by;

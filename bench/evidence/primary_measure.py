@@ -115,7 +115,8 @@ class PrimaryCurve:
 
     def remaining(self) -> Array | None:
         """Return the share of ``gap`` that the best value so far leaves open, [n]; None if there is no gap."""
-        return np.asarray((self.best - self.real) / self.gap) if self.gap else None
+        with np.errstate(over="ignore"):
+            return np.asarray((self.best - self.real) / self.gap) if self.gap else None
 
     def near_real(self, share: float) -> float:
         """Return the value that leaves this share of ``gap`` open. Better values count as equal to real data."""

@@ -9,6 +9,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.catalogue import TABLES, entries
@@ -17,6 +18,7 @@ from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, descri
 from bench.errors import ResultsError
 from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
+from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
 from bench.records.differences import first_difference
@@ -91,10 +93,11 @@ class Evidence:
         return ("final",) if self.describe(name).higher_is_better is None else ("final", "best")
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
-        """Return the mean over runs of a measure at step 0; NaN if unknown."""
+        """Return the mean over runs of a measure at step 0, of its finite values; NaN if there are none."""
         rows = self._untrained
         selected = (rows["measure"] == name) & rows["run"].isin(runs["run"])
-        return float(rows.loc[selected, "value"].mean())
+        values = rows.loc[selected, "value"].to_numpy(float)
+        return t_interval(values[np.isfinite(values)]).mean
 
     @cached_property
     def _untrained(self) -> pd.DataFrame:

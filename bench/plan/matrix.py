@@ -10,6 +10,7 @@ from typing import Any
 from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Label
+from bench.plan.rules import OTHER_DATASETS
 from bench.plan.specification import (
     DEFAULTS,
     Choice,
@@ -100,6 +101,8 @@ def _check_rules_and_references(suite: Suite, names: Names) -> None:
     for key, threshold in (("tau", suite.outcome.tau), ("reach", suite.outcome.reach)):
         if isinstance(threshold, dict):
             _check_names("dataset", threshold, names, f"{suite.where}: [outcome]: {key}")
+    named = [name for name in suite.compare.tolerances if name != OTHER_DATASETS]
+    _check_names("dataset", named, names, f"{suite.where}: [compare]: tolerance")
     for number, reference in enumerate(suite.reference, 1):
         for key in CHOICES:
             _check_names(key, reference.words(key), names, f"{suite.where}: [[reference]] {number}")

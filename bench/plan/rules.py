@@ -36,6 +36,26 @@ def as_threshold(given: object) -> object:
 
 
 Threshold = Annotated[float | dict[str, float] | None, BeforeValidator(lambda v: v if v is None else as_threshold(v))]
+
+
+def as_tolerance(given: object) -> object:
+    """Validate one share for all datasets, or a table dataset → share, in which ``default`` is for all other datasets.
+
+    Raises:
+        ValueError: It is neither, or a share is not between 0 and 10.
+    """
+    table: dict[str, Any] = given if isinstance(given, dict) and given else {"": given}
+    for dataset, share in table.items():
+        if type(share) not in (int, float) or not 0 <= share <= MOST_TOLERATED:
+            or_table = f"; for {dataset!r} it is {share!r}" if dataset else ", or a table dataset → number"
+            raise ValueError(f"expected a number from 0 to {MOST_TOLERATED}{or_table}")
+    return {key: float(value) for key, value in table.items()} if given is table else float(table[""])
+
+
+MOST_TOLERATED = 10
+DEFAULT_TOLERANCE = 0.25
+OTHER_DATASETS = "default"  # key of a table of tolerances
+Tolerance = float | dict[str, float]
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Factor = Annotated[float, Field(gt=1)]
@@ -97,13 +117,14 @@ class GateOptions(Options):
 
     Attributes:
         alpha: Family-wise false-alarm rate of the comparison.
-        tolerance: Maximum tolerated degradation of a measure, relative to the baseline.
+        tolerance: Maximum tolerated degradation of a measure, relative to the baseline; for all datasets or by dataset
+            label, with ``default`` for the others.
         failure_tolerance: Maximum tolerated increase of the failure rate.
         metric: The measure to compare. By default the measure that classifies the runs.
     """
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
-    tolerance: Annotated[float, Field(ge=0, le=10)] = 0.25
+    tolerance: Annotated[Tolerance, BeforeValidator(as_tolerance)] = DEFAULT_TOLERANCE
     failure_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
     metric: str | None = None
 
@@ -111,6 +132,18 @@ class GateOptions(Options):
     @classmethod
     def _named(cls, metric: str | None) -> str | None:
         return None if metric is None else measure_name(metric)
+
+    def tolerance_of(self, dataset: str) -> float:
+        """Return the maximum tolerated degradation on a dataset."""
+        if not isinstance(self.tolerance, dict):
+            return self.tolerance
+        return self.tolerance.get(dataset, self.tolerance.get(OTHER_DATASETS, DEFAULT_TOLERANCE))
+
+    @property
+    def tolerances(self) -> dict[str, float]:
+        """The tolerances as a table: by dataset label, and ``default``."""
+        table = self.tolerance if isinstance(self.tolerance, dict) else {OTHER_DATASETS: self.tolerance}
+        return {OTHER_DATASETS: DEFAULT_TOLERANCE, **table}
 
 
 class PublishedResult(Options):

@@ -24,8 +24,8 @@ def axes_of(metadata: list[Metadata]) -> list[str]:
 
 def axis_value(metadata: Metadata, axis: str) -> Any:
     """The value of a record on an axis, even if its own suite did not have that axis."""
-    if axis in metadata.axes:
-        return metadata.axes[axis]
+    if (label := metadata.axes.get(axis)) is not None:
+        return label
     value: Any = metadata.training.settings
     for part in axis.split("."):
         if isinstance(value, list) and len(value) == 1:  # the one penalty

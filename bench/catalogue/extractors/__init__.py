@@ -26,25 +26,29 @@ class Extractor(NamedTuple):
         classes: Number of classes of its logits; 0 if it has no logits.
         distance: Name of the Fréchet distance on its features: "fid" with Inception, otherwise "fd".
         channels_of: Name of the extractor that is applied to each channel of a stacked image; "" for other images.
+        features: Number of its features; 0 if the samples decide it.
     """
 
     summary: str
     classes: int
     distance: str
     channels_of: str = ""
+    features: int = 0
 
 
 EXTRACTORS = {
     "coordinates": Extractor("the points themselves", 0, "fd"),
-    "digits": Extractor("small convolutional classifier of handwritten digits, 64 features", 10, "fd"),
-    "fashion-mnist": Extractor("small convolutional classifier of Fashion-MNIST, 64 features", 10, "fd"),
-    "mnist": Extractor("small convolutional classifier of MNIST, 64 features, trained on your machine", 10, "fd"),
-    "stacked-digits": Extractor("the classifier of digits on each channel, 192 features", 1000, "fd", "digits"),
-    "stacked-fashion": Extractor(
-        "the classifier of fashion-mnist on each channel, 192 features", 1000, "fd", "fashion-mnist"
+    "digits": Extractor("small convolutional classifier of handwritten digits, 64 features", 10, "fd", features=64),
+    "fashion-mnist": Extractor("small convolutional classifier of Fashion-MNIST, 64 features", 10, "fd", features=64),
+    "mnist": Extractor(
+        "small convolutional classifier of MNIST, 64 features, trained on your machine", 10, "fd", features=64
     ),
-    "stacked-mnist": Extractor("the classifier of mnist on each channel, 192 features", 1000, "fd", "mnist"),
-    "inception": Extractor("Inception v3 of torch-fidelity, 2,048 features", 0, "fid"),
+    "stacked-digits": Extractor("the classifier of digits on each channel, 192 features", 1000, "fd", "digits", 192),
+    "stacked-fashion": Extractor(
+        "the classifier of fashion-mnist on each channel, 192 features", 1000, "fd", "fashion-mnist", 192
+    ),
+    "stacked-mnist": Extractor("the classifier of mnist on each channel, 192 features", 1000, "fd", "mnist", 192),
+    "inception": Extractor("Inception v3 of torch-fidelity, 2,048 features", 0, "fid", features=2048),
 }
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench.evidence.results import Evidence, cell_labels
-from bench.evidence.states import State, count_failed
+from bench.evidence.states import State, count_failed, count_unresolved
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.profile import best_of_cells
@@ -82,16 +82,20 @@ def map_of_modes(evidence: Evidence, dataset: str) -> HeatMap:
 
 
 def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
-    """Return ratios to the best cell, with the geometric mean and the number of failed runs as text."""
+    """Return ratios to the best cell, with the geometric mean and the number of failed runs as text.
+
+    A cell in which no run can be judged has no ratio.
+    """
     name = str(evidence.primary(dataset))
     about, best = evidence.describe(name), best_of_cells(evidence, dataset)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         mean = geometric_mean(runs[f"{name}_final"]).value
-        failed = count_failed(runs)
+        failed, unresolved = count_failed(runs), count_unresolved(runs)
         text = "–" if np.isnan(mean) else format(mean * about.scale, about.spec)
         ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
-        return max(ratio, 1.0), text + (f"\n{failed} failed" if failed else "")
+        text += f"\n{failed} failed" * bool(failed) + f"\n{unresolved} unresolved" * bool(unresolved)
+        return np.nan if unresolved == len(runs) else max(ratio, 1.0), text
 
     return _map(evidence, dataset, f"{dataset}: {about.label}", cell)
 
@@ -205,14 +209,18 @@ def _draw_colour_bar(figure: Figure, axes: Axes, scale: ColourScale) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
+def _luma(colour: tuple[float, ...]) -> float:
+    return float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
+
+
 def _draw_map(
     panel: Axes, heat_map: HeatMap, scale: ColourScale, column: float, is_first: bool, is_vertical: bool
 ) -> None:
     panel.imshow(heat_map.values, norm=scale.norm, cmap=scale.colours, aspect="auto", interpolation="nearest")
     colours = mpl.colormaps[scale.colours]
     for (y, x), value in np.ndenumerate(heat_map.values):
-        if not np.isnan(value):
-            luma = float(np.dot(colours(scale.norm(value))[:3], (0.2126, 0.7152, 0.0722)))
+        if heat_map.texts[y][x]:
+            luma = 1.0 if np.isnan(value) else _luma(colours(scale.norm(value)))
             panel.text(
                 x,
                 y,

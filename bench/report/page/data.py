@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue.metrics.measures import PROBES, Measure
+from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, cells, real_data_value
+from bench.evidence.states import State, count_unresolved
 from bench.report.captions import caption, note, provenance
 from bench.report.contrasts import contrasts
 from bench.report.figures.style import COLOURS, LINES
@@ -24,7 +26,8 @@ from bench.report.tables.model import Column, Entry, Layout, Table
 LOSSES = {"critic_loss": "critic loss", "generator_loss": "generator loss"}
 MAX_TRACES = 2_300_000  # characters of all traces together
 DASH = 1.5  # pixels per unit of the dashes in figures
-OUTCOME_ORDER = list(reversed(OUTCOMES))  # the best first
+JUDGED = [state for state in OUTCOMES if state != State.UNRESOLVED]
+OUTCOME_ORDER = [*reversed(JUDGED), State.UNRESOLVED]  # the best first, and last the runs that cannot be judged
 
 
 def page_data(evidence: Evidence) -> dict[str, Any]:
@@ -40,7 +43,11 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
             {"name": state.value, "colour": OUTCOMES[state].colour, "symbol": OUTCOMES[state].symbol}
             for state in OUTCOME_ORDER
         ],
-        "stages": [{"name": style.label, "colour": style.colour} for style in STAGES.values()],
+        "stages": [
+            {"name": style.label, "colour": style.colour}
+            for stage, style in STAGES.items()
+            if stage != Stage.UNRESOLVED or count_unresolved(evidence.runs)
+        ],
         "series_styles": [{"colour": c, "dash": _dash(line)} for c, line in zip(COLOURS, LINES, strict=True)],
         "datasets": [_dataset(evidence, name, window, tables[name]) for name, window in windows.items()],
         "runs": _runs(evidence, windows, pool),

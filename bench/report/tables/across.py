@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.evidence.results import Evidence
+from bench.evidence.states import judged
 from bench.evidence.statistics import TimeToThreshold, failures_as_worst, rank_over_blocks, split_noise
 from bench.report.tables.cell_summaries import second_measurements
 from bench.report.tables.entries import ALPHA, format_number
@@ -57,6 +58,7 @@ def _ranks(evidence: Evidence) -> Section | None:
         medians[dataset] = {
             place: sign * float(np.median(failures_as_worst(runs, f"{name}_final", higher)))
             for place, runs in _cells(evidence, dataset)
+            if len(judged(runs))
         }
     common = set.intersection(*map(set, medians.values())) if len(medians) > 1 else set()
     if len(common) < 2:

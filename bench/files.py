@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 from bench.errors import ResultsError
 
@@ -55,6 +60,63 @@ def _link(partial: Path, path: Path) -> None:
             partial.replace(path)
 
 
+class NotAFileError(OSError):
+    """What should be a file is a folder, a pipe, a socket or a device; the message says which."""
+
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes; never wait for a pipe that has a file's name.
+
+    Raises:
+        NotAFileError: It is a folder, a pipe, a socket or a device.
+        OSError: It cannot be opened, also because its name cannot be expressed in the encoding of file names.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind == stat.S_IFREG:  # checked again below, because it may be replaced meanwhile
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            file = os.fdopen(os.open(path, flags), "rb")
+            kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
+            if kind == stat.S_IFREG:
+                return file
+            file.close()
+    except ValueError:
+        raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ)) from None
+    raise NotAFileError(KINDS.get(kind, "no file"))
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the bytes of a file; see ``open_regular`` for the errors."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a damaged file, so that it is neither used nor lost; return its new path.
+
+    Raises:
+        ResultsError: It cannot be renamed.
+    """
+    names = (path.with_suffix(f".damaged{f'-{number}' if number > 1 else ''}") for number in count(1))
+    try:
+        renamed = next(name for name in names if not os.path.lexists(name))
+        path.rename(renamed)
+    except FileNotFoundError:  # another process was faster
+        return renamed
+    except OSError as error:
+        raise ResultsError(f"{path} is damaged and cannot be renamed: {describe_error(error)}") from None
+    return renamed
+
+
 def describe_error(error: OSError) -> str:
     """Return the system's own message for an error, without what a library added to it."""
     return os.strerror(error.errno) if error.errno else str(error)
@@ -64,7 +126,7 @@ def check_writable(folder: Path) -> None:
     """Check that files can be written to a results folder, or to its nearest existing parent; creates nothing.
 
     Raises:
-        ResultsError: The folder is not writable.
+        ResultsError: The folder is not writable, or its name cannot be used.
     """
     try:
         nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -72,6 +134,12 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
+    except ValueError:
+        encoding = sys.getfilesystemencoding()
+        raise ResultsError(
+            f"results folder {ascii(str(folder))[1:-1]} cannot be used: its name cannot be expressed in the encoding "
+            f"of file names, {encoding}; choose another name or a UTF-8 locale"
+        ) from None
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.records.record import Record, read_record, record_paths
+from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata, Timing
 
 SHOWN = ("device", "threads", "workers", "pack")  # columns about the environment
@@ -86,7 +86,7 @@ def traces(results: str | Path) -> pd.DataFrame:
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
     """
-    return frame_of_traces([read_record(path) for path in record_paths(results)])
+    return frame_of_traces(read_all(results, read_record))
 
 
 def frame_of_traces(records: list[Record]) -> pd.DataFrame:

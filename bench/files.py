@@ -36,7 +36,7 @@ def atomic_write(path: Path, *, once: bool = False) -> Iterator[Path]:
         OSError: The disk is full, or the folder cannot be created or written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{HOSTNAME}.{os.getpid()}.partial")
+    partial = _partial(path)
     try:
         yield partial
         with partial.open("rb") as file:
@@ -48,6 +48,10 @@ def atomic_write(path: Path, *, once: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{HOSTNAME}.{os.getpid()}.partial")
 
 
 def _link(partial: Path, path: Path) -> None:
@@ -100,20 +104,24 @@ def read_regular(path: Path) -> bytes:
         return file.read()
 
 
-def put_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it is neither used nor lost; return its new path.
+def put_aside(path: Path, suffix: str = "damaged") -> Path:
+    """Rename a file that is not to be used, so that it is not lost either; return its new path.
+
+    Args:
+        path: The file.
+        suffix: What replaces its suffix.
 
     Raises:
         ResultsError: It cannot be renamed.
     """
-    names = (path.with_suffix(f".damaged{f'-{number}' if number > 1 else ''}") for number in count(1))
+    names = (path.with_suffix(f".{suffix}{f'-{number}' if number > 1 else ''}") for number in count(1))
     try:
         renamed = next(name for name in names if not os.path.lexists(name))
         path.rename(renamed)
     except FileNotFoundError:  # another process was faster
         return renamed
     except OSError as error:
-        raise ResultsError(f"{path} is damaged and cannot be renamed: {describe_error(error)}") from None
+        raise ResultsError(f"{path} cannot be used, nor renamed: {describe_error(error)}") from None
     return renamed
 
 
@@ -122,14 +130,19 @@ def describe_error(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, name: str = "") -> None:
     """Check that files can be written to a results folder, or to its nearest existing parent; creates nothing.
+
+    Args:
+        folder: The folder.
+        name: The longest name of a file to be written to it.
 
     Raises:
         ResultsError: The folder is not writable, or its name cannot be used.
     """
     try:
-        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        nearest = next(path for path in (folder, *folder.absolute().parents) if _exists(path))
+        _exists(_partial(folder / name) if name else folder)  # the system refuses a path that is too long
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
@@ -140,6 +153,15 @@ def check_writable(folder: Path) -> None:
             f"results folder {ascii(str(folder))[1:-1]} cannot be used: its name cannot be expressed in the encoding "
             f"of file names, {encoding}; choose another name or a UTF-8 locale"
         ) from None
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is something at a path; unlike ``Path.exists``, raise an error if this is unknown."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -131,8 +131,8 @@ def read_all_samples(path: Path) -> tuple[list[int], NDArray[Any]]:
     return _samples(file, metadata)
 
 
-def check_record(path: Path) -> None:
-    """Read all of a record, its samples too, to find any damage.
+def check_record(path: Path) -> Metadata:
+    """Read all of a record, its samples too, to find any damage; return its metadata.
 
     Raises:
         ResultsError: the file is cut short or damaged.
@@ -140,6 +140,7 @@ def check_record(path: Path) -> None:
     file, metadata = open_record(path, samples=True)
     _columns(file, [name for name in file.types if name != SAMPLES])
     _samples(file, metadata)
+    return metadata
 
 
 def _columns(file: RecordFile, names: list[str]) -> dict[str, NDArray[Any]]:

@@ -50,13 +50,14 @@ def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
-    frame = pd.DataFrame([_row(path, metadata, axes) for path, metadata in records])
+    frame = pd.DataFrame([_row(metadata, axes) for _, metadata in records])
+    frame["record"] = pd.Series([str(path) for path, _ in records], dtype=object)  # a path need not be valid text
     values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
     values += [name for name in Timing.model_fields if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(values, float))
 
 
-def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
+def _row(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
     ending, timing, environment = metadata.ending, metadata.timing, metadata.environment
     return {
         "suite": metadata.suite,
@@ -72,7 +73,6 @@ def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
         **{f"{name}_real": value for name, value in metadata.real.items()},
         **{name: getattr(timing, name) for name in Timing.model_fields},
         **{name: getattr(environment, name) for name in SHOWN},
-        "record": str(path),
     }
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import DamagedRecordError, ResultsError
-from bench.files import atomic_write, describe_error
+from bench.files import atomic_write, describe_error, put_aside
 from bench.records.record_bytes import SAMPLES, encode
 from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
 from bench.records.schema import SCHEMA, Metadata
@@ -62,8 +62,10 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
     complete = metadata.model_copy(
         update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
     )
-    content = complete.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    content = complete.model_dump(by_alias=True, exclude_unset=True)
     data = encode(pa.Table.from_pylist(trace), content)
+    if not replace:
+        _clear(path)
     try:
         with atomic_write(path, once=not replace) as partial:
             partial.write_bytes(data)
@@ -72,6 +74,15 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
         raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
     except ResultsError as error:
         raise ResultsError(f"record {path} cannot be written: it was read back and is not whole: {error}") from None
+
+
+def _clear(path: Path) -> None:
+    """Put aside what is damaged and would stand in the way of a record."""
+    if os.path.lexists(path):
+        try:
+            check_record(path)
+        except DamagedRecordError:
+            put_aside(path)
 
 
 def read_metadata(path: Path) -> Metadata:
@@ -170,25 +181,35 @@ def record_paths(results: str | Path) -> list[Path]:
     try:
         if not folder.is_dir():
             raise ResultsError(f"there is no results folder {folder}")
-        parents = [parent for parent, _, _ in os.walk(folder, onerror=_raise)]
-        paths = sorted(path for parent in parents for path in _files_in(Path(parent)))
+        parents = [Path(parent) for parent, _, _ in os.walk(folder, onerror=_raise)]
     except OSError as error:
-        raise ResultsError(f"{error.filename} cannot be read: {describe_error(error)}") from None
+        raise _unlisted(folder, error) from None
+    paths = sorted(path for parent in parents for path in paths_in(parent))
     if not paths:
         raise ResultsError(f"{folder} holds no records (*/records/*.parquet)")
     return paths
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """The files that should be records in a suite's results folder, sorted by name; hidden ones are the system's.
+
+    Raises:
+        ResultsError: the folder cannot be read.
+    """
+    records = folder / "records"
+    try:
+        entries = records.iterdir() if records.is_dir() else ()
+        return sorted(path for path in entries if path.suffix == ".parquet" and path.name[0] != ".")
+    except OSError as error:
+        raise _unlisted(records, error) from None
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def _files_in(folder: Path) -> list[Path]:
-    """What lies in the folder ``records`` of a suite's results folder; hidden names belong to the system."""
-    records = folder / "records"
-    if not records.is_dir():
-        return []
-    return sorted(path for path in records.iterdir() if path.suffix == ".parquet" and path.name[0] != ".")
+def _unlisted(folder: Path, error: OSError) -> ResultsError:
+    return ResultsError(f"{error.filename or folder} cannot be read: {describe_error(error)}")
 
 
 def read_all(results: str | Path, read: Callable[[Path], Holder]) -> list[Holder]:
@@ -228,15 +249,3 @@ def paths_by_run(folder: Path) -> dict[str, Path]:
             if is_named_after(path, metadata):
                 found[metadata.run] = path
     return found
-
-
-def paths_in(folder: Path) -> list[Path]:
-    """The files that should be records in a suite's results folder, sorted by name.
-
-    Raises:
-        ResultsError: the folder cannot be read.
-    """
-    try:
-        return _files_in(folder)
-    except OSError as error:
-        raise ResultsError(f"{error.filename} cannot be read: {describe_error(error)}") from None

@@ -101,8 +101,8 @@ def read_judged(path: Path) -> Record:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = open_record(path)
-    judged = {"step", "seconds", "critic_loss"}
-    wanted = [name for name in file.types if name in judged or plain_name(name) in metadata.higher_is_better]
+    judged = {"step", "seconds", "critic_loss", *metadata.higher_is_better}
+    wanted = [name for name in file.types if name in judged or plain_name(name) in judged]
     return Record(path, metadata, _columns(file, wanted))
 
 
@@ -138,8 +138,7 @@ def read_all_samples(path: Path) -> tuple[list[int], NDArray[Any]]:
     Raises:
         ResultsError: the file is cut short or damaged.
     """
-    file, metadata = open_record(path, samples=True)
-    return _samples(file, metadata)
+    return _samples(*open_record(path, samples=True))
 
 
 def check_record(path: Path) -> Metadata:

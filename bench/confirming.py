@@ -17,7 +17,7 @@ from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
 from bench.plan.suite import Suite, as_seeds
 from bench.records.frames import axes_of, axis_value
-from bench.records.record import paths_by_run, read_metadata, record_paths
+from bench.records.record import paths_by_run, read_all, read_metadata
 from bench.records.schema import Metadata
 from bench.running import RunOptions, Summary, train_runs
 
@@ -82,7 +82,7 @@ def confirm(
     if not flagged:
         return Confirmation(first, ["no cell is REGRESSED, so there is nothing to confirm"])
     folders = [resolve(baseline), resolve(candidate)]
-    records = [[read_metadata(path) for path in record_paths(folder)] for folder in folders]
+    records = [read_all(folder, read_metadata) for folder in folders]
     fresh = _fresh_seeds(seeds, records)
     axes = axes_of([*records[0], *records[1]])
     old, new = (_records_by_cell(side, axes, flagged) for side in records)

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.compute.claim import claimed
 from bench.compute.interruption import handling_signals
-from bench.errors import DamagedRecordError, ResultsError
+from bench.errors import ResultsError
 from bench.files import check_writable, remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.external.staging import sweep_staging
-from bench.records.record import check_record, paths_by_run
+from bench.records.record import paths_in
+from bench.records.upkeep import find_intact, remove_checkpoints
 from bench.report import Extent, Report
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
@@ -26,6 +28,10 @@ if TYPE_CHECKING:  # torch is imported only if there are runs to train
     from bench.compute.execution import Settings
 
 ON_EVERY_MACHINE = ("auto", "cpu")  # devices that need no check
+
+AT_WORK = (
+    "{other} trains runs in {folder} too; this one begins with the last runs and leaves out what is recorded meanwhile"
+)
 
 
 @dataclass
@@ -167,14 +173,17 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         GanbenchError: The device is not available, or the results folder is not writable.
         KeyboardInterrupt: Training was interrupted, after all active runs saved a checkpoint.
     """
-    paths = paths_by_run(folder)
-    if options.device not in ON_EVERY_MACHINE or any(run.id not in paths for run in runs):
-        _resolve_devices(options.device, runs)
     check_writable(folder)
+    check_writable(folder / "checkpoints")
+    check_writable(folder / "records", max((run.file_name for run in runs), key=len, default=""))
+    named = {path.stem.rpartition("-")[2] for path in paths_in(folder)}
+    if options.device not in ON_EVERY_MACHINE or any(run.id not in named for run in runs):
+        _resolve_devices(options.device, runs)
     remove_partial_files(folder)
     sweep_staging(folder)
     summary = Summary(folder, runs)
-    recorded = {run for run, path in paths.items() if _is_intact(path, summary)}
+    recorded = find_intact(folder, summary.notices)
+    remove_checkpoints(folder, recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
     options.begin(summary)
@@ -188,11 +197,22 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     packs = divide(waiting, size, len(workers))
     engine = choose_engine(packs, workers, options.workers)
-    with handling_signals() as interruption:
+    problem: Exception | None = None
+    with claimed(folder) as other, handling_signals() as interruption:
+        if other:
+            summary.notices.append(AT_WORK.format(folder=folder, other=other))
+            packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
         for event in engine(packs, workers, interruption):
             _update(summary, event)
-            options.watch(event)
+            try:
+                if problem is None:
+                    options.watch(event)
+            except Exception as error:  # the runs still save their checkpoints
+                problem = error
+                interruption.stop()
+    if problem is not None:
+        raise problem
     if interruption() and summary.missing:
         raise KeyboardInterrupt
     return summary
@@ -231,17 +251,3 @@ def _worker_settings(folder: Path, devices: list[str], options: RunOptions, runs
         inception_weights=weights.resolve() if weights else None,
     )
     return [replace(settings, device=devices[index % len(devices)]) for index in range(count)]
-
-
-def _is_intact(path: Path, summary: Summary) -> bool:
-    """Return whether a record is complete; a truncated or damaged one is renamed, with a notice."""
-    try:
-        check_record(path)
-    except DamagedRecordError:
-        renamed = path.with_suffix(".damaged")
-        path.replace(renamed)
-        summary.notices.append(
-            f"{path} was truncated or damaged and has been renamed to {renamed.name}; its run is trained again"
-        )
-        return False
-    return True

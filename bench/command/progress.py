@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +23,7 @@ class Display:
     """Progress bars on a terminal; elsewhere (a log file, CI) one line per run that ends."""
 
     def __init__(self, console: Console):
+        console.file = cast("IO[str]", _Unfailing(console.file))
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._summary: Summary | None = None
@@ -112,6 +115,25 @@ class Display:
         done = self._total_work - left
         if done > 0 and task.elapsed:
             self._progress.update(self._matrix, left=f"about {duration(left * task.elapsed / done)} left")
+
+
+class _Unfailing:
+    """A stream for text that is lost if nobody can read it: a closed terminal, a pipe that ended. Runs go on."""
+
+    def __init__(self, stream: IO[str]):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _Description(TextColumn):

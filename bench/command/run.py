@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,8 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
             summary = run_suite(suite, **selection, **arguments, begin=begin, watch=display.watch)
     except KeyboardInterrupt:
         recorded = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
-        click.echo(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
+        with suppress(OSError):  # the terminal may be closed
+            click.echo(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
         sys.exit(130)
     _conclude(summary)
 

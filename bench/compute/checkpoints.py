@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import torch
 
 from bench.compute.environment import is_device_lost, is_out_of_memory
-from bench.errors import ResultsError
-from bench.files import atomic_write, describe_error
+from bench.compute.training.pack import Pack
+from bench.errors import ResultsError, summarise_error
+from bench.files import NotAFileError, atomic_write, describe_error, put_aside, read_regular
 from bench.plan.runs import Run
 
 DIGEST = hashlib.sha256().digest_size  # bytes before the content
+OTHER_VERSION = "its content does not fit this version of ganbench"
 
 
 @dataclass
@@ -91,44 +93,79 @@ class Restored:
 def restore(path: Path, run: Run) -> Restored:
     """Return the state of a run from its checkpoint, or the initial state if there is none.
 
-    A checkpoint that is truncated, damaged or belongs to another run is deleted, and the run restarts.
+    A checkpoint that cannot be used, because it is damaged, belongs to another run or was made by another version, is
+    renamed, and the run restarts.
 
     Raises:
-        ResultsError: The checkpoint exists but cannot be read.
+        ResultsError: The checkpoint exists, but the system cannot read it; this says nothing about its content.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         return Restored(History(step=0, trace=[]))
+    except NotAFileError as error:
+        return restart(path, f"it is {error}")
     except OSError as error:
         raise ResultsError(f"checkpoint {path} cannot be read: {describe_error(error)}") from None
-    digest, content = content[:DIGEST], content[DIGEST:]
-    problem = "" if hashlib.sha256(content).digest() == digest else "it is truncated or damaged"
-    if not problem:
-        checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        problem = "" if checkpoint["run"] == run.id else "it belongs to another run"
-        if not problem and "state" not in checkpoint:
-            problem = "it was made by another version of ganbench"
-    if problem:
-        path.unlink()
-        notice = f"checkpoint {path} cannot be used: {problem}; the run restarts"
-        return Restored(History(step=0, trace=[]), notice=notice)
-    history = History(**checkpoint["history"])
+    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        return restart(path, "it is truncated or damaged")
+    try:
+        checkpoint = torch.load(io.BytesIO(content[DIGEST:]), map_location="cpu", weights_only=True)
+        if checkpoint["run"] != run.id:
+            return restart(path, "it belongs to another run")
+        state, history = checkpoint["state"], _checked(History(**checkpoint["history"]), run)
+    except Exception as error:  # torch.load raises whatever its parts raise
+        if is_out_of_memory(error):
+            raise
+        return restart(path, OTHER_VERSION)
     notice = f"resumes from step {history.step:,}"
-    return Restored(replace(history, resumed=history.resumed + 1), checkpoint["state"], notice)
+    return Restored(replace(history, resumed=history.resumed + 1), state, notice)
 
 
-@contextmanager
-def deleting_incompatible(paths: Sequence[Path]) -> Iterator[None]:
-    """Delete the checkpoint of a run if its state does not fit the code that loads it, so the next attempt restarts.
+def restart(path: Path, problem: str) -> Restored:
+    """Put a checkpoint aside, and return the initial state of its run with a notice that says why.
 
-    With several checkpoints it is unknown which one is incompatible, so all are kept. They are also kept when memory
-    runs out or the device fails.
+    Raises:
+        ResultsError: The checkpoint cannot be renamed.
+    """
+    renamed = put_aside(path)
+    notice = f"checkpoint {path} cannot be used: {problem}; the run restarts, and it is kept as {renamed.name}"
+    return Restored(History(step=0, trace=[]), notice=notice)
+
+
+def _checked(history: History, run: Run) -> History:
+    """Return a history if a record can be made of it."""
+    rows = history.trace
+    if not 0 <= operator.index(history.step) <= run.training.steps or operator.index(history.resumed) < 0:
+        raise ValueError("its steps are not those of the run")
+    if not isinstance(rows, list) or any(row.keys() != rows[0].keys() or "step" not in row for row in rows):
+        raise ValueError("its trace has no rows of measures")
+    seconds = (history.training_seconds, history.evaluation_seconds, history.wall_seconds, *history.rates)
+    if not all(isinstance(value, float | int) for value in seconds) or type(history.diverged) not in (str, type(None)):
+        raise ValueError("its times are no numbers")
+    return replace(history, rates=tuple(history.rates))
+
+
+class IncompatibleCheckpointError(Exception):
+    """The state in a checkpoint does not fit the code that loads it."""
+
+
+def load_states(pack: Pack, states: Sequence[dict[str, Any]]) -> None:
+    """Restore the runs of a pack from their checkpoints.
+
+    Raises:
+        IncompatibleCheckpointError: A state does not fit; with several runs it is unknown which one.
     """
     try:
-        yield
-    except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        if len(paths) > 1 or is_out_of_memory(error) or is_device_lost(error):
+        pack.load_state_dicts(states)
+        for optimizer, stack in (
+            (pack.generator_optimizer, pack.generator),
+            (pack.critic_optimizer, pack.critic),
+        ):
+            for value in optimizer.state[stack.flat].values():
+                if isinstance(value, torch.Tensor) and value.dim() and value.shape != stack.flat.shape:
+                    raise ValueError("the state of an optimiser has another size")
+    except Exception as error:
+        if is_out_of_memory(error) or is_device_lost(error):
             raise
-        paths[0].unlink(missing_ok=True)
-        raise RuntimeError("the checkpoint was made by different code; the next attempt restarts the run") from error
+        raise IncompatibleCheckpointError(summarise_error(error)) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,15 +13,18 @@ from pathlib import Path
 import torch
 
 from bench.compute import environment
-from bench.compute.checkpoints import History, Restored, deleting_incompatible, restore, save
+from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, restore, save
 from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again, evaluation_latents
 from bench.compute.events import Event, Progress
 from bench.compute.metadata import metadata_of
+from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.training.loop import Measurement, train
+from bench.compute.training.pack import Pack
 from bench.compute.training.players import Players
 from bench.compute.training.real_data import RealData
+from bench.errors import DamagedRecordError
 from bench.plan.runs import Run
-from bench.records.record import publish
+from bench.records.record import publish, read_metadata
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,18 @@ class Settings:
     def record(self, run: Run) -> Path:
         """Return the path of a run's record."""
         return self.folder / "records" / run.file_name
+
+    def is_recorded(self, run: Run) -> bool:
+        """Return whether a run has a record by now.
+
+        Raises:
+            ResultsError: It has one that the system cannot read.
+        """
+        path = self.record(run)
+        try:
+            return os.path.lexists(path) and read_metadata(path).run == run.id
+        except DamagedRecordError:
+            return False
 
     def checkpoint(self, run: Run) -> Path:
         """Return the path of a run's checkpoint."""
@@ -100,12 +117,22 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     """
     device, dataset = torch.device(settings.device), runs[0].training.dataset
     environment.set_up_device(device)
-    restored = [(run, restore(settings.checkpoint(run), run)) for run in runs]
-    restored.sort(key=lambda pair: pair[1].history.step)
+    unrecorded = [run for run in runs if not settings.is_recorded(run)]
+    yield from (Event(run, "recorded") for run in runs if run not in unrecorded)  # by another process, meanwhile
+    if not unrecorded:
+        return
+    restored = [(run, restore(settings.checkpoint(run), run)) for run in unrecorded]
     evaluation, weights = runs[0].evaluation, settings.inception_weights
     evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
-    shared = Shared(settings, RealData.load(dataset, device), evaluator)
-    for number, (_, group) in enumerate(groupby(restored, key=lambda pair: pair[1].history.step)):
+    yield from _execute_groups(restored, Shared(settings, RealData.load(dataset, device), evaluator), stopping)
+
+
+def _execute_groups(
+    restored: Sequence[tuple[Run, Restored]], shared: Shared, stopping: Callable[[], bool]
+) -> Iterator[Event]:
+    """Execute runs in groups that are at the same step."""
+    ordered = sorted(restored, key=lambda pair: pair[1].history.step)
+    for number, (_, group) in enumerate(groupby(ordered, key=lambda pair: pair[1].history.step)):
         if number and stopping():  # their checkpoints stay valid
             yield from (Event(run, "stopped") for run, _ in group)
         else:
@@ -115,13 +142,13 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
 def _execute_from_same_step(
     restored: Sequence[tuple[Run, Restored]], shared: Shared, stopping: Callable[[], bool]
 ) -> Iterator[Event]:
-    settings = shared.settings
-    first_run, start = restored[0]
+    settings, (first_run, start) = shared.settings, restored[0]
     training, every = first_run.training, first_run.evaluation.every
-    pack = shared.real.start_pack([run.training for run, _ in restored], [run.seed for run, _ in restored])
-    if start.state is not None:
-        with deleting_incompatible([settings.checkpoint(run) for run, _ in restored]):
-            pack.load_state_dicts([each.state for _, each in restored if each.state is not None])
+    try:
+        pack = start_pack(restored, shared.real)
+    except IncompatibleCheckpointError:
+        yield from _execute_groups(without_incompatible(restored, shared.real, settings.checkpoint), shared, stopping)
+        return
     saved, mark = time.monotonic(), time.perf_counter()
     runs = []
     for (run, restoration), players in zip(restored, pack.players, strict=True):
@@ -130,6 +157,10 @@ def _execute_from_same_step(
         yield active.progress(restoration.notice, affected=int(restoration.discarded))
         if not restoration.history.trace:
             _evaluate(active, None, shared)
+    if start.state is not None:  # a run had diverged, and its record could not be written
+        yield from _publish_diverged(runs, pack, shared)
+        if not runs:
+            return
 
     for measurements in train(pack, start.history.step, every, shared.real.probe(training)):
         for active, measurement in zip(runs, measurements, strict=True):
@@ -138,19 +169,43 @@ def _execute_from_same_step(
         for active in runs:
             active.history.wall_seconds += elapsed / len(runs)
             yield active.progress()
-        diverged = [active for active in runs if active.history.diverged]
-        runs = [active for active in runs if not active.history.diverged]
-        pack.drop(active.players for active in diverged)
-        yield from (_publish(active, shared) for active in diverged)
+        yield from _publish_diverged(runs, pack, shared)
         stop = stopping() and bool(runs) and runs[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
-            for index, active in enumerate(runs):
-                save(settings.checkpoint(active.run), active.run, pack.state_dict(index), active.history)
+            _save(runs, pack, settings)
             saved = time.monotonic()
         if stop:
             yield from (Event(active.run, "stopped") for active in runs)
             return
-    yield from (_publish(active, shared) for active in runs)
+    yield from _publish_all(runs, runs, pack, shared)
+
+
+def _publish_diverged(runs: list[ActiveRun], pack: Pack, shared: Shared) -> Iterator[Event]:
+    """Publish the runs that diverged, and remove them from ``runs`` and from the pack."""
+    diverged = [active for active in runs if active.history.diverged]
+    yield from _publish_all(diverged, runs, pack, shared)
+    pack.drop(active.players for active in diverged)
+    runs[:] = [active for active in runs if not active.history.diverged]
+
+
+def _publish_all(ended: Sequence[ActiveRun], runs: Sequence[ActiveRun], pack: Pack, shared: Shared) -> Iterator[Event]:
+    """Publish the runs that have ended; after an error, save the other ``runs``, so that none is trained again."""
+    published = []
+    for active in ended:
+        try:
+            event = _publish(active, shared)
+        except Exception:
+            with suppress(Exception):  # the first error is the one to report
+                _save([each for each in runs if each not in published], pack, shared.settings)
+            raise
+        published.append(active)
+        yield event
+
+
+def _save(runs: Sequence[ActiveRun], pack: Pack, settings: Settings) -> None:
+    for active in runs:
+        index = next(index for index, players in enumerate(pack.players) if players is active.players)
+        save(settings.checkpoint(active.run), active.run, pack.state_dict(index), active.history)
 
 
 def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first requests an orderly stop, the second exits immediately."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first requests an orderly stop, a second one exits immediately."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANG_UP = getattr(signal, "SIGHUP", None)  # the terminal was closed, or the connection to it ended
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([HANG_UP] if HANG_UP else []))
 STOPPING = b"\nganbench: stopping; saving a checkpoint of each active run (press Ctrl-C again to exit immediately)\n"
 
 
@@ -22,17 +23,25 @@ class Interruption:
         """Return whether a stop was requested."""
         return self._requested
 
-    def request(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Request a stop."""
+        self._requested = True
+
+    def request(self, number: int = 0, *_: object) -> None:
         """Request a stop and, unless stderr is a terminal, log a message.
+
+        A closed terminal sends its signal from the kernel and from the shell, and a shutdown sends it after SIGTERM, so
+        it never counts as the second request.
 
         Raises:
             KeyboardInterrupt: A stop was requested before.
         """
-        if self._requested:
+        if self._requested and number != HANG_UP:
             raise KeyboardInterrupt
+        if not self._requested and not os.isatty(2):  # on a terminal, the progress bars show it
+            with suppress(OSError):  # nobody may be there to read it
+                os.write(2, STOPPING)  # a signal handler must not use buffered output
         self._requested = True
-        if not os.isatty(2):  # on a terminal, the progress bars show it
-            os.write(2, STOPPING)  # a signal handler must not use buffered output
 
 
 @contextmanager

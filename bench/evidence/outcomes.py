@@ -43,7 +43,7 @@ from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import frame_of_runs
-from bench.records.record import Record, Trace, read_judged, record_paths
+from bench.records.record import Record, Trace, read_all, read_judged
 from bench.records.schema import Metadata
 
 __all__ = ["Outcome", "Stage", "State", "SuiteRules", "classify_run", "load", "states_over_time", "suite_rules"]
@@ -183,7 +183,7 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: The suite is invalid.
     """
     chosen = load_suite(suite) if isinstance(suite, str) else suite
-    return frame_with_outcomes(with_endings(read_judged(path) for path in record_paths(results)), chosen)
+    return frame_with_outcomes(with_endings(read_all(results, read_judged)), chosen)
 
 
 def frame_with_outcomes(records: list[Record], suite: Suite | None = None) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
 from bench.records.differences import first_difference
 from bench.records.frames import axes_of, axis_value, frame_of_traces
-from bench.records.record import Record, read_record, record_paths
+from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata
 
 CELL_AXES = ("loss", "architecture")
@@ -168,7 +168,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     Raises:
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
-    everything = with_endings(read_record(path) for path in record_paths(results))
+    everything = with_endings(read_all(results, read_record))
     runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))

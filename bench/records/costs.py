@@ -18,7 +18,7 @@ from bench.errors import ResultsError
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.plan.suite import suite_folder
-from bench.records.record import read_metadata, record_paths
+from bench.records.record import read_all, read_metadata
 
 Speeds = Mapping[tuple[str, str], tuple[float, float]]
 
@@ -45,7 +45,7 @@ def measured_speeds(results: Path) -> Speeds:
 def speed_table(results: Path) -> list[Speed]:
     """The measured cost of the records below a folder, sorted by dataset and architecture."""
     seconds: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
-    for record in map(read_metadata, record_paths(results)):
+    for record in read_all(results, read_metadata):
         training, timing, environment = record.training, record.timing, record.environment
         if timing.steps_per_second is None or record.of_other_code:  # the cost of other code says nothing about ours
             continue

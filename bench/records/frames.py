@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.records.record import Record, read_record, record_paths
+from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata, Timing
 
 SHOWN = ("device", "threads", "workers", "pack")  # columns about the environment
@@ -50,7 +50,8 @@ def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
-    frame = _frame([_row(path, metadata, axes) for path, metadata in records], axes)
+    frame = _frame([_row(metadata, axes) for _, metadata in records], axes)
+    frame["record"] = pd.Series([str(path) for path, _ in records], dtype=object)  # a path need not be valid text
     values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
     values += [name for name in Timing.model_fields if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(values, float))
@@ -65,7 +66,7 @@ def _frame(rows: list[dict[str, Any]], axes: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
+def _row(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
     ending, timing, environment = metadata.ending, metadata.timing, metadata.environment
     return {
         "suite": metadata.suite,
@@ -81,7 +82,6 @@ def _row(path: Path, metadata: Metadata, axes: list[str]) -> dict[str, Any]:
         **{f"{name}_real": value for name, value in metadata.real.items()},
         **{name: getattr(timing, name) for name in Timing.model_fields},
         **{name: getattr(environment, name) for name in SHOWN},
-        "record": str(path),
     }
 
 
@@ -95,7 +95,7 @@ def traces(results: str | Path) -> pd.DataFrame:
     Raises:
         ResultsError: nothing there, or a record that cannot be read.
     """
-    return frame_of_traces([read_record(path) for path in record_paths(results)])
+    return frame_of_traces(read_all(results, read_record))
 
 
 def frame_of_traces(records: list[Record]) -> pd.DataFrame:

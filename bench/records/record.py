@@ -10,29 +10,27 @@ with such gaps, ``measured`` in the metadata lists the rows that have a value.
 
 from __future__ import annotations
 
-import json
-import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import ValidationError
-from pydantic_core import from_json
 
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import DamagedRecordError, ResultsError
-from bench.files import atomic_write, describe_error
-from bench.records.schema import SCHEMA, Metadata, migrated
+from bench.files import atomic_write, describe_error, put_aside
+from bench.records.record_bytes import SAMPLES, encode
+from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
+from bench.records.schema import SCHEMA, Metadata
+from bench.records.summaries import Row, measured_rows, summarise
 
 if TYPE_CHECKING:  # a plan needs no frame
     import pandas as pd
 
-KEY = b"ganbench"
-Row = dict[str, Any]
 Trace: TypeAlias = "Mapping[str, NDArray[Any]] | pd.DataFrame"  # columns by name, one value per evaluation
 
 
@@ -42,6 +40,9 @@ class Record(NamedTuple):
     path: Path
     metadata: Metadata
     trace: dict[str, NDArray[Any]]
+
+
+Holder = TypeVar("Holder", Metadata, Record)
 
 
 def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bool = False) -> None:
@@ -54,54 +55,43 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
         replace: Whether to replace an existing record.
 
     Raises:
-        ResultsError: the disk is full, or the folder cannot be written; no partial file is left.
+        ResultsError: the disk is full, the folder cannot be written, or what was written cannot be read again; no
+            partial file is left.
     """
     final, best = summarise(trace, metadata)
     complete = metadata.model_copy(
-        update={"schema_version": SCHEMA, "final": final, "best": best, "measured": _measured(trace)}
+        update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
     )
-    content = complete.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    table = pa.Table.from_pylist(trace)
-    table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
+    content = complete.model_dump(by_alias=True, exclude_unset=True)
+    data = encode(pa.Table.from_pylist(trace), content)
+    if not replace:
+        _clear(path)
     try:
         with atomic_write(path, once=not replace) as partial:
-            pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+            partial.write_bytes(data)
+            check_record(partial)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
+    except ResultsError as error:
+        raise ResultsError(f"record {path} cannot be written: it was read back and is not whole: {error}") from None
 
 
-def summarise(trace: Sequence[Row], metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:
-    """The last and the best value of every measure.
-
-    A diverged run has no last value. The best leaves the untrained generator out, and a measure whose direction is
-    None has no best.
-    """
-    higher, ending = metadata.higher_is_better, metadata.ending
-    end = math.inf if ending.finished else ending.step  # other code may have gone on after a failure
-    final: dict[str, float | None] = {}
-    best: dict[str, float | None] = {}
-    for name in (name for name in trace[0] if plain_name(name) in higher):
-        known = [(row["step"], row[name]) for row in trace if row[name] is not None]
-        values = [value for step, value in known if 0 < step <= end and math.isfinite(value)]
-        better = higher[plain_name(name)]
-        if better is not None:
-            best[name] = (max if better else min)(values, default=None)
-        final[name] = known[-1][1] if ending.finished and known and math.isfinite(known[-1][1]) else None
-    return final, best
-
-
-def _measured(trace: Sequence[Row]) -> dict[str, tuple[int, ...]]:
-    rows = {name: tuple(number for number, row in enumerate(trace) if row[name] is not None) for name in trace[0]}
-    return {name: known for name, known in rows.items() if len(known) < len(trace) and name != "samples"}
+def _clear(path: Path) -> None:
+    """Put aside what is damaged and would stand in the way of a record."""
+    if os.path.lexists(path):
+        try:
+            check_record(path)
+        except DamagedRecordError:
+            put_aside(path)
 
 
 def read_metadata(path: Path) -> Metadata:
     """The metadata of a record.
 
     Raises:
-        ResultsError: the file is cut short, or is not a record.
+        ResultsError: the file is cut short or damaged, or is not a record.
     """
-    return _open(path)[1]
+    return open_record(path, trace=False)[1]
 
 
 def read_judged(path: Path) -> Record:
@@ -110,13 +100,10 @@ def read_judged(path: Path) -> Record:
     Raises:
         ResultsError: the file is cut short or damaged.
     """
-    file, metadata = _open(path)
-    judged = {"step", "seconds", "critic_loss"}
-    return Record(
-        path,
-        metadata,
-        _columns(path, file, lambda name: name in judged or plain_name(name) in metadata.higher_is_better),
-    )
+    file, metadata = open_record(path)
+    judged = {"step", "seconds", "critic_loss", *metadata.higher_is_better}
+    wanted = [name for name in file.types if name in judged or plain_name(name) in judged]
+    return Record(path, metadata, _columns(file, wanted))
 
 
 def read_record(path: Path) -> Record:
@@ -125,8 +112,8 @@ def read_record(path: Path) -> Record:
     Raises:
         ResultsError: the file is cut short or damaged.
     """
-    file, metadata = _open(path)
-    return Record(path, metadata, _columns(path, file, lambda name: name != "samples"))
+    file, metadata = open_record(path)
+    return Record(path, metadata, _columns(file, [name for name in file.types if name != SAMPLES]))
 
 
 def read_samples(path: Path, evaluation: int = -1) -> NDArray[Any]:
@@ -137,72 +124,127 @@ def read_samples(path: Path, evaluation: int = -1) -> NDArray[Any]:
         evaluation: Index among the evaluations that have samples; below 0 counts from the last.
 
     Raises:
-        ResultsError: the file is cut short or damaged.
+        ResultsError: the file is cut short or damaged, or has no samples of this evaluation.
     """
-    file, metadata = _open(path)
-    kept = [each for each in _columns(path, file, lambda name: name == "samples")["samples"] if each is not None]
-    return np.frombuffer(kept[evaluation], dtype=metadata.samples.dtype).reshape(metadata.samples.shape or ())
+    _, frames = read_all_samples(path)
+    if not -len(frames) <= evaluation < len(frames):
+        raise ResultsError(f"{path} has samples of {len(frames)} evaluations, so none with index {evaluation}")
+    return frames[evaluation]
 
 
-def check_record(path: Path) -> None:
-    """Read all of a record, its samples too, to find any damage.
+def read_all_samples(path: Path) -> tuple[list[int], NDArray[Any]]:
+    """The steps at which a record keeps samples, and these samples, [steps, n, ...].
 
     Raises:
         ResultsError: the file is cut short or damaged.
     """
-    _columns(path, _open(path)[0], lambda name: True)
+    return _samples(*open_record(path, samples=True))
 
 
-def _open(path: Path) -> tuple[pq.ParquetFile, Metadata]:
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-        content = from_json(file.metadata.metadata[KEY])
-        if not isinstance(content, dict):
-            raise TypeError("its metadata is not a table")
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    try:
-        return file, Metadata.model_validate(migrated(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DamagedRecordError(f"{path} is not a record of ganbench: {where}: {first['msg']}") from None
-    except ValueError as error:
-        raise ResultsError(f"{path} has {error}") from None
+def check_record(path: Path) -> Metadata:
+    """Read all of a record, its samples too, to find any damage; return its metadata.
+
+    Raises:
+        ResultsError: the file is cut short or damaged.
+    """
+    file, metadata = open_record(path, samples=True)
+    _columns(file, [name for name in file.types if name != SAMPLES])
+    _samples(file, metadata)
+    return metadata
 
 
-def _columns(path: Path, file: pq.ParquetFile, wanted: Callable[[str], bool]) -> dict[str, NDArray[Any]]:
-    try:
-        table = file.read([name for name in file.schema_arrow.names if wanted(name)], use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from None
+def _columns(file: RecordFile, names: list[str]) -> dict[str, NDArray[Any]]:
+    table = file.read(names)
     return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
-def _unreadable(path: Path, error: Exception) -> ResultsError:
-    if isinstance(error, OSError) and error.errno:  # raised by the operating system, not by the file format
-        return ResultsError(f"{path} cannot be read: {describe_error(error)}")
-    reason = str(error).partition("\n")[0] or type(error).__name__
-    if isinstance(error, MemoryError) or type(error) is pa.ArrowException:  # no memory or thread: the file may be whole
-        return ResultsError(f"{path} cannot be read: {reason}")
-    return DamagedRecordError(f"{path} is cut short or not a record ({reason}); run its suite again to replace it")
+def _samples(file: RecordFile, metadata: Metadata) -> tuple[list[int], NDArray[Any]]:
+    layout = metadata.samples
+    table = file.read([name for name in ("step", SAMPLES) if name in file.types])
+    contents = table.column(SAMPLES).to_pylist() if SAMPLES in file.types else []
+    kept = [each for each in zip(table.column("step").to_pylist(), contents, strict=False) if each[1]]
+    try:
+        frames = np.frombuffer(b"".join(content for _, content in kept), dtype=layout.dtype)
+        return [step for step, _ in kept], frames.reshape(len(kept), *(layout.shape or ()))
+    except (TypeError, ValueError) as error:
+        raise DamagedRecordError(f"{file.path} is not a record of ganbench: its samples: {error}") from None
 
 
 def record_paths(results: str | Path) -> list[Path]:
     """All records below a folder, sorted by name.
 
     Raises:
-        ResultsError: no such folder, or no record in it.
+        ResultsError: no such folder, no record in it, or a folder that cannot be read.
     """
     folder = Path(results)
-    if not folder.is_dir():
-        raise ResultsError(f"there is no results folder {folder}")
-    paths = sorted(folder.rglob("records/*.parquet"))
+    try:
+        if not folder.is_dir():
+            raise ResultsError(f"there is no results folder {folder}")
+        parents = [Path(parent) for parent, _, _ in os.walk(folder, onerror=_raise)]
+    except OSError as error:
+        raise _unlisted(folder, error) from None
+    paths = sorted(path for parent in parents for path in paths_in(parent))
     if not paths:
         raise ResultsError(f"{folder} holds no records (*/records/*.parquet)")
     return paths
 
 
+def paths_in(folder: Path) -> list[Path]:
+    """The files that should be records in a suite's results folder, sorted by name; hidden ones are the system's.
+
+    Raises:
+        ResultsError: the folder cannot be read.
+    """
+    records = folder / "records"
+    try:
+        entries = records.iterdir() if records.is_dir() else ()
+        return sorted(path for path in entries if path.suffix == ".parquet" and path.name[0] != ".")
+    except OSError as error:
+        raise _unlisted(records, error) from None
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _unlisted(folder: Path, error: OSError) -> ResultsError:
+    return ResultsError(f"{error.filename or folder} cannot be read: {describe_error(error)}")
+
+
+def read_all(results: str | Path, read: Callable[[Path], Holder]) -> list[Holder]:
+    """Read all records below a folder.
+
+    Args:
+        results: The folder.
+        read: ``read_metadata``, ``read_judged`` or ``read_record``.
+
+    Raises:
+        ResultsError: there is none, one cannot be read or has the name of another run, or two hold the same run.
+    """
+    paths, everything = record_paths(results), []
+    seen: dict[tuple[str, str], Path] = {}
+    for path in paths:
+        holder = read(path)
+        metadata = holder if isinstance(holder, Metadata) else holder.metadata
+        if not is_named_after(path, metadata):
+            raise ResultsError(f"{path} {describe_other(metadata)}; move it elsewhere or give it back its name")
+        first = seen.setdefault((metadata.suite, metadata.run), path)
+        if first is not path:
+            raise ResultsError(f"{first} and {path} hold the same run; keep one of them")
+        everything.append(holder)
+    return everything
+
+
 def paths_by_run(folder: Path) -> dict[str, Path]:
-    """Run identity → path, for the records in a suite's results folder; read from the names alone."""
-    return {path.stem.rpartition("-")[2]: path for path in sorted(folder.glob("records/*.parquet"))}
+    """Run identity → path, for the records in a suite's results folder that hold the run that their name says.
+
+    Raises:
+        ResultsError: a record could not be read, which says nothing about what it holds.
+    """
+    found = {}
+    for path in paths_in(folder):
+        with suppress(DamagedRecordError):
+            metadata = read_metadata(path)
+            if is_named_after(path, metadata):
+                found[metadata.run] = path
+    return found

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.plan.identity import Label
 
-SCHEMA = 2
+SCHEMA = 3
+SINCE_DIGESTS = 3  # schemas from this on have digests; see bench.records.record_file
 
 
 class Section(BaseModel):
@@ -186,13 +187,13 @@ class Metadata(Section):
 def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of an older record in the present schema.
 
-    Schema 1 repeated some columns of the trace under ``judged``. The other sections are the same; those that early
-    records lack have defaults.
+    Schema 1 repeated some columns of the trace under ``judged``, and 1 and 2 have no digests. The sections are the
+    same; those that early records lack have defaults.
 
     Raises:
         ValueError: the schema is newer than this version of ganbench, or unknown.
     """
     version = content.get("schema")
-    if version not in (1, SCHEMA):
+    if version not in range(1, SCHEMA + 1):
         raise ValueError(f"schema {version}; this version of ganbench reads schemas 1 to {SCHEMA}")
     return {key: value for key, value in content.items() if key != "judged"} | {"schema": SCHEMA}

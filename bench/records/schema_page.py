@@ -14,8 +14,8 @@ from bench.records.schema import SCHEMA, Metadata, Section
 INTRODUCTION = f"""# Record format
 
 A record is one Parquet file per run, `results/SUITE/records/NAME.parquet`. Its rows are the trace; its metadata is JSON
-under the key `ganbench` of the Parquet schema. This page describes schema {SCHEMA}; records of schema 1 are read too.
-It is written by `python -m bench.records.schema_page` from `bench/records/schema.py`.
+under the key `ganbench` of the Parquet schema. This page describes schema {SCHEMA}; records of schemas 1 and 2 are read
+too. It is written by `python -m bench.records.schema_page` from `bench/records/schema.py`.
 
 `bench.load` and `bench.traces` turn a folder of records into pandas frames. To read one record yourself:
 
@@ -43,6 +43,26 @@ One row per evaluation, the first before the first step.
 | `samples` | bytes | A few samples; `samples` in the metadata gives their shape and dtype. |
 
 In records of other code a value may be missing. NaN means that it was measured and is not a number.
+
+## Digests
+
+A digest is a number computed from bytes: if one bit of them changes, the number changes. The key `ganbench.sha256` of
+the Parquet schema holds three SHA-256 digests in hexadecimal, separated by spaces, and a position in the file:
+
+1. the digest of the footer: metadata, names and types of columns, number of rows and places of all pages, with 64 zeros
+   where this digest stands;
+2. the digest of all bytes before the samples;
+3. the digest of the samples, from the position to the footer.
+
+ganbench checks the first whenever it opens a record and the others when it reads these bytes. A record that does not
+agree is damaged: `ganbench run` renames it to `NAME.damaged` and trains its run again, and the other commands refuse
+it. Records of schemas 1 and 2 have no digests, only a checksum of each page.
+
+## Name
+
+The name of a record ends with the identity of its run, which is the key `run` of the metadata. If the two differ, the
+record was copied or renamed: `ganbench run` puts it aside in the same way, and the other commands refuse it, as they
+refuse two records of the same run.
 
 ## Metadata
 """

@@ -238,7 +238,7 @@ def test_a_full_disk_is_one_line(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bench.records.record.pq.write_table", full)
+    monkeypatch.setattr("bench.files.os.fsync", full)
     monkeypatch.setattr("bench.compute.engines.local.local", in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 2

@@ -441,19 +441,19 @@ def test_restore_refuses_the_checkpoint_of_another_run(tiny_runs: list[Run], tmp
     assert not path.exists()
 
 
-def test_a_checkpoint_of_different_code_is_deleted_with_an_error(
+def test_a_checkpoint_of_different_code_is_put_aside_and_the_run_restarts(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path
 ) -> None:
-    """A state that cannot be loaded fails the run, and the next attempt restarts it."""
     settings, run = Settings(folder=tmp_path / "other"), tiny_runs[0]
     assert ends(execute_alone(run, settings, lambda: True)) == ["stopped"]
     restored = restore(settings.checkpoint(run), run)
     assert restored.state is not None
     del restored.state["players"]["generator"]
     save(settings.checkpoint(run), run, restored.state, restored.history)
-    (failed,) = [each for each in in_process([[run]], [settings]) if each.state == "failed"]
-    assert "made by different code; the next attempt restarts the run" in failed.text
-    assert ends(execute_alone(run, settings)) == ["recorded"]
+    events = list(in_process([[run]], [settings]))
+    assert ends(events) == ["recorded"]
+    assert "does not fit this version of ganbench; the run restarts" in notice(events)
+    assert settings.checkpoint(run).with_suffix(".damaged").is_file()
     expected = traces(tiny_results)
     pd.testing.assert_frame_equal(
         traces(tmp_path / "other"), expected[expected["run"] == run.id].reset_index(drop=True), check_exact=True

@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from changed_records import content_of, publish_content, rows_of
 
 import bench
 from bench.errors import DamagedRecordError, ResultsError
-from bench.records import record
-from bench.records.record import publish, read_metadata, read_record, read_samples, record_paths, summarise
+from bench.records import record, record_file, schema
+from bench.records.record import publish, read_metadata, read_record, read_samples, record_paths
+from bench.records.record_bytes import KEY
 from bench.records.schema import SCHEMA, Ending, Metadata
+from bench.records.summaries import summarise
 
 TRACE = [
     {"step": 0, "seconds": 0.0, "critic_loss": float("nan"), "generator_loss": 0.1, "fd": 1.0, "modes": 8.0, "samples": b"ab"},
@@ -66,13 +69,12 @@ def test_best_leaves_the_untrained_generator_aside_and_final_needs_an_end() -> N
     assert summarise(broken, METADATA)[0]["fd"] is None
 
 
-@pytest.mark.parametrize("place", ["write_table", "fsync", "replace"])
+@pytest.mark.parametrize("place", ["write_bytes", "fsync", "replace"])
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    target = {"write_table": record.pq, "fsync": os, "replace": Path}[place]
-    monkeypatch.setattr(target, place, full)
+    monkeypatch.setattr(os if place == "fsync" else Path, place, full)
     monkeypatch.setattr(Path, "hardlink_to", full)
     with pytest.raises(ResultsError, match=r"a\.parquet cannot be written: No space left on device"):
         publish(tmp_path / "a.parquet", METADATA, TRACE)
@@ -100,7 +102,7 @@ def test_a_machine_out_of_memory_or_threads_is_no_damage(
     def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(record.pq, "ParquetFile", failing)
+    monkeypatch.setattr(record_file.pq, "ParquetFile", failing)
     with pytest.raises(ResultsError, match=f"a.parquet cannot be read: {error}") as raised:
         read_metadata(tmp_path / "a.parquet")
     assert not isinstance(raised.value, DamagedRecordError)
@@ -118,7 +120,8 @@ def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_later_schema_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "SCHEMA", 99)
+    for module in (record, record_file, schema):
+        monkeypatch.setattr(module, "SCHEMA", 99)
     publish(tmp_path / "a.parquet", METADATA, TRACE)
     monkeypatch.undo()
     with pytest.raises(ResultsError, match="has schema 99"):
@@ -178,6 +181,7 @@ def test_an_axis_of_one_suite_has_a_place_in_all(tiny_results: Path) -> None:
     path = record_paths(tiny_results)[0]
     record = content_of(path)
     record["axes"]["optimizer.lr"] = 0.5
+    record["run"] = "other"
     publish_content(path.with_name("other.parquet"), record, rows_of(path))
     frame = bench.load(tiny_results)
     assert sorted(frame["optimizer.lr"]) == [2e-4, 2e-4, 2e-4, 2e-4, 0.5]
@@ -188,8 +192,8 @@ def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
     path = tmp_path / "old.parquet"
     content = METADATA.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content |= {"schema": 1, "judged": {"fd": [1.0, 3.0, 4.0]}, "final": {"fd": 4.0}, "best": {"fd": 3.0}}
-    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({record.KEY: json.dumps(content)})
-    record.pq.write_table(table, path)
+    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({KEY: json.dumps(content)})
+    pq.write_table(table, path)
     metadata = read_metadata(path)
     assert (metadata.schema_version, metadata.seed, metadata.final) == (SCHEMA, 2**53 + 1, {"fd": 4.0})
     assert (metadata.rules, metadata.references, metadata.again) == ({}, (), {})
@@ -203,8 +207,8 @@ def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
 def test_metadata_that_are_not_of_the_schema_are_damage(tmp_path: Path, change: dict[str, object], where: str) -> None:
     path = tmp_path / "wrong.parquet"
     content = METADATA.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"schema": SCHEMA} | change
-    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({record.KEY: json.dumps(content)})
-    record.pq.write_table(table, path)
+    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({KEY: json.dumps(content)})
+    pq.write_table(table, path)
     with pytest.raises(DamagedRecordError, match=rf"wrong.parquet is not a record of ganbench: {where}: "):
         read_metadata(path)
 
@@ -212,6 +216,6 @@ def test_metadata_that_are_not_of_the_schema_are_damage(tmp_path: Path, change: 
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
 def test_metadata_that_is_no_table_is_damage(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wrong.parquet"
-    record.pq.write_table(pa.Table.from_pylist(TRACE).replace_schema_metadata({record.KEY: content}), path)
+    pq.write_table(pa.Table.from_pylist(TRACE).replace_schema_metadata({KEY: content}), path)
     with pytest.raises(DamagedRecordError, match="its metadata is not a table"):
         read_metadata(path)

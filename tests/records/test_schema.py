@@ -35,9 +35,9 @@ def test_recorded_results_keep_to_it(suite: str) -> None:
         assert metadata.run in path.name
 
 
-@pytest.mark.parametrize("version", [0, 3, None, "1"])
+@pytest.mark.parametrize("version", [0, 4, None, "1"])
 def test_another_schema_is_refused(version: object) -> None:
-    with pytest.raises(ValueError, match=r"reads schemas 1 to 2"):
+    with pytest.raises(ValueError, match=r"reads schemas 1 to 3"):
         migrated({"schema": version})
 
 

@@ -26,10 +26,6 @@ MAIN_GUARD = "; a script must call bench.run below: if __name__ == '__main__':"
 POLL_INTERVAL = 0.2  # seconds between checks for a requested stop
 
 
-class _ParentGoneError(Exception):
-    """The parent process no longer reads events."""
-
-
 @dataclass
 class Worker:
     """A worker process.
@@ -172,19 +168,22 @@ def _work(pipe: Connection, stop: Any, settings: Settings) -> None:
         with limited_threads(settings.threads):
             while True:
                 _execute_pack(pipe.recv(), pipe, stop, settings)
-    except (EOFError, OSError, _ParentGoneError):
-        return  # the last checkpoints remain
+    except (EOFError, OSError):
+        return  # the parent is gone; the last checkpoints remain
 
 
 def _execute_pack(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Settings) -> None:
+    orphaned = False
+
     def send(message: object) -> None:
+        nonlocal orphaned
         try:
             pipe.send(message)
         except OSError:
-            raise _ParentGoneError from None
+            orphaned = True  # the parent no longer reads events: stop at the next chance, with checkpoints
 
     try:
-        for event in attempt(pack, settings, lambda: bool(stop.value)):
+        for event in attempt(pack, settings, lambda: orphaned or bool(stop.value)):
             send((event.run.id, event.state, event.progress, event.text))
     except GanbenchError as error:
         send(error)

@@ -7,12 +7,11 @@ import io
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
 from bench.evidence.results import Evidence
-from bench.records.record import Record
+from bench.records.record import Record, read_all_samples
 from bench.report.figures.contact_sheets import image_grid
 from bench.report.page.runs import evenly_spaced
 
@@ -44,7 +43,7 @@ def sample_window(evidence: Evidence, dataset: str) -> Window | None:
     if modes:
         centres = np.round(np.array(modes.centres, dtype=float), 4)
         return Window(round(1.35 * float(np.abs(centres).max()), 4) or 1.0, centres.tolist(), modes.sigma)
-    last = [frames[-1].ravel() for record in sampled if len(frames := _read_frames(record)[1])]
+    last = [frames[-1].ravel() for record in sampled if len(frames := read_all_samples(record.path)[1])]
     values = np.abs(np.concatenate(last or [[]]))
     finite = values[np.isfinite(values)]
     return Window(round(1.1 * float(np.quantile(finite, 0.99)), 4) if finite.any() else 1.0, [], 0.0)
@@ -60,23 +59,13 @@ def encode_samples(record: Record, window: Window | None, runs: int) -> dict[str
     """
     if not record.metadata.keeps_samples:
         return None
-    steps, frames = _read_frames(record)
+    steps, frames = read_all_samples(record.path)
     room = min(MAX_PER_RUN, MAX_TOTAL // runs)
     if not steps:
         return None
     if frames.dtype == np.uint8 and frames.ndim == 5:
         return _encode_images(frames, steps, room)
     return _encode_points(frames, steps, window, room) if window is not None else None
-
-
-def _read_frames(record: Record) -> tuple[list[int], NDArray[Any]]:
-    """The steps at which a record has samples, and these samples, [steps, n, ...]."""
-    layout = record.metadata.samples
-    has_column = "samples" in pq.read_schema(record.path).names
-    column = pq.read_table(record.path, columns=["samples"]).column("samples").to_pylist() if has_column else []
-    steps = [int(step) for step, content in zip(record.trace["step"], column, strict=False) if content]
-    content = b"".join(content for content in column if content)
-    return steps, np.frombuffer(content, dtype=layout.dtype).reshape(len(steps), *(layout.shape or ()))
 
 
 def _encode_points(frames: NDArray[Any], steps: list[int], window: Window, room: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bench.command.options import handle_errors, parse_value, results_option
+from bench.command.streams import say
 
 
 @click.command("import")
@@ -81,7 +82,7 @@ def import_results(table: Path, mapped: tuple[str, ...], **arguments: Any) -> No
     runs, cells = len(imported.runs), imported.cells
     diverged = f" ({imported.diverged} diverged)" if imported.diverged else ""
     count = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
-    click.echo(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
+    say(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
 
 
 def _parse_pair(option: str, text: str) -> tuple[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bench.command.show_plan import duration
+from bench.command.terminal import Terminal
 from bench.compute.events import Event
 from bench.compute.events import Progress as Steps
+from bench.escaping import as_message
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.running import Summary
@@ -20,7 +21,7 @@ from bench.running import Summary
 class Display:
     """Progress bars on a terminal; elsewhere (a log file, CI) one line per run that ends."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Terminal):
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._summary: Summary | None = None
@@ -77,7 +78,7 @@ class Display:
             self._progress.advance(self._matrix)
         if event.state == "failed":
             first = event.text.partition("\n")[0]
-            self._console.print(Text(f"error: {event.run}: {first}", style="red"))
+            self._console.print(Text(as_message(f"error: {event.run}: {first}"), style="red"))
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.catalogue.metrics.measures import MEASURES
+from bench.command.terminal import Terminal
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ DETAILS = ("EMA", *(measure.label for measure in MEASURES.values() if measure.ta
 
 def show_report(report: Report) -> None:
     """Print the tables of a report, with as many columns as fit the terminal, then the files written."""
-    console = Console()
+    console = Terminal()
     hidden: dict[str, None] = {}
     for title, given in report.formatted.items():
         frame = given.assign(**{name: given[name].str.partition(" ")[0] for name in given if name.endswith(FAILED)})
@@ -91,7 +91,7 @@ def show_comparison(comparison: Comparison) -> None:
     """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
     from bench.evidence.gate.rendering import comparison_rows, conditions, headline
 
-    console = Console()
+    console = Terminal()
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
     rows = comparison_rows(comparison)
     table = Table(box=None, padding=(0, 1))

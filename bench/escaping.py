@@ -99,7 +99,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def for_figure(text: object, limit: int = MAX_LABEL // 2) -> str:
+def for_figure(text: object, limit: int = MAX_LABEL) -> str:
     """Return a label for a figure, in which a dollar sign does not start a formula."""
     return "\n".join(as_label(line, limit) for line in str(text).split("\n")).replace("$", r"\$")
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from bench.command import compare, import_results, report, run, time
-from bench.command.streams import is_output_broken, prepare_streams, stop_writing
+from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
 
@@ -20,17 +20,17 @@ class _Command(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the arguments and run a subcommand; see ``click.Group.main``."""
-        errors = sys.stderr
+        streams = sys.stdout, sys.stderr
         prepare_streams()
         try:
             return super().main(*args, **kwargs)
-        except OSError as error:  # of the help: subcommands handle their own
-            if not is_output_broken():
+        except (OSError, SystemExit):  # click gives a closed pipe status 1, which is a verdict of compare
+            failure = output_failure()
+            if failure is None:
                 raise
-            stop_writing(error)
+            stop_writing(failure)
         finally:
-            if errors is not None:
-                sys.stderr = errors
+            sys.stdout, sys.stderr = streams
 
 
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from bench.command.streams import fail, is_output_broken, stop_writing
+from bench.command.streams import fail, output_failure
 from bench.errors import GanbenchError, SuiteError
 from bench.escaping import as_label, quote
 from bench.files import describe_error
@@ -44,11 +44,10 @@ def handle_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         except MemoryError:
             fail("out of memory; all records written so far are complete")
         except Exception as error:
-            if isinstance(error, OSError):
-                if is_output_broken():
-                    stop_writing(error)
-                if error.errno in OF_THE_SYSTEM and error.filename is not None:
-                    fail(f"{error.filename}: {describe_error(error)}")
+            if output_failure():  # the command as a whole says so
+                raise
+            if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM and error.filename is not None:
+                fail(f"{error.filename}: {describe_error(error)}")
             traceback.print_exc()
             sys.exit(70)
 

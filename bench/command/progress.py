@@ -78,7 +78,7 @@ class Display:
             self._progress.advance(self._matrix)
         if event.state == "failed":
             first = event.text.partition("\n")[0]
-            self._console.print(Text(as_message(f"error: {event.run}: {first}"), style="red"))
+            self._console.print(Text(as_message(f"error: {event.run}: {first}"), style="red"), soft_wrap=True)
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.catalogue.metrics.measures import MEASURES
 from bench.command.terminal import Terminal
+from bench.escaping import as_label, as_message
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ def show_report(report: Report) -> None:
     hidden: dict[str, None] = {}
     for title, given in report.formatted.items():
         frame = given.assign(**{name: given[name].str.partition(" ")[0] for name in given if name.endswith(FAILED)})
+        frame = frame.map(as_label).rename(columns=as_label)
         columns = fitting_columns(frame, console.width)
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, padding=(0, 1))
+        table = Table(title=escape(as_label(title)), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
             heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) else column
             justify: Literal["left", "right"] = "right" if _is_measure(column) or column == "steps/s" else "left"
@@ -102,13 +104,14 @@ def show_comparison(comparison: Comparison) -> None:
     for place, row in zip(
         rows[comparison.axes].itertuples(index=False), rows[shown].itertuples(index=False), strict=True
     ):
-        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row)
-        table.add_row(escape(" · ".join(place)), *texts)
+        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(as_label(text)) for text in row)
+        table.add_row(escape(" · ".join(map(as_label, place))), *texts)
     console.print(table)
     console.print()
     for cell in comparison.cells:
         if cell.verdict != "OK":
-            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {escape(cell.name)}: {escape(cell.reason)}"
+            reason = escape(as_message(f"{cell.name}: {cell.reason}"))
+            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {reason}"
             console.print(line, highlight=False)
     console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
     console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)

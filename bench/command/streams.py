@@ -6,11 +6,13 @@ The exit status of the command never depends on the encoding of its output.
 from __future__ import annotations
 
 import codecs
+import errno
 import json
 import os
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -58,9 +60,8 @@ def prepare_streams() -> None:
         elif hasattr(stream, "reconfigure"):
             is_ascii = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(errors=HANDLER, **({"encoding": ASCII} if is_ascii else {}))
-    with suppress(OSError, AttributeError):  # a stream of a test has no file descriptor
-        sys.stderr.fileno()
-        sys.stderr = _Droppable(sys.stderr)
+    sys.stdout = _Watched(sys.stdout)
+    sys.stderr = _Watched(sys.stderr, drops=True)
     given = os.environ.get("COLUMNS", "")
     if not (given.isascii() and given.isdigit() and int(given[:9]) in COLUMNS):
         os.environ.pop("COLUMNS", None)
@@ -94,50 +95,49 @@ def _find_ascii(name: str) -> codecs.CodecInfo | None:
     )
 
 
-class _Droppable:
-    """A stream that drops what cannot be written."""
+class _Watched:
+    """A stream that remembers that it could not be written, and then writes to nowhere.
 
-    def __init__(self, stream: TextIO):
-        self._stream = stream
+    Args:
+        stream: The stream.
+        drops: Whether nobody is told.
+    """
+
+    def __init__(self, stream: TextIO, *, drops: bool = False):
+        self._stream, self._drops = stream, drops
+        self.failure: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except OSError:
-            _discard(self._stream)
-            return len(text)
+        return self._try(lambda: self._stream.write(text)) or len(text)
 
     def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, write: Callable[[], int | None]) -> int | None:
         try:
-            self._stream.flush()
-        except OSError:
-            _discard(self._stream)
+            return write()
+        except OSError as error:
+            self.failure = error
+            with suppress(OSError):  # the interpreter flushes the stream once more when it exits
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+            if not self._drops:
+                raise
+            return None
 
 
-def _discard(stream: TextIO) -> None:
-    """Let a stream write to nowhere from now on, so that the interpreter can flush it when it exits."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-
-
-def is_output_broken() -> bool:
-    """Return whether standard output cannot be written: its reader has left, or its device is full."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
+def output_failure() -> OSError | None:
+    """Return why standard output could not be written: its reader has left, or its device is full."""
+    return getattr(sys.stdout, "failure", None)
 
 
 def stop_writing(error: OSError) -> NoReturn:
     """Exit because standard output cannot be written: silently if its reader has left, else with one line."""
-    _discard(sys.stdout)
-    if isinstance(error, BrokenPipeError):
+    if error.errno == errno.EPIPE:
         sys.exit(READER_LEFT)
     fail(f"the output cannot be written: {describe_error(error)}")
 

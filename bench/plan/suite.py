@@ -112,7 +112,7 @@ def load_suite(name_or_path: str) -> Suite:
         return parse_suite(_read_toml(path), as_label(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a null character
         near = suggestion(name, known)
-        raise SuiteError(f"there is no suite or file {name!r}{near}") from None
+        raise SuiteError(f"there is no suite or file '{name}'{near}") from None
     except OSError as error:
         raise SuiteError(f"{name} cannot be read: {describe_error(error)}") from None
 

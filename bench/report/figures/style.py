@@ -22,6 +22,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from bench.catalogue import suggestion
 from bench.errors import GanbenchError
+from bench.escaping import MAX_LABEL, as_label, for_figure
+from bench.plan.identity import MAX_TITLE
 
 # In inches, from the style files of the venues: \textwidth, and (\textwidth − \columnsep) / 2.
 WIDTHS = {
@@ -138,9 +140,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def escape_dollars(text: object) -> str:
-    """Return a label in which a dollar sign does not start a formula."""
-    return str(text).replace("$", r"\$")
+def escape_dollars(text: object, limit: int = MAX_LABEL) -> str:
+    """Return a label as ``for_figure`` does: a dollar sign does not start a formula."""
+    return for_figure(text, limit)
 
 
 @lru_cache(maxsize=4096)
@@ -156,7 +158,7 @@ def wrap_text(text: str, width: float, size: float) -> str:
     Lines break at " · " first, then at spaces and at hyphens within words. A longer word stays on one line.
     """
     lines: list[str] = []
-    for part in text.split(" · "):
+    for part in (as_label(part, MAX_TITLE) for part in text.split(" · ")):
         if lines and text_width(f"{lines[-1]} · {part}", size) <= width:
             lines[-1] = f"{lines[-1]} · {part}"
         else:

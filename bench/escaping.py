@@ -66,7 +66,7 @@ def quote(value: object, limit: int = 120) -> str:
     try:
         return as_label(repr(value), limit)
     except (ValueError, RecursionError):  # an integer of thousands of digits, or tables in tables in tables
-        return f"a whole number of {value.bit_length():,} bits" if isinstance(value, int) else "a nested value"
+        return f"<{value.bit_length():,} bits>" if isinstance(value, int) else "<nested tables>"
 
 
 def as_message(text: object) -> str:
@@ -87,7 +87,7 @@ def for_markdown_text(text: str) -> str:
 
 def for_csv(text: str) -> str:
     """Return a label for a CSV file: a spreadsheet must not take it for a formula, so an apostrophe precedes one."""
-    shown = visible(text)
+    shown = as_label(text)
     return f"'{shown}" if _FORMULA.match(text) and not _is_number(text) else shown
 
 

@@ -90,13 +90,14 @@ def parse_count(text: str) -> int:
     Raises:
         SuiteError: There are none, or too many.
     """
-    from bench.plan.limits import MAX_SEEDS, check_count
+    from bench.plan.limits import LARGEST_SEED, MAX_SEEDS, check_count
 
     count = int(text) if len(text) < 30 else 10**30
+    hint = f"; for the one seed {count}, write {count}-{count}" if count <= LARGEST_SEED else ""
     try:
         check_count(count, MAX_SEEDS, "seeds")
     except ValueError as error:
-        raise SuiteError(f"--seeds {as_label(text, 40)}: {error}") from None
+        raise SuiteError(f"--seeds {as_label(text, 40)}: {error}{hint}") from None
     if not count:
         raise SuiteError("--seeds 0: at least one seed is needed")
     return count

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bench.command.show_plan import duration
-from bench.command.terminal import Terminal
 from bench.compute.events import Event
 from bench.compute.events import Progress as Steps
-from bench.escaping import as_message
+from bench.escaping import as_label, as_message
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.running import Summary
@@ -21,7 +21,7 @@ from bench.running import Summary
 class Display:
     """Progress bars on a terminal; elsewhere (a log file, CI) one line per run that ends."""
 
-    def __init__(self, console: Terminal):
+    def __init__(self, console: Console):
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._summary: Summary | None = None
@@ -94,7 +94,7 @@ class Display:
             self._total_work -= _work(run, progress.step)  # done earlier, if the run resumes from a checkpoint
             more = f" and {progress.pack - 1} more in one pack" if progress.pack > 1 else ""
             self._bar_of[run.id] = self._bar_of.get(progress.first) or self._progress.add_task(
-                escape(f"  {run}{more}"), total=run.training.steps, rate="", left=""
+                escape(f"  {as_label(run, 400)}{more}"), total=run.training.steps, rate="", left=""
             )
         rate, left = progress.steps_per_second, run.training.steps - progress.step
         self._work_left[run.id] = _work(run, left)

@@ -32,7 +32,7 @@ def check_label(label: object, what: str) -> None:
         SuiteError: It is longer than ``MAX_LABEL``, or has a control character or a line break.
     """
     if isinstance(label, int) and not -(2**63) <= label < 2**64:
-        raise SuiteError(f"{what}: the whole number {quote(label, 40)} has more than 64 bits")
+        raise SuiteError(f"{what}: {quote(label, 40)} is a whole number of more than 64 bits")
     if not isinstance(label, str):
         return
     if len(label) > MAX_LABEL:

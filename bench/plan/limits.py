@@ -14,6 +14,7 @@ MAX_RUNS = 50_000  # of a suite: cells × seeds
 MAX_EVALUATIONS = 100_000  # of a run
 MAX_SUITE_BYTES = 2_000_000  # of a suite file
 MAX_DEPTH = 12  # of tables within tables
+MAX_DOTS = 50  # of a dotted key: tomllib takes minutes and gigabytes for one of thousands
 LARGEST_SEED = 2**63 - 1  # the largest whole number that tables and other programs keep exactly
 
 
@@ -39,7 +40,7 @@ def check_content(content: Mapping[str, Any]) -> None:
         level = [part for value in level for part in _parts(value)]
         for value in level:
             if isinstance(value, int) and not -LARGEST_SEED - 1 <= value <= LARGEST_SEED:
-                raise SuiteError(f"the whole number {quote(value, 40)} has more than 64 bits")
+                raise SuiteError(f"{quote(value, 40)} is a whole number of more than 64 bits")
         if not level:
             return
     raise SuiteError(f"tables and lists are nested more than {MAX_DEPTH} deep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from bench.errors import SuiteError
 from bench.escaping import as_label, quote
 from bench.files import describe_error
 from bench.plan.identity import MAX_NAME, SUITE_NAME, Title
-from bench.plan.limits import LARGEST_SEED, MAX_SEEDS, MAX_SUITE_BYTES, check_content, check_count
+from bench.plan.limits import LARGEST_SEED, MAX_DOTS, MAX_SEEDS, MAX_SUITE_BYTES, check_content, check_count
 from bench.plan.rules import GateOptions, PublishedResult, Rules, check_measure
 from bench.plan.specification import (
     TRAINING_KEYS,
@@ -128,6 +129,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         content = file.read(MAX_SUITE_BYTES + 1)
     if len(content) > MAX_SUITE_BYTES:
         raise SuiteError(f"{as_label(path)}: larger than the {MAX_SUITE_BYTES:,} bytes that a suite file can have")
+    if any(part.count(b".") > MAX_DOTS for part in re.split(b"[=,\n]", content)):
+        raise SuiteError(f"{as_label(path)}: a key has more than {MAX_DOTS} dots")
     try:
         table = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

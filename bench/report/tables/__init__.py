@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.escaping import for_markdown, for_markdown_text
+from bench.escaping import as_label, for_markdown, for_markdown_text
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
@@ -107,12 +107,12 @@ def _with_bold(evidence: Evidence, table: Table, frame: pd.DataFrame) -> pd.Data
 def _runs_behind_entries(evidence: Evidence, tables: list[Table]) -> str:
     content = [
         {
-            "label": f"tab:{table.label}",
-            "fixed": dict(table.fixed),
+            "label": f"tab:{as_label(table.label)}",
+            "fixed": {axis: as_label(label) for axis, label in table.fixed.items()},
             "entries": [
                 {
-                    "row": dict(zip(table.row_axes, row.labels, strict=True)),
-                    "column": dict(zip(table.column_axes, column.place, strict=True)),
+                    "row": dict(zip(table.row_axes, map(as_label, row.labels), strict=True)),
+                    "column": dict(zip(table.column_axes, map(as_label, column.place), strict=True)),
                     "shows": heading(evidence, column._replace(place=())),
                     "text": entry.text,
                     "bold": entry.bold,

@@ -57,7 +57,7 @@ def render_table(
     """
     return _template().render(
         caption=for_latex(caption),
-        label="tab:" + re.sub("[^A-Za-z0-9:]+", "-", label).strip("-"),
+        label="tab:" + re.sub("[^A-Za-z0-9:]+", "-", as_label(label)).strip("-"),
         column_format=column_format,
         header=[HeaderRow(_guarded(row.cells), row.rules) for row in header],
         blocks=[[_guarded(cells) for cells in rows] for rows in blocks],

@@ -11,6 +11,7 @@ import unicodedata
 import zlib
 
 MAX_LABEL = 200  # characters; longer labels are refused, and shortened where a record has one
+MAX_IN_FIGURE = 80  # characters of a label in a figure, where there is less room
 MAX_MESSAGE = 4000  # characters of an error message, on its one line
 _BLANK = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _HIDDEN = re.compile(
@@ -99,9 +100,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def for_figure(text: object, limit: int = MAX_LABEL) -> str:
+def for_figure(text: object, limit: int = MAX_IN_FIGURE) -> str:
     """Return a label for a figure, in which a dollar sign does not start a formula."""
-    return "\n".join(as_label(line, limit) for line in str(text).split("\n")).replace("$", r"\$")
+    return as_label(text, limit).replace("$", r"\$")
 
 
 def for_latex(text: object) -> str:

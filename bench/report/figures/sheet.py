@@ -61,7 +61,7 @@ class Sheet:
 
     def wrap_title(self, text: str) -> str:
         """Return a title in as many lines as it needs."""
-        return wrap_text(escape_dollars(text, 3 * MAX_TITLE), self.width - 0.2, SIZE)
+        return wrap_text(escape_dollars(text, 3 * MAX_TITLE), self.width - 0.2, SIZE, 3 * MAX_TITLE)
 
     def title_height(self, text: str) -> float:
         """Return the height of a title in inches."""

@@ -22,8 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from bench.catalogue import suggestion
 from bench.errors import GanbenchError
-from bench.escaping import MAX_LABEL, as_label, for_figure
-from bench.plan.identity import MAX_TITLE
+from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
 
 # In inches, from the style files of the venues: \textwidth, and (\textwidth − \columnsep) / 2.
 WIDTHS = {
@@ -140,9 +139,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def escape_dollars(text: object, limit: int = MAX_LABEL) -> str:
-    """Return a label as ``for_figure`` does: a dollar sign does not start a formula."""
-    return for_figure(text, limit)
+def escape_dollars(text: object, limit: int = MAX_IN_FIGURE) -> str:
+    """Return wrapped text in which a dollar sign does not start a formula."""
+    return "\n".join(for_figure(line, limit) for line in str(text).split("\n"))
 
 
 @lru_cache(maxsize=4096)
@@ -152,13 +151,20 @@ def text_width(text: str, size: float) -> float:
     return float(TextToPath().get_text_width_height_descent(text, font, False)[0]) / 72
 
 
-def wrap_text(text: str, width: float, size: float) -> str:
+def wrap_text(text: str, width: float, size: float, limit: int = MAX_IN_FIGURE) -> str:
     """Return text broken into lines of at most ``width`` inches, at a font size in points.
 
-    Lines break at " · " first, then at spaces and at hyphens within words. A longer word stays on one line.
+    Lines break at " · " first, then at spaces and at hyphens within words. A longer word stays on one line, unless it
+    is longer than any word.
+
+    Args:
+        text: The text.
+        width: The width in inches.
+        size: The font size.
+        limit: The number of characters between " · " above which they are shortened.
     """
     lines: list[str] = []
-    for part in (as_label(part, MAX_TITLE) for part in text.split(" · ")):
+    for part in (as_label(part, limit) for part in text.split(" · ")):
         if lines and text_width(f"{lines[-1]} · {part}", size) <= width:
             lines[-1] = f"{lines[-1]} · {part}"
         else:
@@ -168,7 +174,7 @@ def wrap_text(text: str, width: float, size: float) -> str:
 
 def _wrap_words(text: str, width: float, size: float) -> list[str]:
     lines: list[str] = []
-    for word in _BREAKS.split(text):
+    for word in _BREAKS.split(_LONG_WORD.sub(lambda match: f"{match[0]} ", text)):
         if lines and text_width(lines[-1] + word, size) <= width:
             lines[-1] += word
         else:
@@ -176,6 +182,7 @@ def _wrap_words(text: str, width: float, size: float) -> list[str]:
     return lines
 
 
+_LONG_WORD = re.compile(r"\S{40}(?=\S)")
 _BREAKS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])|(?= )")
 
 

@@ -40,6 +40,7 @@ WIDTHS = {
 }
 NARROWEST, WIDEST = 2.5, 20.0
 MAX_HEIGHT = 8.6  # inches: the text height of these venues, 8.9 to 9.2, less a caption of two lines
+LONGEST_WORD = 24  # characters
 SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
 DPI = 200  # of PNG files, and of raster images within PDF and SVG
 
@@ -174,7 +175,8 @@ def wrap_text(text: str, width: float, size: float, limit: int = MAX_IN_FIGURE) 
 
 def _wrap_words(text: str, width: float, size: float) -> list[str]:
     lines: list[str] = []
-    for word in _BREAKS.split(_LONG_WORD.sub(lambda match: f"{match[0]} ", text)):
+    words = [piece for word in _BREAKS.split(text) for piece in _pieces(word, width, size)]
+    for word in words:
         if lines and text_width(lines[-1] + word, size) <= width:
             lines[-1] += word
         else:
@@ -182,7 +184,14 @@ def _wrap_words(text: str, width: float, size: float) -> list[str]:
     return lines
 
 
-_LONG_WORD = re.compile(r"\S{40}(?=\S)")
+def _pieces(word: str, width: float, size: float) -> list[str]:
+    """A word, or its parts of about ``width`` inches if it is longer than any word."""
+    if len(word) <= LONGEST_WORD or text_width(word, size) <= width:
+        return [word]
+    length = max(8, int(len(word) * width / text_width(word, size)))
+    return [word[start : start + length] for start in range(0, len(word), length)]
+
+
 _BREAKS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])|(?= )")
 
 

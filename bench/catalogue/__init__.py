@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from bench.errors import SuiteError
+from bench.escaping import MAX_LABEL, quote, visible
 
 TABLES = {
     "loss": ("bench.catalogue.losses", "LOSSES"),
@@ -74,7 +75,7 @@ def find(kind: str, name: str) -> Any:
     """
     known = entries(kind)
     if name not in known:
-        raise SuiteError(f"unknown {kind} {name!r}{suggestion(name, known)}")
+        raise SuiteError(f"unknown {kind} {quote(name)}{suggestion(name, known)}")
     return known[name]
 
 
@@ -86,8 +87,8 @@ def resolve(path: str) -> Any:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message about an unknown name: the nearest known name, or else all of them."""
-    names = sorted(map(str, known))
-    nearest = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    names = sorted(map(visible, known))
+    nearest = get_close_matches(str(name)[:MAX_LABEL], names, n=1, cutoff=0.5)
     if nearest:
         return f"; did you mean {nearest[0]!r}?"
     return f"; available: {', '.join(names)}" if names else ""

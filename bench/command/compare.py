@@ -11,11 +11,14 @@ import click
 from bench.command.options import (
     handle_errors,
     inception_option,
+    is_count,
     options,
+    parse_count,
     parse_seeds,
     suite_option,
     worker_options,
 )
+from bench.command.streams import say, write_data
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison
@@ -126,7 +129,7 @@ def _conclude(comparison: Comparison, form: str) -> None:
     if form == "text":
         show_comparison(comparison)
     else:
-        click.echo({"json": to_json, "markdown": to_markdown, "junit": to_junit}[form](comparison), nl=False)
+        write_data({"json": to_json, "markdown": to_markdown, "junit": to_junit}[form](comparison), form)
     sys.exit({Verdict.OK: 0, Verdict.REGRESSED: 1, Verdict.INCONCLUSIVE: 3}[comparison.verdict])
 
 
@@ -157,19 +160,18 @@ def confirm(
     new runs. The new records are written next to the results, in folders that end in -confirmation. The exit status
     is that of compare.
     """
-    from rich.console import Console
-
     from bench.command.progress import Display
+    from bench.command.terminal import Terminal
     from bench.confirming import confirm as confirm_regressions
     from bench.plan.suite import load_suite
 
-    display = Display(Console(stderr=True))
+    display = Display(Terminal(stderr=True))
     with display:
         confirmation = confirm_regressions(
             baseline,
             candidate,
             # a number is passed on, because here it counts fresh seeds and does not start at 0
-            seeds=int(seeds) if seeds and seeds.isdigit() else parse_seeds(seeds),
+            seeds=parse_count(seeds) if seeds and is_count(seeds) else parse_seeds(seeds),
             suite=load_suite(suite) if suite else None,
             tolerance=parse_tolerance(tolerance),
             begin=display.begin,
@@ -177,5 +179,5 @@ def confirm(
             **arguments,
         )
     for notice in confirmation.notices:
-        click.echo(notice, err=True)
+        say(notice, err=True)
     _conclude(confirmation.comparison, form)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.command.options import handle_errors, parse_value, results_option
+from bench.command.streams import say
 
 if TYPE_CHECKING:
     from bench.records.external.import_table import Imported
@@ -104,8 +105,8 @@ def import_results(tables: tuple[str, ...], mapped: tuple[str, ...], **arguments
     diverged = f" ({failed} diverged)" if failed else ""
     count = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
     for notice in imported.notices:
-        click.echo(notice)
-    click.echo(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
+        say(notice)
+    say(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
 
 
 def _count_diverged(imported: Imported) -> int:

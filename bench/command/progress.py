@@ -14,6 +14,7 @@ from rich.text import Text
 from bench.command.show_plan import duration
 from bench.compute.events import Event
 from bench.compute.events import Progress as Steps
+from bench.escaping import as_label, as_message
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.running import Summary
@@ -80,7 +81,7 @@ class Display:
             self._progress.advance(self._matrix)
         if event.state == "failed":
             first = event.text.partition("\n")[0]
-            self._console.print(Text(f"error: {event.run}: {first}", style="red"))
+            self._console.print(Text(as_message(f"error: {event.run}: {first}"), style="red"), soft_wrap=True)
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
@@ -96,7 +97,7 @@ class Display:
             self._total_work -= _work(run, progress.step)  # done earlier, if the run resumes from a checkpoint
             more = f" and {progress.pack - 1} more in one pack" if progress.pack > 1 else ""
             self._bar_of[run.id] = self._bar_of.get(progress.first) or self._progress.add_task(
-                escape(f"  {run}{more}"), total=run.training.steps, rate="", left=""
+                escape(f"  {as_label(run, 400)}{more}"), total=run.training.steps, rate="", left=""
             )
         rate, left = progress.steps_per_second, run.training.steps - progress.step
         self._work_left[run.id] = _work(run, left)

@@ -20,6 +20,8 @@ from bench.command.options import (
     run_options,
     worker_options,
 )
+from bench.command.streams import fail, say
+from bench.escaping import visible
 
 if TYPE_CHECKING:
     from bench.running import Summary
@@ -36,11 +38,11 @@ def list_entries() -> None:
     headings = {"loss": "losses", "penalty": "penalties"}
     for kind in TABLES:
         sections[headings.get(kind, f"{kind}s")] = {name: entry.summary for name, entry in entries(kind).items()}
-    width = max(len(name) for section in sections.values() for name in section)
+    width = max(len(visible(name)) for section in sections.values() for name in section)
     for heading, section in sections.items():
         click.secho(heading, bold=True)
         for name, summary in section.items():
-            click.echo(f"  {name:<{width}}  {summary}")
+            say(f"  {visible(name):<{width}}  {visible(summary)}")
 
 
 @click.command()
@@ -105,9 +107,8 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input or the
     report could not be written.
     """
-    from rich.console import Console
-
     from bench.command.progress import Display
+    from bench.command.terminal import Terminal
     from bench.running import run_suite
 
     selection: dict[str, Any] = {
@@ -116,7 +117,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
         "filters": parse_filters(only),
     }
     summaries: list[Summary] = []
-    display = Display(Console(stderr=True))
+    display = Display(Terminal(stderr=True))
 
     def begin(summary: Summary) -> None:
         summaries.append(summary)
@@ -128,7 +129,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     except KeyboardInterrupt:
         recorded = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
         with suppress(OSError):  # the terminal may be closed
-            click.echo(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
+            say(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
         sys.exit(130)
     _conclude(summary)
 
@@ -141,12 +142,11 @@ def _conclude(summary: Summary) -> None:
         show_report(summary.report)
     if summary.missing:
         missing = f"{summary.missing} of {len(summary.runs)} runs have no record; run the same command to retry them:"
-        click.echo(missing, err=True)
+        say(missing, err=True)
         for name, text in summary.failed.items():
-            click.echo(f"  {name}: {text}".rstrip(), err=True)
+            say(f"  {visible(name)}: {text}".rstrip(), err=True)
     if summary.report_problem:
-        click.echo(f"ganbench: {summary.report_problem}", err=True)
-        sys.exit(2)
+        fail(summary.report_problem)
     if summary.missing:
         sys.exit(1)
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.catalogue import find
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.extractors.sample_sizes import describe_bias
+from bench.command.terminal import Terminal
 from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.suite import Suite
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     """Print the cells and runs of a suite, how many are recorded, and how long training the others will take."""
-    console = Console()
+    console = Terminal()
     recorded = paths_by_run(folder)
     missing = [run for run in runs if run.id not in recorded]
     speeds = {**shipped_speeds(), **measured_speeds(folder)} if missing else {}
@@ -142,7 +142,7 @@ def write_calibration(calibration: Calibration) -> None:
 
 def show_calibration(calibration: Calibration) -> None:
     """Print a calibration: one row per measure, then how the values were measured."""
-    console = Console()
+    console = Terminal()
     table = Table(title=escape(str(calibration.training.dataset)), title_justify="left", title_style="bold", box=None)
     table.add_column("measure")
     for heading in ("real data", "untrained", "better"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.catalogue.metrics.measures import MEASURES
+from bench.command.terminal import Terminal
+from bench.escaping import as_label, as_message
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ DETAILS = ("EMA", *(measure.label for measure in MEASURES.values() if measure.ta
 
 def show_report(report: Report) -> None:
     """Print the tables of a report, with as many columns as fit the terminal, then the files written."""
-    console = Console()
+    console = Terminal()
     hidden: dict[str, None] = {}
     for title, given in report.formatted.items():
         rates = {name: given[name].str.replace(r" \(.*?%\)", "", regex=True) for name in given if name.endswith(FAILED)}
-        frame = given.assign(**rates)
+        frame = given.assign(**rates).map(as_label).rename(columns=as_label)
         columns = fitting_columns(frame, console.width)
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, padding=(0, 1))
+        table = Table(title=escape(as_label(title)), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
             heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) else column
             justify: Literal["left", "right"] = "right" if _is_measure(column) or column == "steps/s" else "left"
@@ -92,7 +93,7 @@ def show_comparison(comparison: Comparison) -> None:
     """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
     from bench.evidence.gate.rendering import comparison_rows, conditions, headline, unchecked
 
-    console = Console()
+    console = Terminal()
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
     rows = comparison_rows(comparison)
     table = Table(box=None, padding=(0, 1))
@@ -103,13 +104,14 @@ def show_comparison(comparison: Comparison) -> None:
     for place, row in zip(
         rows[comparison.axes].itertuples(index=False), rows[shown].itertuples(index=False), strict=True
     ):
-        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row)
-        table.add_row(escape(" · ".join(place)), *texts)
+        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(as_label(text)) for text in row)
+        table.add_row(escape(" · ".join(map(as_label, place))), *texts)
     console.print(table)
     console.print()
     for cell in comparison.cells:
         if cell.verdict != "OK":
-            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {escape(cell.name)}: {escape(cell.reason)}"
+            reason = escape(as_message(f"{cell.name}: {cell.reason}"))
+            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {reason}"
             console.print(line, highlight=False)
     if comparison.unchecked:
         console.print(f"\n{escape(unchecked(comparison))}", highlight=False)

@@ -12,6 +12,7 @@ from bench.catalogue.datasets import Data
 from bench.catalogue.extractors import extractor_hash
 from bench.errors import DataError, MissingDataError, SuiteError
 from bench.plan.identity import Identified, Label, without_labels
+from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.specification import Choice, Evaluation, TomlTable, Training
@@ -99,8 +100,12 @@ def plan_runs(
     """
     if inception_weights is not None and not inception_weights.is_file():
         raise DataError(f"--inception-weights: no such file: {inception_weights}")
+    seeds = suite.seeds if seeds is None else _as_seeds(seeds)
     selected = only(cells(suite, settings), filters or {})
-    seeds = suite.seeds if seeds is None else as_seeds(seeds)
+    try:
+        check_count(len(selected) * len(seeds), MAX_RUNS, f"runs ({len(selected):,} cells × {len(seeds):,} seeds)")
+    except ValueError as error:
+        raise SuiteError(f"{suite.where}: {error}") from None
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
@@ -127,6 +132,13 @@ def plan_runs(
     ]
     _check_distinct(runs, suite)
     return runs
+
+
+def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
+    try:
+        return as_seeds(given)
+    except ValueError as error:
+        raise SuiteError(f"seeds: {error}") from None
 
 
 def _check_distinct(runs: list[Run], suite: Suite) -> None:
@@ -179,6 +191,12 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
 def _check_networks(cell: Cell, suite: Suite) -> None:
     training = cell.training
     where = f"{suite.where}: cell ({cell})"
+    evaluations = training.steps // suite.evaluation.every
+    if evaluations > MAX_EVALUATIONS:
+        raise SuiteError(
+            f"{where}: {training.steps:,} steps with an evaluation every {suite.evaluation.every:,} are "
+            f"{evaluations:,} evaluations, more than the {MAX_EVALUATIONS:,} that a run can have"
+        )
     for architecture in (training.architecture, training.critic):
         check_architecture(architecture, training.dataset, where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":

@@ -84,7 +84,7 @@ def read_timings(folder: str | Path) -> Timings:
         raise ResultsError(f"{folder} holds no timings ({path.name}); run `ganbench time SUITE` to take them") from None
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {describe_error(error)}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ResultsError(f"{path} is cut short or not a file of timings; run `ganbench time SUITE` again") from None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.catalogue.extractors.sample_sizes import describe_bias
 from bench.catalogue.metrics.measures import COVERAGE_ORDER, plain_name
+from bench.escaping import as_label
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import count_unresolved
 from bench.plan.rules import Rules
@@ -32,7 +33,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     metadata = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
     protocol = metadata.protocol
     details = "; ".join(_describe_protocol(protocol)) or "evaluation protocol not recorded"
-    parts = [f"{dataset}: {details}; suite {metadata.suite}, version {metadata.version}."]
+    parts = [f"{as_label(dataset)}: {details}; suite {metadata.suite}, version {metadata.version}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
@@ -83,7 +84,7 @@ def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
     if "extractor" in protocol:
         weights = str(protocol.get("extractor_sha256") or "").rpartition(":")[2][:12]
         has_weights = protocol["extractor"] != "coordinates" and weights
-        yield f"features: {protocol['extractor']}" + (f" ({weights})" if has_weights else "")
+        yield f"features: {as_label(protocol['extractor'])}" + (f" ({weights})" if has_weights else "")
     for role, label in (("reference", "reference"), ("real", "real data")):
         split, count = protocol.get(f"{role}_split"), protocol.get(f"{role}_samples")
         words = [SPLITS.get(str(split), str(split))] * (split is not None)
@@ -92,11 +93,11 @@ def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
             yield f"{label}: {', '.join(words)}"
     for key, value in protocol.items():
         if key not in DESCRIBED_SEPARATELY and value not in (None, "none"):
-            yield f"{key.replace('_', ' ')}: {value}"
+            yield f"{as_label(key.replace('_', ' '))}: {as_label(value)}"
 
 
 def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else as_label(value)
 
 
 def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:

@@ -79,7 +79,14 @@ def _read_stamp(folder: Path, inputs: str) -> Report | None:
         written = stamp["written"]
         if stamp["inputs"] != inputs or _hashes(folder, [folder / name for name in written]) != written:
             return None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # no stamp, or a damaged one
+    except (
+        FileNotFoundError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # no stamp, or a damaged one
         return None
 
     import pandas as pd

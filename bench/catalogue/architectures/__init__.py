@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from bench.catalogue import Options
 
@@ -34,8 +34,8 @@ class MlpOptions(Options):
     ``maxout``: if positive, replaces the activation by the maximum over this many linear pieces, as in PacGAN.
     """
 
-    width: PositiveInt = 128
-    depth: PositiveInt = 3
+    width: int = Field(default=128, gt=0, le=16_384)
+    depth: int = Field(default=3, gt=0, le=1_000)
     activation: Activation = "relu"
     normalisation: Normalisation = "none"
     maxout: NonNegativeInt = 0
@@ -48,7 +48,7 @@ class DcganOptions(Options):
     ``normalisation``: by default "batch".
     """
 
-    width: PositiveInt = 64
+    width: int = Field(default=64, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
 
 
@@ -60,7 +60,7 @@ class DcganUpsampleOptions(Options):
     ``normalisation_eps``: ε of all normalisations but the generator's first, by default 1e-5; 0.8 in many tutorials.
     """
 
-    width: PositiveInt = 128
+    width: int = Field(default=128, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
     normalisation_eps: PositiveFloat = 1e-5
 
@@ -72,7 +72,7 @@ class ResnetOptions(Options):
     ``normalisation``: by default "batch" for the generator and "none" for the critic.
     """
 
-    width: PositiveInt = 128
+    width: int = Field(default=128, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
@@ -21,27 +21,27 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 class ModesOptions(Options):
     """A mode is covered if it has at least ``minimum`` samples; ``confidence`` is the classifier's threshold."""
 
-    minimum: PositiveInt = 1
+    minimum: int = Field(default=1, gt=0, le=1_000_000)
     confidence: Fraction = 0.9
 
 
 class NeighboursOptions(Options):
     """The balls around samples extend to their ``k``-th nearest neighbour (5 in Naeem et al. 2020)."""
 
-    k: PositiveInt = 5
+    k: int = Field(default=5, gt=0, le=1_000)
 
 
 class KernelOptions(Options):
     """The number of random subsets that the kernel distance is averaged over, and their maximum size."""
 
-    subsets: PositiveInt = 100
-    subset_size: Annotated[int, Field(ge=2)] = 1000
+    subsets: int = Field(default=100, gt=0, le=100_000)
+    subset_size: int = Field(default=1000, ge=2, le=100_000)
 
 
 class SlicedWassersteinOptions(Options):
     """The number of equally spaced directions that points are projected onto."""
 
-    projections: PositiveInt = 64
+    projections: int = Field(default=64, gt=0, le=100_000)
 
 
 class BirthdayOptions(Options):
@@ -53,17 +53,17 @@ class BirthdayOptions(Options):
 class SpectrumOptions(Options):
     """Number of samples to compute the vector field on, number of eigenvalues, and ARPACK's relative tolerance."""
 
-    samples: PositiveInt = 256
-    eigenvalues: PositiveInt = 6
+    samples: int = Field(default=256, gt=0, le=1_000_000)
+    eigenvalues: int = Field(default=6, gt=0, le=1_000)
     tolerance: PositiveFloat = 1e-8
 
 
 class PathAngleOptions(Options):
     """Number of samples to compute the vector field on, and how far the path extends to both sides of its end."""
 
-    samples: PositiveInt = 256
+    samples: int = Field(default=256, gt=0, le=1_000_000)
     reach: Fraction = 0.2
-    points: PositiveInt = 8
+    points: int = Field(default=8, gt=0, le=10_000)
 
 
 class Metric(NamedTuple):

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
+from bench.escaping import visible
 from bench.evidence.gate.cell_tests import count_of
 from bench.evidence.gate.compare import Comparison
 from bench.evidence.gate.decision import MINIMUM_RUNS, CellVerdict, Finding, Verdict
@@ -155,7 +156,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 def _for_markdown(text: Any) -> str:
     """Return text escaped for a Markdown table: one line, without HTML or cell separators."""
-    return escape(" ".join(str(text).split()), quote=False).replace("|", "\\|")
+    return escape(" ".join(visible(text).split()), quote=False).replace("|", "\\|")
 
 
 def to_json(comparison: Comparison) -> str:

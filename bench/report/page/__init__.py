@@ -11,8 +11,10 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
+from bench.plan.identity import MAX_TITLE
 from bench.report.page.data import page_data
 from bench.report.vega import bundle
 
@@ -42,7 +44,7 @@ def write_page(evidence: Evidence, path: Path) -> Path:
     Raises:
         OSError: The file cannot be written.
     """
-    text = _render(evidence.title, json_in_html(page_data(evidence)))
+    text = _render(as_label(evidence.title, MAX_TITLE), json_in_html(page_data(evidence)))
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     return path

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.evidence.states import State
+from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption
 from bench.report.row_names import PUBLISHED
 from bench.report.tables.entries import ALPHA
@@ -15,9 +17,10 @@ from bench.report.tables.model import Column, Table
 
 def legend(evidence: Evidence, table: Table) -> str:
     """Return a caption with which the table can be read on its own."""
+    title = as_label(evidence.title, MAX_TITLE)
     return " ".join(
         [
-            f"{' · '.join([evidence.title, *(v for axis, v in table.fixed.items() if axis != 'dataset')])}.",
+            f"{' · '.join([title, *(as_label(v) for axis, v in table.fixed.items() if axis != 'dataset')])}.",
             *(caption(evidence, dataset, {column.measure for column in table.columns}) for dataset in table.datasets),
             *_describe_values(evidence, table),
             *_describe_runs(table),

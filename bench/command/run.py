@@ -93,8 +93,8 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     SUITE is a name or a file. At the end, tables and figures are written. If the command is interrupted, run it again
     to resume.
 
-    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input or the
-    report could not be written.
+    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input, a
+    faulty plug-in, or the report could not be written.
     """
     from rich.console import Console
 
@@ -129,13 +129,20 @@ def _conclude(summary: Summary) -> None:
 
     if summary.report is not None:
         show_report(summary.report)
-    if summary.missing:
-        missing = f"{summary.missing} of {len(summary.runs)} runs have no record; run the same command to retry them:"
-        click.echo(missing, err=True)
+    faulty = {str(run) for runs in summary.faults.values() for run in runs}
+    if faulty:
+        told = f"{len(faulty)} of {len(summary.runs)} runs were not trained, because a plug-in is faulty (see above)"
+        click.echo(f"ganbench: {told}; correct it and run the same command", err=True)
+    if summary.missing > len(faulty):
+        retry = "run the same command to retry them:"
+        click.echo(f"{summary.missing - len(faulty)} of {len(summary.runs)} runs have no record; {retry}", err=True)
         for name, text in summary.failed.items():
-            click.echo(f"  {name}: {text}".rstrip(), err=True)
+            if name not in faulty:
+                click.echo(f"  {name}: {text}".rstrip(), err=True)
     if summary.report_problem:
         click.echo(f"ganbench: {summary.report_problem}", err=True)
+        sys.exit(2)
+    if faulty:
         sys.exit(2)
     if summary.missing:
         sys.exit(1)

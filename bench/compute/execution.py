@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,10 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     evaluation, weights = runs[0].evaluation, settings.inception_weights
     evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
     shared = Shared(settings, RealData.load(dataset, device), evaluator)
+    missing = ", ".join(name for name, value in evaluator.real.items() if not math.isfinite(value))
+    if missing:
+        notice = f"{dataset}: {missing} of real data is not finite, and recorded as missing"
+        yield Event(runs[0], "progress", Progress(0, 0.0, notice, len(runs), runs[0].id, len(runs), general=True))
     for number, (_, group) in enumerate(groupby(restored, key=lambda pair: pair[1].history.step)):
         if number and stopping():  # their checkpoints stay valid
             yield from (Event(run, "stopped") for run, _ in group)

@@ -62,12 +62,21 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
     )
     content = complete.model_dump(mode="json", by_alias=True, exclude_unset=True)
     table = pa.Table.from_pylist(trace)
-    table = table.replace_schema_metadata({KEY: json.dumps(content, allow_nan=False)})
+    table = table.replace_schema_metadata({KEY: json.dumps(only_finite(content), allow_nan=False)})
     try:
         with atomic_write(path, once=not replace) as partial:
             pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
+
+
+def only_finite(value: Any) -> Any:
+    """Return ``value`` with None in place of every number that is not finite, at any depth: JSON has none of these."""
+    if isinstance(value, Mapping):
+        return {key: only_finite(nested) for key, nested in value.items()}
+    if isinstance(value, list | tuple):
+        return [only_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def summarise(trace: Sequence[Row], metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:

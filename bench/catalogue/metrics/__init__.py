@@ -7,13 +7,15 @@ their samples: ``prepare(options) → (view → {measure: value})``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -77,6 +79,8 @@ class Metric(NamedTuple):
             what is missing.
         of: What the metric looks at, "samples" or "game".
         architecture: The only architecture that it applies to, or None.
+        measures: Measures that it returns and ganbench does not define, by name. ganbench's own measures are in
+            ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
     """
 
     summary: str
@@ -85,6 +89,7 @@ class Metric(NamedTuple):
     needs: Callable[[str, bool], str | None]
     of: Literal["samples", "game"] = "samples"
     architecture: str | None = None
+    measures: Mapping[str, Measure] = MappingProxyType({})
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:

@@ -75,8 +75,8 @@ def _check_finite(data: Data, who: str) -> None:
             continue
         wrong = sum(_count_not_finite(samples[start : start + AT_ONCE]) for start in range(0, len(samples), AT_ONCE))
         if wrong:
-            verb = "value is" if wrong == 1 else "values are"
-            raise DataError(f"{who}: {wrong:,} of {samples.size:,} {split} {verb} not finite (NaN or infinite)")
+            verb = "is" if wrong == 1 else "are"
+            raise DataError(f"{who}: {wrong:,} of {samples.size:,} {split} values {verb} not finite (NaN or infinite)")
 
 
 def _count_not_finite(samples: NDArray[Any]) -> int:

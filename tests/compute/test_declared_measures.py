@@ -100,15 +100,12 @@ def test_a_declared_measure_is_in_records_frames_tables_and_page(
     assert (runs["vendi_real"] > 1).all()
     assert set(runs["primary"]) == {"fd"}  # declares no rank
     CliRunner().invoke(main, ["report", str(summary.folder), "--format", "none"])
-    for name in ("table.md", "table.tex", "report.html"):
+    for name in ("table.md", "report.html"):
         assert "Vendi score" in (summary.folder / name).read_text(), name
     evidence = read_evidence(summary.folder)
     assert evidence.describe("vendi") == Measure("Vendi score", True, ".2f")
     assert evidence.measures(runs["dataset"][0]) == ["fd", "vendi"]
-    assert (
-        "vendi_final" in (summary.folder / "table.csv").read_text()
-        or "vendi" in (summary.folder / "table.csv").read_text()
-    )
+    assert "vendi_final" in (summary.folder / "table.csv").read_text().partition("\n")[0]
 
 
 def test_records_hold_the_declaration_and_others_have_no_such_section(train: Callable[..., Summary]) -> None:

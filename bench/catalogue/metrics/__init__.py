@@ -1,8 +1,8 @@
 """The metrics that a suite can use. This module does not import torch.
 
 To add one, write ``prepare(context, options) → (sampled → {measure: value})`` in a file of its own, and add an entry to
-``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``). A metric of the game looks at the players instead of
-their samples: ``prepare(options) → (view → {measure: value})``.
+``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``); metrics of other packages declare their measures. A
+metric of the game looks at the players instead of their samples: ``prepare(options) → (view → {measure: value})``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Metric(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: The options that a suite can set.
-        prepare: The function, as module:name.
+        prepare: The function, as module:name. It returns a function from samples or a game to numbers by measure, with
+            the same measures at every call.
         needs: (name of the extractor, whether the true modes are known) → None if the metric can be computed, otherwise
             what is missing.
         of: What the metric looks at, "samples" or "game".

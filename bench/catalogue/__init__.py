@@ -65,8 +65,14 @@ def _built_in(kind: str) -> Mapping[str, Any]:
 @cache
 def _added(kind: str) -> Mapping[str, Any]:
     """Return the entries of other packages, or the errors that loading them gives, by name."""
-    points = [point for point in _entry_points(kind) if point.name not in _built_in(kind)]
-    return {point.name: _load(kind, point) for point in points}
+    added: dict[str, Any] = {}
+    for point in _entry_points(kind):
+        others = sorted({other.value for other in _entry_points(kind) if other.name == point.name})
+        if len(others) > 1:
+            added[point.name] = PluginError(f"{kind} {point.name!r} is provided more than once: {', '.join(others)}")
+        elif point.name not in _built_in(kind):
+            added[point.name] = _load(kind, point)
+    return added
 
 
 def _load(kind: str, point: EntryPoint) -> Any:
@@ -78,7 +84,16 @@ def _load(kind: str, point: EntryPoint) -> Any:
     if not isinstance(entry, getattr(import_module(TABLES[kind][0]), type_name)):
         given = f"{point.value} is a {type(entry).__name__}"
         return PluginError(f"{title(kind, point.name)} cannot be loaded: {given}, but must be a bench.{type_name}")
+    options = getattr(entry, "options", Options)
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        return PluginError(f"{title(kind, point.name)} cannot be loaded: its options must be a class of bench.Options")
     return entry
+
+
+def shadowed(kind: str) -> list[str]:
+    """Return a line for each entry of another package that has the name of a built-in one, which is used instead."""
+    names = [point.name for point in _entry_points(kind) if point.name in _built_in(kind)]
+    return [f"{kind} {name!r}: the entry of ganbench is used, not that of another package" for name in names]
 
 
 def is_added(kind: str, name: str) -> bool:
@@ -111,7 +126,8 @@ def naming(kind: str, name: str, part: str = "") -> Iterator[None]:
     except Exception as error:
         if not is_added(kind, name) or is_fault_of_device(error):
             raise
-        told = f"{title(kind, name)}: {part + ' ' if part else ''}raised {summarise_error(error)}{_place(error)}"
+        who = f"{title(kind, name)}: {part}" if part else title(kind, name)
+        told = f"{who} raised {summarise_error(error)}{_place(error)}"
         raise PluginError(told) from error
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @handle_errors
 def list_entries() -> None:
     """List all suites, losses, metrics and so on."""
-    from bench.catalogue import TABLES, entries
+    from bench.catalogue import TABLES, entries, shadowed, unusable
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
@@ -40,6 +40,9 @@ def list_entries() -> None:
         click.secho(heading, bold=True)
         for name, summary in section.items():
             click.echo(f"  {name:<{width}}  {summary}")
+    for kind in TABLES:
+        for problem in (*unusable(kind).values(), *shadowed(kind)):
+            click.echo(f"ganbench: {problem}", err=True)
 
 
 @click.command()

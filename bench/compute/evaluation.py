@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from bench.compute.training.loop import Measurement
 from bench.compute.training.players import Players, generate, with_converged_spectral_norm
 from bench.compute.training.random_streams import stream
 from bench.compute.training.real_data import cached_dataset
+from bench.plan.grouping import added_code
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, Evaluation, Training
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
@@ -143,9 +145,18 @@ def evaluate(
         measurement: The measurement of the last chunk of steps; None before the first step.
     """
     began = time.perf_counter()
-    with drawing_from(state.seed, "evaluation layers", state.device):
+    with _drawing(evaluator, state.training, state.seed, "evaluation layers", state.device):
         _evaluate(state, latents, data, evaluator, history, measurement)
     history.evaluation_seconds += time.perf_counter() - began
+
+
+def _drawing(
+    evaluator: Evaluator, training: Training, seed: int, name: str, device: torch.device
+) -> AbstractContextManager[None]:
+    """Return a context in which code of other packages draws from a stream of the run; nothing built in draws."""
+    metrics = (*evaluator.metrics, *evaluator.game_metrics)
+    foreign = added_code(training) or any(metric.added for metric in metrics)
+    return drawing_from(seed, name, device) if foreign else nullcontext()
 
 
 def _evaluate(
@@ -192,7 +203,7 @@ def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator)
     """
     latents = evaluation_latents(run.training, run.evaluation.samples, run.seed, "evaluation again")
     device = next(players.generator.parameters()).device
-    with drawing_from(run.seed, "evaluation layers again", device):
+    with _drawing(evaluator, run.training, run.seed, "evaluation layers again", device):
         measures = evaluator.measure(quantised(generate(players.generator, latents), data.train))
         measures |= _measure_average(players, latents, data, evaluator)
     return {name: value if math.isfinite(value) else None for name, value in measures.items()}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from bench.catalogue import find, is_added, naming, resolve, title
 from bench.catalogue.metrics.declared import checked_declarations
@@ -20,12 +24,16 @@ class PreparedMetric:
         choice: The metric.
         inputs: What its ``prepare`` needs before the options.
 
+    Attributes:
+        name: Its name.
+        added: Whether another package provides it.
+
     Raises:
         PluginError: ``prepare`` of another package raised an exception, or does not return a function.
     """
 
     def __init__(self, choice: Choice, *inputs: object):
-        self.name, self._checked = choice.name, is_added("metric", choice.name)
+        self.name, self.added = choice.name, is_added("metric", choice.name)
         self._names: frozenset[str] | None = None
         with naming("metric", self.name, "prepare"):
             function = resolve(find("metric", self.name).prepare)(*inputs, choice.options)
@@ -42,11 +50,16 @@ class PreparedMetric:
             PluginError: A metric of another package raised an exception.
             ContractError: It did not return numbers by the names of measures that are known.
         """
-        if not self._checked:
+        if not self.added:
             measures: dict[str, float] = self._function(subject)
             return measures
+        tensors = [part for part in (subject if isinstance(subject, tuple) else ()) if isinstance(part, Tensor)]
+        versions = [part._version for part in tensors]
+        copies = [part.clone() for part in tensors] if self._names is None else []
         with naming("metric", self.name):
             returned = self._function(subject)
+        if versions != [part._version for part in tensors] or not all(map(_same, tensors, copies or tensors)):
+            raise ContractError(f"{title('metric', self.name)}: changes the samples or features it is given in place")
         checked = self._check(returned)
         self._names = self._names or frozenset(checked)
         if self._names != checked.keys():
@@ -94,7 +107,14 @@ def _number(value: Any, where: str) -> float:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ContractError(f"{where} is {_describe(value)}, expected a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer with hundreds of digits
+        return math.inf
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one is other or torch.equal(one.nan_to_num(), other.nan_to_num())
 
 
 def _describe(value: object) -> str:

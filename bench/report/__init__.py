@@ -26,6 +26,7 @@ class Report:
 
     Attributes:
         anew: Whether the report was written; False if it was up to date.
+        details: Labels of measures that narrow terminals leave out first.
     """
 
     tables: list[Path]
@@ -33,6 +34,7 @@ class Report:
     page: Path
     formatted: dict[str, pd.DataFrame]
     anew: bool = True
+    details: tuple[str, ...] = ()
 
 
 def write_report(
@@ -86,4 +88,7 @@ def write_report(
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if formats else []
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
-    return Report(tables, figures, page, formatted)
+    shown = {name for dataset in evidence.datasets() for name in evidence.measures(dataset)}
+    about = [evidence.describe(name) for name in sorted(shown)]
+    details = tuple(measure.label for measure in about if measure.table == "details")
+    return Report(tables, figures, page, formatted, details=details)

@@ -85,6 +85,7 @@ def _read_stamp(folder: Path, inputs: str) -> Report | None:
         page=folder / stamp["page"],
         formatted={title: pd.DataFrame(rows, columns=columns) for title, (columns, rows) in stamp["formatted"].items()},
         anew=False,
+        details=tuple(stamp["details"]),
     )
 
 
@@ -98,6 +99,7 @@ def _write_stamp(folder: Path, inputs: str, report: Report) -> None:
         "tables": names(report.tables),
         "figures": names(report.figures),
         "page": names([report.page])[0],
+        "details": report.details,
         "formatted": {title: [list(frame), frame.to_numpy().tolist()] for title, frame in report.formatted.items()},
     }
     try:

@@ -74,7 +74,7 @@ def test_other_faults_of_a_loader_are_named(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(DataError, match=r"modes have centres \[8, 3\]"):
         modes = Modes(np.zeros((8, 3)), 0.1)
         load(monkeypatch, lambda options: make_data(POINTS, POINTS, modes), (2,), "coordinates")
-    with pytest.raises(PluginError, match=r"dataset 'made': raised KeyError: 'path' \(test_data_checks.py, line "):
+    with pytest.raises(PluginError, match=r"dataset 'made' raised KeyError: 'path' \(test_data_checks.py, line "):
         load(monkeypatch, lambda options: {}["path"], (2,), "coordinates")
 
 

@@ -308,7 +308,7 @@ def test_a_faulty_metric_is_named_before_the_first_step(
 def test_an_exception_of_a_metric_after_some_steps_names_it(train: Callable[..., Summary]) -> None:
     summary = train(metrics=("frechet", "late"), pack="off")
     assert not summary.faults
-    told = "metric 'late' (package plugged): raised ArithmeticError: singular matrix (plugged_metrics.py, line "
+    told = "metric 'late' (package plugged) raised ArithmeticError: singular matrix (plugged_metrics.py, line "
     assert summary.failed
     assert all(text.startswith(told) for text in summary.failed.values())
 

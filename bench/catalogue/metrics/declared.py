@@ -31,9 +31,10 @@ def declared_measures(metrics: Iterable[str] | None = None) -> dict[str, Measure
     by: dict[str, str] = {}
     for metric in entries("metric") if metrics is None else metrics:
         for name, measure in checked_declarations(metric).items():
-            if declared.get(name, measure) != measure:
+            twin = next((other for other, each in declared.items() if each.label == measure.label), name)
+            if declared.get(name, measure) != measure or twin != name:
                 raise ContractError(
-                    f"{title('metric', metric)} and {title('metric', by[name])} declare the measure {name!r} "
+                    f"{title('metric', metric)} and {title('metric', by[twin])} declare the measure {twin!r} "
                     f"differently; use one of them, or rename the measure"
                 )
             if name not in MEASURES:
@@ -51,7 +52,7 @@ def checked_declarations(metric: str) -> Mapping[str, Measure]:
     if not isinstance(measures, Mapping):
         raise ContractError(f"{title('metric', metric)}: measures is a {type(measures).__name__}, expected a table")
     for name, measure in measures.items():
-        problem = _problem(name, measure)
+        problem = _problem(name, measure) or _problem_of_label(name, measure, measures)
         if problem:
             raise ContractError(f"{title('metric', metric)}: measure {name!r}: {problem}")
     return measures
@@ -69,10 +70,18 @@ def _problem(name: object, measure: object) -> str:
     return _problem_of_fields(measure)
 
 
+def _problem_of_label(name: str, measure: Measure, declared: Mapping[str, Measure]) -> str:
+    """Return the problem of a label that another measure has: its columns could not be told apart."""
+    for other, known in {**MEASURES, **declared}.items():
+        if other != name and isinstance(known, Measure) and str(known.label).casefold() == measure.label.casefold():
+            return f"label: {measure.label!r} is the label of {other!r} already"
+    return ""
+
+
 # Long: one line per field.
 def _problem_of_fields(measure: Measure) -> str:
-    if not isinstance(measure.label, str) or not measure.label.strip():
-        return "label: expected a text"
+    if not isinstance(measure.label, str) or not measure.label.strip() or not measure.label.isprintable():
+        return f"label: expected a line of text, not {measure.label!r}"
     if not (measure.higher_is_better is None or isinstance(measure.higher_is_better, bool)):
         return f"higher_is_better: expected True, False or None, not {measure.higher_is_better!r}"
     if not isinstance(measure.scale, int | float) or not math.isfinite(measure.scale) or not measure.scale > 0:

@@ -77,6 +77,8 @@ def dry_check(runs: Iterable[Run], settings: Settings, notify: Callable[[str], N
                 findings.faults[run.id] = fault
             elif draws:
                 findings.drawing.add(run.id)
+    if checked:
+        environment.release_memory(where)  # the workers are other processes
     for notice in notices:
         notify(notice)
     return findings

@@ -90,6 +90,8 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
         critics.check("critic", logits, [n], PER_SAMPLE)
     evaluated = own.call("generator", lambda given: generate(players.generator, given), latents.cpu().float())
     own.check("generator in eval mode", evaluated, samples_shape, wanted, gradient=False)
+    if not evaluated.isfinite().all():
+        raise own.fault("generator returned values that are not finite before the first step")
     if len(shape) == 3 and evaluated.min() >= 0 and evaluated.max() <= 1:
         notify(
             f"architecture {training.architecture.name!r}: all values of its untrained generator are between 0 and 1; "

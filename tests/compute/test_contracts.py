@@ -106,6 +106,7 @@ vector = metric("vector")
 nothing = metric("nothing")
 undeclared = metric("undeclared")
 twice = metric("twice")
+writes = metric("writes")
 late = metric("late")
 """
 
@@ -133,6 +134,11 @@ def undeclared(context, options):
     return lambda sampled: {"vendi": 1.0}
 def twice(context, options):
     return lambda sampled: {"fd": 1.0}
+def writes(context, options):
+    def measure(sampled):
+        sampled.features.sub_(1)
+        return {"swd": 1.0}
+    return measure
 def late(context, options):
     calls = []
     def measure(sampled):
@@ -288,6 +294,7 @@ def test_sound_plugins_of_all_kinds_train(train: Callable[..., Summary]) -> None
         ("text", "metric 'text' (package plugged): measure 'swd' is 'small', expected a number"),
         ("vector", "metric 'vector' (package plugged): measure 'swd' has shape [2], expected one number"),
         ("nothing", "metric 'nothing' (package plugged): returned None, expected a dict: measure → number"),
+        ("writes", "metric 'writes' (package plugged): changes the samples or features it is given in place"),
         ("undeclared", "returned the measure 'vendi', but it is not known whether more is better; declare it"),
         ("twice", "metric 'frechet' and metric 'twice' (package plugged) both return the measure 'fd'"),
     ],
@@ -324,6 +331,39 @@ def test_an_entry_that_cannot_be_loaded_concerns_only_the_suites_that_use_it(
         train(losses=("broken",))
     with pytest.raises(bench.GanbenchError, match=r"plugged:no_loss is a function, but must be a bench.GanLoss"):
         train(losses=("no_loss",))
+
+
+def test_list_names_what_it_leaves_out(package: Package) -> None:
+    package.write("import a_missing_library\n", {"losses": {"broken": "loss", "hinge": "loss"}}, "plugged_broken")
+    result = CliRunner().invoke(main, ["list"])
+    assert result.exit_code == 0
+    assert "  good " in result.stdout
+    assert "broken" not in result.stdout
+    assert "ganbench: loss 'broken' (package plugged) cannot be loaded: " in result.stderr
+    assert "ganbench: loss 'hinge': the entry of ganbench is used, not that of another package" in result.stderr
+
+
+def test_a_name_that_two_packages_give_is_refused(
+    package: Package, train: Callable[..., Summary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "more" / "another-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: another\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[ganbench.losses]\ngood = another:good\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "more"))
+    package.forget()
+    with pytest.raises(bench.GanbenchError, match="loss 'good' is provided more than once: another:good, plugged:good"):
+        train(losses=("good",))
+
+
+def test_time_refuses_a_faulty_plugin(package: Package, tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(
+        SUITE.format(losses=["hinge", "scalar"], architectures=["mlp"], training="", metrics=["frechet"])
+    )
+    command = ["time", str(tmp_path / "suite.toml"), "--results", str(tmp_path / "r"), "--device", "cpu"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "ganbench: loss 'scalar' (package plugged): critic returned shape []" in result.stderr
 
 
 def test_the_command_tells_each_fault_once_and_exits_with_2(train: Callable[..., Summary], tmp_path: Path) -> None:

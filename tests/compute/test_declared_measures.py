@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ import bench
 from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure, coverage_order, primary_order
 from bench.command import main
+from bench.command.show_report import fitting_columns
 from bench.errors import ContractError, SuiteError
 from bench.evidence.results import read_evidence
 from bench.plan.suite import load_suite
@@ -219,6 +221,21 @@ def test_ranks_of_declared_measures_stand_among_those_of_ganbench() -> None:
     assert order[-2:] == ["last", "recorded"]
     assert set(order) - {*MEASURES} == {"first", "last", "recorded"}
     assert coverage_order({"covered": Measure("covered", True, coverage_rank=1.5)})[:2] == ["modes", "covered"]
+
+
+def test_narrow_terminals_leave_out_measures_declared_as_details_first(
+    train: Callable[..., Summary], package: Package
+) -> None:
+    redeclare(package, 'vendi=Measure("Vendi score", True, table="details")')
+    report = train().report
+    assert report is not None
+    assert report.details == ("Vendi score",)
+    frame = pd.DataFrame({"loss": ["hinge"], "Vendi score final": ["1.00"], "FD final": ["1.00"]})
+    assert fitting_columns(frame, 20, report.details) == ["loss", "FD final"]
+    assert fitting_columns(frame, 20) == ["loss", "Vendi score final"]
+    again = train().report  # up to date
+    assert again is not None
+    assert (again.anew, again.details) == (False, ("Vendi score",))
 
 
 def test_calibrate_shows_declared_measures(package: Package) -> None:

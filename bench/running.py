@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -44,6 +45,7 @@ class Summary:
         already: The runs that had a record before.
         recorded: The runs whose record was published now.
         failed: The error of each run whose code failed.
+        faults: What is wrong with a plug-in → the runs that use it; they are among ``failed``.
         notices: Warnings for the user, such as damaged records and checkpoints.
         report: The report if tables and figures were written or are up to date, else None.
         report_problem: Why the report could not be written, or "".
@@ -55,6 +57,7 @@ class Summary:
     already: list[Run] = field(default_factory=list)
     recorded: list[Run] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, list[Run]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     report: Report | None = None
     report_problem: str = ""
@@ -190,12 +193,14 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     if not waiting:
         return summary
 
+    from bench.compute.contracts.dry_check import dry_check
     from bench.compute.engines.choice import choose_engine
     from bench.compute.pack_tuning import pack_sizer
 
     workers = _worker_settings(folder, _resolve_devices(options.device, runs), options, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
-    packs = divide(waiting, size, len(workers))
+    findings = dry_check(waiting, workers[0], summary.notices.append)
+    packs = divide(findings.sound(waiting), findings.limited(size), len(workers))
     engine = choose_engine(packs, workers, options.workers)
     problem: Exception | None = None
     with claimed(folder) as other, handling_signals() as interruption:
@@ -203,7 +208,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
             summary.notices.append(AT_WORK.format(folder=folder, other=other))
             packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
-        for event in engine(packs, workers, interruption):
+        for event in chain(findings.events(waiting), engine(packs, workers, interruption)):
             _update(summary, event)
             try:
                 if problem is None:
@@ -230,9 +235,12 @@ def _update(summary: Summary, event: Event) -> None:
         summary.recorded.append(event.run)
     elif event.state == "failed":
         summary.failed[str(event.run)] = event.text
+        if event.fault:
+            summary.faults.setdefault(event.text, []).append(event.run)
     elif progress is not None and progress.affected:
         others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
-        summary.notices.append(f"{event.run}{others}: {progress.notice}")
+        notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
+        summary.notices += [notice] if notice not in summary.notices else []
 
 
 def _worker_settings(folder: Path, devices: list[str], options: RunOptions, runs: int) -> list[Settings]:

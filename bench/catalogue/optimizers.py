@@ -83,8 +83,9 @@ class OptimizerEntry(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set.
-        build: (parameters, options) → the optimiser. Its update must be element by element, since all runs of a pack
-            share one parameter tensor.
+        build: (parameters, options) → the optimiser, with ``lr`` among its defaults. Its update must be element by
+            element, since all runs of a pack share one parameter tensor, [s, numbers]; its state must consist of
+            tensors of that shape and of single numbers.
     """
 
     summary: str

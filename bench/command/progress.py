@@ -29,6 +29,7 @@ class Display:
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._summary: Summary | None = None
         self._notices_shown = 0
+        self._faults_shown: set[str] = set()
         self._ended = 0
         self._progress = Progress(
             _Description(lambda: self._summary is not None and self._summary.stopping()),
@@ -79,9 +80,13 @@ class Display:
             self._work_left[run] = 0
             self._ended += 1
             self._progress.advance(self._matrix)
+        if event.fault and event.text in self._faults_shown:
+            return
+        self._faults_shown |= {event.text} if event.fault else set()
         if event.state == "failed":
             first = event.text.partition("\n")[0]
-            self._console.print(Text(as_message(f"error: {event.run}: {first}"), style="red"), soft_wrap=True)
+            about = "" if event.fault else f"{event.run}: "  # a fault of a plug-in concerns all runs that use it
+            self._console.print(Text(as_message(f"error: {about}{first}"), style="red"), soft_wrap=True)
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)

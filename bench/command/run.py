@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @handle_errors
 def list_entries() -> None:
     """List all suites, losses, metrics and so on."""
-    from bench.catalogue import TABLES, entries
+    from bench.catalogue import TABLES, entries, shadowed, unusable
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
@@ -43,6 +43,9 @@ def list_entries() -> None:
         click.secho(heading, bold=True)
         for name, summary in section.items():
             say(f"  {visible(name):<{width}}  {visible(summary)}")
+    for kind in TABLES:
+        for problem in (*unusable(kind).values(), *shadowed(kind)):
+            say(f"ganbench: {problem}", err=True)
 
 
 @click.command()
@@ -104,8 +107,8 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     SUITE is a name or a file. At the end, tables and figures are written. If the command is interrupted, run it again
     to resume.
 
-    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input or the
-    report could not be written.
+    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input, a
+    faulty plug-in, or the report could not be written.
     """
     from bench.command.progress import Display
     from bench.command.terminal import Terminal
@@ -140,13 +143,20 @@ def _conclude(summary: Summary) -> None:
 
     if summary.report is not None:
         show_report(summary.report)
-    if summary.missing:
-        missing = f"{summary.missing} of {len(summary.runs)} runs have no record; run the same command to retry them:"
-        say(missing, err=True)
+    faulty = {str(run) for runs in summary.faults.values() for run in runs}
+    if faulty:
+        reason = f"{len(faulty)} of {len(summary.runs)} runs were not trained, because a plug-in is faulty (see above)"
+        say(f"ganbench: {reason}; correct it and run the same command", err=True)
+    if summary.missing > len(faulty):
+        retry = "run the same command to retry them:"
+        say(f"{summary.missing - len(faulty)} of {len(summary.runs)} runs have no record; {retry}", err=True)
         for name, text in summary.failed.items():
-            say(f"  {visible(name)}: {text}".rstrip(), err=True)
+            if name not in faulty:
+                say(f"  {visible(name)}: {text}".rstrip(), err=True)
     if summary.report_problem:
         fail(summary.report_problem)
+    if faulty:
+        sys.exit(2)
     if summary.missing:
         sys.exit(1)
 

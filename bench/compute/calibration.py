@@ -11,8 +11,10 @@ import torch
 
 from bench.catalogue import entries, find
 from bench.catalogue.extractors import extractor_hash
+from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.evaluation import build_evaluator, evaluation_latents, quantised
+from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.players import build_players, generate
 from bench.compute.training.real_data import cached_dataset
 from bench.plan.runs import check_architecture
@@ -120,12 +122,14 @@ def calibrate(
     untrained = []
     for seed in range(seeds):
         generator = build_players(training, shape, seed, where).generator
-        images = generate(generator, evaluation_latents(training, samples, seed))
-        untrained.append(evaluator.measure(quantised(images, data.train)))
-    names = [name for name in MEASURES if name in evaluator.real]
+        with drawing_from(seed, "evaluation layers", where):
+            images = generate(generator, evaluation_latents(training, samples, seed))
+            untrained.append(evaluator.measure(quantised(images, data.train)))
+    known = MEASURES | declared_measures(metric.name for metric in metrics)
     levels = tuple(
-        Level(name, MEASURES[name], evaluator.real[name], tuple(measures[name] for measures in untrained))
-        for name in names
+        Level(name, measure, evaluator.real[name], tuple(measures[name] for measures in untrained))
+        for name, measure in known.items()
+        if name in evaluator.real
     )
     return Calibration(training, levels, refused, evaluator.protocol)
 

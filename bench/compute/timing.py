@@ -12,11 +12,13 @@ import torch
 
 from bench.compute import environment
 from bench.compute.checkpoints import History
+from bench.compute.contracts.dry_check import dry_check
 from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
+from bench.compute.execution import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.compute.training.real_data import RealData
-from bench.errors import ResultsError
+from bench.errors import ContractError, ResultsError
 from bench.files import check_writable
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
@@ -80,6 +82,8 @@ def time_suite(
     where = torch.device(environment.devices(device, {run.training.precision for run in runs})[0])
     folder = Path(results) / specification.name
     check_writable(folder)
+    for fault in dry_check(runs, Settings(folder, str(where), threads), lambda notice: None).faults.values():
+        raise ContractError(fault)
     conditions = _describe_conditions(where, threads)
     begin(runs)
     rows: list[list[dict[str, Any]]] = [[] for _ in runs]

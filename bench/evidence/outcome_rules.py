@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import COVERAGE_ORDER, Measure, averaged, describe, is_averaged
+from bench.catalogue.metrics.measures import Measure, averaged, coverage_order, describe, is_averaged
 from bench.evidence.primary_measure import (
     PrimaryCurve,
     finite_values,
@@ -130,7 +130,7 @@ def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Co
     If the primary measure is that of the averaged generator, so is the coverage.
     """
     of_average = curve is not None and is_averaged(curve.name)
-    for plain in COVERAGE_ORDER:
+    for plain in coverage_order(metadata.directions):
         name = averaged(plain) if of_average else plain
         values = finite_values(trace, name)
         real = recorded_real_value(metadata, plain)
@@ -138,7 +138,7 @@ def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Co
         if plain == "modes" and math.isnan(real) and modes:
             real = float(len(modes.centres))
         if len(values) and not math.isnan(values[-1]) and real > 0:
-            return Coverage(describe(name), trained_steps(trace), values, real)
+            return Coverage(describe(name, metadata.directions), trained_steps(trace), values, real)
     return None
 
 

@@ -143,6 +143,8 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
         suite = load_suite(name)
     if suite is not None:
         return SuiteRules(suite.outcome, suite.reference, suite.compare)
+    metadata = list(metadata)
+    recorded = {name: given for each in metadata for name, given in each.directions.items()}
     latest = max(metadata, key=lambda record: record.environment.date, default=None)
     where = f"records of {name}"
     if latest is None:
@@ -150,8 +152,8 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
     # A later version of ganbench may have recorded rules that this one does not have.
     supported = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
     return SuiteRules(
-        validated(Rules, supported, where),
-        tuple(validated(PublishedResult, reference, where) for reference in latest.references),
+        validated(Rules, supported, where, recorded),
+        tuple(validated(PublishedResult, reference, where, recorded) for reference in latest.references),
         validated(GateOptions, dict(latest.gate), where),
     )
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
+from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
 from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
@@ -57,9 +57,9 @@ class Evidence:
         return {run: record.metadata for run, record in self.records.items()}
 
     @cached_property
-    def directions(self) -> dict[str, bool | None]:
-        """Whether higher is better, for every measure in the records."""
-        return {name: higher for each in self.metadata.values() for name, higher in each.higher_is_better.items()}
+    def directions(self) -> Directions:
+        """Whether higher is better, for every measure in the records, or its whole description."""
+        return {name: given for each in self.metadata.values() for name, given in each.directions.items()}
 
     @property
     def title(self) -> str:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.metrics.measures import MEASURES, measure_name, plain_name
+from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, describe, measure_name, plain_name
 from bench.errors import SuiteError
 
 
-def check_measure(name: str, key: str) -> None:
-    """Check that a measure exists, with or without the suffix of averaged generators (``fd_ema``).
+def check_measure(name: str, key: str, recorded: Directions | None = None) -> Measure:
+    """Return the description of a measure, with or without the suffix of averaged generators (``fd_ema``).
+
+    Args:
+        name: The measure: one of ganbench, or one that a metric of another package declares.
+        key: Where it is named.
+        recorded: Measures of records, which are known even if the other package is not installed.
 
     Raises:
-        SuiteError: It does not; the message suggests the closest name.
+        SuiteError: There is no such measure; the message suggests the closest name.
     """
-    if plain_name(name) not in MEASURES:
-        raise SuiteError(f"{key}: unknown measure {name!r}{suggestion(name, MEASURES)}")
+    known: Directions = {**MEASURES, **(recorded or {})}
+    if plain_name(name) not in known:
+        known = {**known, **declared_measures()}
+    if plain_name(name) not in known:
+        raise SuiteError(f"{key}: unknown measure {name!r}{suggestion(name, known)}")
+    return describe(name, known)
 
 
 def as_threshold(given: object) -> object:
@@ -65,7 +75,7 @@ class Rules(Options):
     """Outcome thresholds. They change no number of a run, so they can change without training again.
 
     Attributes:
-        primary: The measure that classifies runs. By default the first of ``PRIMARY_ORDER`` that was evaluated.
+        primary: The measure that classifies runs. By default the first of ``primary_order`` that was evaluated.
         never_learned: A run never learned if at its best evaluation more than this fraction of the gap between the
             untrained generator and real data remains.
         tau: A run never learned if its primary measure never reaches this value, which then replaces
@@ -93,14 +103,10 @@ class Rules(Options):
 
     @field_validator("primary")
     @classmethod
-    def _a_measure(cls, primary: str | None) -> str | None:
-        if primary is not None:
-            primary = measure_name(primary)
-            check_measure(primary, "primary")
-            if MEASURES[plain_name(primary)].higher_is_better is None:
-                raise SuiteError(
-                    f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs"
-                )
+    def _a_measure(cls, primary: str | None, info: ValidationInfo) -> str | None:
+        primary = None if primary is None else measure_name(primary)
+        if primary is not None and check_measure(primary, "primary", info.context).higher_is_better is None:
+            raise SuiteError(f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs")
         return primary
 
     def tau_of(self, dataset: str) -> float | None:
@@ -167,9 +173,9 @@ class PublishedResult(Options):
 
     @field_validator("values")
     @classmethod
-    def _of_measures(cls, values: dict[str, float]) -> dict[str, float]:
+    def _of_measures(cls, values: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         for name in values:
-            check_measure(name, "values")
+            check_measure(name, "values", info.context)
         return values
 
     @model_validator(mode="after")

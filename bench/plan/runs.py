@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.catalogue import find
-from bench.catalogue.datasets import Data
+from bench.catalogue import find, naming
+from bench.catalogue.datasets import Data, Dataset
+from bench.catalogue.datasets.checks import check_data
 from bench.catalogue.extractors import extractor_hash
+from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, MissingDataError, SuiteError
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
@@ -100,6 +102,7 @@ def plan_runs(
     """
     if inception_weights is not None and not inception_weights.is_file():
         raise DataError(f"--inception-weights: no such file: {inception_weights}")
+    declared_measures(metric.name for metric in suite.evaluation.metrics)
     seeds = suite.seeds if seeds is None else _as_seeds(seeds)
     selected = only(cells(suite, settings), filters or {})
     try:
@@ -153,11 +156,17 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
     """Load a dataset; download it first if it is missing and ``download`` is true.
 
     Raises:
-        DataError: The dataset is missing, or its samples do not have the declared shape.
+        DataError: The dataset is missing, or training cannot use it (``bench.catalogue.datasets.checks``).
+        PluginError: The loader of another package raised an exception.
     """
     entry = find("dataset", dataset.name)
+    with naming("dataset", dataset.name):
+        return check_data(dataset.name, _load(entry, dataset, download), entry.shape(dataset.options))
+
+
+def _load(entry: Dataset, dataset: Choice, download: bool) -> Data:
     try:
-        data: Data = entry.load(dataset.options)
+        return entry.load(dataset.options)
     except MissingDataError as missing:
         if not (download and entry.download):
             raise
@@ -165,11 +174,7 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
             entry.download()
         except DataError as error:
             raise DataError(f"{missing} ({error})") from None
-        data = entry.load(dataset.options)
-    declared, actual = entry.shape(dataset.options), data.train.shape[1:]
-    if actual != declared:
-        raise DataError(f"dataset {dataset.name!r} declares shape {declared}, but its samples have shape {actual}")
-    return data
+        return entry.load(dataset.options)
 
 
 def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tuple[int, ...]:
@@ -178,8 +183,10 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
     Raises:
         SuiteError: It does not; the message begins with ``where``.
     """
-    shape: tuple[int, ...] = find("dataset", dataset.name).shape(dataset.options)
-    limitation = find("architecture", architecture.name).fits(shape)
+    with naming("dataset", dataset.name, "shape"):
+        shape: tuple[int, ...] = find("dataset", dataset.name).shape(dataset.options)
+    with naming("architecture", architecture.name, "fits"):
+        limitation = find("architecture", architecture.name).fits(shape)
     if limitation:
         raise SuiteError(
             f"{where}: architecture {architecture.name!r} makes {limitation}, "
@@ -212,7 +219,8 @@ def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
             raise SuiteError(
                 f"{suite.where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
             )
-        missing = entry.needs(find("dataset", dataset.name).extractor, data.modes is not None)
+        with naming("metric", metric.name, "needs"):
+            missing = entry.needs(find("dataset", dataset.name).extractor, data.modes is not None)
         if missing:
             raise SuiteError(
                 f"{suite.where}: metric {metric.name!r} needs {missing}, "

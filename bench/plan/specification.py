@@ -189,15 +189,21 @@ def _critic(architecture: Choice, given: object, generator_table: TomlTable) -> 
     return choose("architecture", {"name": name, **table}, defaults)
 
 
-def validated(model: type[Model], table: TomlTable, where: str) -> Model:
+def validated(model: type[Model], table: TomlTable, where: str, context: Mapping[str, Any] | None = None) -> Model:
     """Return ``table`` as a ``model``.
+
+    Args:
+        model: The type to return.
+        table: The values of its fields.
+        where: The place, with which messages begin.
+        context: What the model's validators need besides.
 
     Raises:
         SuiteError: The table is not valid. The message names the place, the key, what was expected and the closest
             valid key.
     """
     try:
-        return model.model_validate(table)
+        return model.model_validate(table, context=context)
     except SuiteError as error:
         raise SuiteError(f"{where}: {error}") from None
     except ValidationError as error:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.catalogue.metrics.measures import MEASURES, Directions, Measure
 from bench.plan.identity import Label
 
 SCHEMA = 3
@@ -79,6 +80,20 @@ class Data(Section):
     train: int | None = Field(None, description="Size of the training split.")
     test: int | None = Field(None, description="Size of the test split.")
     modes: Modes | None = Field(None, description="The true modes, where they are known.")
+
+
+class DeclaredMeasure(Section):
+    """A measure that ganbench does not define, as the metric of another package declares it."""
+
+    label: str = Field(description="Name in tables and figures.")
+    spec: str = Field(".3g", description="Format of a value in tables.")
+    scale: float = Field(1.0, description="Factor of a value in tables.")
+    logarithmic: bool = Field(False, description="Whether figures draw it on a logarithmic axis.")
+    primary_rank: float | None = Field(None, description="Runs are classified by the measure of the lowest rank.")
+    coverage_rank: float | None = Field(
+        None, description="A collapse is recognised by the coverage of the lowest rank."
+    )
+    table: Literal["main", "details"] = Field("main", description="Whether narrow terminals leave it out first.")
 
 
 class Samples(Section):
@@ -161,6 +176,7 @@ class Metadata(Section):
     real: dict[str, float | None] = Field({}, description="Measures of real data under the same protocol.")
     again: dict[str, float | None] = Field({}, description="Measures of the last generator on a second set of samples.")
     higher_is_better: dict[str, bool | None] = Field(description="Measures in the trace, and whether more is better.")
+    measures: dict[str, DeclaredMeasure] = Field({}, description="Measures that ganbench does not define.")
     samples: Samples = Field(Samples(), description="Which samples the trace keeps.")
     parameters: Parameters = Field(Parameters(), description="Numbers of parameters.")
     ending: Ending = Field(description="How the run ended.")
@@ -177,6 +193,16 @@ class Metadata(Section):
     def of_other_code(self) -> bool:
         """Whether other code trained the run, and Recorder or import made the record."""
         return self.origin is not None
+
+    @property
+    def directions(self) -> Directions:
+        """Whether more is better, for every measure in the trace; the whole description of those that declare one."""
+        declared = {
+            name: Measure(higher_is_better=self.higher_is_better[name], **dict(each))
+            for name, each in self.measures.items()
+            if name in self.higher_is_better and name not in MEASURES
+        }
+        return {**self.higher_is_better, **declared}
 
     @property
     def keeps_samples(self) -> bool:

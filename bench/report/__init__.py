@@ -28,6 +28,7 @@ class Report:
     Attributes:
         page: The path of the page; None if only tables were written.
         anew: Whether the report was written; False if it was up to date.
+        details: Labels of measures that narrow terminals leave out first.
     """
 
     tables: list[Path]
@@ -35,6 +36,7 @@ class Report:
     page: Path | None
     formatted: dict[str, pd.DataFrame]
     anew: bool = True
+    details: tuple[str, ...] = ()
 
 
 def write_report(
@@ -98,4 +100,7 @@ def write_report(
         page = write_page(evidence, folder / PAGE) if complete else None
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
-    return Report(tables, figures, page, formatted)
+    shown = {name for dataset in evidence.datasets() for name in evidence.measures(dataset)}
+    about = [evidence.describe(name) for name in sorted(shown)]
+    details = tuple(measure.label for measure in about if measure.table == "details")
+    return Report(tables, figures, page, formatted, details=details)

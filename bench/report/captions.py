@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.catalogue.extractors.sample_sizes import describe_bias
-from bench.catalogue.metrics.measures import COVERAGE_ORDER, plain_name
+from bench.catalogue.metrics.measures import coverage_order, plain_name
 from bench.escaping import as_label
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import count_unresolved
@@ -105,7 +105,7 @@ def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterabl
     runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(runs, name)):
         yield "No run can be never-learned: neither the value at initialisation nor τ is known."
-    coverages = [coverage for coverage in COVERAGE_ORDER if coverage in evidence.measures(dataset)]
+    coverages = [coverage for coverage in coverage_order(evidence.directions) if coverage in evidence.measures(dataset)]
     unknown = all(np.isnan(real_data_value(runs, coverage)) for coverage in coverages)
     if coverages and unknown and not evidence.modes(dataset):
         yield f"No run can be collapsed: {' and '.join(coverages)} of real data are unknown."

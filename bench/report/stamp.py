@@ -97,6 +97,7 @@ def _read_stamp(folder: Path, inputs: str) -> Report | None:
         page=folder / stamp["page"] if stamp["page"] else None,
         formatted={title: pd.DataFrame(rows, columns=columns) for title, (columns, rows) in stamp["formatted"].items()},
         anew=False,
+        details=tuple(stamp["details"]),
     )
 
 
@@ -111,6 +112,7 @@ def _write_stamp(folder: Path, inputs: str, report: Report) -> None:
         "tables": names(report.tables),
         "figures": names(report.figures),
         "page": names(pages)[0] if pages else None,
+        "details": report.details,
         "formatted": {title: [list(frame), frame.to_numpy().tolist()] for title, frame in report.formatted.items()},
     }
     try:

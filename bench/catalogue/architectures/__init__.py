@@ -88,7 +88,9 @@ class Architecture(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set in ``architecture`` and, for the critic alone, in ``critic``.
-        module: Name of the module with ``generator`` and ``critic``, imported when networks are built.
+        module: Name of the module with ``generator(options, latent, shape)`` and ``critic(options, shape)``, imported
+            when networks are built. The generator maps latents [n, latent] to samples [n, *shape], images in [−1, 1];
+            the critic maps samples to logits [n]. Neither changes its input in place.
         fits: Which shapes of samples the family supports.
         critic_defaults: Defaults of the critic's options that differ from the generator's.
     """

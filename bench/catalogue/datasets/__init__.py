@@ -22,7 +22,8 @@ class Dataset(NamedTuple):
         summary: One line for ``ganbench list``.
         options: What a suite can set.
         shape: options → the shape of one sample, without loading the data.
-        load: options → training and test split. It raises ``MissingDataError`` if files are missing.
+        load: options → training and test split, the same at every call and all finite. It raises
+            ``MissingDataError`` if files are missing.
         extractor: Name of the feature extractor for metrics, from ``bench.catalogue.extractors.EXTRACTORS``:
             "coordinates" for points, "inception" for images without an extractor of their own.
         download: Downloads the missing files; None if they cannot be downloaded.

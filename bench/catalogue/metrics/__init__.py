@@ -1,19 +1,21 @@
 """The metrics that a suite can use. This module does not import torch.
 
 To add one, write ``prepare(context, options) → (sampled → {measure: value})`` in a file of its own, and add an entry to
-``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``). A metric of the game looks at the players instead of
-their samples: ``prepare(options) → (view → {measure: value})``.
+``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``); metrics of other packages declare their measures. A
+metric of the game looks at the players instead of their samples: ``prepare(options) → (view → {measure: value})``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -72,11 +74,14 @@ class Metric(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: The options that a suite can set.
-        prepare: The function, as module:name.
+        prepare: The function, as module:name. It returns a function from samples or a game to numbers by measure, with
+            the same measures at every call.
         needs: (name of the extractor, whether the true modes are known) → None if the metric can be computed, otherwise
             what is missing.
         of: What the metric looks at, "samples" or "game".
         architecture: The only architecture that it applies to, or None.
+        measures: Measures that it returns and ganbench does not define, by name. ganbench's own measures are in
+            ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
     """
 
     summary: str
@@ -85,6 +90,7 @@ class Metric(NamedTuple):
     needs: Callable[[str, bool], str | None]
     of: Literal["samples", "game"] = "samples"
     architecture: str | None = None
+    measures: Mapping[str, Measure] = MappingProxyType({})
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:

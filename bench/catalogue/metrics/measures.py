@@ -12,7 +12,6 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 AVERAGED = "_ema"
-Directions = Mapping[str, bool | None]  # measure → whether more is better; None: neither
 
 
 class Range(NamedTuple):
@@ -57,7 +56,7 @@ class Measure(NamedTuple):
 
     label: str
     higher_is_better: bool | None
-    spec: str
+    spec: str = ".3g"
     scale: float = 1.0
     logarithmic: bool = False
     primary_rank: int | None = None
@@ -70,6 +69,9 @@ class Measure(NamedTuple):
         text = format(value * self.scale, self.spec)
         return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
+
+Directions = Mapping[str, bool | Measure | None]
+"""Measures that ganbench does not define → whether more is better (None: neither), or their descriptions."""
 
 MEASURES = {  # in the order of columns
     "modes": Measure("modes", True, ".1f", coverage_rank=1, range=NOT_NEGATIVE),
@@ -122,9 +124,11 @@ PROBE_RANGES = {"critic_accuracy": SHARE} | {
 
 
 def _by_primary_rank(name: str) -> tuple[float, bool]:
-    measure = MEASURES[name]
-    rank = float("inf") if measure.primary_rank is None else measure.primary_rank
-    return rank, measure.higher_is_better is True
+    return _rank(MEASURES[name]), MEASURES[name].higher_is_better is True
+
+
+def _rank(measure: Measure) -> float:
+    return float("inf") if measure.primary_rank is None else measure.primary_rank
 
 
 PRIMARY_ORDER = sorted((name for name in MEASURES if MEASURES[name].higher_is_better is not None), key=_by_primary_rank)
@@ -132,6 +136,40 @@ COVERAGE_ORDER = sorted(
     (name for name in MEASURES if MEASURES[name].coverage_rank is not None),
     key=lambda name: MEASURES[name].coverage_rank or 0,
 )
+
+
+def primary_order(directions: Directions | None = None) -> list[str]:
+    """Return all measures that can classify runs, by rank; those that ganbench defines come first in a rank.
+
+    Args:
+        directions: Measures that ganbench does not define.
+    """
+    others = {name: _of_other_code(name, given) for name, given in (directions or {}).items() if name not in MEASURES}
+    if not others:
+        return PRIMARY_ORDER
+    ranked = [(_rank(MEASURES[name]), 0, number, name) for number, name in enumerate(PRIMARY_ORDER)]
+    ranked += [
+        (_rank(measure), 1, int(measure.higher_is_better), name)
+        for name, measure in others.items()
+        if measure.higher_is_better is not None
+    ]
+    return [name for *_, name in sorted(ranked)]
+
+
+def coverage_order(directions: Directions | None = None) -> list[str]:
+    """Return all measures of coverage by rank, those of other code (see ``Directions``) included."""
+    others = [(name, each) for name, each in (directions or {}).items() if isinstance(each, Measure)]
+    ranked = [(MEASURES[name].coverage_rank or 0, 0, name) for name in COVERAGE_ORDER]
+    ranked += [
+        (each.coverage_rank, 1, name)
+        for name, each in others
+        if name not in MEASURES and each.coverage_rank is not None
+    ]
+    return [name for *_, name in sorted(ranked)]
+
+
+def _of_other_code(name: str, given: bool | Measure | None) -> Measure:
+    return given if isinstance(given, Measure) else Measure(name.replace("_", " "), given, ".4g")
 
 
 def plain_name(name: str) -> str:
@@ -190,13 +228,13 @@ def describe(name: str, directions: Directions | None = None) -> Measure:
 
     Args:
         name: Of the measure.
-        directions: ``higher_is_better`` of the records, which has measures of other code too.
+        directions: ``Metadata.directions`` of a record, which has measures of other code too.
 
     Raises:
         KeyError: neither ganbench nor ``directions`` knows the measure.
     """
     plain = plain_name(name)
-    measure = MEASURES.get(plain) or Measure(plain.replace("_", " "), (directions or {})[plain], ".4g")
+    measure = MEASURES.get(plain) or _of_other_code(plain, (directions or {})[plain])
     if is_averaged(name):
         return measure._replace(label=f"{measure.label}, EMA", table="details")
     return measure

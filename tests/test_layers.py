@@ -42,7 +42,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "sliced_wasserstein",
         "spectrum",
     },
-    "extractors": {"networks", "__main__"},
+    "extractors": {"networks", "own_networks", "own_training", "__main__"},
 }
 TORCH = {"torch", "torchvision", "torch_fidelity"}
 

@@ -134,6 +134,12 @@ inception_option = click.option(
     metavar="PATH",
     help="File with the Inception weights, required to compute FID.",
 )
+extractor_option = click.option(
+    "--extractor",
+    metavar="NAME|TABLE",
+    callback=lambda context, parameter, given: None if given is None else parse_value(given),
+    help="Feature extractor of images: random needs no download. [default: the dataset's own]",
+)
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Device to use."
 )

@@ -10,12 +10,14 @@ import click
 
 from bench.command.options import (
     device_option,
+    extractor_option,
     handle_errors,
     inception_option,
     pack_options,
     parse_filters,
     parse_seeds,
     parse_setting,
+    parse_value,
     run_options,
     worker_options,
 )
@@ -158,6 +160,7 @@ def _conclude(summary: Summary) -> None:
     help="Samples per generator, and maximum number of real samples.",
 )
 @click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Latent dimension.")
+@extractor_option
 @inception_option
 @device_option
 @click.option(
@@ -167,12 +170,12 @@ def _conclude(summary: Summary) -> None:
 def calibrate(dataset: str, architecture: str | None, device: str, form: str, **arguments: Any) -> None:
     """Measure real data and untrained generators.
 
-    Computes every measure available for DATASET on held-out real data and on untrained generators, the two ends of its
-    scale.
+    Computes every measure available for DATASET, a name or a table as in a suite, on held-out real data and on
+    untrained generators, the two ends of its scale.
     """
     from bench.command.show_plan import show_calibration, write_calibration
     from bench.compute.calibration import calibrate as run_calibration
     from bench.compute.environment import devices
 
-    calibration = run_calibration(dataset, architecture, device=devices(device)[0], **arguments)
+    calibration = run_calibration(parse_value(dataset), architecture, device=devices(device)[0], **arguments)
     (write_calibration if form == "csv" else show_calibration)(calibration)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bench.catalogue import find, resolve
 from bench.catalogue.datasets import Data
+from bench.catalogue.extractors import REDUCED, ExtractorChoice
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
@@ -25,6 +26,7 @@ from bench.compute.training.loop import Measurement
 from bench.compute.training.players import Players, generate, with_converged_spectral_norm
 from bench.compute.training.random_streams import stream
 from bench.compute.training.real_data import cached_dataset
+from bench.plan.extraction import extractor_of
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, Evaluation, Training
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
@@ -62,23 +64,26 @@ def _measure(
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
     metrics: tuple[Callable[[Sampled], dict[str, float]], ...],
 ) -> dict[str, float]:
-    if not metrics:
-        return {}
-    sampled = Sampled(samples, *extract(samples))
+    sampled = Sampled.extracted_by(extract, samples)
     return {name: value for metric in metrics for name, value in metric(sampled).items()}
 
 
 @cache
-def _context(dataset: Choice, extractor_hash: str, weights: Path | None, device: torch.device) -> Context:
-    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained."""
-    data = cached_dataset(dataset)
-    name = find("dataset", dataset.name).extractor
-    if name == "coordinates":
-        return Context(data, name, lambda points: (points, None))
-    from bench.catalogue.extractors.networks import extract, load_extractor
+def _context(
+    dataset: Choice, chosen: ExtractorChoice, extractor_hash: str, weights: Path | None, device: torch.device
+) -> Context:
+    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained.
 
-    extractor = load_extractor(name, weights, device)
-    return Context(data, name, lambda images: extract(extractor, images))
+    The extractor is loaded when a metric first asks for features, and never if none does.
+    """
+    data = cached_dataset(dataset)
+    if chosen.name == "coordinates":
+        return Context(data, chosen.name, lambda points: (points, None))
+    from bench.catalogue.extractors.networks import extract
+    from bench.catalogue.extractors.own_networks import load_chosen
+
+    load = cache(lambda: load_chosen(chosen, weights, device))
+    return Context(data, chosen.name, lambda images: extract(load(), images))
 
 
 @cache
@@ -90,7 +95,7 @@ def build_evaluator(
     Raises:
         DataError: The dataset, or the weights of its extractor, are not on this machine.
     """
-    context = _context(dataset, extractor_hash, weights, device)
+    context = _context(dataset, extractor_of(dataset, evaluation), extractor_hash, weights, device)
     data = context.data
     entries = [(find("metric", metric.name), metric.options) for metric in evaluation.metrics]
     metrics = tuple(resolve(entry.prepare)(context, options) for entry, options in entries if entry.of == "samples")
@@ -109,10 +114,19 @@ def build_evaluator(
             "real_split": "test",
             "real_samples": len(test),
             "quantised": data.train.dtype == np.uint8,
-            "resize": "bilinear to 299×299, as TensorFlow 1" if context.extractor == "inception" else "none",
+            "resize": _describe_resize(context),
             "generator_mode": "eval",
         },
     )
+
+
+def _describe_resize(context: Context) -> str:
+    """Return how the extractor resizes the images before it looks at them."""
+    if context.extractor == "inception":
+        return "bilinear to 299×299, as TensorFlow 1"
+    if context.extractor not in ("random", "trained") or context.data.train.shape[-1] <= REDUCED:
+        return "none"
+    return f"averaged to {REDUCED}×{REDUCED}"
 
 
 def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:

@@ -15,6 +15,7 @@ from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
 from bench.plan.runs import Run
+from bench.plan.specification import Evaluation
 from bench.records import schema
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
 from bench.records.schema import Ending, Environment, Metadata, Modes, Parameters, Samples, Timing, Training
@@ -64,11 +65,11 @@ def metadata_of(
         axes=dict(run.axes),
         seed=run.seed,
         training=Training.model_validate(training.model_dump(mode="json")),
-        evaluation=schema.Evaluation.model_validate(run.evaluation.model_dump(mode="json")),
+        evaluation=describe_evaluation(run.evaluation),
         rules=run.rules.model_dump(mode="json"),
         gate=run.gate.model_dump(mode="json"),
         references=tuple(reference.model_dump(mode="json") for reference in run.references),
-        data=_describe_data(data),
+        data=describe_data(data),
         protocol=judge.protocol,
         real=judge.real,
         again=again,
@@ -104,7 +105,14 @@ def metadata_of(
     )
 
 
-def _describe_data(data: Data) -> schema.Data:
+def describe_evaluation(evaluation: Evaluation) -> schema.Evaluation:
+    """Return the section of a record about its evaluation."""
+    unset = {"extractor"} if evaluation.extractor is None else set()
+    return schema.Evaluation.model_validate(evaluation.model_dump(mode="json", exclude=unset))
+
+
+def describe_data(data: Data) -> schema.Data:
+    """Return the section of a record about its data."""
     modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
     shape = data.train.shape[1:]
     return schema.Data(

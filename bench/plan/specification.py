@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from bench.catalogue import Options, find, suggestion
+from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 
 TomlTable = Mapping[str, Any]
@@ -110,11 +111,13 @@ class Evaluation(Options):
         metrics: The metrics.
         every: Generator steps between evaluations. The first is before training, the last after the last step.
         samples: Generated samples per evaluation.
+        extractor: The feature extractor of images. [default: the dataset's own]
     """
 
     metrics: Annotated[tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1)]
     every: PositiveInt = 500
     samples: Annotated[int, Field(ge=2)] = 2500
+    extractor: ExtractorChoice | None = None
 
     @field_validator("metrics")
     @classmethod

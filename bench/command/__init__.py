@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from bench.command import compare, import_results, report, run, time
+from bench.command import compare, import_results, measure, report, run, time
 from bench.version import __version__
 
 
@@ -26,6 +26,7 @@ for subcommand in (
     compare.confirm,
     time.time_cells,
     import_results.import_results,
+    measure.measure,
     run.calibrate,
 ):
     main.add_command(subcommand)

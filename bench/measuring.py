@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bench.catalogue import find
 from bench.catalogue.datasets import Data
+from bench.catalogue.metrics.measures import MEASURES
 from bench.compute import environment
-from bench.compute.evaluation import build_evaluator
+from bench.compute.evaluation import Evaluator, build_evaluator
 from bench.compute.given_samples import Prepared, choose_some, prepare_images, prepare_points
 from bench.compute.measured import Measured
 from bench.compute.sample_files import Shape, Stored, read_samples
@@ -26,12 +28,14 @@ from bench.plan.specification import Choice
 from bench.plan.yardstick import Yardstick
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS, as_array
 
+Range: TypeAlias = "tuple[float, float] | None"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How to read samples; see ``measure`` for the meaning of each option."""
 
-    value_range: tuple[float, float] | None = None
+    value_range: Range = None
     resize: bool = False
     key: str | None = None
 
@@ -100,7 +104,11 @@ def measure(
         DeviceError: The device is not available.
     """
     yardstick = Yardstick(against, metrics, count, suite, extractor)
-    reading = Reading(value_range=value_range, resize=resize, key=key)
+    reading = Reading(
+        value_range=tuple(value_range) if isinstance(value_range, list) else value_range,
+        resize=resize,
+        key=key,
+    )
     weights = None if inception_weights is None else Path(inception_weights)
     (measured,) = measure_each([samples], yardstick, reading, weights, device)
     return measured
@@ -154,8 +162,19 @@ def measure_each(
             protocol={**evaluator.protocol, **resized},
             dataset=dataset,
             evaluation=evaluation,
+            notices=tuple(_few_samples(evaluator, prepared.samples)),
             kept=prepared.samples[: KEPT_IMAGES if is_image else KEPT_POINTS].numpy(),
         )
+
+
+def _few_samples(evaluator: Evaluator, samples: Tensor) -> Iterator[str]:
+    """Yield a warning if there are too few samples for the covariance of their features."""
+    if not {"fd", "fid"} & evaluator.real.keys():
+        return
+    features = evaluator.extract(samples[:2])[0].shape[1]
+    if len(samples) <= features:
+        label = MEASURES["fid" if "fid" in evaluator.real else "fd"].label
+        yield f"{len(samples):,} samples are too few for {label} on {features:,} features: it is biased upwards"
 
 
 def _loaded(dataset: Choice) -> Data:

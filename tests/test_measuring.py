@@ -189,11 +189,11 @@ def test_a_folder_of_real_images_can_be_the_dataset(tmp_path: Path) -> None:
 
 def test_some_of_the_samples_are_a_fixed_random_choice() -> None:
     points = np.arange(2000.0).reshape(1000, 2)
-    one, again = (bench.measure(points, against=RING_TABLE, count=100) for _ in range(2))
+    one, again = (bench.measure(points, against=RING_TABLE, metrics="modes", count=100) for _ in range(2))
     assert one.values == again.values
     assert one.protocol["samples"] == 100
     assert np.median(one.kept) == pytest.approx(1000, rel=0.3)  # not the first hundred
-    whole = bench.measure(points, against=RING_TABLE, count=1000)
+    whole = bench.measure(points, against=RING_TABLE, metrics="modes", count=np.int64(1000))
     assert np.array_equal(whole.kept, points[:500].astype(np.float32))
 
 
@@ -219,8 +219,12 @@ NAN[3] = np.nan
         (np.zeros((5, 1, 8, 8)), {"against": "digits"}, r"float64 images with values from 0 to 0: give the range.*-1 1"),
         (np.ones((5, 1, 8, 8), int), {"against": "digits"}, r"int64 images with values from 1 to 1: give the range"),
         (np.ones((5, 1, 8, 8)) * 9, {"against": "digits", "value_range": (-1, 1)}, "from 9 to 9 are outside --range -1 1"),
-        (np.ones((5, 1, 8, 8)), {"against": "digits", "value_range": (2, 5)}, "--range 2 5: expected -1 1, 0 1 or 0 255"),
+        (np.ones((5, 1, 8, 8)), {"against": "digits", "value_range": (2, 5)}, r"must be -1 1, 0 1 or 0 255, not \(2, 5\)"),
         (np.zeros((5, 1, 8, 8), np.uint8), {"against": "digits", "value_range": (0, 1)}, "uint8 images are from 0 to 255"),
+        (np.ones((5, 1, 8, 8)), {"against": "digits", "value_range": "ab"}, "must be -1 1, 0 1 or 0 255, not ab"),
+        ((number for number in range(5)), {"against": "ring"}, "expected numbers, not object"),
+        (None, {"against": "ring"}, "expected numbers, not object"),
+        ({"samples": 1}, {"against": "ring"}, "expected numbers, not object"),
         (np.zeros((5, 3, 8, 8), np.uint8), {"against": "digits"}, r"n×1×8×8 or n×8×8×1 or n×8×8, as in .*not 5×3×8×8"),
         (np.zeros((5, 8, 8, 4), np.uint8), {"against": "stacked-digits"}, r"n×3×8×8 or n×8×8×3, as in .*not 5×8×8×4"),
         (np.zeros((5, 64), np.uint8), {"against": "digits"}, r"not 5×64"),
@@ -244,6 +248,9 @@ def test_wrong_samples_are_one_line(samples: Any, options: dict[str, Any], words
         ({"against": "ring", "suite": "quick", "count": 5}, "suite 'quick' decides samples"),
         ({"suite": "quick"}, r"several datasets \(ring, digits\): choose one"),
         ({"against": "grid", "suite": "quick"}, "no dataset 'grid'; .*ring"),
+        ({"against": "ring", "metrics": []}, "metrics: list should have at least 1 item"),
+        ({"against": "ring", "extractor": "randm"}, "unknown extractor 'randm'; did you mean 'random'"),
+        ({"against": "ring", "count": True}, "expected a number of at least 2"),
         ({"against": "ring", "count": 1}, "expected a number of at least 2"),
         ({"suite": "dirac"}, "'equilibrium' looks at the networks"),
     ],
@@ -311,6 +318,43 @@ def test_files_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
     assert bench.measure(tmp_path / "two.npz", against="ring", key="b").protocol["samples"] == 6
     with pytest.raises(DataError, match="--key c: there is no such array"):
         bench.measure(tmp_path / "two.npz", against="ring", key="c")
+
+
+def test_batches_and_arrays_beside_python_objects_are_read(tmp_path: Path) -> None:
+    images = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    torch.save(list(images.split(20)), tmp_path / "batches.pt")  # the last batch is smaller
+    torch.save(list(images), tmp_path / "single.pt")
+    np.savez(tmp_path / "objects.npz", samples=images.numpy(), names=np.array([{}], dtype=object))
+    torch.save({"samples": images.to(torch.bfloat16) / 256, "names": ["a"]}, tmp_path / "half.pt")
+    for name in ("batches.pt", "single.pt", "objects.npz"):
+        assert np.array_equal(bench.measure(tmp_path / name, against="digits", metrics="frechet").kept, images[:25])
+    assert bench.measure(tmp_path / "half.pt", against="digits", metrics="frechet", value_range=[0, 1]).values["fd"] > 0
+
+
+def test_a_name_of_the_catalogue_is_the_dataset_even_beside_a_folder_of_that_name(
+    tmp_path: Path, invoke: Callable[..., Result]
+) -> None:
+    (tmp_path / "ring").mkdir()
+    np.save(tmp_path / "a.npy", np.zeros((9, 2)))
+    assert invoke("a.npy", "--against", "ring", "--metrics", "modes").exit_code == 0
+
+
+def test_too_few_samples_for_their_features_give_a_warning(tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (64, 1, 8, 8), dtype=np.uint8))
+    few = invoke("a.npy", "--against", "digits", "--metrics", "frechet")
+    assert "Warning: 64 samples are too few for FD on 64 features: it is biased upwards" in few.stdout
+    assert "Warning" not in invoke("a.npy", "--against", "digits", "--metrics", "modes").stdout
+    np.save(tmp_path / "b.npy", np.random.default_rng(0).normal(size=(3, 2)))
+    assert "Warning" not in invoke("b.npy", "--against", RING, "--metrics", "frechet").stdout
+
+
+def test_many_sets_of_samples_are_rows(tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    names = [f"at-{step}.npy" for step in range(5)]
+    for name in names:
+        np.save(tmp_path / name, np.random.default_rng(0).normal(size=(9, 2)))
+    lines = invoke(*names, names[0], "--against", RING, "--metrics", "modes,frechet").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:9]] == ["samples", *names, names[0], "real"]
+    assert lines[9].split() == ["better", "higher", "higher", "lower", "lower"]
 
 
 def test_the_command_shows_values_real_data_and_the_stamp(tmp_path: Path, invoke: Callable[..., Result]) -> None:
@@ -396,6 +440,10 @@ def test_samples_that_were_resized_do_not_compare_with_others(tmp_path: Path, in
         (["a1.npy"], ["--record", "m", "--set", "seed=x", "--set", "loss=a", "--set", "architecture=b"], "seed:"),
         (["a1.npy", "few.npy"], [], "few.npy has 4: say how many to use of each (--samples)"),
         (["a1.npy"], ["--metrics", "fid"], "unknown metric 'fid'"),
+        (["a1.npy"], ["--metrics", "{name='modes'"], "--metrics {name='modes': not a valid table"),
+        (["a1.npy"], ["--record", "m", "--set", "step=-1"], "--set step=-1: expected one integer ≥ 0"),
+        (["a1.npy", "b1.npy"], ["--record", "m", "--set", "step=1"], "--set step=1: expected one integer"),
+        (["a1.npy"], ["--suite", "quick"], "quick.toml: no dataset"),
     ],
 )
 def test_wrong_options_are_one_line_and_record_nothing(

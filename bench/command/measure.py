@@ -14,6 +14,7 @@ from bench.command.options import (
     handle_errors,
     inception_option,
     options,
+    parse_choice,
     parse_value,
     results_option,
 )
@@ -107,8 +108,10 @@ def measure(
     from bench.plan.yardstick import Yardstick
 
     record = _Record({key: arguments.pop(key) for key in _RECORD}, samples)
-    chosen = parse_value(against) if against else None
-    yardstick = Yardstick(chosen, _parse_metrics(metrics), count, suite, arguments.pop("extractor"))
+    chosen = parse_choice("--against", against)
+    yardstick = Yardstick(
+        chosen, _parse_metrics(metrics), count, suite, parse_choice("--extractor", arguments.pop("extractor"))
+    )
     reading = Reading(**{key: arguments.pop(key) for key in ("value_range", "resize", "key")})
     record.check(yardstick.suite, against)
     measured = list(measure_each(samples, yardstick, reading, **arguments))
@@ -138,8 +141,8 @@ class _Record:
 
         if self._options["record"] is None:
             return
-        self._steps = _steps(self._names, self._options["steps"])
         settings = dict(_parse_pair(text) for text in self._options["settings"])
+        self._steps = _steps(self._names, self._options["steps"], settings.pop("step", None))
         settings.setdefault("dataset", _label(suite, against))
         same = suite is not None and suite.name == self._options["record"]
         self._run = describe_run(
@@ -167,26 +170,19 @@ class _Record:
 def _label(suite: Suite | None, against: str | None) -> str:
     """Return the label of the dataset in tables."""
     from bench.plan.specification import choose
-    from bench.plan.yardstick import dataset_of
+    from bench.plan.yardstick import dataset_of, is_folder
 
+    given = parse_choice("--against", against)
     if suite is not None:
-        return dataset_of(suite, parse_value(against) if against else None).label
-    if against is not None and Path(against).is_dir():
-        return Path(against).name
-    return choose("dataset", parse_value(str(against))).label
+        return dataset_of(suite, given).label
+    return Path(given).resolve().name if is_folder(given) else choose("dataset", given).label
 
 
 def _parse_metrics(texts: tuple[str, ...]) -> list[Any] | None:
     """Return metrics as names and tables; None if there are none."""
-    if not texts:
-        return None
-    return [
-        value
-        for text in texts
-        for value in (
-            [parse_value(text)] if "{" in text else [part.strip() for part in text.split(",") if part.strip()]
-        )
-    ]
+    tables = [parse_choice("--metrics", text) for text in texts if "{" in text]
+    names = [name.strip() for text in texts if "{" not in text for name in text.split(",") if name.strip()]
+    return [*names, *tables] if texts else None
 
 
 def _parse_pair(text: str) -> tuple[str, Any]:
@@ -198,10 +194,14 @@ def _parse_pair(text: str) -> tuple[str, Any]:
     return key.strip(), parse_value(value.strip())
 
 
-def _steps(names: tuple[str, ...], given: tuple[int, ...]) -> list[int]:
+def _steps(names: tuple[str, ...], given: tuple[int, ...], single: Any) -> list[int]:
     """Return the generator step of each set of samples: as given, or the only number in its name."""
     from bench.errors import SuiteError
 
+    if single is not None:
+        if given or len(names) > 1 or type(single) is not int or single < 0:
+            raise SuiteError(f"--set step={single}: expected one integer ≥ 0 for one SAMPLES; otherwise give --step N")
+        given = (single,)
     if given and len(given) != len(names):
         raise SuiteError(f"--step is given {len(given)} times, but there are {len(names)} SAMPLES")
     steps = list(given)

@@ -14,10 +14,10 @@ from bench.command.options import (
     handle_errors,
     inception_option,
     pack_options,
+    parse_choice,
     parse_filters,
     parse_seeds,
     parse_setting,
-    parse_value,
     run_options,
     worker_options,
 )
@@ -167,7 +167,9 @@ def _conclude(summary: Summary) -> None:
     "--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True, help="Output format."
 )
 @handle_errors
-def calibrate(dataset: str, architecture: str | None, device: str, form: str, **arguments: Any) -> None:
+def calibrate(
+    dataset: str, architecture: str | None, extractor: str | None, device: str, form: str, **arguments: Any
+) -> None:
     """Measure real data and untrained generators.
 
     Computes every measure available for DATASET, a name or a table as in a suite, on held-out real data and on
@@ -177,5 +179,11 @@ def calibrate(dataset: str, architecture: str | None, device: str, form: str, **
     from bench.compute.calibration import calibrate as run_calibration
     from bench.compute.environment import devices
 
-    calibration = run_calibration(parse_value(dataset), architecture, device=devices(device)[0], **arguments)
+    calibration = run_calibration(
+        parse_choice("DATASET", dataset),
+        architecture,
+        extractor=parse_choice("--extractor", extractor),
+        device=devices(device)[0],
+        **arguments,
+    )
     (write_calibration if form == "csv" else show_calibration)(calibration)

@@ -26,20 +26,19 @@ def show_measured(names: list[str], measured: list[Measured]) -> None:
     console, first = Console(), measured[0]
     measures = _in_order(first)
     about = {name: MEASURES.get(name, Measure(name, None, ".4g")) for name in measures}
-    rows = {**dict(zip(names, (each.values for each in measured), strict=True)), "real data": first.real}
-    texts = {
-        label: [f"{values[name] * about[name].scale:{about[name].spec}}" for name in measures]
-        for label, values in rows.items()
-    }
+    rows = [*zip(names, (each.values for each in measured), strict=True), ("real data", first.real)]
+    texts = [
+        (label, [f"{values[name] * about[name].scale:{about[name].spec}}" for name in measures])
+        for label, values in rows
+    ]
     labels = [about[name].label for name in measures]
     better = [BETTER[about[name].higher_is_better] for name in measures]
     if len(names) <= MOST_COLUMNS:
-        heading, columns = "measure", {**texts, "better": better}
-        lines = [[label, *(column[index] for column in columns.values())] for index, label in enumerate(labels)]
-        headings = [heading, *columns]
+        headings = ["measure", *(label for label, _ in texts), "better"]
+        lines = [list(line) for line in zip(labels, *(column for _, column in texts), better, strict=True)]
     else:
         headings = ["samples", *labels]
-        lines = [[label, *cells] for label, cells in {**texts, "better": better}.items()]
+        lines = [[label, *cells] for label, cells in [*texts, ("better", better)]]
     table = Table(title=escape(str(first.dataset)), title_justify="left", title_style="bold", box=None)
     for number, text in enumerate(headings):
         table.add_column(escape(text), justify="right" if number else "left", overflow="fold")
@@ -68,7 +67,7 @@ def _notes(measured: Measured) -> list[str]:
     ]
     if "samples_resized" in protocol:
         notes.append(f"the samples were resized {protocol['samples_resized']}")
-    return notes
+    return [*notes, *(f"Warning: {notice}" for notice in measured.notices)]
 
 
 def write_csv(names: list[str], measured: list[Measured]) -> None:
@@ -100,10 +99,11 @@ def write_json(names: list[str], measured: list[Measured]) -> None:
             "values": _finite(each.values),
             "real": _finite(each.real),
             "protocol": each.protocol,
+            "notices": each.notices,
         }
         for name, each in zip(names, measured, strict=True)
     ]
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ from bench.errors import DataError
 
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 SLACK = 0.01  # of the range: interpolation can push a pixel a little outside it
+NUMBERS = "fiub"  # kinds of numpy's types: floats, integers, bytes and booleans
 Shape = tuple[int, ...]
 
 
@@ -33,8 +34,10 @@ def choose_some(samples: NDArray[Any], count: int | None, name: str) -> NDArray[
     """Return ``count`` of the samples, always the same random ones, in their order; all of them for None.
 
     Raises:
-        DataError: There are fewer, or fewer than two.
+        DataError: They are not numbers, or there are fewer, or fewer than two.
     """
+    if samples.dtype.kind not in NUMBERS:
+        raise DataError(f"{name}: expected numbers, not {samples.dtype}")
     if samples.ndim == 0 or len(samples) < 2:
         raise DataError(f"{name}: at least 2 samples are needed; there {_are(len(samples) if samples.ndim else 1)}")
     if count is None or count == len(samples):
@@ -111,7 +114,7 @@ def _channels_first(array: NDArray[Any], shape: Shape, name: str) -> NDArray[Any
 def _as_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, name: str) -> NDArray[np.uint8]:
     """Return images as bytes: floats in (−1, 1) with the arithmetic of ``bench.compute.evaluation.quantised``."""
     if value_range is not None and value_range not in RANGES:
-        raise DataError(f"--range {_words(value_range)}: expected -1 1, 0 1 or 0 255")
+        raise DataError(f"the range of images (--range) must be -1 1, 0 1 or 0 255, not {value_range}")
     if images.dtype == np.uint8:
         if value_range not in (None, (0.0, 255.0)):
             raise DataError(f"{name}: uint8 images are from 0 to 255; --range {_words(value_range)} does not apply")
@@ -134,8 +137,6 @@ def _as_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, nam
 
 
 def _check_numbers(array: NDArray[Any], name: str) -> None:
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"{name}: expected numbers, not {array.dtype}")
     if array.dtype.kind != "f":
         return
     finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)

@@ -35,6 +35,7 @@ class Measured:
         protocol: The settings that two values must share to be comparable.
         dataset: The dataset.
         evaluation: The metrics, the number of samples and the extractor.
+        notices: Warnings about the values.
         kept: The first samples, as a record keeps them.
     """
 
@@ -43,6 +44,7 @@ class Measured:
     protocol: dict[str, Any]
     dataset: Choice
     evaluation: Evaluation
+    notices: tuple[str, ...]
     kept: NDArray[Any]
 
 
@@ -113,7 +115,7 @@ def record_measured(run: ExternalRun, by_step: Mapping[int, Measured], names: li
         run.model_copy(update={"protocol": first.protocol}),
         complete_rows(rows),
         ended(max(by_step)),
-        {"kind": "measure", "samples": names},
+        {"kind": "measure", "samples": [name.encode("utf-8", "replace").decode() for name in names]},
         environment=describe_versions(),
         samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype)),
     )

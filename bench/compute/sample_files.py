@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -87,9 +87,19 @@ def _read_npz(path: Path) -> object:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if isinstance(stored, np.ndarray):
                 raise DataError(f"samples {path}: this is one array; name it .npy")
-            return {name: stored[name] for name in stored.files}
+            return {name: array for name in stored.files if (array := _member(stored, name)) is not None}
     except (ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise _no_arrays(path, error) from None
+
+
+def _member(stored: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
+    """Return an array of a .npz file; None if it holds Python objects."""
+    try:
+        return stored[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        return None
 
 
 def _no_arrays(path: Path, error: Exception) -> DataError:
@@ -122,10 +132,8 @@ def _only_array(content: object, path: Path, key: str | None, dimensions: tuple[
     if not isinstance(content, Mapping):
         if key is not None:
             raise DataError(f"samples {path}: --key {key}: the file holds one array without a name")
-        if isinstance(content, list | tuple) and all(isinstance(each, torch.Tensor) for each in content) and content:
-            shapes = {tuple(each.shape) for each in content}
-            if len(shapes) == 1:
-                return torch.stack(list(content))
+        if isinstance(content, list | tuple) and (joined := _joined(content, dimensions)) is not None:
+            return joined
         if not isinstance(content, np.ndarray | torch.Tensor):
             raise DataError(f"samples {path}: holds {type(content).__name__}, not an array or a tensor")
         return content
@@ -141,6 +149,16 @@ def _only_array(content: object, path: Path, key: str | None, dimensions: tuple[
         more = f" and {len(arrays) - 6} more" if len(arrays) > 6 else ""
         raise DataError(f"samples {path}: holds {listed or 'no array'}{more}; choose the samples with --key NAME")
     return arrays[likely[0]]
+
+
+def _joined(content: Sequence[Any], dimensions: tuple[int, ...]) -> torch.Tensor | None:
+    """Return a list of batches, or of single samples, as one tensor; None if it is neither."""
+    tensors = [each for each in content if isinstance(each, torch.Tensor)]
+    if not tensors or len(tensors) < len(content) or len({each.shape[1:] for each in tensors}) > 1:
+        return None
+    if tensors[0].ndim == dimensions[0]:
+        return torch.cat(tensors)
+    return torch.stack(tensors) if len({each.shape for each in tensors}) == 1 else None
 
 
 def _read_folder(folder: Path, shape: Shape | None, resize: bool) -> Stored:

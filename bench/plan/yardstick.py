@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from bench.catalogue import find, suggestion
+from bench.catalogue import entries, find, suggestion
 from bench.errors import SuiteError
 from bench.plan.extraction import check_extraction, extractor_of, metrics_of_samples
 from bench.plan.matrix import cells
@@ -32,7 +33,7 @@ class Yardstick:
         Raises:
             SuiteError: They do not, or there is no such suite.
         """
-        if count is not None and (type(count) is not int or count < 2):
+        if count is not None and (not isinstance(count, Integral) or isinstance(count, bool) or count < 2):
             raise SuiteError(f"{WHERE}: samples: expected a number of at least 2, not {count!r}")
         for name, value in (("metrics", metrics), ("samples", count), ("extractor", extractor)):
             if suite is not None and value is not None:
@@ -40,9 +41,11 @@ class Yardstick:
         if against is None and suite is None:
             raise SuiteError(f"{WHERE}: give the dataset to measure against (--against), or a suite (--suite)")
         self._against, self._extractor = against, extractor
-        self._metrics = None if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+        self._metrics = [metrics] if isinstance(metrics, str | Mapping) else metrics and list(metrics)
         self.suite = None if suite is None else load_suite(suite)
-        self.count = count if self.suite is None else self.suite.evaluation.samples
+        self.count = None if count is None else int(count)
+        if self.suite is not None:
+            self.count = self.suite.evaluation.samples
 
     def dataset(self, size_of_samples: Callable[[], tuple[int, int]]) -> Choice:
         """Return the dataset.
@@ -57,7 +60,7 @@ class Yardstick:
         against = self._against
         if self.suite is not None:
             return dataset_of(self.suite, against)
-        if isinstance(against, Path) or (isinstance(against, str) and Path(against).is_dir()):
+        if is_folder(against):
             channels, size = size_of_samples()
             against = {"name": "image-folder", "path": str(against), "size": size, "channels": channels}
         return against if isinstance(against, Choice) else choose("dataset", against)
@@ -71,7 +74,11 @@ class Yardstick:
         if self.suite is not None:
             evaluation = self.suite.evaluation
         else:
-            table = {"metrics": self._metrics or ["frechet"], "samples": count, "extractor": self._extractor}
+            table = {
+                "metrics": ["frechet"] if self._metrics is None else self._metrics,
+                "samples": count,
+                "extractor": self._extractor,
+            }
             evaluation = validated(Evaluation, table, WHERE)
         games = [metric.name for metric in evaluation.metrics if find("metric", metric.name).of == "game"]
         if len(games) == len(evaluation.metrics) or (games and self.suite is None):
@@ -81,6 +88,12 @@ class Yardstick:
             metrics, _ = metrics_of_samples(extractor_of(dataset, evaluation).name, modes_known)
             evaluation = evaluation.model_copy(update={"metrics": tuple(metrics)})
         return evaluation
+
+
+def is_folder(against: Any) -> bool:
+    """Return whether a dataset is given as a folder; a name in the catalogue is not, even if there is such a folder."""
+    named = isinstance(against, str) and against not in entries("dataset") and Path(against).is_dir()
+    return named or isinstance(against, Path)
 
 
 def dataset_of(suite: Suite, against: Any) -> Choice:

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 @click.command("list")
 @handle_errors
 def list_entries() -> None:
-    """List all suites, losses, metrics and so on."""
+    """List all suites, losses, metrics, extractors and so on."""
     from bench.catalogue import TABLES, entries
+    from bench.catalogue.extractors import EXTRACTORS
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
     headings = {"loss": "losses", "penalty": "penalties"}
     for kind in TABLES:
         sections[headings.get(kind, f"{kind}s")] = {name: entry.summary for name, entry in entries(kind).items()}
+    sections["extractors"] = {name: entry.summary for name, entry in EXTRACTORS.items()}
     width = max(len(name) for section in sections.values() for name in section)
     for heading, section in sections.items():
         click.secho(heading, bold=True)

@@ -8,13 +8,15 @@ from typing import cast
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import bench
 from bench.catalogue import entries
 from bench.catalogue.datasets import Dataset
-from bench.catalogue.extractors import INCEPTION_FILE, extractor_hash, own_training
+from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, extractor_hash, own_training
 from bench.catalogue.extractors.random_weights import random_weights_hash
+from bench.command import main
 from bench.compute.evaluation import build_evaluator
 from bench.errors import DataError, SuiteError
 from bench.evidence.gate.compare import compare
@@ -182,3 +184,8 @@ def test_weights_that_the_user_would_have_to_train_are_required_only_for_feature
 def test_points_keep_their_coordinates(plan: Callable[..., list[Run]]) -> None:
     (run,) = plan('{ name = "ring", points = 100 }', 'metrics = ["frechet"]\nextractor = "random"')
     assert run.extractor_hash == "coordinates"
+
+
+def test_the_extractors_are_listed() -> None:
+    output = CliRunner().invoke(main, ["list"]).output.partition("extractors\n")[2]
+    assert [line.split()[0] for line in output.splitlines()] == list(EXTRACTORS)

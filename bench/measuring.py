@@ -45,8 +45,10 @@ class Reading:
             return f"samples {samples}", read_samples(Path(samples), shape, self.key, self.resize)
         try:
             return "samples", Stored(as_array(samples))
-        except (ValueError, TypeError):
-            raise DataError("samples: expected an array, a tensor or a path; these have no common shape") from None
+        except (ValueError, TypeError, RuntimeError):  # nested lists of different lengths, sparse tensors
+            raise DataError(
+                "samples: expected an array, a tensor or a path; these cannot be read as one array"
+            ) from None
 
     def prepare(self, array: NDArray[Any], shape: Shape, name: str) -> Prepared:
         """Return samples in the form of generated ones."""

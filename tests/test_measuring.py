@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -214,7 +215,7 @@ NAN[3] = np.nan
         (np.zeros((5, 2), complex), {"against": "ring"}, "expected numbers, not complex128"),
         (np.zeros((5, 2)), {"against": "ring", "value_range": (0, 1)}, "for images, but the dataset has points"),
         (np.zeros((5, 2)), {"against": "ring", "resize": True}, "for images, but the dataset has points"),
-        ([[1.0], [1.0, 2.0]], {"against": "ring"}, "have no common shape"),
+        ([[1.0], [1.0, 2.0]], {"against": "ring"}, "cannot be read as one array"),
         (np.array([["a", "b"]] * 3), {"against": "ring"}, "expected numbers"),
         (np.zeros((5, 1, 8, 8)), {"against": "digits"}, r"float64 images with values from 0 to 0: give the range.*-1 1"),
         (np.ones((5, 1, 8, 8), int), {"against": "digits"}, r"int64 images with values from 1 to 1: give the range"),
@@ -224,6 +225,7 @@ NAN[3] = np.nan
         (np.ones((5, 1, 8, 8)), {"against": "digits", "value_range": "ab"}, "must be -1 1, 0 1 or 0 255, not ab"),
         ((number for number in range(5)), {"against": "ring"}, "expected numbers, not object"),
         (None, {"against": "ring"}, "expected numbers, not object"),
+        (torch.zeros(5, 2).to_sparse(), {"against": "ring"}, "cannot be read as one array"),
         ({"samples": 1}, {"against": "ring"}, "expected numbers, not object"),
         (np.zeros((5, 3, 8, 8), np.uint8), {"against": "digits"}, r"n×1×8×8 or n×8×8×1 or n×8×8, as in .*not 5×3×8×8"),
         (np.zeros((5, 8, 8, 4), np.uint8), {"against": "stacked-digits"}, r"n×3×8×8 or n×8×8×3, as in .*not 5×8×8×4"),
@@ -278,6 +280,10 @@ def broken_files(folder: Path) -> dict[str, str]:
     np.save(folder / "cut.npy", np.zeros((500, 2)))
     (folder / "cut.npy").write_bytes((folder / "cut.npy").read_bytes()[:300])
     torch.save(3, folder / "number.pt")
+    torch.save(torch.zeros(5, 2).to_sparse(), folder / "sparse.pt")
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': ("  # numpy raises TokenError for it
+    (folder / "header.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
+    os.mkfifo(folder / "pipe.npy")
     for name in ("text.npy", "text.npz", "text.pt", "samples.txt"):
         (folder / name).write_text("hello")
     for name in ("empty.npy", "empty.npz", "empty.pt"):
@@ -291,6 +297,9 @@ def broken_files(folder: Path) -> dict[str, str]:
         "cut.pt": "cannot be read",
         "cut.npz": "cannot be read|not written by np.save",
         "cut.npy": "cannot be read",
+        "sparse.pt": "cannot be read",
+        "header.npy": "cannot be read",
+        "pipe.npy": "expected a folder of images, or a .npz",
         "number.pt": "holds int, not an array or a tensor",
         "text.npy": "not written by np.save",
         "text.npz": "not written by np.save",
@@ -405,8 +414,14 @@ def test_checkpoints_become_one_record_that_reports_and_compares_with_trained_ru
     assert (metadata.version, metadata.title, metadata.origin) == (
         3, "Twin", {"kind": "measure", "samples": ["noise.npy", "s0-at-2.npy"]},
     )  # fmt: skip
+    assert metadata.evaluation.every == 1
     assert read_samples(path).shape == (25, 1, 8, 8)
     assert CliRunner().invoke(main, ["report", str(tmp_path / "measured" / "twin")]).exit_code == 0
+    arguments[-1] = "results"  # beside the trained runs
+    assert invoke(files[1], *arguments, *settings, "--set", "loss=theirs", "--step", 2).exit_code == 0
+    text = CliRunner().invoke(main, ["report", str(tmp_path / "results" / "twin")]).output
+    assert {line.split()[0] for line in text.splitlines() if " mlp " in line} == {"hinge", "theirs"}
+    arguments[-1] = "measured"
     again = invoke(*files, *arguments, *settings, "--step", 0, "--step", 2)
     assert (again.exit_code, "already recorded" in again.stderr) == (2, True)
     assert invoke(*files, *arguments, *settings, "--step", 0, "--step", 2, "--replace").exit_code == 0
@@ -423,6 +438,8 @@ def test_samples_that_were_resized_do_not_compare_with_others(tmp_path: Path, in
         done = invoke(f"{size}.npy", "--against", "digits", "--resize", "--metrics", "frechet", "--record", "mine",
                       "--results", folder, *settings)  # fmt: skip
         assert done.exit_code == 0, done.stderr
+    (path,) = record_paths(tmp_path / "one")
+    assert read_metadata(path).evaluation.every is None  # not known
     with pytest.raises(ResultsError, match=r"samples_resized is None in the baseline and from 9×9, bicubic"):
         compare(str(tmp_path / "one" / "mine"), str(tmp_path / "other" / "mine"))
 

@@ -144,6 +144,7 @@ class _Record:
         settings = dict(_parse_pair(text) for text in self._options["settings"])
         self._steps = _steps(self._names, self._options["steps"], settings.pop("step", None))
         settings.setdefault("dataset", _label(suite, against))
+        self._of_suite = suite is not None
         same = suite is not None and suite.name == self._options["record"]
         self._run = describe_run(
             self._options["record"],
@@ -161,7 +162,9 @@ class _Record:
         if self._path is None:
             return
         names = [Path(name).name for name in self._names]
-        record_measured(self._run, dict(zip(self._steps, measured, strict=True)), names, self._path)
+        record_measured(
+            self._run, dict(zip(self._steps, measured, strict=True)), names, self._path, of_suite=self._of_suite
+        )
         steps = ", ".join(f"{step:,}" for step in self._steps)
         folder = self._path.parents[1]
         click.echo(f"recorded {self._run} (step {steps}) as {self._path}; next: ganbench report {folder}", err=True)

@@ -87,7 +87,9 @@ def check_recordable(run: ExternalRun, results: Path, replace: bool) -> Path:
     return path
 
 
-def record_measured(run: ExternalRun, by_step: Mapping[int, Measured], names: list[str], path: Path) -> None:
+def record_measured(
+    run: ExternalRun, by_step: Mapping[int, Measured], names: list[str], path: Path, *, of_suite: bool
+) -> None:
     """Record the measures of samples as one run; its protocol, data and evaluation read like those of a trained run.
 
     Args:
@@ -95,6 +97,7 @@ def record_measured(run: ExternalRun, by_step: Mapping[int, Measured], names: li
         by_step: Generator step → measures of the samples of that step.
         names: Where the samples were read from.
         path: The path of the record.
+        of_suite: Whether the evaluation is that of a suite, with the steps between its evaluations.
 
     Raises:
         DataError: The samples were measured by different protocols.
@@ -119,9 +122,10 @@ def record_measured(run: ExternalRun, by_step: Mapping[int, Measured], names: li
         environment=describe_versions(),
         samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype)),
     )
+    evaluation = describe_evaluation(first.evaluation)
     sections = {
         "real": {name: value if math.isfinite(value) else None for name, value in first.real.items()},
         "data": describe_data(cached_dataset(first.dataset)),
-        "evaluation": describe_evaluation(first.evaluation),
+        "evaluation": evaluation if of_suite else evaluation.model_copy(update={"every": None}),
     }
     publish(path, metadata.model_copy(update=sections), complete_rows(rows), replace=path.exists())

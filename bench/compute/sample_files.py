@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -58,38 +57,38 @@ def read_samples(path: Path, shape: Shape | None, key: str | None = None, resize
         return _read_folder(path, shape, resize)
     readers = {".npy": _read_npy, ".npz": _read_npz, **dict.fromkeys(TENSORS, _read_tensors)}
     reader = readers.get(path.suffix.lower())
-    if reader is None:
+    if reader is None or not path.is_file():  # reading a pipe could wait for ever
         raise DataError(f"samples {path}: expected {FORMS}")
-    try:
-        content = reader(path)
-    except OSError as error:
-        if error.errno is None:
-            raise _unreadable(path, error) from None
-        raise DataError(f"samples {path} cannot be read: {describe_error(error)}") from None
     dimensions = (2, 1) if shape is not None and len(shape) == 1 else (4, 3)
-    return Stored(as_array(_only_array(content, path, key, dimensions)))
+    try:
+        return Stored(as_array(_only_array(reader(path), path, key, dimensions)))
+    except DataError:
+        raise
+    except Exception as error:  # the loaders raise many types for files that are damaged, or not theirs
+        raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
+    if isinstance(error, OSError) and error.errno:
+        return DataError(f"samples {path} cannot be read: {describe_error(error)}")
+    if "allow_pickle" in str(error) or "Python objects" in str(error):
+        return DataError(
+            f"samples {path}: not written by np.save or np.savez, or it holds Python objects, "
+            f"which are not read because they can run code"
+        )
     reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
     return DataError(f"samples {path} cannot be read: {reason}")
 
 
 def _read_npy(path: Path) -> object:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise _no_arrays(path, error) from None
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _read_npz(path: Path) -> object:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            if isinstance(stored, np.ndarray):
-                raise DataError(f"samples {path}: this is one array; name it .npy")
-            return {name: array for name in stored.files if (array := _member(stored, name)) is not None}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise _no_arrays(path, error) from None
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        if isinstance(stored, np.ndarray):
+            raise DataError(f"samples {path}: this is one array; name it .npy")
+        return {name: array for name in stored.files if (array := _member(stored, name)) is not None}
 
 
 def _member(stored: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
@@ -102,25 +101,14 @@ def _member(stored: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any] | Non
         return None
 
 
-def _no_arrays(path: Path, error: Exception) -> DataError:
-    if "allow_pickle" in str(error) or "Python objects" in str(error):
-        return DataError(
-            f"samples {path}: not written by np.save or np.savez, or it holds Python objects, "
-            f"which are not read because they can run code"
-        )
-    return _unreadable(path, error)
-
-
 def _read_tensors(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # torch.load raises many types, and KeyError or IndexError for other files
-        if not zipfile.is_zipfile(path):
+    except Exception as error:
+        if not isinstance(error, UnpicklingError) or not zipfile.is_zipfile(path):
             raise DataError(f"samples {path} cannot be read: torch.save did not write it, or not all of it") from None
-        if not isinstance(error, UnpicklingError):
-            raise _unreadable(path, error) from None
         raise DataError(
             f"samples {path}: holds more than tensors, which is not read because it can run code; "
             f"save the samples alone: torch.save(samples, {path.name!r})"

@@ -1,6 +1,6 @@
 """The feature extractors of the metrics, and the hashes of their weights.
 
-Nothing here imports torch: planning runs needs the hashes, not the networks.
+Nothing here imports torch: planning runs needs the hashes, not the networks. Reading a suite needs no numpy either.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 from pydantic import model_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.extractors.random_weights import random_weights_hash
-from bench.catalogue.extractors.trained_weights import read_trained
 from bench.errors import DataError, SuiteError
 from bench.files import data_folder
 
@@ -124,9 +122,11 @@ def limitation(choice: ExtractorChoice, shape: tuple[int, ...]) -> str:
     Raises:
         DataError: The file of its weights is missing or not valid.
     """
-    entry = EXTRACTORS[choice.name]
+    from bench.catalogue.extractors.trained_weights import read_trained
+
     if (choice.name == "coordinates") != (len(shape) != 3):
         return "points" if choice.name == "coordinates" else "images"
+    entry = EXTRACTORS[choice.name]
     wanted = read_trained(Path(choice.weights)).shape if entry.is_trained_by_user else entry.shape
     return f"images of shape {wanted}" if wanted not in (None, shape) else ""
 
@@ -178,8 +178,12 @@ def extractor_hash(name: str, inception_weights: Path | None = None, weights: st
     if name == "coordinates":
         return name
     if name == "random":
+        from bench.catalogue.extractors.random_weights import random_weights_hash
+
         return random_weights_hash()
     if EXTRACTORS[name].is_trained_by_user:
+        from bench.catalogue.extractors.trained_weights import read_trained
+
         return read_trained(Path(weights)).sha256
     if name != "inception":
         return str(manifest(name)["sha256"])

@@ -21,12 +21,11 @@ def load_chosen(choice: ExtractorChoice, inception_weights: Path | None, device:
     Raises:
         DataError: Its weights are missing, not valid, or cannot be downloaded.
     """
-    if choice.name == "random":
-        return RandomNetwork().to(device)
-    if choice.name == "trained":
-        return OwnClassifier(Path(choice.weights)).to(device)
-    extractor: nn.Module = load_extractor(choice.name, inception_weights, device)
-    return extractor
+    if choice.name not in ("random", "trained"):
+        extractor: nn.Module = load_extractor(choice.name, inception_weights, device)
+        return extractor
+    own = RandomNetwork() if choice.name == "random" else OwnClassifier(Path(choice.weights))
+    return own if device.type == "mps" else own.to(device)  # MPS has no mean pooling to sizes that do not divide
 
 
 def reduced(images: Tensor) -> Tensor:
@@ -37,8 +36,8 @@ def reduced(images: Tensor) -> Tensor:
 class RandomNetwork(nn.Module):
     """Four convolutions and a linear layer with fixed random weights: uint8 images → 64 features.
 
-    Random features compare colours, textures and the coarse layout. Naeem et al. 2020, section 4.2, recommend 64
-    random features for images unlike those of ImageNet.
+    Random features compare colours, textures and the coarse layout. Naeem et al. 2020 propose features of
+    randomly initialised networks for images unlike those of ImageNet.
     """
 
     name = "random"

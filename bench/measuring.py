@@ -60,7 +60,8 @@ class Reading:
 
     def size_of(self, samples: Any) -> tuple[int, int]:
         """Return the number of channels and the size of images whose dataset is not known yet."""
-        name, (array, _) = self.read(samples, None)
+        name, stored = self.read(samples, None)
+        array = stored.samples
         if array.ndim not in (3, 4):
             raise DataError(f"{name}: expected images, because the dataset is a folder, not {array.ndim} dimensions")
         is_grey = array.ndim == 3 or 1 in (array.shape[1], array.shape[3])
@@ -164,13 +165,15 @@ def measure_each(
             protocol={**evaluator.protocol, **resized},
             dataset=dataset,
             evaluation=evaluation,
-            notices=tuple(_few_samples(evaluator, prepared.samples)),
+            notices=tuple(_notices(evaluator, prepared.samples, stored)),
             kept=prepared.samples[: KEPT_IMAGES if is_image else KEPT_POINTS].numpy(),
         )
 
 
-def _few_samples(evaluator: Evaluator, samples: Tensor) -> Iterator[str]:
-    """Yield a warning if there are too few samples for the covariance of their features."""
+def _notices(evaluator: Evaluator, samples: Tensor, stored: Stored) -> Iterator[str]:
+    """Yield warnings: of pixels changed by compression, and of too few samples for the covariance of features."""
+    if stored.lossy:
+        yield f"{stored.lossy:,} of the images are JPEG or WebP files, whose compression changes the values"
     if not {"fd", "fid"} & evaluator.real.keys():
         return
     features = evaluator.extract(samples[:2])[0].shape[1]

@@ -167,9 +167,11 @@ def test_resizing_is_done_on_request_and_stamped(tmp_path: Path, invoke: Callabl
     again = bench.measure(tmp_path / "large", against="digits", metrics="frechet", resize=True)
     assert again.values == pytest.approx(measured.values, rel=1e-6)  # in another order
     assert again.protocol == measured.protocol
-    Image.fromarray(large[0, 0, :8, :8]).save(tmp_path / "large" / "small.png")
+    assert "JPEG" not in str(again.notices)
+    Image.fromarray(large[0, 0, :8, :8]).save(tmp_path / "large" / "small.jpg")
     mixed = bench.measure(tmp_path / "large", against="digits", metrics="frechet", resize=True)
     assert mixed.protocol["samples_resized"] == "from several sizes, bicubic"
+    assert "1 of the images are JPEG" in mixed.notices[0]
 
 
 def test_a_folder_of_real_images_can_be_the_dataset(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bench.records.samples import as_array
 
 FORMS = "a folder of images, or a .npz, .npy or .pt file"
 TENSORS = (".pt", ".pth")
+LOSSY = (".jpg", ".jpeg", ".jfif", ".webp")
 Shape = tuple[int, ...]
 
 
@@ -31,10 +32,12 @@ class Stored(NamedTuple):
     Attributes:
         samples: [n, ...].
         resized: How the images of a folder were resized; "" if they were not.
+        lossy: How many images of a folder are in a format that changes pixels.
     """
 
     samples: NDArray[Any]
     resized: str = ""
+    lossy: int = 0
 
 
 def read_samples(path: Path, shape: Shape | None, key: str | None = None, resize: bool = False) -> Stored:
@@ -170,8 +173,9 @@ def _read_folder(folder: Path, shape: Shape | None, resize: bool) -> Stored:
         )
     else:
         resized = f"from {f'{height}×{width}' if len(common) == 1 else 'several sizes'}, bicubic"
+    lossy = sum(path.suffix.lower() in LOSSY for path in sizes)
     with tempfile.TemporaryDirectory() as cache:
-        return Stored(np.array(folder_arrays(folder, channels, size, Path(cache))), resized)
+        return Stored(np.array(folder_arrays(folder, channels, size, Path(cache))), resized, lossy)
 
 
 def _image_sizes(folder: Path) -> dict[Path, tuple[int, int]]:

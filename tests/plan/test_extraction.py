@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -130,7 +131,7 @@ def test_a_trained_extractor_gives_modes_and_its_path_is_no_part_of_the_identity
         runs[name] = plan(photos, f'metrics = ["modes", "frechet"]\n{weights}')[0]
     assert runs["a"].id == runs["b"].id
     run = runs["a"]
-    evaluator = build_evaluator(run.training.dataset, run.evaluation, run.extractor_hash, None, "cpu")
+    evaluator = build_evaluator(run.training.dataset, run.evaluation, run.extractor_hash, None, torch.device("cpu"))
     assert evaluator.real["modes"] in (1, 2)
     assert evaluator.protocol["extractor"] == "trained"
     with pytest.raises(SuiteError, match=r"'trained' takes images of shape \(3, 8, 8\), but dataset 'digits'"):

@@ -19,6 +19,7 @@ from PIL import Image
 
 import bench
 from bench.command import main
+from bench.compute import sample_files
 from bench.compute.engines.in_process import in_process
 from bench.compute.evaluation import evaluation_latents, quantised
 from bench.compute.execution import Settings
@@ -254,6 +255,7 @@ def test_wrong_samples_are_one_line(samples: Any, options: dict[str, Any], words
         ({"against": "grid", "suite": "quick"}, "no dataset 'grid'; .*ring"),
         ({"against": "ring", "metrics": []}, "metrics: list should have at least 1 item"),
         ({"against": "ring", "extractor": "randm"}, "unknown extractor 'randm'; did you mean 'random'"),
+        ({"against": "ring", "extractor": "random"}, "'random' is for images, but there are only points"),
         ({"against": "ring", "count": True}, "expected a number of at least 2"),
         ({"against": "ring", "count": 1}, "expected a number of at least 2"),
         ({"suite": "dirac"}, "'equilibrium' looks at the networks"),
@@ -366,6 +368,27 @@ def test_many_sets_of_samples_are_rows(tmp_path: Path, invoke: Callable[..., Res
     lines = invoke(*names, names[0], "--against", RING, "--metrics", "modes,frechet").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:9]] == ["samples", *names, names[0], "real"]
     assert lines[9].split() == ["better", "higher", "higher", "lower", "lower"]
+
+
+def test_changed_bytes_of_a_file_are_read_or_refused(tmp_path: Path) -> None:
+    points = torch.rand(40, 2)
+    np.save(tmp_path / "a.npy", points.numpy())
+    np.savez_compressed(tmp_path / "b.npz", a=points.numpy())
+    torch.save({"a": points}, tmp_path / "c.pt")
+    random = np.random.default_rng(0)
+    for path in sorted(tmp_path.iterdir()):
+        content = path.read_bytes()
+        for _ in range(120):
+            changed = bytearray(content)
+            for place in random.integers(0, random.choice([64, len(content)]), random.integers(1, 5)):
+                changed[place] = random.integers(256)
+            path.write_bytes(bytes(changed[: random.integers(1, 2 * len(content))]))
+            messages = []
+            try:
+                sample_files.read_samples(path, (2,))
+            except DataError as error:
+                messages.append(str(error))
+            assert not any("\n" in message for message in messages)
 
 
 def test_the_command_shows_values_real_data_and_the_stamp(tmp_path: Path, invoke: Callable[..., Result]) -> None:

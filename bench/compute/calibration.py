@@ -14,7 +14,13 @@ from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.evaluation import build_evaluator, evaluation_latents, quantised
 from bench.compute.training.players import build_players, generate
 from bench.compute.training.real_data import cached_dataset
-from bench.plan.extraction import check_extraction, extractor_of, hash_of_extractor, metrics_of_samples
+from bench.plan.extraction import (
+    check_extraction,
+    check_extractor_applies,
+    extractor_of,
+    hash_of_extractor,
+    metrics_of_samples,
+)
 from bench.plan.runs import check_architecture
 from bench.plan.specification import Choice, Evaluation, Training, choose, complete_training, validated
 
@@ -106,6 +112,7 @@ def calibrate(
     shape = check_architecture(training.architecture, training.dataset, WHERE)
     data = cached_dataset(chosen)
     features = validated(Evaluation, {"metrics": ["frechet"], "samples": samples, "extractor": extractor}, WHERE)
+    check_extractor_applies([chosen], features, WHERE)
     check_extraction(chosen, features, data.modes is not None, WHERE)
     metrics, refused = metrics_of_samples(extractor_of(chosen, features).name, data.modes is not None)
     evaluation = features.model_copy(update={"metrics": tuple(metrics)})

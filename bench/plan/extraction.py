@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.catalogue import entries, find
@@ -62,6 +63,17 @@ def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice],
         else:
             metrics.append(choose("metric", name))
     return metrics, refused
+
+
+def check_extractor_applies(datasets: Iterable[Choice], evaluation: Evaluation, where: str) -> None:
+    """Check that an extractor, if one is chosen, is used for at least one of the datasets.
+
+    Raises:
+        SuiteError: All datasets are points; the message begins with ``where``.
+    """
+    chosen = evaluation.extractor
+    if chosen is not None and all(extractor_of(each, evaluation).name == "coordinates" for each in datasets):
+        raise SuiteError(f"{where}: extractor {chosen.name!r} is for images, but there are only points")
 
 
 def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool, where: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from bench.catalogue import find
 from bench.catalogue.datasets import Data
 from bench.errors import DataError, MissingDataError, SuiteError
-from bench.plan.extraction import check_extraction, hash_of_extractor
+from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
@@ -104,6 +104,8 @@ def plan_runs(
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
+    if not (settings or filters):  # these may leave only points
+        check_extractor_applies(datasets, suite.evaluation, f"{suite.where}: [evaluation]")
     data = {dataset: load_dataset(dataset, download) for dataset in datasets}
     for cell in selected:
         _check_metrics(cell, suite, data[cell.training.dataset])

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.catalogue import entries, find, suggestion
 from bench.errors import SuiteError
-from bench.plan.extraction import check_extraction, extractor_of, metrics_of_samples
+from bench.plan.extraction import check_extraction, check_extractor_applies, extractor_of, metrics_of_samples
 from bench.plan.matrix import cells
 from bench.plan.specification import Choice, Evaluation, choose, validated
 from bench.plan.suite import Suite, load_suite
@@ -80,6 +80,7 @@ class Yardstick:
                 "extractor": self._extractor,
             }
             evaluation = validated(Evaluation, table, WHERE)
+            check_extractor_applies([dataset], evaluation, WHERE)
         games = [metric.name for metric in evaluation.metrics if find("metric", metric.name).of == "game"]
         if len(games) == len(evaluation.metrics) or (games and self.suite is None):
             raise SuiteError(f"{WHERE}: metric {games[0]!r} looks at the networks, not at samples")

@@ -183,8 +183,11 @@ def test_weights_that_the_user_would_have_to_train_are_required_only_for_feature
 
 
 def test_points_keep_their_coordinates(plan: Callable[..., list[Run]]) -> None:
-    (run,) = plan('{ name = "ring", points = 100 }', 'metrics = ["frechet"]\nextractor = "random"')
-    assert run.extractor_hash == "coordinates"
+    chosen = 'metrics = ["frechet"]\nextractor = "random"'
+    hashes = [run.extractor_hash for run in plan('{ name = "ring", points = 100 }, "digits"', chosen)]
+    assert hashes == ["coordinates", random_weights_hash()]
+    with pytest.raises(SuiteError, match="extractor 'random' is for images, but there are only points"):
+        plan('{ name = "ring", points = 100 }', chosen)
 
 
 def test_the_extractors_are_listed() -> None:

@@ -1,7 +1,8 @@
 """ganbench: is this way of training a GAN stable?
 
 ``run`` trains the runs of a suite that have no record yet. ``load`` returns one row per run, and ``traces`` everything
-measured over time, both as pandas frames. ``Recorder`` publishes a run of any other training script as a record.
+measured over time, both as pandas frames. ``measure`` measures samples that exist already, without training.
+``Recorder`` publishes a run of any other training script as a record.
 
 The other names are for packages that add losses, penalties, optimisers, architectures, datasets or metrics: see
 docs/api.md.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bench.catalogue.penalties import Penalty, TermOptions, input_gradients
     from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
+    from bench.measuring import measure
     from bench.records.external.recorder import Recorder
     from bench.records.frames import traces
     from bench.running import run_suite as run
@@ -53,6 +55,7 @@ __all__ = [
     "input_gradients",
     "load",
     "make_data",
+    "measure",
     "run",
     "traces",
 ]
@@ -79,6 +82,7 @@ _HOMES = {
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",
     "make_data": "bench.catalogue.datasets.data",
+    "measure": "bench.measuring",
     "run": "bench.running",
     "traces": "bench.records.frames",
 }

@@ -20,13 +20,13 @@ ORDER: list[set[str]] = [
     {"records"},
     {"compute", "evidence"},
     {"report"},
-    {"running"},
+    {"running", "measuring"},
     {"confirming"},
     {"__init__"},
     {"command"},
     {"__main__"},
 ]
-WITH_TORCH = {"compute", "running", "confirming"}  # the others load it only where something is trained
+WITH_TORCH = {"compute", "running", "measuring", "confirming"}  # the others load it only where something is trained
 NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
     "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
     "metrics": {
@@ -42,7 +42,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "sliced_wasserstein",
         "spectrum",
     },
-    "extractors": {"networks", "__main__"},
+    "extractors": {"networks", "own_networks", "own_training", "__main__"},
 }
 TORCH = {"torch", "torchvision", "torch_fidelity"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bench.command import compare, import_results, report, run, time
+from bench.command import compare, import_results, measure, report, run, time
 from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
@@ -48,6 +48,7 @@ for subcommand in (
     compare.confirm,
     time.time_cells,
     import_results.import_results,
+    measure.measure,
     run.calibrate,
 ):
     main.add_command(subcommand)

@@ -65,6 +65,20 @@ def parse_value(text: str) -> Any:
     return content["value"] if len(content) == 1 else text
 
 
+def parse_choice(option: str, text: str | None) -> Any:
+    """Return the table that an option gives as TOML, ``{ name = ... }``, or the text itself.
+
+    Raises:
+        SuiteError: The text begins like a table, but is not valid TOML.
+    """
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    value = parse_value(text)
+    if isinstance(value, str):
+        raise SuiteError(f'{option} {text}: not a valid table; expected for example {{ name = "ring", radius = 2.0 }}')
+    return value
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
     """Return a training key and its value: ``steps=100`` → ("steps", 100)."""
     from bench.plan.limits import MAX_DEPTH
@@ -181,6 +195,11 @@ inception_option = click.option(
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="File with the Inception weights, required to compute FID.",
+)
+extractor_option = click.option(
+    "--extractor",
+    metavar="NAME|TABLE",
+    help="Feature extractor of images: random needs no download. [default: the dataset's own]",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Device to use."

@@ -11,9 +11,11 @@ import click
 
 from bench.command.options import (
     device_option,
+    extractor_option,
     handle_errors,
     inception_option,
     pack_options,
+    parse_choice,
     parse_filters,
     parse_seeds,
     parse_setting,
@@ -30,14 +32,16 @@ if TYPE_CHECKING:
 @click.command("list")
 @handle_errors
 def list_entries() -> None:
-    """List all suites, losses, metrics and so on."""
+    """List all suites, losses, metrics, extractors and so on."""
     from bench.catalogue import TABLES, entries, shadowed, unusable
+    from bench.catalogue.extractors import EXTRACTORS
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
     headings = {"loss": "losses", "penalty": "penalties"}
     for kind in TABLES:
         sections[headings.get(kind, f"{kind}s")] = {name: entry.summary for name, entry in entries(kind).items()}
+    sections["extractors"] = {name: entry.summary for name, entry in EXTRACTORS.items()}
     width = max(len(visible(name)) for section in sections.values() for name in section)
     for heading, section in sections.items():
         click.secho(heading, bold=True)
@@ -178,21 +182,30 @@ def _conclude(summary: Summary) -> None:
     help="Samples per generator, and maximum number of real samples.",
 )
 @click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Latent dimension.")
+@extractor_option
 @inception_option
 @device_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True, help="Output format."
 )
 @handle_errors
-def calibrate(dataset: str, architecture: str | None, device: str, form: str, **arguments: Any) -> None:
+def calibrate(
+    dataset: str, architecture: str | None, extractor: str | None, device: str, form: str, **arguments: Any
+) -> None:
     """Measure real data and untrained generators.
 
-    Computes every measure available for DATASET on held-out real data and on untrained generators, the two ends of its
-    scale.
+    Computes every measure available for DATASET, a name or a table as in a suite, on held-out real data and on
+    untrained generators, the two ends of its scale.
     """
     from bench.command.show_plan import show_calibration, write_calibration
     from bench.compute.calibration import calibrate as run_calibration
     from bench.compute.environment import devices
 
-    calibration = run_calibration(dataset, architecture, device=devices(device)[0], **arguments)
+    calibration = run_calibration(
+        parse_choice("DATASET", dataset),
+        architecture,
+        extractor=parse_choice("--extractor", extractor),
+        device=devices(device)[0],
+        **arguments,
+    )
     (write_calibration if form == "csv" else show_calibration)(calibration)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
+from bench.catalogue.extractors import REDUCED, ExtractorChoice
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
@@ -28,6 +29,7 @@ from bench.compute.training.loop import Measurement
 from bench.compute.training.players import Players, generate, with_converged_spectral_norm
 from bench.compute.training.random_streams import stream
 from bench.compute.training.real_data import cached_dataset
+from bench.plan.extraction import extractor_of
 from bench.plan.grouping import added_code
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, Evaluation, Training
@@ -66,22 +68,25 @@ def _measure(
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
     metrics: tuple[PreparedMetric, ...],
 ) -> dict[str, float]:
-    if not metrics:
-        return {}
-    return combine(metrics, Sampled(samples, *extract(samples)))
+    return combine(metrics, Sampled.extracted_by(extract, samples))
 
 
 @cache
-def _context(dataset: Choice, extractor_hash: str, weights: Path | None, device: torch.device) -> Context:
-    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained."""
-    data = cached_dataset(dataset)
-    name = find("dataset", dataset.name).extractor
-    if name == "coordinates":
-        return Context(data, name, lambda points: (points, None))
-    from bench.catalogue.extractors.networks import extract, load_extractor
+def _context(
+    dataset: Choice, chosen: ExtractorChoice, extractor_hash: str, weights: Path | None, device: torch.device
+) -> Context:
+    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained.
 
-    extractor = load_extractor(name, weights, device)
-    return Context(data, name, lambda images: extract(extractor, images))
+    The extractor is loaded when a metric first asks for features, and never if none does.
+    """
+    data = cached_dataset(dataset)
+    if chosen.name == "coordinates":
+        return Context(data, chosen.name, lambda points: (points, None))
+    from bench.catalogue.extractors.networks import extract
+    from bench.catalogue.extractors.own_networks import load_chosen
+
+    load = cache(lambda: load_chosen(chosen, weights, device))
+    return Context(data, chosen.name, lambda images: extract(load(), images))
 
 
 @cache
@@ -95,7 +100,7 @@ def build_evaluator(
     """
     of = {metric: find("metric", metric.name).of for metric in evaluation.metrics}
     with drawing_from(0, "metrics", device):  # code of other packages may draw from the global generators
-        context = _context(dataset, extractor_hash, weights, device)
+        context = _context(dataset, extractor_of(dataset, evaluation), extractor_hash, weights, device)
         data = context.data
         test = np.asarray(data.test[: evaluation.samples])
         metrics = tuple(PreparedMetric(metric, context) for metric in of if of[metric] == "samples")
@@ -115,10 +120,19 @@ def build_evaluator(
             "real_split": "test",
             "real_samples": len(test),
             "quantised": data.train.dtype == np.uint8,
-            "resize": "bilinear to 299×299, as TensorFlow 1" if context.extractor == "inception" else "none",
+            "resize": _describe_resize(context),
             "generator_mode": "eval",
         },
     )
+
+
+def _describe_resize(context: Context) -> str:
+    """Return how the extractor resizes the images before it looks at them."""
+    if context.extractor == "inception":
+        return "bilinear to 299×299, as TensorFlow 1"
+    if context.extractor not in ("random", "trained") or context.data.train.shape[-1] <= REDUCED:
+        return "none"
+    return f"averaged to {REDUCED}×{REDUCED}"
 
 
 def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:

@@ -18,6 +18,7 @@ from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
 from bench.plan.runs import Run
+from bench.plan.specification import Evaluation
 from bench.records import schema
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
 from bench.records.schema import (
@@ -79,11 +80,11 @@ def metadata_of(
         axes=dict(run.axes),
         seed=run.seed,
         training=Training.model_validate(training.model_dump(mode="json")),
-        evaluation=schema.Evaluation.model_validate(run.evaluation.model_dump(mode="json")),
+        evaluation=describe_evaluation(run.evaluation),
         rules=run.rules.model_dump(mode="json"),
         gate=run.gate.model_dump(mode="json"),
         references=tuple(reference.model_dump(mode="json") for reference in run.references),
-        data=_describe_data(data),
+        data=describe_data(data),
         protocol=judge.protocol,
         real={name: value if math.isfinite(value) else None for name, value in judge.real.items()},
         again=again,
@@ -120,6 +121,12 @@ def metadata_of(
     )
 
 
+def describe_evaluation(evaluation: Evaluation) -> schema.Evaluation:
+    """Return the section of a record about its evaluation."""
+    unset = {"extractor"} if evaluation.extractor is None else set()
+    return schema.Evaluation.model_validate(evaluation.model_dump(mode="json", exclude=unset))
+
+
 def _describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
     """Return the section on measures that ganbench does not define; records without any have no such section."""
     sections = {
@@ -131,7 +138,8 @@ def _describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
     return {"measures": sections} if sections else {}
 
 
-def _describe_data(data: Data) -> schema.Data:
+def describe_data(data: Data) -> schema.Data:
+    """Return the section of a record about its data."""
     modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
     shape = data.train.shape[1:]
     return schema.Data(

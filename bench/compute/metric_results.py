@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.catalogue import find, is_added, naming, resolve, title
+from bench.catalogue.metrics.context import Sampled
 from bench.catalogue.metrics.declared import checked_declarations
 from bench.catalogue.metrics.measures import MEASURES
 from bench.errors import ContractError
@@ -53,7 +54,7 @@ class PreparedMetric:
         if not self.added:
             measures: dict[str, float] = self._function(subject)
             return measures
-        tensors = [part for part in (subject if isinstance(subject, tuple) else ()) if isinstance(part, Tensor)]
+        tensors = subject.extracted_tensors() if isinstance(subject, Sampled) else []
         versions = [part._version for part in tensors]
         copies = [part.clone() for part in tensors] if self._names is None else []
         with naming("metric", self.name):

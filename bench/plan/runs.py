@@ -10,9 +10,9 @@ from typing import Any
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data, Dataset
 from bench.catalogue.datasets.checks import check_data
-from bench.catalogue.extractors import extractor_hash
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, MissingDataError, SuiteError
+from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
@@ -59,12 +59,12 @@ class Run(Identified):
     def _content(self) -> dict[str, Any]:
         """What decides the numbers of the run, except for the seed.
 
-        Device, engine, worker, pack, labels and the path of a dataset are not included. Keys with their default values
-        are left out, so that a new key does not change the identity of existing runs; when a default changes,
-        ``NUMERICS`` is raised instead.
+        Device, engine, worker, pack, labels and paths (of a dataset, or of weights) are not included. Keys with their
+        default values are left out, so that a new key does not change the identity of existing runs; when a default
+        changes, ``NUMERICS`` is raised instead.
         """
         training = self.training.model_dump(mode="json", exclude_defaults=True)
-        evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True)
+        evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True, exclude={"extractor"})
         return {
             "numerics": NUMERICS,
             "training": without_labels({**training, "dataset": training["dataset"]["name"]}),
@@ -112,6 +112,8 @@ def plan_runs(
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
+    if not (settings or filters):  # these may leave only points
+        check_extractor_applies(datasets, suite.evaluation, f"{suite.where}: [evaluation]")
     data = {dataset: load_dataset(dataset, download) for dataset in datasets}
     for cell in selected:
         _check_metrics(cell, suite, data[cell.training.dataset])
@@ -125,7 +127,7 @@ def plan_runs(
             evaluation=suite.evaluation,
             seed=seed,
             data_fingerprint=data[cell.training.dataset].fingerprint,
-            extractor_hash=extractor_hash(find("dataset", cell.training.dataset.name).extractor, inception_weights),
+            extractor_hash=hash_of_extractor(cell.training.dataset, suite.evaluation, inception_weights),
             rules=suite.outcome,
             references=suite.reference,
             gate=suite.compare,
@@ -219,10 +221,4 @@ def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
             raise SuiteError(
                 f"{suite.where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
             )
-        with naming("metric", metric.name, "needs"):
-            missing = entry.needs(find("dataset", dataset.name).extractor, data.modes is not None)
-        if missing:
-            raise SuiteError(
-                f"{suite.where}: metric {metric.name!r} needs {missing}, "
-                f"which dataset {dataset.name!r} does not provide"
-            )
+    check_extraction(dataset, suite.evaluation, data.modes is not None, suite.where)

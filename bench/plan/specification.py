@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from bench.catalogue import Options, find, suggestion
+from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
 
@@ -110,11 +111,13 @@ class Evaluation(Options):
         metrics: The metrics.
         every: Generator steps between evaluations. The first is before training, the last after the last step.
         samples: Generated samples per evaluation.
+        extractor: The feature extractor of images. [default: the dataset's own]
     """
 
     metrics: Annotated[tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1)]
     every: int = Field(default=500, gt=0, le=1_000_000_000)
     samples: int = Field(default=2500, ge=2, le=10_000_000)
+    extractor: ExtractorChoice | None = None
 
     @field_validator("metrics")
     @classmethod

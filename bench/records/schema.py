@@ -57,12 +57,26 @@ class Training(Section):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+class RecordedExtractor(Section):
+    """A feature extractor that the suite names. The protocol has the hash of its weights; their path may differ."""
+
+    name: str = Field(description="Name of the extractor.")
+    weights: str = Field("", description="File of the weights, if the user trained it.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordedExtractor) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
 class Evaluation(Section):
     """When and how the run was evaluated."""
 
     metrics: tuple[RecordedChoice, ...] = Field((), description="Metrics, with their options.")
     every: int | None = Field(None, description="Generator steps between two evaluations.")
     samples: Label | None = Field(None, description="Generated samples per evaluation.")
+    extractor: RecordedExtractor | None = Field(None, description="Extractor of features, if the suite names one.")
 
 
 class Modes(Section):

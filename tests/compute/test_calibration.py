@@ -49,9 +49,7 @@ def test_metrics_of_the_game_are_skipped(monkeypatch: pytest.MonkeyPatch) -> Non
     class Game(NamedTuple):
         of: str = "game"
 
-    monkeypatch.setattr(
-        "bench.compute.calibration.entries", lambda kind: {"game": Game(), "frechet": METRICS["frechet"]}
-    )
+    monkeypatch.setattr("bench.plan.extraction.entries", lambda kind: {"game": Game(), "frechet": METRICS["frechet"]})
     calibration = calibrate(RING, MLP, seeds=1, samples=50)
     assert [level.name for level in calibration.levels] == ["fd"]
     assert calibration.refused == {}

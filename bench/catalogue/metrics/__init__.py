@@ -94,7 +94,7 @@ class Metric(NamedTuple):
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
-    return None if modes_known or EXTRACTORS[extractor].classes else "true modes or a classifier of its classes"
+    return None if modes_known or EXTRACTORS[extractor].has_classes else "true modes or a classifier of its classes"
 
 
 def _plane(extractor: str, modes_known: bool) -> str | None:

@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import DATASETS, images, stacked, synthetic
+from bench.catalogue.datasets import DATASETS, folder, images, stacked, synthetic
 from bench.catalogue.datasets.data import fingerprint
 from bench.compute.training.real_data import real_samples_on
 from bench.errors import DataError
@@ -173,13 +173,13 @@ def test_a_missing_dataset_says_how_to_get_it(data_folder: Path, name: str) -> N
         DATASETS[name].load(Options())
 
 
-def write_folder(folder: Path, count: int = 20) -> None:
-    (folder / "sub").mkdir(parents=True)
+def write_folder(place: Path, count: int = 20) -> None:
+    (place / "sub").mkdir(parents=True)
     for index in range(count):
         picture = np.full((40, 60, 3), index * 10, np.uint8)
-        place = folder / ("sub" if index % 2 else ".") / f"{index:02}.{'png' if index % 3 else 'jpg'}"
-        Image.fromarray(picture).save(place, quality=95)
-    (folder / "readme.txt").write_text("no image")
+        target = place / ("sub" if index % 2 else ".") / f"{index:02}.{'png' if index % 3 else 'jpg'}"
+        Image.fromarray(picture).save(target, quality=95)
+    (place / "readme.txt").write_text("no image")
 
 
 def test_image_folder(data_folder: Path, tmp_path: Path) -> None:
@@ -200,14 +200,14 @@ def test_image_folder(data_folder: Path, tmp_path: Path) -> None:
 
 def test_grey_image_folder(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
-    options = images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8, channels=1)
-    assert images.image_folder(options).train.shape == (18, 1, 8, 8)
-    assert images.image_folder_shape(options) == (1, 8, 8)
+    options = folder.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8, channels=1)
+    assert folder.image_folder(options).train.shape == (18, 1, 8, 8)
+    assert folder.image_shape(options) == (1, 8, 8)
 
 
 def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
     def load(path: Path) -> None:
-        images.image_folder(images.ImageFolderOptions(path=str(path), size=8))
+        folder.image_folder(folder.ImageFolderOptions(path=str(path), size=8))
 
     with pytest.raises(DataError, match=r"folder .*nowhere does not exist"):
         load(tmp_path / "nowhere")
@@ -219,14 +219,14 @@ def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
         load(tmp_path / "few")
     write_folder(tmp_path / "broken")
     (tmp_path / "broken" / "x.png").write_bytes(b"\x89PNG")
-    with pytest.raises(DataError, match=r"cannot read .*x\.png: "):
+    with pytest.raises(DataError, match=r"cannot read 1 image: x\.png \("):
         load(tmp_path / "broken")
     assert not list((data_folder / "folders").glob("*.partial"))
 
 
 def test_batches_are_read_from_the_memory_mapped_folder(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
-    data = images.image_folder(images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8))
+    data = folder.image_folder(folder.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8))
     batch = real_samples_on(data.train, CPU)(torch.tensor([3, 0]))
     expected = torch.from_numpy(np.array(data.train[[3, 0]])).float() / 127.5 - 1
     assert torch.equal(batch, expected)

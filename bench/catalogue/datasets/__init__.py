@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import images, stacked, synthetic
+from bench.catalogue.datasets import folder, images, stacked, synthetic
 from bench.catalogue.datasets.data import Data
 
 __all__ = ["DATASETS", "Data", "Dataset"]
@@ -118,9 +118,9 @@ DATASETS = {
     ),
     "image-folder": Dataset(
         "your own images in a folder and its subfolders, cropped and resized to squares",
-        images.ImageFolderOptions,
-        images.image_folder_shape,
-        images.image_folder,
+        folder.ImageFolderOptions,
+        folder.image_shape,
+        folder.image_folder,
         "inception",
     ),
 }

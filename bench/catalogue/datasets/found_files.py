@@ -1,0 +1,66 @@
+"""What was found where a dataset is read from: how many images there are, and what was left out or changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+NAMED_SUFFIXES = 3  # in one line; the others are only counted
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What a dataset was read from. A record keeps it, and ``ganbench plan`` and ``run`` print it.
+
+    Attributes:
+        images: Images in both splits.
+        ignored: Files that are no images: suffix in lower case → number of files.
+        broken: Images that cannot be decoded, and were left out as requested.
+        enlarged: Images that were smaller than the size of the dataset.
+        first_frames: Animations and files with several pages, of which only the first frame was read.
+        outside: Images outside ``train/`` and ``test/`` where these are the splits; they are not used.
+        repeated: Links to folders that were already read; they are not followed.
+    """
+
+    images: int
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    broken: int = 0
+    enlarged: int = 0
+    first_frames: int = 0
+    outside: int = 0
+    repeated: int = 0
+
+    def __str__(self) -> str:
+        """Return for example "30 images, 2 ignored (.txt)"."""
+        parts = [
+            (self.images, "images" if self.images != 1 else "image"),
+            (sum(self.ignored.values()), f"ignored ({self._suffixes()})"),
+            (self.broken, "broken and left out"),
+            (self.outside, "outside train/ and test/ not used"),
+            (self.repeated, "linked folders left out because they were already read"),
+            (self.enlarged, "enlarged because they are smaller"),
+            (self.first_frames, "with several frames, of which the first is used"),
+        ]
+        return ", ".join(f"{count:,} {what}" for index, (count, what) in enumerate(parts) if count or not index)
+
+    def _suffixes(self) -> str:
+        ordered = sorted(self.ignored, key=lambda suffix: (-self.ignored[suffix], suffix))
+        more = len(ordered) - NAMED_SUFFIXES
+        return ", ".join(ordered[:NAMED_SUFFIXES]) + (f" and {more} more suffixes" if more > 0 else "")
+
+
+def shown(text: str | os.PathLike[str]) -> str:
+    """Return a path or a name as one line that every stream can print.
+
+    Control characters and bytes that are not UTF-8 are escaped.
+    """
+    name = os.fspath(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Return names as "a, b, c and 4 more"."""
+    every = list(names)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")

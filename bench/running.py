@@ -37,7 +37,7 @@ class Summary:
         already: The runs that had a record before.
         recorded: The runs whose record was published now.
         failed: The error of each run whose code failed.
-        notices: Warnings for the user, such as damaged records and checkpoints.
+        notices: Notices for the user, such as images found in a folder, and damaged records and checkpoints.
         report: The report if tables and figures were written or are up to date, else None.
         report_problem: Why the report could not be written, or "".
         stopping: Returns whether a stop was requested.
@@ -89,6 +89,7 @@ def run_suite(
     pack: int | Literal["auto", "off"] = "auto",
     memory: float | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
@@ -110,6 +111,7 @@ def run_suite(
             memory, measured when training starts), or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
+        skip_broken: Whether to leave out images that cannot be decoded.
         begin: Called with the plan before training starts.
         watch: Called with every event.
 
@@ -126,6 +128,7 @@ def run_suite(
         seeds=seeds,
         filters=filters,
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
         download=True,
     )
     options = RunOptions(
@@ -166,7 +169,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         _resolve_devices(options.device, runs)
     check_writable(folder)
     remove_partial_files(folder)
-    summary = Summary(folder, runs)
+    summary = Summary(folder, runs, notices=list(dict.fromkeys(run.found for run in runs if run.found)))
     recorded = {run for run, path in paths.items() if _is_intact(path, summary)}
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]

@@ -56,7 +56,7 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         highlight=False,
         markup=False,
     )
-    for line in _packs(missing):
+    for line in [*dict.fromkeys(run.found for run in runs if run.found), *_packs(missing)]:
         console.print(line, highlight=False, markup=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import median
 
@@ -108,7 +109,12 @@ def _describe_data(data: Data) -> schema.Data:
     modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
     shape = data.train.shape[1:]
     return schema.Data(
-        fingerprint=data.fingerprint, shape=shape, train=len(data.train), test=len(data.test), modes=modes
+        fingerprint=data.fingerprint,
+        shape=shape,
+        train=len(data.train),
+        test=len(data.test),
+        modes=modes,
+        files=data.files and schema.Files(**asdict(data.files)),
     )
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import folder, images, stacked, synthetic
+from bench.catalogue.datasets import arrays, folder, images, stacked, synthetic
+from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
 
 __all__ = ["DATASETS", "Data", "Dataset"]
@@ -122,5 +123,19 @@ DATASETS = {
         folder.image_shape,
         folder.image_folder,
         "inception",
+    ),
+    "image-arrays": Dataset(
+        "your own images in a .npz or .npy file",
+        arrays.ImageArrayOptions,
+        arrays.image_array_shape,
+        arrays.image_arrays,
+        "inception",
+    ),
+    "point-arrays": Dataset(
+        "your own points in a .npz or .npy file",
+        ArrayOptions,
+        arrays.point_array_shape,
+        arrays.point_arrays,
+        "coordinates",
     ),
 }

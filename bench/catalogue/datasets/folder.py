@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.catalogue.datasets.data import Data, make_data, make_labels
 from bench.catalogue.datasets.decoding import VERSION, Broken, broken_images, decode_once
-from bench.catalogue.datasets.found_files import FoundFiles, shown
+from bench.catalogue.datasets.found_files import DataPath, FoundFiles, shown
 from bench.catalogue.datasets.image_files import SUFFIXES, ImageFiles, find_images
 from bench.catalogue.datasets.pixels import PixelOptions
 from bench.errors import DataError
@@ -28,7 +28,7 @@ class ImageFolderOptions(PixelOptions):
     of the images is the test split.
     """
 
-    path: str
+    path: DataPath
 
 
 class FolderImages(NamedTuple):
@@ -154,7 +154,7 @@ def _without(
         train = None if train is None else sum(index < train for index in kept)
         classes = None if classes is None else [classes[index] for index in kept]
     files = FoundFiles(
-        images=len(images),
+        samples=len(images),
         ignored=dict(sorted(listing.ignored.items())),
         broken=len(broken),
         enlarged=enlarged,

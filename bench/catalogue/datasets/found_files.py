@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 NAMED_SUFFIXES = 3  # in one line; the others are only counted
 
@@ -14,27 +17,29 @@ class FoundFiles:
     """What a dataset was read from. A record keeps it, and ``ganbench plan`` and ``run`` print it.
 
     Attributes:
-        images: Images in both splits.
+        samples: Images or points in both splits.
         ignored: Files that are no images: suffix in lower case → number of files.
         broken: Images that cannot be decoded, and were left out as requested.
         enlarged: Images that were smaller than the size of the dataset.
         first_frames: Animations and files with several pages, of which only the first frame was read.
         outside: Images outside ``train/`` and ``test/`` where these are the splits; they are not used.
         repeated: Links to folders that were already read; they are not followed.
+        kind: What the samples are, "images" or "points".
     """
 
-    images: int
+    samples: int
     ignored: Mapping[str, int] = field(default_factory=dict)
     broken: int = 0
     enlarged: int = 0
     first_frames: int = 0
     outside: int = 0
     repeated: int = 0
+    kind: str = "images"
 
     def __str__(self) -> str:
         """Return for example "30 images, 2 ignored (.txt)"."""
         parts = [
-            (self.images, "images" if self.images != 1 else "image"),
+            (self.samples, self.kind if self.samples != 1 else self.kind[:-1]),
             (sum(self.ignored.values()), f"ignored ({self._suffixes()})"),
             (self.broken, "broken and left out"),
             (self.outside, "outside train/ and test/ not used"),
@@ -48,6 +53,17 @@ class FoundFiles:
         ordered = sorted(self.ignored, key=lambda suffix: (-self.ignored[suffix], suffix))
         more = len(ordered) - NAMED_SUFFIXES
         return ", ".join(ordered[:NAMED_SUFFIXES]) + (f" and {more} more suffixes" if more > 0 else "")
+
+
+def _encodable(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError("expected a path in UTF-8, because records keep it; rename it, or make a link to it") from None
+    return path
+
+
+DataPath = Annotated[str, AfterValidator(_encodable)]
 
 
 def shown(text: str | os.PathLike[str]) -> str:

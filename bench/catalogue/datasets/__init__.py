@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import arrays, folder, images, stacked, synthetic
+from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, synthetic
 from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
 
@@ -122,6 +122,13 @@ DATASETS = {
         folder.ImageFolderOptions,
         folder.image_shape,
         folder.image_folder,
+        "inception",
+    ),
+    "huggingface": Dataset(
+        "your own images in a folder saved by Hugging Face datasets (save_to_disk)",
+        huggingface.HuggingFaceOptions,
+        folder.image_shape,
+        huggingface.saved_dataset,
         "inception",
     ),
     "image-arrays": Dataset(

@@ -92,9 +92,15 @@ def make_data(
     return Data(train, test, fingerprint(train, test), modes, labels, files)
 
 
-def make_labels(train: Sequence[str], test: Sequence[str]) -> Labels:
-    """Return the labels of samples whose classes are given by name; the classes are in alphabetical order."""
-    names = sorted({*train, *test})
+def make_labels(train: Sequence[str], test: Sequence[str], known: Sequence[str] | None = None) -> Labels:
+    """Return the labels of samples whose classes are given by name.
+
+    Args:
+        train: The class of each training sample.
+        test: The class of each test sample.
+        known: All classes in their order; by default those that occur, in alphabetical order.
+    """
+    names = sorted({*train, *test}) if known is None else known
     number = {name: index for index, name in enumerate(names)}
     first, second = (np.array([number[name] for name in split], dtype=np.int64) for split in (train, test))
     return Labels(first, second, tuple(names))

@@ -38,14 +38,16 @@ class FolderImages(NamedTuple):
         images: uint8 [n, channels, size, size], memory-mapped. They are in the order of the hashes of their paths: it
             is always the same, and any part of the images is a random sample.
         train: Number of training images, which come first, if folders are the splits; else None.
-        classes: The class folder of each image; None if there are no class folders.
+        classes: The class of each image; None if there are no classes.
         files: What was found, and what was left out.
+        names: All classes in their order, if the order is not that of the alphabet.
     """
 
     images: NDArray[np.uint8]
     train: int | None
     classes: list[str] | None
     files: FoundFiles
+    names: list[str] | None = None
 
 
 def image_shape(options: PixelOptions) -> tuple[int, ...]:
@@ -76,7 +78,7 @@ def as_data(found: FolderImages, where: str) -> Data:
     if min(split, count - split) < 2:
         raise DataError(f"{where} has {split} training and {count - split} test images; at least 2 of each are needed")
     classes = found.classes
-    labels = None if classes is None else make_labels(classes[:split], classes[split:])
+    labels = None if classes is None else make_labels(classes[:split], classes[split:], found.names)
     return make_data(found.images[:split], found.images[split:], labels=labels, files=found.files)
 
 
@@ -94,7 +96,7 @@ def read_folder(path: str | Path, options: PixelOptions, where: str = "image-fol
     Raises:
         DataError: the folder does not exist or has no images; images cannot be read, or need an option.
     """
-    folder = _existing(path, where)
+    folder = existing_folder(path, where)
     listing = find_images(folder, where)
     if not listing.files:
         others = f"; {FoundFiles(0, listing.ignored)}" if listing.ignored else f" ({', '.join(sorted(SUFFIXES))})"
@@ -109,7 +111,17 @@ def read_folder(path: str | Path, options: PixelOptions, where: str = "image-fol
     )
     broken = [*decoded.broken, *(Broken(-1, shown(name), "a link that leads nowhere") for name in listing.dangling)]
     check_broken(broken, len(decoded.images), options, f"{where}: {shown(path)}")
-    return _without(listing, decoded.images, broken, decoded.enlarged, decoded.several_frames)
+    train, classes = without_broken(listing.train, listing.classes, broken, len(names))
+    files = FoundFiles(
+        samples=len(decoded.images),
+        ignored=dict(sorted(listing.ignored.items())),
+        broken=len(broken),
+        enlarged=decoded.enlarged,
+        first_frames=decoded.several_frames,
+        outside=listing.outside,
+        repeated=listing.repeated,
+    )
+    return FolderImages(decoded.images, train, classes, files)
 
 
 def check_broken(broken: list[Broken], intact: int, options: PixelOptions, where: str) -> None:
@@ -123,9 +135,28 @@ def check_broken(broken: list[Broken], intact: int, options: PixelOptions, where
         raise DataError(f"{where}: {broken_images(broken)}; {hint or 'no image is left'}")
 
 
-def _existing(path: str | Path, where: str) -> Path:
+def without_broken(
+    train: int | None, classes: list[str] | None, broken: list[Broken], count: int
+) -> tuple[int | None, list[str] | None]:
+    """Return how many training images are left of ``count`` images, and the classes of all that are left."""
+    left_out = {image.position for image in broken}
+    if not left_out:
+        return train, classes
+    kept = [position for position in range(count) if position not in left_out]
+    return (
+        None if train is None else sum(position < train for position in kept),
+        None if classes is None else [classes[position] for position in kept],
+    )
+
+
+def existing_folder(path: str | Path, where: str) -> Path:
+    """Return the folder that a path names; ``~`` is the home folder.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     if not os.fspath(path):
-        raise DataError(f"{where}: path is empty; it should name a folder of images")
+        raise DataError(f"{where}: path is empty; it should name a folder")
     try:
         folder = Path(path).expanduser()
         if folder.is_dir():
@@ -142,24 +173,3 @@ def _stamp(folder: Path, listing: ImageFiles, options: PixelOptions) -> str:
     for name, size, time in listing.files:
         stamp.update(os.fsencode(f"{name}\0{size}\0{time}\0"))
     return stamp.hexdigest()[:24]
-
-
-def _without(
-    listing: ImageFiles, images: NDArray[np.uint8], broken: list[Broken], enlarged: int, several_frames: int
-) -> FolderImages:
-    left_out = {image.position for image in broken}
-    kept = [index for index in range(len(listing.files)) if index not in left_out] if left_out else None
-    train, classes = listing.train, listing.classes
-    if kept is not None:
-        train = None if train is None else sum(index < train for index in kept)
-        classes = None if classes is None else [classes[index] for index in kept]
-    files = FoundFiles(
-        samples=len(images),
-        ignored=dict(sorted(listing.ignored.items())),
-        broken=len(broken),
-        enlarged=enlarged,
-        first_frames=several_frames,
-        outside=listing.outside,
-        repeated=listing.repeated,
-    )
-    return FolderImages(images, train, classes, files)

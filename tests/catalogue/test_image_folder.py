@@ -210,7 +210,7 @@ def test_the_first_frame_stands_for_several(folder: Path, suffix: str) -> None:
 
 def test_enlarged_images_are_counted(folder: Path) -> None:
     save(folder / "small.png", np.zeros((4, 30, 3), np.uint8))
-    assert str(load(folder).files) == "31 images, 1 enlarged because they are smaller"
+    assert str(load(folder).files) == "31 images, 1 enlarged to the chosen size"
     assert "31 enlarged" in str(load(folder, size=16).files)
 
 
@@ -262,7 +262,7 @@ def test_linked_files_and_folders_are_followed_once(tmp_path: Path) -> None:
     message = refused(folder)
     assert "itself (a link that leads nowhere)" in message
     (folder / "itself").unlink()
-    assert str(load(folder).files) == "30 images, 2 linked folders left out because they were already read"
+    assert str(load(folder).files) == "30 images, 2 not followed, linked to folders already read"
     files = tmp_path / "linked files"
     files.mkdir()
     for path in images.iterdir():
@@ -324,7 +324,7 @@ def test_images_outside_the_splits_are_counted(tmp_path: Path) -> None:
         write_images(tmp_path / "pictures" / name, count)
     data = load(tmp_path / "pictures")
     assert (len(data.train), len(data.test)) == (12, 7)
-    assert str(data.files) == "19 images, 5 outside train/ and test/ not used"
+    assert str(data.files) == "19 images, 5 not used, outside train/ and test/"
 
 
 def test_a_training_folder_alone_is_divided(tmp_path: Path) -> None:
@@ -490,13 +490,17 @@ def test_paths_that_cannot_exist(path: str) -> None:
 
 def test_a_file_in_place_of_a_folder(folder: Path) -> None:
     assert "is a file, not a folder" in refused(folder / "000.png")
+    (folder / "x.npz").touch()
+    assert "use dataset 'image-arrays'" in refused(folder / "x.npz")
 
 
 def test_a_folder_without_images_says_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "a.npy").touch()
-    assert "no images in" in refused(tmp_path / "pictures")
-    assert "1 ignored (.npy)" in refused(tmp_path / "pictures")
+    for name, said in (("a.txt", "1 ignored (.txt)"), ("a.npy", "'image-arrays'"), ("state.json", "'huggingface'")):
+        (tmp_path / "pictures" / name).touch()
+        message = refused(tmp_path / "pictures")
+        assert "no images in" in message
+        assert said in message
 
 
 def test_a_folder_as_samples(folder: Path) -> None:
@@ -504,3 +508,26 @@ def test_a_folder_as_samples(folder: Path) -> None:
     assert found.images.shape == (30, 1, 4, 4)
     assert isinstance(found.images, np.memmap)
     assert (found.train, found.classes, found.files.samples) == (None, None, 30)
+
+
+def test_what_a_killed_process_left_is_swept(folder: Path, cache: Path) -> None:
+    from bench.files import HOSTNAME
+
+    cache.mkdir(parents=True)
+    left = cache / f".x.images.{HOSTNAME}.999999999.partial"
+    left.touch()
+    load(folder)
+    assert not left.exists()
+
+
+def test_folders_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "deeper").mkdir()
+    listdir = os.listdir
+
+    def refuse(place: str) -> list[str]:
+        if "deeper" in place:
+            raise PermissionError(13, "Permission denied")
+        return listdir(place)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert f"cannot read folder {folder}/deeper/: Permission denied" in refused(folder)

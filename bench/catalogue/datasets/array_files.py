@@ -98,7 +98,7 @@ def stored_arrays(path: str | Path, where: str) -> dict[str, StoredArray]:
         else:
             arrays = [_of_npy(file)]
     if not arrays:
-        raise DataError(f"{place} holds no arrays (.npy)")
+        raise DataError(f"{place} holds no arrays (.npy); for images, use dataset 'image-folder'")
     return {array.name: array for array in arrays}
 
 

@@ -17,7 +17,7 @@ from bench.catalogue.datasets.array_files import StoredArray, choose_array, read
 from bench.catalogue.datasets.data import Data, Labels, make_data
 from bench.catalogue.datasets.found_files import DataPath, FoundFiles, listed, shown
 from bench.errors import DataError
-from bench.files import atomic_write, data_folder, describe_error
+from bench.files import atomic_write, data_folder, describe_error, remove_partial_files
 
 VERSION = 1  # raised when arrays are converted to other values
 LEAST = 20  # samples that a tenth is held out of
@@ -171,6 +171,7 @@ def _stamp(options: ArrayOptions, chosen: Chosen, held_out: int, where: str) -> 
 def _convert(chosen: Chosen, held_out: NDArray[np.bool_], form: Form, targets: list[Path]) -> None:
     where, start = form.dataset, 0
     try:
+        remove_partial_files(targets[0].parent)
         with ExitStack() as stack:
             parts = [stack.enter_context(atomic_write(target)) for target in targets]
             train, test = (stack.enter_context(part.open("wb")) for part in parts)

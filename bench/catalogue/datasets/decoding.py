@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.catalogue.datasets.found_files import listed, shown
 from bench.catalogue.datasets.pixels import LARGEST, OptionNeeded, PixelOptions, read_pixels
 from bench.errors import DataError
-from bench.files import atomic_write, describe_error
+from bench.files import atomic_write, describe_error, remove_partial_files
 
 VERSION = 1  # raised when images are decoded to other values
 MAX_REFUSED = 100  # images that need an option, before the pass ends early
@@ -118,6 +118,7 @@ def _decode(
     found = _Pass()
     try:
         _check_space(count * options.channels * options.size**2, target, where)
+        remove_partial_files(target.parent)
         with atomic_write(target) as partial:
             with partial.open("wb") as file:  # a full disk is an error here, but a signal in a memory map
                 for index, (name, source) in enumerate(sources):

@@ -18,6 +18,7 @@ from bench.catalogue.datasets.pixels import PixelOptions
 from bench.errors import DataError
 from bench.files import data_folder
 
+SAVED = ("dataset_dict.json", "state.json")  # one of them is in every folder of Hugging Face's save_to_disk
 LEAST = 20  # images that a tenth is held out of
 
 
@@ -99,8 +100,7 @@ def read_folder(path: str | Path, options: PixelOptions, where: str = "image-fol
     folder = existing_folder(path, where)
     listing = find_images(folder, where)
     if not listing.files:
-        others = f"; {FoundFiles(0, listing.ignored)}" if listing.ignored else f" ({', '.join(sorted(SUFFIXES))})"
-        raise DataError(f"{where}: no images in {shown(folder)}{others}")
+        raise DataError(f"{where}: no images in {shown(folder)}{_what_else(folder, listing)}")
     names = [file.name for file in listing.files]
     decoded = decode_once(
         ((name, folder / name) for name in names),
@@ -149,6 +149,14 @@ def without_broken(
     )
 
 
+def _what_else(folder: Path, listing: ImageFiles) -> str:
+    if any((folder / name).is_file() for name in SAVED):
+        return "; it was saved by Hugging Face datasets: use dataset 'huggingface'"
+    if listing.ignored.keys() & {".npy", ".npz"}:
+        return "; for arrays, use dataset 'image-arrays'"
+    return f"; {FoundFiles(0, listing.ignored)}" if listing.ignored else f" ({', '.join(sorted(SUFFIXES))})"
+
+
 def existing_folder(path: str | Path, where: str) -> Path:
     """Return the folder that a path names; ``~`` is the home folder.
 
@@ -162,6 +170,7 @@ def existing_folder(path: str | Path, where: str) -> Path:
         if folder.is_dir():
             return folder
         problem = "is a file, not a folder" if folder.exists() else "does not exist"
+        problem += "; for arrays, use dataset 'image-arrays'" if folder.suffix in (".npy", ".npz") else ""
     except (OSError, ValueError, RuntimeError) as error:  # too long, with a null byte, or an unknown home
         problem = f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
     raise DataError(f"{where}: folder {shown(path)} {problem}")

@@ -42,9 +42,9 @@ class FoundFiles:
             (self.samples, self.kind if self.samples != 1 else self.kind[:-1]),
             (sum(self.ignored.values()), f"ignored ({self._suffixes()})"),
             (self.broken, "broken and left out"),
-            (self.outside, "outside train/ and test/ not used"),
-            (self.repeated, "linked folders left out because they were already read"),
-            (self.enlarged, "enlarged because they are smaller"),
+            (self.outside, "not used, outside train/ and test/"),
+            (self.repeated, "not followed, linked to folders already read"),
+            (self.enlarged, "enlarged to the chosen size"),
             (self.first_frames, "with several frames, of which the first is used"),
         ]
         return ", ".join(f"{count:,} {what}" for index, (count, what) in enumerate(parts) if count or not index)

@@ -14,6 +14,7 @@ from bench.catalogue.datasets.data import Data
 from bench.catalogue.datasets.decoding import VERSION, decode_once
 from bench.catalogue.datasets.folder import (
     LEAST,
+    SAVED,
     FolderImages,
     as_data,
     check_broken,
@@ -78,7 +79,7 @@ def saved_dataset(options: HuggingFaceOptions) -> Data:
 
 
 def _splits(folder: Path, where: str) -> Splits:
-    if not any((folder / name).is_file() for name in ("dataset_dict.json", "state.json")):
+    if not any((folder / name).is_file() for name in SAVED):
         raise DataError(f"{where} was not saved by save_to_disk: it has no dataset_dict.json or state.json")
     try:
         import datasets

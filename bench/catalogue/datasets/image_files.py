@@ -16,7 +16,10 @@ from bench.catalogue.datasets.found_files import shown
 from bench.errors import DataError
 from bench.files import describe_error
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
+SUFFIXES = {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+}
 NOT_DATA = {"__MACOSX", "@eaDir", "lost+found"}  # made by macOS archives, Synology and ext4
 TRAINING, TEST, VALIDATION = {"train", "training"}, {"test", "testing"}, {"val", "valid", "validation"}
 HEAD = 32  # bytes that tell the format of an image
@@ -100,13 +103,16 @@ def _walk(folder: Path, found: ImageFiles, where: str) -> Iterator[tuple[str, os
                 found.repeated += 1
                 continue
             visited.add((status.st_dev, status.st_ino))
-            names = sorted(name for name in os.listdir(place) if _is_data(name))  # noqa: PTH208
-            entries = [(f"{prefix}{name}", _status(place + name)) for name in names]
+            folders = []
+            for name in sorted(os.listdir(place)):  # noqa: PTH208
+                entry = _status(place + name) if _is_data(name) else None
+                if entry is not None and stat.S_ISDIR(entry.st_mode):
+                    folders.append(f"{prefix}{name}/")
+                elif _is_data(name):
+                    yield f"{prefix}{name}", entry
         except OSError as error:
             raise DataError(f"{where}: cannot read folder {shown(place)}: {describe_error(error)}") from None
-        folders = [name for name, entry in entries if entry is not None and stat.S_ISDIR(entry.st_mode)]
-        yield from (entry for entry in entries if entry[0] not in set(folders))
-        waiting += [f"{name}/" for name in reversed(folders)]
+        waiting += reversed(folders)
 
 
 def _is_data(name: str) -> bool:

@@ -105,6 +105,7 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     evaluation, weights = runs[0].evaluation, settings.inception_weights
     evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
     shared = Shared(settings, RealData.load(dataset, device), evaluator)
+    shared.real.check_unchanged(runs[0])
     for number, (_, group) in enumerate(groupby(restored, key=lambda pair: pair[1].history.step)):
         if number and stopping():  # their checkpoints stay valid
             yield from (Event(run, "stopped") for run, _ in group)

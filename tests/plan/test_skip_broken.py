@@ -12,6 +12,7 @@ from PIL import Image
 from bench.catalogue import entries
 from bench.command import main
 from bench.compute.training.real_data import cached_dataset
+from bench.errors import DataError
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import plan_runs
 from bench.plan.suite import load_suite
@@ -92,3 +93,16 @@ def test_a_size_that_an_architecture_cannot_make_is_refused_before_images_are_re
     (line,) = result.stderr.splitlines()
     assert "architecture 'dcgan' makes square images of 8×8 to" in line
     assert "samples of shape (1, 2000, 2000)" in line
+
+
+def test_images_that_change_after_planning_are_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figures: None
+) -> None:
+    """The identity of a run names its data: a record of other data must not have it."""
+
+    def change(_: object) -> None:
+        Image.new("L", (8, 8)).save(tmp_path / "faces" / "0.png")
+
+    with pytest.raises(DataError, match="the files of dataset 'faces' have changed since the run was planned"):
+        run_suite("own.toml", workers=0, device="cpu", pack="off", begin=change)
+    assert not list(tmp_path.glob("results/own/records/faces*"))

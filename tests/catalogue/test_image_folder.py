@@ -319,6 +319,25 @@ def test_folders_named_train_and_test_are_the_splits(tmp_path: Path, train: str,
     assert {image.tobytes() for image in data.test} == wanted
 
 
+def test_a_folder_of_its_own_for_the_test_split(tmp_path: Path) -> None:
+    train, test = write_images(tmp_path / "ours", 12), write_images(tmp_path / "theirs", 7)
+    (test / "broken.png").touch()
+    (train / "a.txt").touch()
+    (test / "b.txt").touch()
+    assert "cannot read 1 image: broken.png" in refused(train, test=str(test))
+    data = load(train, test=str(test), skip_broken=True)
+    assert (len(data.train), len(data.test)) == (12, 7)
+    wanted = {np.asarray(Image.open(path)).transpose(2, 0, 1).tobytes() for path in train.glob("*.png")}
+    assert {image.tobytes() for image in data.train} == wanted
+    assert str(data.files) == "19 images, 2 ignored (.txt), 1 broken and left out"
+    assert "must be a folder beside it" in refused(train, test=str(write_images(train / "inner", 5)))
+    assert "must be a folder beside it" in refused(train, test=str(train))
+    assert "nowhere does not exist" in refused(train, test=str(tmp_path / "nowhere"))
+    write_images(tmp_path / "split" / "train", 5)
+    write_images(tmp_path / "split" / "test", 5)
+    assert "has folders train and test of its own" in refused(tmp_path / "split", test=str(test), skip_broken=True)
+
+
 def test_images_outside_the_splits_are_counted(tmp_path: Path) -> None:
     for name, count in (("train", 12), ("test", 7), ("val", 5)):
         write_images(tmp_path / "pictures" / name, count)

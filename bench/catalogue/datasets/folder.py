@@ -20,6 +20,8 @@ from bench.files import data_folder
 
 SAVED = ("dataset_dict.json", "state.json")  # one of them is in every folder of Hugging Face's save_to_disk
 LEAST = 20  # images that a tenth is held out of
+LEAST_OF_SPLIT = 2  # fewer have no covariance
+NEEDED = f"at least {LEAST_OF_SPLIT} of each are needed"
 
 
 class ImageFolderOptions(PixelOptions):
@@ -27,9 +29,11 @@ class ImageFolderOptions(PixelOptions):
 
     ``path``: the folder. If it has folders ``train`` and ``test`` (or ``val``), these are the splits; otherwise a tenth
     of the images is the test split.
+    ``test``: a folder with the test images, beside ``path``.
     """
 
     path: DataPath
+    test: DataPath = ""
 
 
 class FolderImages(NamedTuple):
@@ -62,8 +66,24 @@ def image_folder(options: ImageFolderOptions) -> Data:
     Raises:
         DataError: the folder or an image cannot be read, or a tenth would be held out of fewer than 20 images.
     """
-    found = read_folder(options.path, options)
-    return as_data(found, f"image-folder: {shown(options.path)}")
+    where = f"image-folder: {shown(options.path)}"
+    if options.test:
+        return _with_test_folder(options, where)
+    return as_data(read_folder(options.path, options), where)
+
+
+def _with_test_folder(options: ImageFolderOptions, where: str) -> Data:
+    path, other = (existing_folder(given, "image-folder").resolve() for given in (options.path, options.test))
+    if path.is_relative_to(other) or other.is_relative_to(path):
+        raise DataError(f"{where}: test = {shown(options.test)!r} must be a folder beside it, not inside or around it")
+    train, test = (read_folder(given, options) for given in (options.path, options.test))
+    if train.train is not None:
+        raise DataError(f"{where} has folders train and test of its own; leave out test = {shown(options.test)!r}")
+    if min(len(train.images), len(test.images)) < LEAST_OF_SPLIT:
+        raise DataError(f"{where} has {len(train.images)} training and {len(test.images)} test images; {NEEDED}")
+    classes = None if train.classes is None or test.classes is None else (train.classes, test.classes)
+    labels = None if classes is None else make_labels(*classes)
+    return make_data(train.images, test.images, labels=labels, files=train.files.and_also(test.files))
 
 
 def as_data(found: FolderImages, where: str) -> Data:
@@ -76,8 +96,8 @@ def as_data(found: FolderImages, where: str) -> Data:
     split = count - count // 10 if found.train is None else found.train
     if found.train is None and count < LEAST:
         raise DataError(f"{where} has {count} images; at least {LEAST} are needed")
-    if min(split, count - split) < 2:
-        raise DataError(f"{where} has {split} training and {count - split} test images; at least 2 of each are needed")
+    if min(split, count - split) < LEAST_OF_SPLIT:
+        raise DataError(f"{where} has {split} training and {count - split} test images; {NEEDED}")
     classes = found.classes
     labels = None if classes is None else make_labels(classes[:split], classes[split:], found.names)
     return make_data(found.images[:split], found.images[split:], labels=labels, files=found.files)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -48,6 +49,12 @@ class FoundFiles:
             (self.first_frames, "with several frames, of which the first is used"),
         ]
         return ", ".join(f"{count:,} {what}" for index, (count, what) in enumerate(parts) if count or not index)
+
+    def and_also(self, other: FoundFiles) -> FoundFiles:
+        """Return what was found in two folders together."""
+        ignored = Counter(self.ignored) + Counter(other.ignored)
+        numbers = {name: value + getattr(other, name) for name, value in vars(self).items() if isinstance(value, int)}
+        return replace(self, **numbers, ignored=dict(sorted(ignored.items())))
 
     def _suffixes(self) -> str:
         ordered = sorted(self.ignored, key=lambda suffix: (-self.ignored[suffix], suffix))

@@ -156,6 +156,19 @@ def test_16_bits_are_divided_by_257(tmp_path: Path) -> None:
     assert pixels(tmp_path / "x.pgm")[0] == pytest.approx(dark / 4095 * 255, abs=0.51)
 
 
+def test_16_bits_of_either_byte_order(tmp_path: Path) -> None:
+    values = np.linspace(0, 65535, 64).reshape(8, 8)
+    for order, code in (("<", b"II*\0"), (">", b"MM\0*")):
+        tags = [(256, 8), (257, 8), (258, 16), (259, 1), (262, 1), (273, 200), (277, 1), (278, 8), (279, 128)]
+        entries = b"".join(
+            struct.pack(f"{order}HHI", tag, 4, 1) + struct.pack(f"{order}I", value) for tag, value in tags
+        )
+        header = code + struct.pack(f"{order}IH", 8, len(tags)) + entries + bytes(4)
+        path = tmp_path / "x.tif"
+        path.write_bytes(header.ljust(200, b"\0") + values.astype(f"{order}u2").tobytes())
+        assert np.array_equal(pixels(path)[0], (values.astype(np.uint16) / 257).round())
+
+
 def test_one_dark_image_among_full_ones_is_not_silent(folder: Path) -> None:
     save(folder / "full.png", np.full((8, 8), 65535, np.uint16))
     save(folder / "black.png", np.zeros((8, 8), np.uint16))  # black in every depth
@@ -248,6 +261,14 @@ def test_hidden_files_and_folders_are_no_data(folder: Path) -> None:
     data = load(folder)
     assert data.fingerprint == expected
     assert str(data.files) == "30 images"
+
+
+def test_results_of_ganbench_are_no_data(folder: Path) -> None:
+    expected = load(folder).fingerprint
+    write_images(folder / "results" / "own" / "figures", 3)
+    (folder / "results" / "own" / "records").mkdir()
+    (folder / "results" / "own" / "table.md").touch()
+    assert load(folder).fingerprint == expected
 
 
 def test_linked_files_and_folders_are_followed_once(tmp_path: Path) -> None:

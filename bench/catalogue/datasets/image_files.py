@@ -21,6 +21,7 @@ SUFFIXES = {
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 }
 NOT_DATA = {"__MACOSX", "@eaDir", "lost+found"}  # made by macOS archives, Synology and ext4
+RESULTS = {"records", "table.md"}  # both are in a results folder of ganbench, whose figures are no data
 TRAINING, TEST, VALIDATION = {"train", "training"}, {"test", "testing"}, {"val", "valid", "validation"}
 HEAD = 32  # bytes that tell the format of an image
 BITMAP_HEADERS = {12, 40, 52, 56, 64, 108, 124}  # sizes of the second header of a BMP file
@@ -66,7 +67,7 @@ class ImageFiles:
 def find_images(folder: Path, where: str) -> ImageFiles:
     """Return the images in a folder and its subfolders; links are followed, and each folder is read once.
 
-    Hidden files and folders are left out, and so are folders that systems make (``NOT_DATA``). Files with the suffix
+    Hidden files and folders are left out, and so are folders that systems make (``NOT_DATA``) and results folders. Files with the suffix
     of an image are images, whether or not they can be decoded; of other files the first bytes decide. If there are
     folders ``train`` and ``test`` (or ``val``), they are the splits.
 
@@ -104,7 +105,10 @@ def _walk(folder: Path, found: ImageFiles, where: str) -> Iterator[tuple[str, os
                 continue
             visited.add((status.st_dev, status.st_ino))
             folders = []
-            for name in sorted(os.listdir(place)):  # noqa: PTH208
+            names = sorted(os.listdir(place))  # noqa: PTH208
+            if set(names) >= RESULTS:
+                continue
+            for name in names:
                 entry = _status(place + name) if _is_data(name) else None
                 if entry is not None and stat.S_ISDIR(entry.st_mode):
                     folders.append(f"{prefix}{name}/")

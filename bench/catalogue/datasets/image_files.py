@@ -67,9 +67,9 @@ class ImageFiles:
 def find_images(folder: Path, where: str) -> ImageFiles:
     """Return the images in a folder and its subfolders; links are followed, and each folder is read once.
 
-    Hidden files and folders are left out, and so are folders that systems make (``NOT_DATA``) and results folders. Files with the suffix
-    of an image are images, whether or not they can be decoded; of other files the first bytes decide. If there are
-    folders ``train`` and ``test`` (or ``val``), they are the splits.
+    Hidden files and folders are left out, and so are folders that systems make (``NOT_DATA``) and results folders.
+    Files with the suffix of an image are images, whether or not they can be decoded; of other files the first bytes
+    decide. If there are folders ``train`` and ``test`` (or ``val``), they are the splits.
 
     Args:
         folder: The folder.

@@ -120,7 +120,7 @@ def encoded(image: np.ndarray) -> bytes:
 def test_nothing_is_decoded_twice(datasets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     path = saved(tmp_path / "x", rows(datasets, 20))
     fingerprint = load(path).fingerprint
-    monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("decoded again"))
     assert load(path).fingerprint == fingerprint
 
 

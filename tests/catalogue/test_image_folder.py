@@ -191,6 +191,27 @@ def test_12_bits_in_16_bit_colours_are_refused(folder: Path) -> None:
     assert len(load(folder, range=[0, 65535]).train) == 28
 
 
+def test_masks_of_0_and_1_are_not_silently_black(tmp_path: Path) -> None:
+    for index in range(20):
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        save(tmp_path / "masks" / f"{index}.png", np.eye(8, dtype=np.uint8))
+    assert "no value above 1 of 255 in any image" in refused(tmp_path / "masks")
+
+
+def test_a_large_folder_is_refused_before_all_of_it_was_decoded(tmp_path: Path) -> None:
+    for index in range(120):
+        (tmp_path / "clear").mkdir(exist_ok=True)
+        save(tmp_path / "clear" / f"{index}.png", disc())
+    message = refused(tmp_path / "clear")
+    assert "and 90 more: set background" in message
+    assert "only the first 100 of 120 images were looked at" in message
+
+
+def test_files_that_are_programs_are_not_run(folder: Path) -> None:
+    Image.new("RGB", (8, 8)).save(folder / "program.png", "EPS")
+    assert "program.png (no image that can be decoded)" in refused(folder)
+
+
 def test_values_that_are_not_finite_are_broken(folder: Path) -> None:
     save(folder / "nan.tif", np.full((8, 8), np.nan, np.float32))
     assert "nan.tif (it has values that are not finite)" in refused(folder, range=[0, 1])
@@ -435,7 +456,7 @@ def test_all_broken_files_are_listed_and_can_be_skipped(folder: Path) -> None:
 def test_nothing_is_decoded_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     break_three(folder)
     message = refused(folder)
-    monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("decoded again"))
     assert refused(folder) == message
     assert len(load(folder, skip_broken=True).train) == 27
 
@@ -475,7 +496,7 @@ def test_a_file_that_may_not_be_read_is_no_broken_image(folder: Path) -> None:
 
 
 def test_an_error_of_the_system_is_no_broken_image(folder: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:

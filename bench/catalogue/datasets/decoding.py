@@ -62,7 +62,9 @@ class _Pass:
     refused: dict[str, list[str]] = field(default_factory=dict)
     enlarged: int = 0
     several_frames: int = 0
-    brightest: int = 0
+    brightest: int = 0  # of the images of 16 bits, in 16 bits
+    lightest: int = 0  # of all images, in 8 bits
+    looked_at: int = 0
     dim: list[tuple[str, int]] = field(default_factory=list)
 
     def refuse(self, option: str, text: str) -> None:
@@ -122,13 +124,14 @@ def _decode(
         with atomic_write(target) as partial:
             with partial.open("wb") as file:  # a full disk is an error here, but a signal in a memory map
                 for index, (name, source) in enumerate(sources):
+                    found.looked_at += 1
                     row = _one(index, name, source, options, found)
                     if row is not None:
                         file.write(row.tobytes())
                         found.rows += 1
                     if sum(map(len, found.refused.values())) >= MAX_REFUSED:
                         break
-            _check(found, options, where)
+            _check(found, count, where)
         content = {
             "images": found.rows,
             "broken": found.broken,
@@ -165,6 +168,7 @@ def _one(index: int, name: str, source: Path | bytes, options: PixelOptions, fou
         return None
     found.enlarged += pixels.enlarged
     found.several_frames += pixels.several_frames
+    found.lightest = max(found.lightest, int(pixels.square.max()))
     if pixels.peak is not None:
         found.brightest = max(found.brightest, pixels.peak)
         if 0 < pixels.peak <= DIM:
@@ -182,7 +186,7 @@ def _one_line(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _check(found: _Pass, options: PixelOptions, where: str) -> None:
+def _check(found: _Pass, count: int, where: str) -> None:
     """Check that no image was unreadable, or needs an option.
 
     Raises:
@@ -199,8 +203,12 @@ def _check(found: _Pass, options: PixelOptions, where: str) -> None:
             f"16-bit images, but no value above {found.brightest:,}, which look like "
             f"{found.brightest.bit_length()} bits; [0, {LARGEST}] if they are that dark",
         )
+    elif found.lightest == 1 and not found.refused:
+        problems.append("no value above 1 of 255 in any image; save them with values from 0 to 255")
     for option, texts in found.refused.items():
         problems.append(f"{listed(sorted(texts))}: {HINTS[option]}")
+    if found.looked_at < count:
+        problems.append(f"only the first {found.looked_at:,} of {count:,} images were looked at")
     if problems and found.broken:
         problems.append(broken_images(found.broken))
     if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 LARGEST = 65535  # value of 16 bits
 LARGEST_FLOAT = 1e30  # far above any pixel, and far below what float32 holds
+FORMATS = (  # without EPS, whose files are programs that Pillow has another program run
+    *("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF"),
+    *("ICO", "TGA", "PCX", "SGI", "DDS", "QOI"),
+)
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0)}
 Colour = tuple[int, int, int]
 Range = tuple[float, float]
@@ -112,7 +117,7 @@ def read_pixels(source: Path | bytes, options: PixelOptions) -> Pixels:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about oddities of files that are decoded nevertheless
-        with Image.open(source if isinstance(source, Path) else BytesIO(source)) as image:
+        with Image.open(source if isinstance(source, Path) else BytesIO(source), formats=_formats()) as image:
             depth = _depth(image)
             upright = ImageOps.exif_transpose(image)
             peak = None
@@ -127,6 +132,14 @@ def read_pixels(source: Path | bytes, options: PixelOptions) -> Pixels:
     array = np.asarray(square, dtype=np.uint8)
     array = array[None] if options.channels == 1 else array.transpose(2, 0, 1)
     return Pixels(array, min(picture.size) < options.size, several, peak)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _has_several_frames(image: Image.Image) -> bool:

@@ -174,7 +174,7 @@ def test_one_dark_image_among_full_ones_is_not_silent(folder: Path) -> None:
     save(folder / "black.png", np.zeros((8, 8), np.uint16))  # black in every depth
     assert len(load(folder).train) == 29
     save(folder / "dim.png", np.full((8, 8), 4000, np.uint16))
-    assert "dim.png (16 bits, but no value above 4,000, as with 12 bits)" in refused(folder)
+    assert "dim.png (16 bits, but no value above 4,000, as with 12 bits; [0, 65535] if" in refused(folder)
     assert len(load(folder, range=[0, 65535]).train) == 30
 
 

@@ -196,7 +196,8 @@ def _check(found: _Pass, count: int, where: str) -> None:
     if found.unreadable:
         problems.append(f"{len(found.unreadable):,} images cannot be read: {listed(found.unreadable)}")
     for name, peak in found.dim:
-        found.refuse("range", f"{name} (16 bits, but no value above {peak:,}, as with {peak.bit_length()} bits)")
+        bits = f"as with {peak.bit_length()} bits; [0, {LARGEST}] if it is that dark"
+        found.refuse("range", f"{name} (16 bits, but no value above {peak:,}, {bits})")
     if not found.dim and 0 < found.brightest <= HALF:
         found.refuse(
             "range",

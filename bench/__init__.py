@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.catalogue import Options
     from bench.catalogue.architectures import Architecture
     from bench.catalogue.datasets import Data, Dataset
-    from bench.catalogue.datasets.data import Modes, make_data
+    from bench.catalogue.datasets.data import Labels, Modes, make_data
     from bench.catalogue.losses import GanLoss
     from bench.catalogue.metrics import Metric
     from bench.catalogue.metrics.context import Context, GameView, Sampled
@@ -41,6 +41,7 @@ __all__ = [
     "GameView",
     "GanLoss",
     "GanbenchError",
+    "Labels",
     "Measure",
     "Metric",
     "MissingDataError",
@@ -69,6 +70,7 @@ _HOMES = {
     "GameView": "bench.catalogue.metrics.context",
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
+    "Labels": "bench.catalogue.datasets.data",
     "Measure": "bench.catalogue.metrics.measures",
     "Metric": "bench.catalogue.metrics",
     "MissingDataError": "bench.errors",

@@ -46,7 +46,7 @@ class Summary:
         recorded: The runs whose record was published now.
         failed: The error of each run whose code failed.
         faults: What is wrong with a plug-in → the runs that use it; they are among ``failed``.
-        notices: Warnings for the user, such as damaged records and checkpoints.
+        notices: Notices for the user, such as images found in a folder, and damaged records and checkpoints.
         report: The report if tables and figures were written or are up to date, else None.
         report_problem: Why the report could not be written, or "".
         stopping: Returns whether a stop was requested.
@@ -99,6 +99,7 @@ def run_suite(
     pack: int | Literal["auto", "off"] = "auto",
     memory: float | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -122,6 +123,7 @@ def run_suite(
             memory, measured when training starts), or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
+        skip_broken: Whether to leave out images that cannot be decoded.
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event.
@@ -139,6 +141,7 @@ def run_suite(
         seeds=seeds,
         filters=filters,
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
         download=True,
     )
     options = RunOptions(
@@ -184,7 +187,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         _resolve_devices(options.device, runs)
     remove_partial_files(folder)
     sweep_staging(folder)
-    summary = Summary(folder, runs)
+    summary = Summary(folder, runs, notices=list(dict.fromkeys(run.found for run in runs if run.found)))
     recorded = find_intact(folder, summary.notices)
     remove_checkpoints(folder, recorded)
     waiting = [run for run in runs if run.id not in recorded]

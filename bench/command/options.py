@@ -190,6 +190,9 @@ results_option = click.option(
     metavar="DIR",
     help="Folder for all results; each suite has its own folder in it.",
 )
+skip_broken_option = click.option(
+    "--skip-broken", is_flag=True, help="Leave out images that cannot be decoded; the records say how many."
+)
 inception_option = click.option(
     "--inception-weights",
     type=click.Path(path_type=Path),
@@ -226,6 +229,7 @@ cell_options = options(
     ),
     results_option,
     inception_option,
+    skip_broken_option,
 )
 run_options = options(
     click.option(

@@ -63,6 +63,7 @@ def plan(
     settings: tuple[str, ...],
     only: tuple[str, ...],
     inception_weights: Path | None,
+    skip_broken: bool,
 ) -> None:
     """Show the runs of SUITE and their estimated time.
 
@@ -79,6 +80,7 @@ def plan(
         seeds=parse_seeds(seeds),
         filters=parse_filters(only),
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
     )
     show_plan(specification, runs, Path(results) / specification.name)
 

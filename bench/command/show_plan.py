@@ -59,7 +59,8 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         highlight=False,
         markup=False,
     )
-    for line in (*_packs(missing), *_too_few_samples(runs)):
+    found = dict.fromkeys(run.found for run in runs if run.found)
+    for line in (*found, *_packs(missing), *_too_few_samples(runs)):
         console.print(line, highlight=False, markup=False)
 
 

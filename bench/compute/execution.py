@@ -129,7 +129,9 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     if missing:
         notice = f"{dataset}: {missing} of real data is not finite, and recorded as missing"
         yield Event(runs[0], "progress", Progress(0, 0.0, notice, len(runs), runs[0].id, len(runs), general=True))
-    yield from _execute_groups(restored, Shared(settings, RealData.load(dataset, device), evaluator), stopping)
+    shared = Shared(settings, RealData.load(dataset, device), evaluator)
+    shared.real.check_unchanged(runs[0])
+    yield from _execute_groups(restored, shared, stopping)
 
 
 def _execute_groups(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -143,7 +144,12 @@ def describe_data(data: Data) -> schema.Data:
     modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
     shape = data.train.shape[1:]
     return schema.Data(
-        fingerprint=data.fingerprint, shape=shape, train=len(data.train), test=len(data.test), modes=modes
+        fingerprint=data.fingerprint,
+        shape=shape,
+        train=len(data.train),
+        test=len(data.test),
+        modes=modes,
+        files=data.files and schema.Files(**asdict(data.files)),
     )
 
 

@@ -42,6 +42,7 @@ def time_suite(
     settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
     begin: Callable[[list[Run]], None] = lambda runs: None,
     watch: Watch = lambda run, number: None,
 ) -> Path:
@@ -60,6 +61,7 @@ def time_suite(
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells are timed.
         inception_weights: The file with Inception's weights.
+        skip_broken: Whether to leave out images that cannot be decoded.
         begin: Called before timing with one run per cell, for the suite's first seed.
         watch: Called before each timing with the run and the number of the round, −1 for the warm-up.
 
@@ -77,6 +79,7 @@ def time_suite(
         seeds=specification.seeds[:1],
         filters=filters,
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
         download=True,
     )
     where = torch.device(environment.devices(device, {run.training.precision for run in runs})[0])

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import SuiteError
 from bench.plan.extraction import hash_of_extractor
-from bench.plan.runs import Run, load_dataset
+from bench.plan.runs import Run, describe_files, load_dataset
 from bench.plan.specification import Evaluation, Training, choose, validated
 
 # keys of a specification → kinds of the catalogue, where the two differ
@@ -33,6 +33,7 @@ def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | No
         raise SuiteError(f"{where}: trained by other code, which ganbench cannot run")
     training = validated(Training, _restored(metadata["training"]), where)
     evaluation = validated(Evaluation, _restored(metadata["evaluation"]), where)
+    data = load_dataset(training.dataset, download=True)
     run = Run(
         suite=metadata["suite"],
         version=metadata["version"],
@@ -41,8 +42,9 @@ def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | No
         training=training,
         evaluation=evaluation,
         seed=metadata["seed"],
-        data_fingerprint=load_dataset(training.dataset, download=True).fingerprint,
+        data_fingerprint=data.fingerprint,
         extractor_hash=hash_of_extractor(training.dataset, evaluation, inception_weights),
+        found=describe_files(training.dataset, data),
     )
     if run.id != metadata["run"]:
         raise SuiteError(

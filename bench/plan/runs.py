@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Run(Identified):
         rules: Outcome thresholds. They change no number, so they are no part of the identity.
         references: Published results, shown beside the run's own.
         gate: Options for comparing a candidate with this baseline; no part of the identity either.
+        found: What the dataset was read from, on one line; "" if it is not read from the user's own files.
     """
 
     suite: str
@@ -54,6 +55,7 @@ class Run(Identified):
     rules: Rules = field(default_factory=Rules)
     references: tuple[PublishedResult, ...] = ()
     gate: GateOptions = field(default_factory=GateOptions)
+    found: str = ""
 
     @property
     def _content(self) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def plan_runs(
     seeds: int | Iterable[int] | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
     download: bool = False,
 ) -> list[Run]:
     """Plan all runs of a suite, ordered by cell and then by seed.
@@ -94,6 +97,7 @@ def plan_runs(
         seeds: A number of seeds, or the seeds, instead of the suite's.
         filters: Axis → the values to keep.
         inception_weights: File with the Inception weights.
+        skip_broken: Whether to set the option ``skip_broken`` of every dataset that has it.
         download: Whether missing datasets may be downloaded.
 
     Raises:
@@ -109,6 +113,8 @@ def plan_runs(
         check_count(len(selected) * len(seeds), MAX_RUNS, f"runs ({len(selected):,} cells × {len(seeds):,} seeds)")
     except ValueError as error:
         raise SuiteError(f"{suite.where}: {error}") from None
+    if skip_broken:
+        selected = [_skipping_broken(cell) for cell in selected]
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
@@ -131,6 +137,7 @@ def plan_runs(
             rules=suite.outcome,
             references=suite.reference,
             gate=suite.compare,
+            found=describe_files(cell.training.dataset, data[cell.training.dataset]),
         )
         for cell in selected
         for seed in seeds
@@ -144,6 +151,22 @@ def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
         return as_seeds(given)
     except ValueError as error:
         raise SuiteError(f"seeds: {error}") from None
+
+
+def _skipping_broken(cell: Cell) -> Cell:
+    dataset = cell.training.dataset
+    if not hasattr(dataset.options, "skip_broken"):
+        return cell
+    options = dataset.options.model_copy(update={"skip_broken": True})
+    changed = dataset.model_copy(update={"options": options})
+    return replace(cell, training=cell.training.model_copy(update={"dataset": changed}))
+
+
+def describe_files(dataset: Choice, data: Data) -> str:
+    """Return for example "faces: 30 images, 2 ignored (.txt); 27 training, 3 test"; "" if there are no such files."""
+    if data.files is None:
+        return ""
+    return f"{dataset}: {data.files}; {len(data.train):,} training, {len(data.test):,} test"
 
 
 def _check_distinct(runs: list[Run], suite: Suite) -> None:

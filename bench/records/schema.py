@@ -86,6 +86,19 @@ class Modes(Section):
     sigma: float = Field(description="Standard deviation of each mode.")
 
 
+class Files(Section):
+    """What was found in a folder or file of the user."""
+
+    samples: int = Field(description="Images or points that were read, in both splits.")
+    ignored: dict[str, int] = Field({}, description="Files that are no images: suffix → number of files.")
+    broken: int = Field(0, description="Images that cannot be decoded and were left out as requested.")
+    enlarged: int = Field(0, description="Images that were smaller than the size of the dataset.")
+    first_frames: int = Field(0, description="Files with several frames, of which the first was read.")
+    outside: int = Field(0, description="Images outside `train/` and `test/`, which were not read.")
+    repeated: int = Field(0, description="Links to folders that were already read, which were not followed.")
+    kind: str = Field("images", description='"images" or "points".')
+
+
 class Data(Section):
     """The data that the run was trained on."""
 
@@ -94,6 +107,7 @@ class Data(Section):
     train: int | None = Field(None, description="Size of the training split.")
     test: int | None = Field(None, description="Size of the test split.")
     modes: Modes | None = Field(None, description="The true modes, where they are known.")
+    files: Files | None = Field(None, description="The files it was read from, for images of the user.")
 
 
 class DeclaredMeasure(Section):

@@ -82,7 +82,8 @@ def test_real_data_is_better_than_an_untrained_generator_by_every_measure_of_qua
         ("ring", "mlp"),
         ("digits", "dcgan"),
         ("cifar10", "dcgan"),
-        ({"name": "image-folder", "path": "", "size": 128}, "mlp"),
+        ({"name": "image-folder", "path": "", "size": 128}, "dcgan"),
+        ({"name": "image-folder", "path": "", "size": 300}, "mlp"),
     ],
 )
 def test_the_default_architecture_is_convolutional_if_it_fits(dataset: object, architecture: str) -> None:

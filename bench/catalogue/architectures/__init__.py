@@ -15,6 +15,7 @@ from bench.catalogue import Options
 
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
+LARGEST_SIZE = 256  # the width of DCGAN doubles with every halving of the size, so larger networks take gigabytes
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
@@ -113,10 +114,10 @@ def single_number(shape: Shape) -> str | None:
 
 
 def square_image(shape: Shape) -> str | None:
-    """Support square images of 8 to 64 pixels with 1 or 3 channels."""
-    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= 64 and shape[0] in (1, 3):
+    """Support square images of 8 to 256 pixels with 1 or 3 channels."""
+    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= LARGEST_SIZE and shape[0] in (1, 3):
         return None
-    return "square images of 8×8 to 64×64 pixels with 1 or 3 channels"
+    return f"square images of 8×8 to {LARGEST_SIZE}×{LARGEST_SIZE} pixels with 1 or 3 channels"
 
 
 ARCHITECTURES = {

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import images, stacked, synthetic
+from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, synthetic
+from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
 
 __all__ = ["DATASETS", "Data", "Dataset"]
@@ -119,9 +120,30 @@ DATASETS = {
     ),
     "image-folder": Dataset(
         "your own images in a folder and its subfolders, cropped and resized to squares",
-        images.ImageFolderOptions,
-        images.image_folder_shape,
-        images.image_folder,
+        folder.ImageFolderOptions,
+        folder.image_shape,
+        folder.image_folder,
         "inception",
+    ),
+    "huggingface": Dataset(
+        "your own images in a folder saved by Hugging Face datasets (save_to_disk)",
+        huggingface.HuggingFaceOptions,
+        folder.image_shape,
+        huggingface.saved_dataset,
+        "inception",
+    ),
+    "image-arrays": Dataset(
+        "your own images in a .npz or .npy file",
+        arrays.ImageArrayOptions,
+        arrays.image_array_shape,
+        arrays.image_arrays,
+        "inception",
+    ),
+    "point-arrays": Dataset(
+        "your own points in a .npz or .npy file",
+        ArrayOptions,
+        arrays.point_array_shape,
+        arrays.point_arrays,
+        "coordinates",
     ),
 }

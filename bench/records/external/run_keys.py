@@ -69,7 +69,8 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
                 keys.parts.append([])
             keys.parts[number].append(part)
             numbers.append(number)
-        keys.runs.append(np.array(numbers, dtype=np.int32)[local])
+        runs = np.array(numbers, dtype=np.int32)
+        keys.runs.append(runs[local] if len(runs) > 1 else np.broadcast_to(runs, part.size))
     return keys
 
 
@@ -120,6 +121,9 @@ def _groups(part: Part, axes: Iterable[str], labels: dict[str, dict[Any, Label]]
 
 def _grouped(columns: Iterable[Codes], size: int) -> tuple[Codes, Codes]:
     groups, count = np.zeros(size, dtype=np.int64), 1
+    columns = list(columns)
+    if not columns:
+        return groups, np.zeros(1, dtype=np.int64)
     for column in columns:
         codes, unique = pd.factorize(column)
         groups, unique = pd.factorize(groups * len(unique) + codes)

@@ -14,7 +14,7 @@ from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external.column_groups import unused_columns
 from bench.records.external.column_roles import assign_roles
-from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
+from bench.records.external.external_run import ExternalRun, Row, describe_record
 from bench.records.external.number_format import NumberFormat
 from bench.records.external.staging import publish_all
 from bench.records.external.table_files import find_files
@@ -134,6 +134,6 @@ def import_table(
 def _content(
     run: ExternalRun, table_run: TableRun, sources: Mapping[str, dict[str, Any]]
 ) -> tuple[Metadata, list[Row]]:
-    trace = complete_rows(table_run.trace)
+    trace = table_run.trace
     origin = {**origin_of(table_run.sources, sources), "outcome": table_run.said}
     return describe_record(run, trace, table_run.ending, origin), trace

@@ -83,25 +83,21 @@ class TableRun:
 
     @property
     def trace(self) -> list[Row]:
-        """One row per step, in ascending order, with the values measured; NaN for a lost value, None for no value.
+        """One row per step, in ascending order, all with the same keys; NaN for a lost value, None for no value.
 
         It is made anew at each call, because the traces of all runs together would take much memory.
         """
         first, last = self._bounds
         columns = self._columns
         if not columns:
-            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan)}]
+            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan), "seconds": math.nan}]
         seconds = self.tables.seconds.within(first, last)
-        names = [*columns, *(["seconds"] if len(seconds.places) else [])]
-        rows: list[Row] = [
-            {"step": step, **dict.fromkeys(names)} for step in self.tables.evaluations.steps[first:last].tolist()
-        ]
-        for name, column in columns.items():
+        steps = self.tables.evaluations.steps[first:last].tolist()
+        unknown = {**dict.fromkeys(columns), "seconds": None if len(seconds.places) else math.nan}
+        rows: list[Row] = [{"step": step, **unknown} for step in steps]
+        for name, column in (*columns.items(), ("seconds", seconds)):
             for place, value in zip((column.places - first).tolist(), column.values.tolist(), strict=True):
                 rows[place][name] = value
-        if len(seconds.places):
-            for place, value in zip((seconds.places - first).tolist(), seconds.values.tolist(), strict=True):
-                rows[place]["seconds"] = value
         return rows
 
     @property

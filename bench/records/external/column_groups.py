@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import Directions
 from bench.errors import TableError
 from bench.records.external.event_folders import RUN, SECONDS, STEP
 from bench.records.external.external_run import is_known_column
 from bench.records.external.role_patterns import has_roles, role_pattern
-from bench.records.external.spreadsheet import Spreadsheet, find_column
+from bench.records.external.spreadsheet import Spreadsheet
 
 NAMED = "measure:"  # prefix of a role that stands for the measure that a column has in its name
 Named = tuple[Spreadsheet, Mapping[str, str]]  # a table, and role → text in the name of its file
@@ -160,3 +161,23 @@ def _add(columns: dict[str, str], role: str, column: str, where: str, taken: Col
     if role in columns or role in taken:
         raise TableError(f"{where}: {role!r} is given twice")
     columns[role] = column
+
+
+def find_column(table: Spreadsheet, name: str) -> str:
+    """Return the name of a column, which must exist and must not be doubled.
+
+    Raises:
+        TableError: There is no such column, or another one differs only by case or blanks.
+    """
+    if name not in table.columns:
+        raise TableError(f"{table.name} has no column {name!r}{table.hint() or suggestion(name, table.columns)}")
+    twins = [other for other in table.columns if _plain(other) == _plain(name) and other != name]
+    if twins:
+        raise TableError(
+            f"{table.name} has the columns {name!r} and {twins[0]!r}, which differ only by case or blanks: rename one"
+        )
+    return name
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).lower()

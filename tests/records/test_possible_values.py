@@ -139,6 +139,7 @@ def test_whole_numbers_are_steps(tmp_path: Path, step: Any) -> None:
         ({"dataset": "a\ud800"}, "axes: 'a\\ud800' has characters"),
         ({"higher_is_better": {"a\ud800": True}}, "higher_is_better: 'a\\ud800' has characters"),
         ({"higher_is_better": {"own_ema": True}}, "'own_ema': give the direction of 'own'; it is that of its average"),
+        ({"higher_is_better": {"Critic_Loss": False}}, "'critic_loss' is reserved and cannot be the name of a measure"),
         ({"higher_is_better": ["own"]}, "higher_is_better: input should be a valid table"),
         ({"real": [1]}, "real: input should be a valid table"),
         ({"suite": "s" * 300}, "suite: string should have at most 200 characters"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Literal, NamedTuple
 
 AVERAGED = "_ema"
@@ -177,6 +178,7 @@ def _folded(name: str) -> str:
     return name.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
+@cache
 def possible_range(name: str) -> Range:
     """Return the values that a measure or a probe can have; any value if that is not known."""
     plain = plain_name(name)

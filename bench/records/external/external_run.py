@@ -17,7 +17,6 @@ from bench.catalogue.metrics.measures import (
     PROBES,
     Directions,
     is_averaged,
-    known_name,
     measure_name,
     plain_name,
 )
@@ -94,7 +93,7 @@ class ExternalRun(Identified, Options):
     @field_validator("higher_is_better")
     @classmethod
     def _check_measures(cls, directions: dict[str, bool | None]) -> dict[str, bool | None]:
-        directions = {known_name(name, MEASURES): direction for name, direction in directions.items()}
+        directions = {measure_name(name): direction for name, direction in directions.items()}
         for name, direction in directions.items():
             if is_averaged(name):
                 raise SuiteError(f"{name!r}: give the direction of {plain_name(name)!r}; it is that of its average too")

@@ -33,8 +33,9 @@ class Recorder:
     """Publishes one run of your own code as a record when its ``with`` block ends.
 
     A loss that is not finite, a call of ``fail`` or an exception gives the outcome "diverged" with the reason; the
-    exception is raised again. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the
-    recorder is used incorrectly.
+    exception is raised again. A block that is left clearly before the planned steps gives "diverged" too, with a
+    warning. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the recorder is used
+    incorrectly.
 
     Attributes:
         run: The specification of the run.

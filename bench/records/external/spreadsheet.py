@@ -85,7 +85,7 @@ class reading:  # noqa: N801  (a context manager)
         if isinstance(error, OSError) and error.errno:  # from the system, not from a file format
             raise TableError(f"{self._path} cannot be read: {describe_error(error)}") from None
         if isinstance(error, UNREADABLE):
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise TableError(f"{self._path} cannot be read as a table: {reason}") from None
 
 

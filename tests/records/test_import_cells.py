@@ -50,7 +50,8 @@ HINTS: list[tuple[dict[str, Any], str]] = [
     ({"decimal": ".", "thousands": ""}, "line 2, column 'Wert': expected a number, not '1.234,5'; if this is a decimal comma, use --decimal , --thousands ."),
     ({"thousands": ""}, "line 3, column 'Schritt': expected an integer ≥ 0, not '25.000'; if '.' separates thousands, use --thousands ."),
     ({"percent": []}, "line 2, column 'Güte': expected a number, not '93 %'; use --percent COLUMN"),
-    ({"percent": ["Gute"]}, "--percent Gute: no column of this name is mapped; did you mean 'Güte'?"),
+    ({"percent": ["Gute"]}, "--percent Gute: no measure and no column of a measure has this name; did you mean 'Güte'?"),
+    ({"percent": ["Schritt"]}, "--percent Schritt: no measure and no column of a measure has this name"),
     ({"decimal": "::"}, "--decimal ::: expected one character"),
     ({"decimal": "1"}, "--decimal 1: expected one character"),
     ({"decimal": ""}, "--decimal : expected one character"),
@@ -185,3 +186,23 @@ def test_reading_takes_at_most_five_times_the_memory_of_the_file(
     assert len(runs) == 40
     assert len(runs[7].trace) == 1500
     assert peak < 5 * path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [
+        (("0,5", "1,5"), [0.5, 1.5]),
+        (("1.000", "2.000"), [1000, 2000]),
+        (("0,5", "none"), ["0,5", "none"]),
+        (("007", "1e2"), [7.0, 100.0]),
+        (("1,0", "2"), [1.0, 2.0]),
+    ],
+)
+def test_labels_are_numbers_if_all_are(tmp_path: Path, labels: Any, numbers: Any) -> None:
+    (tmp_path / "log.csv").write_text("step;fid;x\n" + "".join(f"0;4,5;{label}\n" for label in labels))
+    mapped = (("step", "step"), ("fid", "fid"), ("x", "axis:x"))
+    given: dict[str, Any] = {"fixed": FIXED, "results": tmp_path / "results", "separator": ";"}
+    import_table(tmp_path / "log.csv", suite="s", mapped=mapped, decimal=",", thousands=".", **given)
+    found = bench.load(tmp_path / "results")["x"].tolist()
+    assert sorted(found, key=str) == sorted(numbers, key=str)
+    assert {type(one) for one in found} == {type(one) for one in numbers}

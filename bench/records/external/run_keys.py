@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES, Label
 from bench.records.external.column_roles import AXIS
+from bench.records.external.number_format import NumberFormat, as_number
 from bench.records.external.table_parts import Part
 
 Key = tuple[tuple[Label, ...], int]  # the labels on all axes, and the seed
@@ -74,7 +75,7 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
     return keys
 
 
-def _labels(axis: str, parts: Iterable[Part]) -> dict[Any, Label]:
+def _labels(axis: str, parts: Sequence[Part]) -> dict[Any, Label]:
     """Return word → label: numbers if all words of an axis are finite numbers, else names."""
     words: dict[Any, None] = {}
     for part in parts:
@@ -84,14 +85,20 @@ def _labels(axis: str, parts: Iterable[Part]) -> dict[Any, Label]:
             words[str, part.roles.labels[axis]] = None
     plain = [word for _, word in words]
     if axis not in MAIN_AXES and not any(isinstance(word, bool) for word in plain):
-        for parse in (int, float):  # not pd.to_numeric: before pandas 3 it can be off by one unit in the last place
+        written = parts[0].written
+        for parse in (_whole, as_number):  # not pd.to_numeric: before pandas 3 it can be off in the last place
             try:
-                numbers = [parse(word) for word in plain]
+                numbers = [parse(word, written) for word in plain]
             except ValueError:
                 continue
             if all(map(math.isfinite, numbers)):
                 return dict(zip(words, numbers, strict=True))
     return {(kind, word): str(word) if axis in MAIN_AXES else word for kind, word in words}
+
+
+def _whole(word: str, written: NumberFormat) -> int:
+    """Return a word as an integer; 1.0 is none, because labels of other types are other cells."""
+    return int(written.plain(word).removesuffix("."))
 
 
 def _label(part: Part, axis: str, row: int, labels: dict[Any, Label]) -> Label:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import bench
 from bench.errors import GanbenchError, TableError
-from bench.records.external import spreadsheet
+from bench.records.external import run_keys, spreadsheet
 from bench.records.external.cells import CellError, Counts, Labels, Numbers
 from bench.records.external.column_roles import assign_roles
 from bench.records.external.import_table import import_table
@@ -206,3 +206,12 @@ def test_labels_are_numbers_if_all_are(tmp_path: Path, labels: Any, numbers: Any
     found = bench.load(tmp_path / "results")["x"].tolist()
     assert sorted(found, key=str) == sorted(numbers, key=str)
     assert {type(one) for one in found} == {type(one) for one in numbers}
+
+
+def test_more_runs_than_anyone_trained_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_keys, "MOST_RUNS", 3)
+    (tmp_path / "log.csv").write_text("step,fid,seed\n" + "".join(f"9,4,{seed}\n" for seed in range(4)))
+    mapped = (("step", "step"), ("fid", "fid"), ("seed", "seed"))
+    fixed = {name: FIXED[name] for name in ("dataset", "architecture", "loss")}
+    with pytest.raises(TableError, match=r"log\.csv: 4 runs, but at most 3 .* mapped to the wrong one of 'seed'\?"):
+        import_table(tmp_path / "log.csv", suite="s", mapped=mapped, fixed=fixed, results=tmp_path / "results")

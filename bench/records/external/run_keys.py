@@ -17,6 +17,7 @@ from bench.records.external.number_format import NumberFormat, as_number
 from bench.records.external.table_parts import Part
 
 Key = tuple[tuple[Label, ...], int]  # the labels on all axes, and the seed
+MOST_RUNS = 100_000  # each becomes a file
 Codes = NDArray[np.int64]
 
 
@@ -45,7 +46,7 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
     """Return which run each row belongs to.
 
     Raises:
-        TableError: An axis looks like a measure.
+        TableError: An axis looks like a measure, or there are too many runs.
     """
     axes = parts[0].roles.axes
     labels = {axis: _labels(axis, parts) for axis in axes}
@@ -58,6 +59,12 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
     keys = RunKeys([], [], [], [])
     for part in parts:
         local, first = _groups(part, part.axes, labels)
+        if len(first) > MOST_RUNS:
+            where = " and ".join(f"{name!r}" for name in (*part.axes, *(["seed"] if "seed" in part.counts else [])))
+            raise TableError(
+                f"{part.roles.table.name}: {len(first):,} runs, but at most {MOST_RUNS:,} can be imported at once; "
+                f"is a column mapped to the wrong one of {where}?"
+            )
         numbers = []
         for row in first:
             place = tuple(_label(part, axis, int(row), labels[axis]) for axis in axes)

@@ -89,7 +89,8 @@ class Evidence:
 
     def kinds(self, name: str) -> tuple[str, ...]:
         """Return the summaries of a measure: ``best`` only if higher or lower values are better."""
-        return ("final",) if self.describe(name).higher_is_better is None else ("final", "best")
+        has_best = self.describe(name).higher_is_better is not None and f"{name}_best" in self.runs
+        return ("final", "best") if has_best else ("final",)
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
         """Return the mean over runs of a measure at step 0, of its finite values; NaN if there are none."""

@@ -78,7 +78,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
         y += GAP
     in_dataset = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
     steps = max(evidence.metadata[run].training.steps for run in in_dataset)
-    panel.set(xlim=(0, steps), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
+    panel.set(xlim=(0, max(steps, 1)), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
     panel.xaxis.set_major_locator(MaxNLocator(6 if sheet.width > 5 else 3, steps=[1, 2, 2.5, 5, 10]))
     panel.xaxis.set_major_formatter(FuncFormatter(format_thousands))
     panel.set_yticks(*map(list, zip(*ticks, strict=True)))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from made_runs import record
 
+from bench.errors import ResultsError
 from bench.evidence.gate.compare import compare
 from bench.evidence.gate.decision import Verdict
 from bench.evidence.gate.rendering import to_json, to_junit, to_markdown
@@ -61,3 +62,28 @@ def test_every_output_is_made(tmp_path: Path, name: str) -> None:
     comparison = compare(results, results)
     assert comparison.verdict == Verdict.OK
     assert all(render(comparison) for render in (to_json, to_junit, to_markdown))
+
+
+def with_beauty(folder: Path, seed: int, higher: bool | None) -> None:
+    record(folder, "hinge", seed, GOOD, higher_is_better={"fd": False, "critic_loss": higher})
+
+
+def test_records_that_disagree_on_the_direction_of_a_measure_are_refused(tmp_path: Path) -> None:
+    with_beauty(tmp_path / "a", 0, True)
+    with_beauty(tmp_path / "a", 1, False)
+    with pytest.raises(ResultsError, match="of critic_loss, higher is better in some records and lower is better in"):
+        read_evidence(tmp_path / "a" / "made")
+    with_beauty(tmp_path / "b", 0, True)
+    with_beauty(tmp_path / "c", 0, None)
+    with pytest.raises(
+        ResultsError, match="not comparable: of critic_loss, higher is better in the baseline and neither"
+    ):
+        compare(tmp_path / "b" / "made", tmp_path / "c" / "made")
+
+
+def test_the_stage_of_a_run_that_cannot_be_judged_is_named_also_if_it_diverged_later(tmp_path: Path) -> None:
+    record(tmp_path, "hinge", 0, (501.0, 480.0), diverged=True, real={"fd": 632.0})
+    page = page_data(read_evidence(tmp_path / "made"))
+    (run,) = page["runs"]
+    stages = [page["stages"][stage]["name"] for _, _, stage in run["stage_intervals"]]
+    assert stages == ["cannot be judged", "diverged"]

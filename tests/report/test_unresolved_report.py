@@ -68,6 +68,9 @@ def test_tables_show_their_count_and_leave_them_out_of_the_rate(tmp_path: Path) 
     assert ring.loc["hinge", "failed"] == "1/3 (6–79%) + 1 unresolved"
     assert ring.loc["hinge", "failures"] == "1 diverged, 1 unresolved"
     assert ring.loc["minimax", "failed"] == "3 unresolved"
+    rows = [line for line in (tmp_path / "table.tex").read_text().splitlines() if line.startswith(("minimax", "hinge"))]
+    assert rows[0].endswith("& 3 unresolved \\\\")
+    assert rows[1].endswith("& 1/3 + 1 unresolved \\\\")
     assert formatted["grid"].set_index("loss").loc["hinge", "failed"].startswith("1/2 (")
     numbers = summarise_cells(evidence, "ring").set_index("loss")
     assert numbers.loc["hinge", ["n", "failed", "n_unresolved"]].tolist() == [4, 1, 1]

@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from made_runs import CENTRES, record
 
 from bench.command import main
+from bench.errors import SuiteError
 from bench.evidence.results import read_evidence
+from bench.records.external.recorder import Recorder
 from bench.report import write_report
 from bench.report.figures.sheet import slug
 from bench.report.page.runs import LARGEST_IN_JAVASCRIPT, exact
@@ -160,3 +162,19 @@ def test_seeds_that_javascript_would_round_are_text(tmp_path: Path) -> None:
     html = (tmp_path / "made" / "report.html").read_text(encoding="utf-8")
     assert '"seed":"9007199254740993"' in html
     assert '"seed":"9007199254740992"' in html
+
+
+@pytest.mark.parametrize("label", ["x" * 300_000, "\x1b[31m", "two\nlines", "\u202e"])
+def test_the_recorder_refuses_labels_that_nothing_can_show(tmp_path: Path, label: str) -> None:
+    given = {"suite": "s", "dataset": "d", "architecture": "a", "loss": "l", "seed": 0}
+    for changed in (
+        {"loss": label},
+        {"penalty": label},
+        {"title": 2 * label if "x" in label else label.replace("\n", "\b")},
+    ):
+        with pytest.raises(SuiteError) as caught:
+            Recorder(tmp_path, **{**given, **changed})
+        assert len(str(caught.value)) < 400
+    with pytest.raises(SuiteError):
+        Recorder(tmp_path, **given, **{label: 1})
+    assert not list(tmp_path.iterdir())

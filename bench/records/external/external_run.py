@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 from bench.catalogue import Options, suggestion
 from bench.catalogue.metrics.measures import MEASURES, PROBES, Directions, plain_name
 from bench.errors import SuiteError
-from bench.plan.identity import MAIN_AXES, Identified, Label
+from bench.plan.identity import MAIN_AXES, Identified, Label, check_label, check_title
 from bench.plan.rules import Rules
 from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
 from bench.version import __version__
@@ -66,7 +66,14 @@ class ExternalRun(Identified, Options):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of an axis")
             if label == "":
                 raise SuiteError(f"{name} is empty")
+            check_label(name, "the name of an axis")
+            check_label(label, name)
         return axes
+
+    @field_validator("title")
+    @classmethod
+    def _check_title(cls, title: str) -> str:
+        return check_title(title)
 
     @field_validator("higher_is_better")
     @classmethod

@@ -203,7 +203,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     workers = _worker_settings(folder, _resolve_devices(options.device, runs), options, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)
-    packs = divide(findings.sound(waiting), findings.limited(size), len(workers))
+    packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
     engine = choose_engine(packs, workers, options.workers)
     problem: Exception | None = None
     with claimed(folder) as other, handling_signals() as interruption:

@@ -59,7 +59,17 @@ class Evidence:
     @cached_property
     def directions(self) -> Directions:
         """Whether higher is better, for every measure in the records, or its whole description."""
-        return {name: given for each in self.metadata.values() for name, given in each.directions.items()}
+        merged: dict[str, bool | Measure | None] = {}
+        higher: dict[str, bool | None] = {}
+        for metadata in self.metadata.values():
+            for name, given in metadata.higher_is_better.items():
+                if higher.setdefault(name, given) != given:
+                    raise ResultsError(
+                        f"records disagree on whether more is better for the measure {name!r}; "
+                        f"move the records of one version of its metric to another folder"
+                    )
+            merged.update(metadata.directions)
+        return merged
 
     @property
     def title(self) -> str:

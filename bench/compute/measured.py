@@ -10,7 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bench.compute.metadata import describe_data, describe_evaluation
+from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.measures import MEASURES, Measure
+from bench.compute.metadata import describe_data, describe_evaluation, describe_measures
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, ResultsError, SuiteError
 from bench.files import check_writable
@@ -46,6 +48,12 @@ class Measured:
     evaluation: Evaluation
     notices: tuple[str, ...]
     kept: NDArray[Any]
+
+    @property
+    def declared(self) -> dict[str, Measure]:
+        """The measures among ``values`` that their metric declares, and ganbench does not define."""
+        known = declared_measures(metric.name for metric in self.evaluation.metrics)
+        return {name: measure for name, measure in known.items() if name in self.values}
 
 
 def describe_run(
@@ -123,7 +131,10 @@ def record_measured(
         samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype)),
     )
     evaluation = describe_evaluation(first.evaluation)
+    known = {name: measure for name, measure in (MEASURES | first.declared).items() if name in first.values}
     sections = {
+        "higher_is_better": {name: measure.higher_is_better for name, measure in known.items()},
+        **describe_measures(first.declared),
         "real": {name: value if math.isfinite(value) else None for name, value in first.real.items()},
         "data": describe_data(cached_dataset(first.dataset)),
         "evaluation": evaluation if of_suite else evaluation.model_copy(update={"every": None}),

@@ -361,7 +361,7 @@ def test_a_name_of_the_catalogue_is_the_dataset_even_beside_a_folder_of_that_nam
 def test_too_few_samples_for_their_features_give_a_warning(tmp_path: Path, invoke: Callable[..., Result]) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (64, 1, 8, 8), dtype=np.uint8))
     few = invoke("a.npy", "--against", "digits", "--metrics", "frechet")
-    assert "Warning: FD is biased: 64 samples for 64 features (digits); their covariance has full rank" in few.stdout
+    assert "Warning: FD is biased: 64 samples and 64 samples of real data for 64 features (digits)" in few.stdout
     assert "Warning" not in invoke("a.npy", "--against", "digits", "--metrics", "modes").stdout
     np.save(tmp_path / "b.npy", np.random.default_rng(0).normal(size=(3, 2)))
     assert "Warning" not in invoke("b.npy", "--against", RING, "--metrics", "frechet").stdout

@@ -88,7 +88,7 @@ def write_classes(folder: Path, counts: dict[str, int], size: int = 8) -> Path:
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """A classifier of two classes, trained by the command."""
-    monkeypatch.setattr(own_training, "EPOCHS", (5, 5))
+    monkeypatch.setattr(own_training, "EPOCHS", (10, 10))
     folder = write_classes(tmp_path / "photos", {"dark": 40, "light": 30, ".hidden": 1})
     with torch.random.fork_rng():
         __main__.run([str(folder), "--output", str(tmp_path / "photos.npz"), "--size", "8"])

@@ -36,7 +36,7 @@ def write_images(folder: Path, count: int = 30, *, mode: str = "L", size: int = 
     return folder
 
 
-def measured(samples: Path, **options: Any) -> Any:
+def measured(samples: Any, **options: Any) -> Any:
     return bench.measure(samples, **{"against": "digits", "metrics": "frechet", **options})
 
 
@@ -129,6 +129,8 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
     np.save(tmp_path / "empty" / "a.npy", np.zeros((5, 1, 8, 8)))
     with pytest.raises(DataError, match=r"no images \(0 images, 1 ignored \(\.npy\)\); give the file"):
         measured(tmp_path / "empty")
+    with pytest.raises(DataError, match="the path is empty"):
+        measured("")
     with pytest.raises(DataError, match=r"File name too long; expected"):
         measured(Path("n" * 5000))
 

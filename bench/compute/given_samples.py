@@ -121,10 +121,11 @@ def _as_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, nam
         return images
     _check_numbers(images, name)
     if value_range is None:
-        found = f"values from {float(images.min()):.6g} to {float(images.max()):.6g}"
+        most = float(images.max())
+        found = f"values from {float(images.min()):.6g} to {most:.6g}"
         raise DataError(
             f"{name}: {images.dtype} images with {found}: give the range of black and white, "
-            f"--range -1 1, --range 0 1 or --range 0 255"
+            f"--range -1 1, --range 0 1 or --range 0 {255 if most <= BYTES[1] else 65535}"
         )
     low, high = value_range
     try:

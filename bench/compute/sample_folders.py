@@ -103,13 +103,14 @@ def read_image_folder(folder: Path, shape: Shape, resize: bool, pixels: PixelOpt
     headers = read_headers(folder)
     sizes = {name: (header.width, header.height) for name, header in sorted(headers.items())}
     wrong = {name: size for name, size in sizes.items() if size != shape[:0:-1]}
+    common = set(sizes.values())
     if wrong and not resize:
         examples = listed((f"{shown(name)} has {_times(size)}" for name, size in wrong.items()), most=3)
+        given = f"not {_times(next(iter(common)))}" if len(common) == 1 else f"but {examples}"
         raise DataError(
-            f"{named(folder)}: expected images of {shape[1]}×{shape[2]} pixels, as in the dataset, but {examples}; "
+            f"{named(folder)}: expected images of {shape[1]}×{shape[2]} pixels, as in the dataset, {given}; "
             f"--resize resizes them and says so in the protocol"
         )
-    common = set(sizes.values())
     resized = f"from {_times(common.pop()) if len(common) == 1 else 'several sizes'}, bicubic" if wrong else ""
     options = pixels.model_copy(update={"channels": shape[0], "size": shape[1]})
     with tempfile.TemporaryDirectory() as cache:

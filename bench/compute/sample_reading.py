@@ -59,9 +59,10 @@ class Reading:
         Raises:
             SuiteError: There are none.
         """
+        folders = [samples for samples in several if _is_folder(samples)]
         pixels = self.pixels
         option = "--background" if pixels.background is not None else "--skip-broken" if pixels.skip_broken else ""
-        if option and not isinstance(dataset.options, PixelOptions) and not any(map(_is_folder, several)):
+        if option and not isinstance(dataset.options, PixelOptions) and not folders:
             raise SuiteError(f"measure: {option} is for folders of images, and there is none")
 
     def read(self, samples: Any, shape: Shape, of_dataset: Options) -> tuple[str, Stored]:
@@ -73,8 +74,8 @@ class Reading:
             of_dataset: The options of the dataset. If it consists of image files, a folder is read like it.
         """
         if isinstance(samples, str | Path):
-            pixels = self._pixels_like(of_dataset)
-            return named(Path(samples)), read_samples(Path(samples), shape, self._key, self._resize, pixels)
+            path, pixels = Path(samples), self._pixels_like(of_dataset)
+            return named(path), read_samples(path, shape, self._key, self._resize, pixels)
         if self._key is not None:
             raise SuiteError("measure: key names an array in a file; these samples are an array")
         return "samples", Stored(_as_one_array(samples))
@@ -109,12 +110,14 @@ class Reading:
         else:
             name, array = "samples", _as_one_array(samples)
         if array.ndim not in (3, 4):
-            raise DataError(f"{name}: expected images, because the dataset is a folder, not {array.ndim} dimensions")
+            raise DataError(f"{name}: expected images, because the dataset is a folder; these have {array.ndim} axes")
         is_grey = array.ndim == 3 or 1 in (array.shape[1], array.shape[3])
         return (1 if is_grey else 3), int(array.shape[2])
 
 
 def _is_folder(samples: Any) -> bool:
+    if isinstance(samples, str) and not samples:
+        raise DataError("samples: the path is empty; it should name a folder or a file")
     return isinstance(samples, str | Path) and existing(Path(samples))[1]
 
 

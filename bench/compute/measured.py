@@ -15,6 +15,7 @@ from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.metadata import describe_data, describe_evaluation, describe_measures
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, ResultsError, SuiteError
+from bench.escaping import as_label
 from bench.files import check_writable
 from bench.plan.identity import MAIN_AXES
 from bench.plan.rules import Rules
@@ -74,12 +75,12 @@ def describe_run(
     """
     for name in (*MAIN_AXES, "seed"):
         if name not in settings:
-            raise SuiteError(f"--record {suite}: {name} is missing: use --set {name}=VALUE")
+            raise SuiteError(f"--record {as_label(suite, 80)}: {name} is missing: use --set {name}=VALUE")
     names = [*MAIN_AXES, *(name for name in settings if name not in (*MAIN_AXES, *NUMBERS))]
     fields = {name: settings[name] for name in NUMBERS if name in settings}
     axes = {name: str(settings[name]) if name in MAIN_AXES else settings[name] for name in names}
     common = {"suite": suite, "version": version, "title": title, "rules": rules or Rules()}
-    return validated(ExternalRun, {**common, **fields, "axes": axes}, f"--record {suite}")
+    return validated(ExternalRun, {**common, **fields, "axes": axes}, f"--record {as_label(suite, 80)}")
 
 
 def check_recordable(run: ExternalRun, results: Path, replace: bool) -> Path:

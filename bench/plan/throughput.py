@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from bench.files import atomic_write, data_folder
+from bench.files import atomic_write, data_folder, read_regular
 
 GAIN = 0.03  # the fraction of a run's time that a larger pack must save
 
@@ -81,6 +81,6 @@ def _file() -> Path:
 def _read() -> dict[str, dict[str, Rates]]:
     """Return device → timing key → measurements."""
     try:
-        return _FORMAT.validate_json(_file().read_bytes())
+        return _FORMAT.validate_json(read_regular(_file()))
     except (OSError, ValueError):
         return {}

@@ -164,6 +164,11 @@ def wrong_size(checkpoint: dict[str, Any]) -> None:
     state["exp_avg"] = state["exp_avg"][:-32]
 
 
+def other_precision(checkpoint: dict[str, Any]) -> None:
+    state = checkpoint["state"]["critic_optimizer"]
+    state["exp_avg_sq"] = state["exp_avg_sq"].double()
+
+
 def wrong_layer(checkpoint: dict[str, Any]) -> None:
     generator = checkpoint["state"]["players"]["generator"]
     name = next(iter(generator))
@@ -182,6 +187,7 @@ UNUSABLE: dict[str, Callable[[Path], Any]] = {
     "a trace of other rows": changed(lambda checkpoint: checkpoint["history"]["trace"].append({"fid": 1.0})),
     "another layer": changed(wrong_layer),
     "another optimiser": changed(wrong_size),
+    "an optimiser of another precision": changed(other_precision),
     "no streams": changed(lambda checkpoint: checkpoint["state"].pop("streams")),
 }
 

@@ -1,7 +1,8 @@
 """ganbench: is this way of training a GAN stable?
 
 ``run`` trains the runs of a suite that have no record yet. ``load`` returns one row per run, and ``traces`` everything
-measured over time, both as pandas frames. ``Recorder`` publishes a run of any other training script as a record.
+measured over time, both as pandas frames. ``measure`` measures samples that exist already, without training.
+``Recorder`` publishes a run of any other training script as a record.
 
 The other names are for packages that add losses, penalties, optimisers, architectures, datasets or metrics: see
 docs/api.md.
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bench.catalogue import Options
     from bench.catalogue.architectures import Architecture
     from bench.catalogue.datasets import Data, Dataset
-    from bench.catalogue.datasets.data import Modes, make_data
+    from bench.catalogue.datasets.data import Labels, Modes, make_data
     from bench.catalogue.losses import GanLoss
     from bench.catalogue.metrics import Metric
     from bench.catalogue.metrics.context import Context, GameView, Sampled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bench.catalogue.penalties import Penalty, TermOptions, input_gradients
     from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
+    from bench.measuring import measure
     from bench.records.external.recorder import Recorder
     from bench.records.frames import traces
     from bench.running import run_suite as run
@@ -39,6 +41,7 @@ __all__ = [
     "GameView",
     "GanLoss",
     "GanbenchError",
+    "Labels",
     "Measure",
     "Metric",
     "MissingDataError",
@@ -53,6 +56,7 @@ __all__ = [
     "input_gradients",
     "load",
     "make_data",
+    "measure",
     "run",
     "traces",
 ]
@@ -66,6 +70,7 @@ _HOMES = {
     "GameView": "bench.catalogue.metrics.context",
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
+    "Labels": "bench.catalogue.datasets.data",
     "Measure": "bench.catalogue.metrics.measures",
     "Metric": "bench.catalogue.metrics",
     "MissingDataError": "bench.errors",
@@ -79,6 +84,7 @@ _HOMES = {
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",
     "make_data": "bench.catalogue.datasets.data",
+    "measure": "bench.measuring",
     "run": "bench.running",
     "traces": "bench.records.frames",
 }

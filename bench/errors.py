@@ -5,6 +5,8 @@ GanbenchError          the command prints the message as one line and exits with
 ├── DataError          a dataset or the weights of a feature extractor are missing or not usable
 │   └── MissingDataError   a dataset is missing; it may be possible to download it
 ├── DeviceError        a device is not available
+├── PluginError        code of another package raised an exception
+│   └── ContractError      it does not keep its contract, so no run that uses it can be trained
 ├── TableError         a table of results to import is not valid
 └── ResultsError       a results folder, a record or a checkpoint cannot be read or written
     └── DamagedRecordError   a record is truncated or modified; the run can be trained again
@@ -16,8 +18,10 @@ an outcome.
 
 def summarise_error(error: BaseException) -> str:
     """Return the type of an error and the first sentence of its message, on one line."""
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message.partition('. ')[0]}" if message else type(error).__name__
+    message = " ".join(str(error).split()).partition(". ")[0]
+    if isinstance(error, PluginError):  # its message names the error already
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 class GanbenchError(Exception):
@@ -38,6 +42,14 @@ class MissingDataError(DataError):
 
 class DeviceError(GanbenchError):
     """A device is not available on this machine."""
+
+
+class PluginError(GanbenchError):
+    """The code of another package raised an exception. The message names the plug-in."""
+
+
+class ContractError(PluginError):
+    """The code of another package does not keep its contract. The message says what was given and expected."""
 
 
 class TableError(GanbenchError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,13 +17,14 @@ from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
+from bench.records.external.staging import sweep_staging
 from bench.records.record import paths_in
 from bench.records.upkeep import find_intact, remove_checkpoints
-from bench.report import Report
+from bench.report import Extent, Report
 from bench.report.stamp import refresh_report
+from bench.report.vega import bundle
 
 if TYPE_CHECKING:  # torch is imported only if there are runs to train
-    from bench.compute.engines import Engine
     from bench.compute.events import Event
     from bench.compute.execution import Settings
 
@@ -43,7 +45,8 @@ class Summary:
         already: The runs that had a record before.
         recorded: The runs whose record was published now.
         failed: The error of each run whose code failed.
-        notices: Warnings for the user, such as damaged records and checkpoints.
+        faults: What is wrong with a plug-in → the runs that use it; they are among ``failed``.
+        notices: Notices for the user, such as images found in a folder, and damaged records and checkpoints.
         report: The report if tables and figures were written or are up to date, else None.
         report_problem: Why the report could not be written, or "".
         stopping: Returns whether a stop was requested.
@@ -54,6 +57,7 @@ class Summary:
     already: list[Run] = field(default_factory=list)
     recorded: list[Run] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, list[Run]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     report: Report | None = None
     report_problem: str = ""
@@ -95,6 +99,8 @@ def run_suite(
     pack: int | Literal["auto", "off"] = "auto",
     memory: float | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
+    report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
@@ -107,7 +113,8 @@ def run_suite(
         results: The folder that contains the suite's results folder.
         seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
         device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
-        workers: The number of worker processes; 0 trains in this process. [default: one per CPU core, or one per GPU]
+        workers: The number of worker processes; 0 trains in this process. [default: one per CPU core, or one per GPU;
+            0 for a single small pack on the CPU]
         threads: The number of torch threads per worker. It can affect the bits of results.
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells run.
@@ -116,6 +123,8 @@ def run_suite(
             memory, measured when training starts), or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
+        skip_broken: Whether to leave out images that cannot be decoded.
+        report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event.
 
@@ -132,6 +141,7 @@ def run_suite(
         seeds=seeds,
         filters=filters,
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
         download=True,
     )
     options = RunOptions(
@@ -145,11 +155,13 @@ def run_suite(
         begin=begin,
         watch=watch,
     )
+    if report == "all":
+        bundle()
     summary = train_runs(runs, Path(results) / specification.name, options)
-    if summary.recorded or summary.already:
+    if report != "none" and (summary.recorded or summary.already):
         try:
             cells = {run.cell for run in runs}
-            summary.report = refresh_report(summary.folder, cells, specification, formats=("png", "pdf"))
+            summary.report = refresh_report(summary.folder, cells, specification, formats=("png",), extent=report)
         except ResultsError as error:  # the records are kept even if the report fails
             summary.report_problem = str(error)
     return summary
@@ -174,7 +186,8 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     if options.device not in ON_EVERY_MACHINE or any(run.id not in named for run in runs):
         _resolve_devices(options.device, runs)
     remove_partial_files(folder)
-    summary = Summary(folder, runs)
+    sweep_staging(folder)
+    summary = Summary(folder, runs, notices=list(dict.fromkeys(run.found for run in runs if run.found)))
     recorded = find_intact(folder, summary.notices)
     remove_checkpoints(folder, recorded)
     waiting = [run for run in runs if run.id not in recorded]
@@ -183,21 +196,22 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     if not waiting:
         return summary
 
-    from bench.compute.engines.in_process import in_process
-    from bench.compute.engines.local import local
+    from bench.compute.contracts.dry_check import dry_check
+    from bench.compute.engines.choice import choose_engine
     from bench.compute.pack_tuning import pack_sizer
 
-    engine: Engine = in_process if options.workers == 0 else local
     workers = _worker_settings(folder, _resolve_devices(options.device, runs), options, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
-    packs = divide(waiting, size, len(workers))
+    findings = dry_check(waiting, workers[0], summary.notices.append)
+    packs = divide(findings.sound(waiting), findings.limited(size), len(workers))
+    engine = choose_engine(packs, workers, options.workers)
     problem: Exception | None = None
     with claimed(folder) as other, handling_signals() as interruption:
         if other:
             summary.notices.append(AT_WORK.format(folder=folder, other=other))
             packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
-        for event in engine(packs, workers, interruption):
+        for event in chain(findings.events(waiting), engine(packs, workers, interruption)):
             _update(summary, event)
             try:
                 if problem is None:
@@ -224,9 +238,12 @@ def _update(summary: Summary, event: Event) -> None:
         summary.recorded.append(event.run)
     elif event.state == "failed":
         summary.failed[str(event.run)] = event.text
+        if event.fault:
+            summary.faults.setdefault(event.text, []).append(event.run)
     elif progress is not None and progress.affected:
         others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
-        summary.notices.append(f"{event.run}{others}: {progress.notice}")
+        notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
+        summary.notices += [notice] if notice not in summary.notices else []
 
 
 def _worker_settings(folder: Path, devices: list[str], options: RunOptions, runs: int) -> list[Settings]:

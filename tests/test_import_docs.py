@@ -55,9 +55,10 @@ def assert_reported(folder: Path, title: str) -> None:
     assert title in (folder / "table.md").read_text()
 
 
-def imported(name: str, table: str, command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def imported(name: str, table: str | None, command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
-    Path(name).write_text(table)
+    if table is not None:
+        Path(name).write_text(table)
     words = shlex.split(command.replace("\\\n", " "))
     assert words[:3] == ["ganbench", "import", name]
     result = CliRunner().invoke(main, words[1:])
@@ -82,3 +83,40 @@ def test_the_long_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert runs["outcome"].tolist() == ["converged", "never-learned"]
     assert runs["modes_final"].tolist() == [8, 1]
     assert_reported(folder, "theirs-long")
+
+
+RUNS = [("hinge", 0), ("hinge", 1), ("wgan-gp", 0)]
+
+
+def test_columns_of_a_dashboard_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = imported("wide.csv", blocks("csv")[1], blocks("bash")[2], tmp_path, monkeypatch)
+    runs = bench.load(folder)
+    assert runs["outcome_reason"].tolist() == ["", "ended at step 1,000 of 3,000"]
+    assert_reported(folder, "from-columns")
+
+
+def test_files_of_a_dashboard_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for loss, seed in RUNS:
+        run = tmp_path / "charts" / f"{loss}-s{seed}"
+        run.mkdir(parents=True)
+        for name, last in (("fid", 23.9), ("d_loss", 0.6)):
+            rows = f"1619761818.9,0,400\n1619761914.9,1000,41.2\n1619762009.9,2000,{last}\n"
+            (run / f"{name}.csv").write_text(f"Wall time,Step,Value\n{rows}")
+    folder = imported("charts/{loss}-s{seed}/*.csv", None, blocks("bash")[3], tmp_path, monkeypatch)
+    runs = bench.load(folder)
+    assert list(zip(runs["loss"], runs["seed"], strict=True)) == RUNS
+    assert runs["fid_final"].tolist() == [23.9] * 3
+    assert bench.traces(folder).query("measure == 'critic_loss'")["seconds"].tolist() == [0, 96, 191] * 3
+
+
+def test_event_files_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    for loss, seed in RUNS:
+        with SummaryWriter(tmp_path / "logs" / f"{loss}-s{seed}") as writer:
+            for step in (0, 1000):
+                writer.add_scalar("metrics/fid", 400 - step / 10, step)
+                writer.add_scalar("loss/D", 0.5, step)
+    folder = imported("logs/{loss}-s{seed}", None, blocks("bash")[4], tmp_path, monkeypatch)
+    assert bench.load(folder)["fid_final"].tolist() == [300] * 3

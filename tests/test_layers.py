@@ -13,20 +13,20 @@ PACKAGE = Path(__file__).parents[1] / "bench"
 
 # From the foundation up. What shares a line stands side by side: neither imports the other.
 ORDER: list[set[str]] = [
-    {"errors", "version"},
+    {"errors", "version", "escaping"},
     {"files"},
     {"catalogue"},
     {"plan"},
     {"records"},
     {"compute", "evidence"},
     {"report"},
-    {"running"},
+    {"running", "measuring"},
     {"confirming"},
     {"__init__"},
     {"command"},
     {"__main__"},
 ]
-WITH_TORCH = {"compute", "running", "confirming"}  # the others load it only where something is trained
+WITH_TORCH = {"compute", "running", "measuring", "confirming"}  # the others load it only where something is trained
 NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
     "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
     "metrics": {
@@ -42,7 +42,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "sliced_wasserstein",
         "spectrum",
     },
-    "extractors": {"networks", "__main__"},
+    "extractors": {"networks", "own_networks", "own_training", "__main__"},
 }
 TORCH = {"torch", "torchvision", "torch_fidelity"}
 

@@ -128,6 +128,7 @@ def test_a_suite_of_plugged_in_entries_trains_and_reports(installed: Path) -> No
     assert set(runs["penalty"]) == {"one-sided (weight=1.0)"}
     assert set(runs["optimizer"]) == {"adagrad (lr=0.01)"}
     assert (runs["swd_final"] > 0).all()
+    assert (runs["spread_final"] > 0).all()  # declared by the metric
     curves = bench.traces(installed / "results" / "example")
     assert set(curves.loc[curves["measure"] == "swd", "step"]) == {0, 10, 20}
     penalties = curves.loc[curves["measure"] == "penalty_one-sided"].dropna()

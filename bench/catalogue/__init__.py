@@ -7,16 +7,20 @@ the table for that kind, such as a ``GanLoss``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.errors import SuiteError
+from bench.errors import GanbenchError, PluginError, SuiteError, summarise_error
+from bench.escaping import MAX_LABEL, quote, visible
 
 TABLES = {
     "loss": ("bench.catalogue.losses", "LOSSES"),
@@ -26,7 +30,10 @@ TABLES = {
     "metric": ("bench.catalogue.metrics", "METRICS"),
     "optimizer": ("bench.catalogue.optimizers", "OPTIMIZERS"),
 }
+_TYPES = {"optimizer": "OptimizerEntry", "loss": "GanLoss"}  # of the values of the other tables: the kind, capitalised
 _PLURALS = {"loss": "losses", "penalty": "penalties"}
+_OWN_CODE = Path(__file__).parents[1]
+_LIBRARIES = {"torch", "numpy", "scipy", "pandas", "contextlib.py"}
 
 
 class Options(BaseModel):
@@ -37,16 +44,121 @@ class Options(BaseModel):
 
 @cache
 def entries(kind: str) -> Mapping[str, Any]:
-    """Return all entries of one kind by name: the built-in ones, then those of other packages under other names."""
+    """Return all entries of one kind by name: the built-in ones, then those of other packages under other names.
+
+    Entries of other packages that cannot be loaded are left out; ``unusable`` has the reasons.
+    """
+    loaded = {name: entry for name, entry in _added(kind).items() if not isinstance(entry, PluginError)}
+    return {**_built_in(kind), **loaded}
+
+
+def unusable(kind: str) -> Mapping[str, PluginError]:
+    """Return the errors of all entries of other packages that cannot be loaded, by name."""
+    return {name: entry for name, entry in _added(kind).items() if isinstance(entry, PluginError)}
+
+
+def _built_in(kind: str) -> Mapping[str, Any]:
     module, table = TABLES[kind]
-    built_in: Mapping[str, Any] = getattr(import_module(module), table)
-    return {**built_in, **{point.name: point.load() for point in _entry_points(kind) if point.name not in built_in}}
+    known: Mapping[str, Any] = getattr(import_module(module), table)
+    return known
+
+
+@cache
+def _added(kind: str) -> Mapping[str, Any]:
+    """Return the entries of other packages, or the errors that loading them gives, by name."""
+    added: dict[str, Any] = {}
+    for point in _entry_points(kind):
+        others = sorted({other.value for other in _entry_points(kind) if other.name == point.name})
+        if len(others) > 1:
+            added[point.name] = PluginError(f"{kind} {point.name!r} is provided more than once: {', '.join(others)}")
+        elif point.name not in _built_in(kind):
+            added[point.name] = _load(kind, point)
+    return added
+
+
+def _load(kind: str, point: EntryPoint) -> Any:
+    type_name = _TYPES.get(kind, kind.capitalize())
+    try:
+        entry = point.load()
+    except Exception as error:  # whatever the other package does wrong, only what uses it may fail
+        return PluginError(f"{title(kind, point.name)} cannot be loaded: {summarise_error(error)}")
+    if not isinstance(entry, getattr(import_module(TABLES[kind][0]), type_name)):
+        given = f"{point.value} is a {type(entry).__name__}"
+        return PluginError(f"{title(kind, point.name)} cannot be loaded: {given}, but must be a bench.{type_name}")
+    options = getattr(entry, "options", Options)
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        return PluginError(f"{title(kind, point.name)} cannot be loaded: its options must be a class of bench.Options")
+    return entry
+
+
+def shadowed(kind: str) -> list[str]:
+    """Return a line for each entry of another package that has the name of a built-in one, which is used instead."""
+    names = [point.name for point in _entry_points(kind) if point.name in _built_in(kind)]
+    return [f"{kind} {name!r}: the entry of ganbench is used, not that of another package" for name in names]
 
 
 def is_added(kind: str, name: str) -> bool:
     """Return whether another package provides the entry."""
-    module, table = TABLES[kind]
-    return name not in getattr(import_module(module), table)
+    return name not in _built_in(kind)
+
+
+def title(kind: str, name: str) -> str:
+    """Return how messages call an entry: ``loss 'hinge'``, with its package if it is not ganbench itself."""
+    packages = [point.dist.name for point in _entry_points(kind) if point.name == name and point.dist]
+    return f"{kind} {name!r}" + (f" (package {packages[0]})" if packages and is_added(kind, name) else "")
+
+
+@contextmanager
+def naming(kind: str, name: str, part: str = "") -> Iterator[None]:
+    """Name an entry of another package in the error of whatever exception it raises inside the block.
+
+    Args:
+        kind: The kind of the entry.
+        name: Its name.
+        part: The function of the entry that is called, such as "prepare".
+
+    Raises:
+        PluginError: The block raised an exception; its message also has the place in the code of the other package.
+    """
+    try:
+        yield
+    except (GanbenchError, MemoryError):
+        raise
+    except Exception as error:
+        if not is_added(kind, name) or is_fault_of_device(error):
+            raise
+        who = f"{title(kind, name)}: {part}" if part else title(kind, name)
+        told = f"{who} raised {summarise_error(error)}{_place(error)}"
+        raise PluginError(told) from error
+
+
+def named(kind: str, name: str, function: Callable[..., Any], part: str = "") -> Callable[..., Any]:
+    """Return a function of an entry; if another package provides the entry, errors name it."""
+    return _named(kind, name, function, part) if is_added(kind, name) else function
+
+
+@cache  # the same function again is the same object, so that runs with the same loss share its evaluation
+def _named(kind: str, name: str, function: Callable[..., Any], part: str) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        with naming(kind, name, part):
+            return function(*arguments)
+
+    return call
+
+
+def is_fault_of_device(error: BaseException) -> bool:
+    """Return whether memory ran out or the device failed, which is no fault of the code that ran."""
+    return type(error).__name__ in ("OutOfMemoryError", "AcceleratorError") or "allocate memory" in str(error)
+
+
+def _place(error: Exception) -> str:
+    """Return where in the code of another package an exception was raised, as `` (file.py, line 3)``."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(Path(frame.filename))]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
+def _is_foreign(path: Path) -> bool:
+    return not path.is_relative_to(_OWN_CODE) and not _LIBRARIES & {*path.parts}
 
 
 def additions() -> list[str]:
@@ -71,10 +183,13 @@ def find(kind: str, name: str) -> Any:
 
     Raises:
         SuiteError: the name is unknown; the message suggests the nearest one.
+        PluginError: the entry of another package cannot be loaded.
     """
     known = entries(kind)
+    if name in unusable(kind):
+        raise unusable(kind)[name]
     if name not in known:
-        raise SuiteError(f"unknown {kind} {name!r}{suggestion(name, known)}")
+        raise SuiteError(f"unknown {kind} {quote(name)}{suggestion(name, known)}")
     return known[name]
 
 
@@ -86,8 +201,8 @@ def resolve(path: str) -> Any:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message about an unknown name: the nearest known name, or else all of them."""
-    names = sorted(map(str, known))
-    nearest = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    names = sorted(map(visible, known))
+    nearest = get_close_matches(str(name)[:MAX_LABEL], names, n=1, cutoff=0.5)
     if nearest:
         return f"; did you mean {nearest[0]!r}?"
     return f"; available: {', '.join(names)}" if names else ""

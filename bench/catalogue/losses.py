@@ -21,8 +21,9 @@ class GanLoss(NamedTuple):
 
     Attributes:
         summary: One line for ``ganbench list``.
-        critic: (real [n], fake [n]) → the critic's loss per sample, [n].
-        generator: (real [n], fake [n]) → the generator's loss per sample, [n].
+        critic: (real [n], fake [n]) → the critic's loss per sample, [n], with a gradient. Like ``generator``, it must
+            not change the logits in place.
+        generator: (real [n], fake [n]) → the generator's loss per sample, [n], with a gradient.
         penalties: Names of the penalties that are used with this loss unless the suite sets ``penalty``.
         generator_needs_real: Whether ``generator`` uses ``real``. If not, training skips the critic's forward pass on
             real samples and passes an empty tensor.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
+from functools import cache
 from math import cos, pi
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -81,8 +83,9 @@ class OptimizerEntry(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set.
-        build: (parameters, options) → the optimiser. Its update must be element by element, since all runs of a pack
-            share one parameter tensor.
+        build: (parameters, options) → the optimiser, with ``lr`` among its defaults. Its update must be element by
+            element, since all runs of a pack share one parameter tensor, [s, numbers]; its state must consist of
+            tensors of that shape and of single numbers.
     """
 
     summary: str
@@ -90,30 +93,42 @@ class OptimizerEntry(NamedTuple):
     build: Callable[[Iterable[Tensor], Any], Optimizer]
 
 
+@cache
+def _without_compiler(optimizer: type[Optimizer]) -> Callable[..., Optimizer]:
+    """Return a class of torch without the decorators of two methods that import its compiler.
+
+    Nothing here is compiled, and the import takes longer than a short run. The methods themselves are torch's.
+    """
+    from torch import no_grad
+
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in ("step", "add_param_group")}
+    return type(optimizer.__name__, (optimizer,), {**methods, "step": no_grad()(methods["step"])})
+
+
 def _adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from torch.optim import Adam
 
     parameters = list(parameters)
-    return Adam(parameters, **options.model_dump(), fused=True, capturable=parameters[0].is_cuda)
+    return _without_compiler(Adam)(parameters, **options.model_dump(), fused=True, capturable=parameters[0].is_cuda)
 
 
 def _sgd(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from torch.optim import SGD
 
-    return SGD(parameters, **options.model_dump(), fused=True)
+    return _without_compiler(SGD)(parameters, **options.model_dump(), fused=True)
 
 
 def _rmsprop(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from torch.optim import RMSprop
 
     parameters = list(parameters)
-    return RMSprop(parameters, **options.model_dump(), capturable=parameters[0].is_cuda)
+    return _without_compiler(RMSprop)(parameters, **options.model_dump(), capturable=parameters[0].is_cuda)
 
 
 def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from bench.catalogue.optimistic_adam import OptimisticAdam
 
-    return OptimisticAdam(parameters, **options.model_dump())
+    return _without_compiler(OptimisticAdam)(parameters, **options.model_dump())
 
 
 OPTIMIZERS = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 
@@ -31,7 +31,7 @@ class TermOptions(Options):
     """
 
     weight: PositiveFloat = 10.0
-    every: PositiveInt = 1
+    every: int = Field(default=1, gt=0, le=1_000_000_000)
 
 
 class ConsensusOptions(Options):

@@ -5,13 +5,35 @@ Subcommands import what they need when they are called, so that the command star
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
-from bench.command import compare, import_results, report, run, time
+from bench.command import compare, import_results, measure, report, run, time
+from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Command(click.Group):
+    """The command, whose output can be written whatever its streams are."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the arguments and run a subcommand; see ``click.Group.main``."""
+        streams = sys.stdout, sys.stderr
+        prepare_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except (OSError, SystemExit):  # click gives a closed pipe status 1, which is a verdict of compare
+            failure = output_failure()
+            if failure is None:
+                raise
+            stop_writing(failure)
+        finally:
+            sys.stdout, sys.stderr = streams
+
+
+@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main() -> None:
     """Benchmark the stability of GAN training: losses × architectures × datasets × seeds."""
@@ -26,6 +48,7 @@ for subcommand in (
     compare.confirm,
     time.time_cells,
     import_results.import_results,
+    measure.measure,
     run.calibrate,
 ):
     main.add_command(subcommand)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,16 +11,43 @@ import click
 from bench.command.options import (
     handle_errors,
     inception_option,
+    is_count,
     options,
+    parse_count,
     parse_seeds,
     suite_option,
     worker_options,
 )
+from bench.command.streams import say, write_data
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison
+    from bench.plan.rules import Tolerance
 
 FORMATS = ("text", "json", "markdown", "junit")
+
+
+def parse_tolerance(words: Iterable[str]) -> Tolerance | None:
+    """Return one tolerance for all datasets, or a table by dataset, with ``default`` for the others; None for no words.
+
+    Raises:
+        SuiteError: A word is neither NUMBER nor DATASET=NUMBER, or two are for the same dataset.
+    """
+    from bench.errors import SuiteError
+
+    table: dict[str, float] = {}
+    for word in words:
+        dataset, _equals, number = word.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise SuiteError(f"--tolerance {word}: expected NUMBER or DATASET=NUMBER") from None
+        name = dataset.strip() or "default"
+        if name in table:
+            raise SuiteError(f"--tolerance is given twice for {'all datasets' if name == 'default' else repr(name)}")
+        table[name] = value
+    return table["default"] if set(table) == {"default"} else table or None
+
 
 gate_options = options(
     click.option(
@@ -30,8 +58,10 @@ gate_options = options(
     click.option("--alpha", type=float, help="Family-wise false-alarm rate. [default: the suite's, otherwise 0.05]"),
     click.option(
         "--tolerance",
-        type=float,
-        help="Maximum tolerated relative degradation. [default: the suite's, otherwise 0.25]",
+        multiple=True,
+        metavar="[DATASET=]NUMBER",
+        help="Maximum tolerated relative degradation, of all datasets or of one. Repeatable. "
+        "[default: the suite's, otherwise 0.25]",
     ),
     click.option(
         "--failure-tolerance",
@@ -59,7 +89,8 @@ def compare(
     suite: str | None,
     form: str,
     speed: bool,
-    **tolerances: Any,
+    tolerance: tuple[str, ...],
+    alpha: float | None,
 ) -> None:
     """Test whether CANDIDATE is worse than BASELINE.
 
@@ -73,7 +104,7 @@ def compare(
 
         if metric or failure_tolerance is not None or suite:
             raise ResultsError("--speed compares timings: --metric, --failure-tolerance and --suite do not apply")
-        _conclude(compare_speed(baseline, candidate, **tolerances), form)
+        _conclude(compare_speed(baseline, candidate, alpha=alpha, tolerance=parse_tolerance(tolerance)), form)
     from bench.evidence.gate.compare import compare as compare_results
     from bench.plan.suite import load_suite
 
@@ -81,9 +112,10 @@ def compare(
         baseline,
         candidate,
         metric=metric,
+        alpha=alpha,
+        tolerance=parse_tolerance(tolerance),
         failure_tolerance=failure_tolerance,
         suite=load_suite(suite) if suite else None,
-        **tolerances,
     )
     _conclude(comparison, form)
 
@@ -97,7 +129,7 @@ def _conclude(comparison: Comparison, form: str) -> None:
     if form == "text":
         show_comparison(comparison)
     else:
-        click.echo({"json": to_json, "markdown": to_markdown, "junit": to_junit}[form](comparison), nl=False)
+        write_data({"json": to_json, "markdown": to_markdown, "junit": to_junit}[form](comparison), form)
     sys.exit({Verdict.OK: 0, Verdict.REGRESSED: 1, Verdict.INCONCLUSIVE: 3}[comparison.verdict])
 
 
@@ -113,31 +145,39 @@ def _conclude(comparison: Comparison, form: str) -> None:
 @worker_options
 @inception_option
 @handle_errors
-def confirm(baseline: str, candidate: str, suite: str | None, form: str, seeds: str | None, **arguments: Any) -> None:
+def confirm(
+    baseline: str,
+    candidate: str,
+    suite: str | None,
+    form: str,
+    seeds: str | None,
+    tolerance: tuple[str, ...],
+    **arguments: Any,
+) -> None:
     """Check regressions with fresh seeds.
 
     Retrains the cells that compare reports as REGRESSED, on seeds that neither side has used, and compares only the
     new runs. The new records are written next to the results, in folders that end in -confirmation. The exit status
     is that of compare.
     """
-    from rich.console import Console
-
     from bench.command.progress import Display
+    from bench.command.terminal import Terminal
     from bench.confirming import confirm as confirm_regressions
     from bench.plan.suite import load_suite
 
-    display = Display(Console(stderr=True))
+    display = Display(Terminal(stderr=True))
     with display:
         confirmation = confirm_regressions(
             baseline,
             candidate,
             # a number is passed on, because here it counts fresh seeds and does not start at 0
-            seeds=int(seeds) if seeds and seeds.isdigit() else parse_seeds(seeds),
+            seeds=parse_count(seeds) if seeds and is_count(seeds) else parse_seeds(seeds),
             suite=load_suite(suite) if suite else None,
+            tolerance=parse_tolerance(tolerance),
             begin=display.begin,
             watch=display.watch,
             **arguments,
         )
     for notice in confirmation.notices:
-        click.echo(notice, err=True)
+        say(notice, err=True)
     _conclude(confirmation.comparison, form)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.command.options import handle_errors, parse_value, results_option
+from bench.command.streams import say
+
+if TYPE_CHECKING:
+    from bench.records.external.import_table import Imported
 
 
 @click.command("import")
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
 @click.option("--suite", required=True, metavar="NAME", help="Name of the results folder and the report.")
 @click.option(
     "--map",
     "mapped",
     multiple=True,
     metavar="COLUMN=ROLE",
-    help="Role of a column: dataset, seed, step, fid, ... Repeatable.",
+    help="Role of a column: dataset, seed, step, fid, ... FILE:COLUMN=ROLE is for one file, and COLUMN may be a "
+    "pattern such as '{loss}-s{seed} - fid'. Repeatable.",
 )
 @click.option(
     "--set",
@@ -59,14 +63,32 @@ from bench.command.options import handle_errors, parse_value, results_option
     metavar="CHARACTER",
     help="Separator of a text file. [default: a tab for .tsv and .tab, else a comma]",
 )
+@click.option("--decimal", default=".", metavar="CHARACTER", help="Decimal mark of numbers in text. [default: .]")
+@click.option(
+    "--thousands", default="", metavar="CHARACTER", help="Mark between groups of three digits. [default: none]"
+)
+@click.option(
+    "--percent",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column of percentages, with or without the sign: 93 becomes 0.93. Repeatable.",
+)
+@click.option(
+    "--repeated-steps",
+    type=click.Choice(["error", "last"]),
+    default="error",
+    show_default=True,
+    help="What to do if a measure has several values at a step of a run: refuse the table, or keep the last value.",
+)
 @click.option("--replace", is_flag=True, help="Replace existing records of the same runs.")
 @handle_errors
-def import_results(table: Path, mapped: tuple[str, ...], **arguments: Any) -> None:
+def import_results(tables: tuple[str, ...], mapped: tuple[str, ...], **arguments: Any) -> None:
     """Record the results of other code.
 
-    TABLE is a .csv, .tsv, .jsonl or .parquet file with one row per run, or one row per run and step. In wide form, each
-    measure has its own column. In long form, each value has its own row: map one column to "measure" and one to
-    "value".
+    TABLE is a .csv, .tsv, .json, .jsonl or .parquet file with one row per run, or one row per run and step. In wide
+    form, each measure has its own column. In long form, each value has its own row: map one column to "measure" and one
+    to "value". Several files are joined by run and step. A quoted pattern, such as 'runs/{loss}-s{seed}.csv', takes
+    roles from the names of files. A folder stands for the event files of TensorBoard in it, or for its tables.
 
     Required roles: dataset, architecture, loss, seed, step. Optional: seconds, outcome (true if the run failed),
     reason, steps, batch_size, critic_steps, measures (for example fid) and training losses (for example critic_loss).
@@ -77,11 +99,27 @@ def import_results(table: Path, mapped: tuple[str, ...], **arguments: Any) -> No
     for name, option in (("fixed", "set"), ("protocol", "protocol"), ("real", "real"), ("outcome", "outcome")):
         arguments[name] = dict(_parse_pair(f"--{option}", text) for text in arguments[name])
     roles = [_split(text, "--map", text.rpartition("=")) for text in mapped]
-    imported = import_table(table, mapped=roles, **arguments)
+    imported = import_table(tables, mapped=roles, **arguments)
     runs, cells = len(imported.runs), imported.cells
-    diverged = f" ({imported.diverged} diverged)" if imported.diverged else ""
+    failed = _count_diverged(imported)
+    diverged = f" ({failed} diverged)" if failed else ""
     count = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
-    click.echo(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
+    for notice in imported.notices:
+        say(notice)
+    say(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
+
+
+def _count_diverged(imported: Imported) -> int:
+    """Return how many of the runs diverged, beside all records of their cells."""
+    from bench.errors import GanbenchError
+    from bench.evidence.outcomes import load
+    from bench.evidence.states import State
+
+    try:
+        runs = load(imported.folder)
+    except GanbenchError:  # another record is damaged; these are recorded all the same
+        return imported.diverged
+    return int((runs["run"].isin([run.id for run in imported.runs]) & (runs["outcome"] == State.DIVERGED)).sum())
 
 
 def _parse_pair(option: str, text: str) -> tuple[str, Any]:

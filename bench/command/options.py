@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
-import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,9 +13,16 @@ from typing import Any
 
 import click
 
+from bench.command.streams import fail, output_failure
 from bench.errors import GanbenchError, SuiteError
+from bench.escaping import as_label, quote
+from bench.files import describe_error
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+OF_THE_SYSTEM = {  # errors with a file that are no fault of the code: full, read-only or broken disks, impossible names
+    *(errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ESTALE),
+}
 
 
 def handle_errors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,19 +34,20 @@ def handle_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            sys.stdout.flush()
+            return result
         except GanbenchError as error:
-            click.echo(f"ganbench: {error}", err=True)
-            sys.exit(2)
-        except BrokenPipeError:  # the reader of a pipe, such as head, has exited
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
+            fail(error)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except MemoryError:
-            click.echo("ganbench: out of memory; all records written so far are complete", err=True)
-            sys.exit(2)
-        except Exception:
+            fail("out of memory; all records written so far are complete")
+        except Exception as error:
+            if output_failure():  # the command as a whole says so
+                raise
+            if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM and error.filename is not None:
+                fail(f"{error.filename}: {describe_error(error)}")
             traceback.print_exc()
             sys.exit(70)
 
@@ -50,39 +59,92 @@ def parse_value(text: str) -> Any:
     import tomllib
 
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        content = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, or brackets without end
         return text
+    return content["value"] if len(content) == 1 else text
+
+
+def parse_choice(option: str, text: str | None) -> Any:
+    """Return the table that an option gives as TOML, ``{ name = ... }``, or the text itself.
+
+    Raises:
+        SuiteError: The text begins like a table, but is not valid TOML.
+    """
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    value = parse_value(text)
+    if isinstance(value, str):
+        raise SuiteError(f'{option} {text}: not a valid table; expected for example {{ name = "ring", radius = 2.0 }}')
+    return value
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
     """Return a training key and its value: ``steps=100`` → ("steps", 100)."""
+    from bench.plan.limits import MAX_DEPTH
     from bench.plan.specification import TRAINING_KEYS, check_key
 
     key, equals, value = text.partition("=")
     if not equals or not value or not all(key.split(".")):
-        raise SuiteError(f"--set {text}: expected KEY=VALUE")
+        raise SuiteError(f"--set {as_label(text)}: expected KEY=VALUE")
     check_key(key.partition(".")[0], TRAINING_KEYS, "--set")
+    if key.count(".") > MAX_DEPTH:
+        raise SuiteError(f"--set {as_label(text)}: no option is nested that deeply")
     return key, parse_value(value)
+
+
+def is_count(text: str) -> bool:
+    """Return whether ``--seeds`` is a number of seeds, not a list or a range."""
+    return text.isascii() and text.isdigit()
+
+
+def parse_count(text: str) -> int:
+    """Return the number of seeds that ``--seeds 3`` gives.
+
+    Raises:
+        SuiteError: There are none, or too many.
+    """
+    from bench.plan.limits import LARGEST_SEED, MAX_SEEDS, check_count
+
+    count = int(text) if len(text) < 30 else 10**30
+    hint = f"; for the one seed {count}, write {count}-{count}" if count <= LARGEST_SEED else ""
+    try:
+        check_count(count, MAX_SEEDS, "seeds")
+    except ValueError as error:
+        raise SuiteError(f"--seeds {as_label(text, 40)}: {error}{hint}") from None
+    if not count:
+        raise SuiteError("--seeds 0: at least one seed is needed")
+    return count
 
 
 def parse_seeds(text: str | None) -> tuple[int, ...] | None:
     """Return seeds: ``3`` → 0, 1, 2; ``0,4,7`` → 0, 4, 7; ``10-12`` → 10, 11, 12."""
+    from bench.plan.limits import MAX_SEEDS, check_count
     from bench.plan.suite import as_seeds
 
     if text is None:
         return None
+    if is_count(text):
+        return as_seeds(parse_count(text))
     try:
-        if text.isdigit():
-            return as_seeds(int(text))
         seeds: list[int] = []
         for part in text.split(","):
-            first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+            first, last = _parse_range(part)
+            check_count(len(seeds) + last - first + 1, MAX_SEEDS, "seeds")
+            seeds += range(first, last + 1)
         return as_seeds(seeds)
     except ValueError as error:
-        reason = "expected a number of seeds (3), a list (0,4,7) or a range (10-19)"
-        raise SuiteError(f"--seeds {text}: {reason if 'invalid literal' in str(error) else error}") from None
+        raise SuiteError(f"--seeds {as_label(text, 80)}: {error}") from None
+
+
+def _parse_range(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"\s*([0-9]{1,40})\s*(?:-\s*([0-9]{1,40})\s*)?", text)
+    if match is None:
+        raise ValueError("expected a number of seeds (3), a list (0,4,7) or a range (10-19)")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise ValueError("at least one seed is needed, and a range must not end before it begins")
+    return first, last
 
 
 def parse_filters(texts: tuple[str, ...]) -> dict[str, set[str]]:
@@ -91,7 +153,7 @@ def parse_filters(texts: tuple[str, ...]) -> dict[str, set[str]]:
     for text in texts:
         axis, equals, value = text.partition("=")
         if not equals or not value:
-            raise SuiteError(f"--only {text}: expected AXIS=VALUE")
+            raise SuiteError(f"--only {as_label(text)}: expected AXIS=VALUE")
         filters.setdefault(axis, set()).add(value)
     return filters
 
@@ -105,8 +167,8 @@ class PackSize(click.ParamType[Any]):
         """Return the number, or the word."""
         if value in ("auto", "off") or isinstance(value, int):
             return value
-        if not value.isdigit() or int(value) == 0:
-            self.fail(f"expected a number of runs (8), auto or off, not {value!r}", param, ctx)
+        if not (value.isascii() and value.isdigit() and 0 < len(value) < 10 and int(value)):
+            self.fail(f"expected a number of runs (8), auto or off, not {quote(value)}", param, ctx)
         return int(value)
 
 
@@ -128,11 +190,19 @@ results_option = click.option(
     metavar="DIR",
     help="Folder for all results; each suite has its own folder in it.",
 )
+skip_broken_option = click.option(
+    "--skip-broken", is_flag=True, help="Leave out images that cannot be decoded; the records say how many."
+)
 inception_option = click.option(
     "--inception-weights",
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="File with the Inception weights, required to compute FID.",
+)
+extractor_option = click.option(
+    "--extractor",
+    metavar="NAME|TABLE",
+    help="Feature extractor of images: random needs no download. [default: the dataset's own]",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Device to use."
@@ -159,6 +229,7 @@ cell_options = options(
     ),
     results_option,
     inception_option,
+    skip_broken_option,
 )
 run_options = options(
     click.option(

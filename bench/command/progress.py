@@ -14,6 +14,7 @@ from rich.text import Text
 from bench.command.show_plan import duration
 from bench.compute.events import Event
 from bench.compute.events import Progress as Steps
+from bench.escaping import as_label, as_message
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
 from bench.running import Summary
@@ -28,6 +29,7 @@ class Display:
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
         self._summary: Summary | None = None
         self._notices_shown = 0
+        self._faults_shown: set[str] = set()
         self._ended = 0
         self._progress = Progress(
             _Description(lambda: self._summary is not None and self._summary.stopping()),
@@ -78,9 +80,13 @@ class Display:
             self._work_left[run] = 0
             self._ended += 1
             self._progress.advance(self._matrix)
+        if event.fault and event.text in self._faults_shown:
+            return
+        self._faults_shown |= {event.text} if event.fault else set()
         if event.state == "failed":
             first = event.text.partition("\n")[0]
-            self._console.print(Text(f"error: {event.run}: {first}", style="red"))
+            about = "" if event.fault else f"{event.run}: "  # a fault of a plug-in concerns all runs that use it
+            self._console.print(Text(as_message(f"error: {about}{first}"), style="red"), soft_wrap=True)
         elif not self._console.is_terminal:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
@@ -96,7 +102,7 @@ class Display:
             self._total_work -= _work(run, progress.step)  # done earlier, if the run resumes from a checkpoint
             more = f" and {progress.pack - 1} more in one pack" if progress.pack > 1 else ""
             self._bar_of[run.id] = self._bar_of.get(progress.first) or self._progress.add_task(
-                escape(f"  {run}{more}"), total=run.training.steps, rate="", left=""
+                escape(f"  {as_label(run, 400)}{more}"), total=run.training.steps, rate="", left=""
             )
         rate, left = progress.steps_per_second, run.training.steps - progress.step
         self._work_left[run.id] = _work(run, left)

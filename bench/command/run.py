@@ -11,15 +11,19 @@ import click
 
 from bench.command.options import (
     device_option,
+    extractor_option,
     handle_errors,
     inception_option,
     pack_options,
+    parse_choice,
     parse_filters,
     parse_seeds,
     parse_setting,
     run_options,
     worker_options,
 )
+from bench.command.streams import fail, say
+from bench.escaping import visible
 
 if TYPE_CHECKING:
     from bench.running import Summary
@@ -28,19 +32,24 @@ if TYPE_CHECKING:
 @click.command("list")
 @handle_errors
 def list_entries() -> None:
-    """List all suites, losses, metrics and so on."""
-    from bench.catalogue import TABLES, entries
+    """List all suites, losses, metrics, extractors and so on."""
+    from bench.catalogue import TABLES, entries, shadowed, unusable
+    from bench.catalogue.extractors import EXTRACTORS
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
     headings = {"loss": "losses", "penalty": "penalties"}
     for kind in TABLES:
         sections[headings.get(kind, f"{kind}s")] = {name: entry.summary for name, entry in entries(kind).items()}
-    width = max(len(name) for section in sections.values() for name in section)
+    sections["extractors"] = {name: entry.summary for name, entry in EXTRACTORS.items()}
+    width = max(len(visible(name)) for section in sections.values() for name in section)
     for heading, section in sections.items():
         click.secho(heading, bold=True)
         for name, summary in section.items():
-            click.echo(f"  {name:<{width}}  {summary}")
+            say(f"  {visible(name):<{width}}  {visible(summary)}")
+    for kind in TABLES:
+        for problem in (*unusable(kind).values(), *shadowed(kind)):
+            say(f"ganbench: {problem}", err=True)
 
 
 @click.command()
@@ -54,6 +63,7 @@ def plan(
     settings: tuple[str, ...],
     only: tuple[str, ...],
     inception_weights: Path | None,
+    skip_broken: bool,
 ) -> None:
     """Show the runs of SUITE and their estimated time.
 
@@ -70,6 +80,7 @@ def plan(
         seeds=parse_seeds(seeds),
         filters=parse_filters(only),
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
     )
     show_plan(specification, runs, Path(results) / specification.name)
 
@@ -87,6 +98,14 @@ def plan(
     metavar="SECONDS",
     help="Seconds between checkpoints of a run.",
 )
+@click.option(
+    "--report",
+    type=click.Choice(["none", "tables", "all"]),
+    default="all",
+    show_default=True,
+    help="What to write at the end: nothing, tables, or also the page and figures as PNG. "
+    "`ganbench report` writes PDF and SVG, too.",
+)
 @handle_errors
 def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
     """Train the runs of SUITE that are not recorded yet.
@@ -94,12 +113,11 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     SUITE is a name or a file. At the end, tables and figures are written. If the command is interrupted, run it again
     to resume.
 
-    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input or the
-    report could not be written.
+    Exit status: 0 all runs are recorded, 1 some runs stopped with an error and have no record, 2 invalid input, a
+    faulty plug-in, or the report could not be written.
     """
-    from rich.console import Console
-
     from bench.command.progress import Display
+    from bench.command.terminal import Terminal
     from bench.running import run_suite
 
     selection: dict[str, Any] = {
@@ -108,7 +126,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
         "filters": parse_filters(only),
     }
     summaries: list[Summary] = []
-    display = Display(Console(stderr=True))
+    display = Display(Terminal(stderr=True))
 
     def begin(summary: Summary) -> None:
         summaries.append(summary)
@@ -120,7 +138,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     except KeyboardInterrupt:
         recorded = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
         with suppress(OSError):  # the terminal may be closed
-            click.echo(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
+            say(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)
         sys.exit(130)
     _conclude(summary)
 
@@ -131,13 +149,19 @@ def _conclude(summary: Summary) -> None:
 
     if summary.report is not None:
         show_report(summary.report)
-    if summary.missing:
-        missing = f"{summary.missing} of {len(summary.runs)} runs have no record; run the same command to retry them:"
-        click.echo(missing, err=True)
+    faulty = {str(run) for runs in summary.faults.values() for run in runs}
+    if faulty:
+        reason = f"{len(faulty)} of {len(summary.runs)} runs were not trained, because a plug-in is faulty (see above)"
+        say(f"ganbench: {reason}; correct it and run the same command", err=True)
+    if summary.missing > len(faulty):
+        retry = "run the same command to retry them:"
+        say(f"{summary.missing - len(faulty)} of {len(summary.runs)} runs have no record; {retry}", err=True)
         for name, text in summary.failed.items():
-            click.echo(f"  {name}: {text}".rstrip(), err=True)
+            if name not in faulty:
+                say(f"  {visible(name)}: {text}".rstrip(), err=True)
     if summary.report_problem:
-        click.echo(f"ganbench: {summary.report_problem}", err=True)
+        fail(summary.report_problem)
+    if faulty:
         sys.exit(2)
     if summary.missing:
         sys.exit(1)
@@ -160,21 +184,30 @@ def _conclude(summary: Summary) -> None:
     help="Samples per generator, and maximum number of real samples.",
 )
 @click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Latent dimension.")
+@extractor_option
 @inception_option
 @device_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True, help="Output format."
 )
 @handle_errors
-def calibrate(dataset: str, architecture: str | None, device: str, form: str, **arguments: Any) -> None:
+def calibrate(
+    dataset: str, architecture: str | None, extractor: str | None, device: str, form: str, **arguments: Any
+) -> None:
     """Measure real data and untrained generators.
 
-    Computes every measure available for DATASET on held-out real data and on untrained generators, the two ends of its
-    scale.
+    Computes every measure available for DATASET, a name or a table as in a suite, on held-out real data and on
+    untrained generators, the two ends of its scale.
     """
     from bench.command.show_plan import show_calibration, write_calibration
     from bench.compute.calibration import calibrate as run_calibration
     from bench.compute.environment import devices
 
-    calibration = run_calibration(dataset, architecture, device=devices(device)[0], **arguments)
+    calibration = run_calibration(
+        parse_choice("DATASET", dataset),
+        architecture,
+        extractor=parse_choice("--extractor", extractor),
+        device=devices(device)[0],
+        **arguments,
+    )
     (write_calibration if form == "csv" else show_calibration)(calibration)

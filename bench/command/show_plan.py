@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.catalogue import find
+from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.extractors.sample_sizes import describe_bias
+from bench.command.terminal import Terminal
 from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.suite import Suite
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     """Print the cells and runs of a suite, how many are recorded, and how long training the others will take."""
-    console = Console()
+    console = Terminal()
     recorded = paths_by_run(folder)
     missing = [run for run in runs if run.id not in recorded]
     speeds = {**shipped_speeds(), **measured_speeds(folder)} if missing else {}
@@ -56,7 +59,8 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         highlight=False,
         markup=False,
     )
-    for line in _packs(missing):
+    found = dict.fromkeys(run.found for run in runs if run.found)
+    for line in (*found, *_packs(missing), *_too_few_samples(runs)):
         console.print(line, highlight=False, markup=False)
 
 
@@ -83,6 +87,19 @@ def _packs(missing: list[Run]) -> Iterator[str]:
             reason = f" ({rates.alone})" if rates.alone else ""
             how = f"in packs of up to {size}" if size > 1 else f"one at a time{reason}"
             yield f"{runs} train {how}, as measured on {device}."
+
+
+def _too_few_samples(runs: list[Run]) -> Iterator[str]:
+    """Yield one line per dataset whose Fréchet distance will be computed from too few samples."""
+    for run in {run.training.dataset: run for run in runs}.values():
+        dataset, evaluation = run.training.dataset, run.evaluation
+        entry = find("dataset", dataset.name)
+        known = EXTRACTORS.get(entry.extractor)
+        if known and any(metric.name == "frechet" for metric in evaluation.metrics):
+            shape = entry.shape(dataset.options)
+            counts = {"generated samples": evaluation.samples}
+            if bias := describe_bias(known.distance.upper(), entry.extractor, shape, counts):
+                yield f"Warning: {dataset}: {bias}"
 
 
 def _estimated_time(runs: list[Run], speeds: object) -> str:
@@ -126,7 +143,7 @@ def write_calibration(calibration: Calibration) -> None:
 
 def show_calibration(calibration: Calibration) -> None:
     """Print a calibration: one row per measure, then how the values were measured."""
-    console = Console()
+    console = Terminal()
     table = Table(title=escape(str(calibration.training.dataset)), title_justify="left", title_style="bold", box=None)
     table.add_column("measure")
     for heading in ("real data", "untrained", "better"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.catalogue.metrics.measures import MEASURES
+from bench.command.terminal import Terminal
+from bench.escaping import as_label, as_message
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ DETAILS = ("EMA", *(measure.label for measure in MEASURES.values() if measure.ta
 
 def show_report(report: Report) -> None:
     """Print the tables of a report, with as many columns as fit the terminal, then the files written."""
-    console = Console()
+    console = Terminal()
     hidden: dict[str, None] = {}
     for title, given in report.formatted.items():
-        frame = given.assign(**{name: given[name].str.partition(" ")[0] for name in given if name.endswith(FAILED)})
-        columns = fitting_columns(frame, console.width)
+        rates = {name: given[name].str.replace(r" \(.*?%\)", "", regex=True) for name in given if name.endswith(FAILED)}
+        frame = given.assign(**rates).map(as_label).rename(columns=as_label)
+        columns = fitting_columns(frame, console.width, report.details)
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, padding=(0, 1))
+        table = Table(title=escape(as_label(title)), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
             heading = "\n".join(column.rsplit(" ", 1)) if _is_measure(column) else column
             justify: Literal["left", "right"] = "right" if _is_measure(column) or column == "steps/s" else "left"
@@ -51,7 +53,7 @@ def show_report(report: Report) -> None:
     written = [
         *map(str, report.tables),
         *(f"{n} figures in {folder}" for folder, n in folders.items()),
-        str(report.page),
+        *([str(report.page)] if report.page else []),
     ]
     lines = [f"wrote {path}" for path in written]
     if not report.anew:
@@ -64,8 +66,14 @@ def _is_measure(column: str) -> bool:
     return column.endswith((" final", " best"))
 
 
-def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
-    """Return the columns that fit a terminal: the axes and failures first, then the others by importance."""
+def fitting_columns(frame: pd.DataFrame, width: int, details: tuple[str, ...] = ()) -> list[str]:
+    """Return the columns that fit a terminal: the axes and failures first, then the others by importance.
+
+    Args:
+        frame: A formatted table.
+        width: Of the terminal.
+        details: Labels of more measures that are left out first.
+    """
 
     def column_width(column: str) -> int:
         return 2 + max(len(line) for line in [*column.rsplit(" ", 1), *frame[column]])
@@ -74,7 +82,7 @@ def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
     shown = [column for column in columns if not _is_measure(column) and not column.endswith((FAILURES, "steps/s"))]
     left = width - sum(map(column_width, shown))
     others = [column for column in columns if column not in shown]
-    others.sort(key=_importance)
+    others.sort(key=lambda column: _importance(column, (*DETAILS, *details)))
     for column in others:
         if column_width(column) <= left:
             shown.append(column)
@@ -82,16 +90,16 @@ def fitting_columns(frame: pd.DataFrame, width: int) -> list[str]:
     return [column for column in columns if column in shown]
 
 
-def _importance(column: str) -> tuple[bool, bool, bool]:
+def _importance(column: str, details: tuple[str, ...]) -> tuple[bool, bool, bool]:
     """Return a sort key: final before best values, main before secondary measures, failures and speed last."""
-    return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), any(w in column for w in DETAILS)
+    return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), any(label in column for label in details)
 
 
 def show_comparison(comparison: Comparison) -> None:
     """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
-    from bench.evidence.gate.rendering import comparison_rows, conditions, headline
+    from bench.evidence.gate.rendering import comparison_rows, conditions, headline, unchecked
 
-    console = Console()
+    console = Terminal()
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
     rows = comparison_rows(comparison)
     table = Table(box=None, padding=(0, 1))
@@ -102,13 +110,16 @@ def show_comparison(comparison: Comparison) -> None:
     for place, row in zip(
         rows[comparison.axes].itertuples(index=False), rows[shown].itertuples(index=False), strict=True
     ):
-        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(text) for text in row)
-        table.add_row(escape(" · ".join(place)), *texts)
+        texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(as_label(text)) for text in row)
+        table.add_row(escape(" · ".join(map(as_label, place))), *texts)
     console.print(table)
     console.print()
     for cell in comparison.cells:
         if cell.verdict != "OK":
-            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {escape(cell.name)}: {escape(cell.reason)}"
+            reason = escape(as_message(f"{cell.name}: {cell.reason}"))
+            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {reason}"
             console.print(line, highlight=False)
+    if comparison.unchecked:
+        console.print(f"\n{escape(unchecked(comparison))}", highlight=False)
     console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
     console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)

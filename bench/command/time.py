@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.command.options import cell_options, device_option, handle_errors, parse_filters, parse_setting
+from bench.command.streams import say
 
 if TYPE_CHECKING:
     from bench.plan.runs import Run
@@ -30,14 +31,14 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
     SUITE is a name or a file. Cells are timed one after the other; each timing covers steady-state training and one
     evaluation. The machine must be otherwise idle. No run is recorded.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from bench.command.terminal import Terminal
     from bench.compute.timing import time_suite
     from bench.report.speed import write_speed_table
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     display = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = display.add_task("", total=None)
 
@@ -60,21 +61,21 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
                 **arguments,
             )
     except KeyboardInterrupt:
-        click.echo("ganbench: stopped; no timings were written", err=True)
+        say("ganbench: stopped; no timings were written", err=True)
         sys.exit(130)
     _show(path.parent, [path, *write_speed_table(path.parent)])
 
 
 def _show(folder: Path, written: list[Path]) -> None:
     """Print the table of timings, with as many columns as fit the terminal, and the files written."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from bench.command.terminal import Terminal
     from bench.records.timing_results import read_timings
     from bench.report.speed import format_speed, speed_note
 
-    timings, console = read_timings(folder), Console()
+    timings, console = read_timings(folder), Terminal()
     frame = format_speed(timings)
     widths = {column: 2 + max(map(len, [column, *frame[column]])) for column in frame}
     hidden = []
@@ -94,4 +95,4 @@ def _show(folder: Path, written: list[Path]) -> None:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
     load = timings.environment["load_average"]
     if load is not None and load > BUSY:
-        click.echo(f"Warning: load average {load:.2f}; timings need an idle machine", err=True)
+        say(f"Warning: load average {load:.2f}; timings need an idle machine", err=True)

@@ -9,14 +9,22 @@ from typing import NamedTuple
 
 import torch
 
-from bench.catalogue import entries, find
-from bench.catalogue.extractors import extractor_hash
+from bench.catalogue import find
+from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.evaluation import build_evaluator, evaluation_latents, quantised
+from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.players import build_players, generate
 from bench.compute.training.real_data import cached_dataset
+from bench.plan.extraction import (
+    check_extraction,
+    check_extractor_applies,
+    extractor_of,
+    hash_of_extractor,
+    metrics_of_samples,
+)
 from bench.plan.runs import check_architecture
-from bench.plan.specification import Choice, Evaluation, Training, choose, complete_training
+from bench.plan.specification import Choice, Evaluation, Training, choose, complete_training, validated
 
 WHERE = "calibrate"
 
@@ -72,6 +80,7 @@ def calibrate(
     seeds: int = 3,
     samples: int = 2500,
     latent: int = 16,
+    extractor: object = None,
     inception_weights: Path | None = None,
     device: str = "cpu",
 ) -> Calibration:
@@ -84,6 +93,7 @@ def calibrate(
         seeds: The number of untrained generators. They are those of runs with seeds 0, 1, ... before their first step.
         samples: The number of samples per generator, and of the test split if it has as many.
         latent: The dimension of the latent space.
+        extractor: A name, or a table with a name. [default: the dataset's own]
         inception_weights: The file with Inception's weights.
         device: The device of generators and extractor.
 
@@ -103,29 +113,24 @@ def calibrate(
     )
     shape = check_architecture(training.architecture, training.dataset, WHERE)
     data = cached_dataset(chosen)
-    extractor = find("dataset", chosen.name).extractor
-    refused: dict[str, str] = {}
-    metrics = []
-    for name, entry in entries("metric").items():
-        if entry.of == "game":
-            continue
-        missing = entry.needs(extractor, data.modes is not None)
-        if missing:
-            refused[name] = missing
-        else:
-            metrics.append(choose("metric", name))
-    evaluation = Evaluation(metrics=tuple(metrics), samples=samples)
+    features = validated(Evaluation, {"metrics": ["frechet"], "samples": samples, "extractor": extractor}, WHERE)
+    check_extractor_applies([chosen], features, WHERE)
+    check_extraction(chosen, features, data.modes is not None, WHERE)
+    metrics, refused = metrics_of_samples(extractor_of(chosen, features).name, data.modes is not None)
+    evaluation = features.model_copy(update={"metrics": tuple(metrics)})
     where, weights = torch.device(device), inception_weights
-    evaluator = build_evaluator(chosen, evaluation, extractor_hash(extractor, weights), weights, where)
+    evaluator = build_evaluator(chosen, evaluation, hash_of_extractor(chosen, evaluation, weights), weights, where)
     untrained = []
     for seed in range(seeds):
         generator = build_players(training, shape, seed, where).generator
-        images = generate(generator, evaluation_latents(training, samples, seed))
-        untrained.append(evaluator.measure(quantised(images, data.train)))
-    names = [name for name in MEASURES if name in evaluator.real]
+        with drawing_from(seed, "evaluation layers", where):
+            images = generate(generator, evaluation_latents(training, samples, seed))
+            untrained.append(evaluator.measure(quantised(images, data.train)))
+    known = MEASURES | declared_measures(metric.name for metric in metrics)
     levels = tuple(
-        Level(name, MEASURES[name], evaluator.real[name], tuple(measures[name] for measures in untrained))
-        for name in names
+        Level(name, measure, evaluator.real[name], tuple(measures[name] for measures in untrained))
+        for name, measure in known.items()
+        if name in evaluator.real
     )
     return Calibration(training, levels, refused, evaluator.protocol)
 

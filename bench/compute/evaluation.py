@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,16 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.catalogue import find, resolve
+from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
+from bench.catalogue.extractors import REDUCED, ExtractorChoice
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
+from bench.compute.metric_results import PreparedMetric, combine
 from bench.compute.training.game_state import GameState
+from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import Measurement
 from bench.compute.training.players import Players, generate, with_converged_spectral_norm
 from bench.compute.training.random_streams import stream
 from bench.compute.training.real_data import cached_dataset
+from bench.plan.extraction import extractor_of
+from bench.plan.grouping import added_code
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, Evaluation, Training
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
@@ -43,8 +49,8 @@ class Evaluator:
     """
 
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
-    metrics: tuple[Callable[[Sampled], dict[str, float]], ...]
-    game_metrics: tuple[Callable[[GameView], dict[str, float]], ...]
+    metrics: tuple[PreparedMetric, ...]
+    game_metrics: tuple[PreparedMetric, ...]
     real: dict[str, float]
     protocol: dict[str, object]
 
@@ -54,31 +60,33 @@ class Evaluator:
 
     def measure_game(self, view: GameView) -> dict[str, float]:
         """Return all measures of the game between the players."""
-        return {name: value for metric in self.game_metrics for name, value in metric(view).items()}
+        return combine(self.game_metrics, view)
 
 
 def _measure(
     samples: Tensor,
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
-    metrics: tuple[Callable[[Sampled], dict[str, float]], ...],
+    metrics: tuple[PreparedMetric, ...],
 ) -> dict[str, float]:
-    if not metrics:
-        return {}
-    sampled = Sampled(samples, *extract(samples))
-    return {name: value for metric in metrics for name, value in metric(sampled).items()}
+    return combine(metrics, Sampled.extracted_by(extract, samples))
 
 
 @cache
-def _context(dataset: Choice, extractor_hash: str, weights: Path | None, device: torch.device) -> Context:
-    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained."""
-    data = cached_dataset(dataset)
-    name = find("dataset", dataset.name).extractor
-    if name == "coordinates":
-        return Context(data, name, lambda points: (points, None))
-    from bench.catalogue.extractors.networks import extract, load_extractor
+def _context(
+    dataset: Choice, chosen: ExtractorChoice, extractor_hash: str, weights: Path | None, device: torch.device
+) -> Context:
+    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained.
 
-    extractor = load_extractor(name, weights, device)
-    return Context(data, name, lambda images: extract(extractor, images))
+    The extractor is loaded when a metric first asks for features, and never if none does.
+    """
+    data = cached_dataset(dataset)
+    if chosen.name == "coordinates":
+        return Context(data, chosen.name, lambda points: (points, None))
+    from bench.catalogue.extractors.networks import extract
+    from bench.catalogue.extractors.own_networks import load_chosen
+
+    load = cache(lambda: load_chosen(chosen, weights, device))
+    return Context(data, chosen.name, lambda images: extract(load(), images))
 
 
 @cache
@@ -90,16 +98,19 @@ def build_evaluator(
     Raises:
         DataError: The dataset, or the weights of its extractor, are not on this machine.
     """
-    context = _context(dataset, extractor_hash, weights, device)
-    data = context.data
-    entries = [(find("metric", metric.name), metric.options) for metric in evaluation.metrics]
-    metrics = tuple(resolve(entry.prepare)(context, options) for entry, options in entries if entry.of == "samples")
-    test = np.asarray(data.test[: evaluation.samples])
+    of = {metric: find("metric", metric.name).of for metric in evaluation.metrics}
+    with drawing_from(0, "metrics", device):  # code of other packages may draw from the global generators
+        context = _context(dataset, extractor_of(dataset, evaluation), extractor_hash, weights, device)
+        data = context.data
+        test = np.asarray(data.test[: evaluation.samples])
+        metrics = tuple(PreparedMetric(metric, context) for metric in of if of[metric] == "samples")
+        game_metrics = tuple(PreparedMetric(metric) for metric in of if of[metric] == "game")
+        real = _measure(torch.from_numpy(test.copy()), context.extract, metrics)
     return Evaluator(
         extract=context.extract,
         metrics=metrics,
-        game_metrics=tuple(resolve(entry.prepare)(options) for entry, options in entries if entry.of == "game"),
-        real=_measure(torch.from_numpy(test.copy()), context.extract, metrics),
+        game_metrics=game_metrics,
+        real=real,
         protocol={
             "extractor": context.extractor,
             "extractor_sha256": extractor_hash,
@@ -109,10 +120,19 @@ def build_evaluator(
             "real_split": "test",
             "real_samples": len(test),
             "quantised": data.train.dtype == np.uint8,
-            "resize": "bilinear to 299×299, as TensorFlow 1" if context.extractor == "inception" else "none",
+            "resize": _describe_resize(context),
             "generator_mode": "eval",
         },
     )
+
+
+def _describe_resize(context: Context) -> str:
+    """Return how the extractor resizes the images before it looks at them."""
+    if context.extractor == "inception":
+        return "bilinear to 299×299, as TensorFlow 1"
+    if context.extractor not in ("random", "trained") or context.data.train.shape[-1] <= REDUCED:
+        return "none"
+    return f"averaged to {REDUCED}×{REDUCED}"
 
 
 def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:
@@ -139,8 +159,31 @@ def evaluate(
         measurement: The measurement of the last chunk of steps; None before the first step.
     """
     began = time.perf_counter()
+    with _drawing(evaluator, state.training, state.seed, "evaluation layers", state.device):
+        _evaluate(state, latents, data, evaluator, history, measurement)
+    history.evaluation_seconds += time.perf_counter() - began
+
+
+def _drawing(
+    evaluator: Evaluator, training: Training, seed: int, name: str, device: torch.device
+) -> AbstractContextManager[None]:
+    """Return a context in which code of other packages draws from a stream of the run; nothing built in draws."""
+    metrics = (*evaluator.metrics, *evaluator.game_metrics)
+    foreign = added_code(training) or any(metric.added for metric in metrics)
+    return drawing_from(seed, name, device) if foreign else nullcontext()
+
+
+def _evaluate(
+    state: GameState,
+    latents: Tensor,
+    data: Data,
+    evaluator: Evaluator,
+    history: History,
+    measurement: Measurement | None,
+) -> None:
     players = state.players
-    samples = generate(players.generator, latents)
+    with naming("architecture", state.training.architecture.name):
+        samples = generate(players.generator, latents)
     if not all(parameter.isfinite().all() for parameter in players.critic.parameters()):
         history.diverged = "critic's weights"  # the losses were computed before the last update
         return
@@ -164,7 +207,6 @@ def evaluate(
     }
     row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
     history.trace.append(row)
-    history.evaluation_seconds += time.perf_counter() - began
 
 
 def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator) -> dict[str, float | None]:
@@ -174,8 +216,10 @@ def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator)
         The measures by name; None where a value is not finite.
     """
     latents = evaluation_latents(run.training, run.evaluation.samples, run.seed, "evaluation again")
-    measures = evaluator.measure(quantised(generate(players.generator, latents), data.train))
-    measures |= _measure_average(players, latents, data, evaluator)
+    device = next(players.generator.parameters()).device
+    with _drawing(evaluator, run.training, run.seed, "evaluation layers again", device):
+        measures = evaluator.measure(quantised(generate(players.generator, latents), data.train))
+        measures |= _measure_average(players, latents, data, evaluator)
     return {name: value if math.isfinite(value) else None for name, value in measures.items()}
 
 

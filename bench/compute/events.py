@@ -19,6 +19,7 @@ class Progress:
         pack: The number of runs that train together.
         first: The identity of the first of these runs.
         affected: The number of runs that the notice warns about; 0 if it is not a warning.
+        general: Whether the notice holds for other runs too, so that it is shown only once.
     """
 
     step: int
@@ -27,6 +28,7 @@ class Progress:
     pack: int = 1
     first: str = ""
     affected: int = 0
+    general: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Event:
         state: The kind of event.
         progress: The progress, if the state is "progress".
         text: The error, if the state is "failed": its last line, then the traceback.
+        fault: Whether the text is about a plug-in, which all runs that use it share.
     """
 
     run: Run
     state: Literal["progress", "recorded", "stopped", "failed"]
     progress: Progress | None = None
     text: str = ""
+    fault: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +125,13 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     restored = [(run, restore(settings.checkpoint(run), run)) for run in unrecorded]
     evaluation, weights = runs[0].evaluation, settings.inception_weights
     evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
-    yield from _execute_groups(restored, Shared(settings, RealData.load(dataset, device), evaluator), stopping)
+    missing = ", ".join(name for name, value in evaluator.real.items() if not math.isfinite(value))
+    if missing:
+        notice = f"{dataset}: {missing} of real data is not finite, and recorded as missing"
+        yield Event(runs[0], "progress", Progress(0, 0.0, notice, len(runs), runs[0].id, len(runs), general=True))
+    shared = Shared(settings, RealData.load(dataset, device), evaluator)
+    shared.real.check_unchanged(runs[0])
+    yield from _execute_groups(restored, shared, stopping)
 
 
 def _execute_groups(

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
 
 from bench.catalogue.datasets import Data
-from bench.catalogue.metrics.measures import MEASURES, plain_name
+from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.measures import MEASURES, Measure, plain_name
 from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
 from bench.plan.runs import Run
+from bench.plan.specification import Evaluation
 from bench.records import schema
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
-from bench.records.schema import Ending, Environment, Metadata, Modes, Parameters, Samples, Timing, Training
+from bench.records.schema import (
+    DeclaredMeasure,
+    Ending,
+    Environment,
+    Metadata,
+    Modes,
+    Parameters,
+    Samples,
+    Timing,
+    Training,
+)
 
 
 # Long: one literal that names every section of a record.
@@ -55,6 +70,8 @@ def metadata_of(
     shape = (min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
     measured = {plain_name(name) for name in history.trace[0]}
+    declared = declared_measures(metric.name for metric in run.evaluation.metrics)
+    known = {name: measure for name, measure in (MEASURES | declared).items() if name in measured}
     return Metadata(
         run=run.id,
         cell=run.cell,
@@ -64,15 +81,16 @@ def metadata_of(
         axes=dict(run.axes),
         seed=run.seed,
         training=Training.model_validate(training.model_dump(mode="json")),
-        evaluation=schema.Evaluation.model_validate(run.evaluation.model_dump(mode="json")),
+        evaluation=describe_evaluation(run.evaluation),
         rules=run.rules.model_dump(mode="json"),
         gate=run.gate.model_dump(mode="json"),
         references=tuple(reference.model_dump(mode="json") for reference in run.references),
-        data=_describe_data(data),
+        data=describe_data(data),
         protocol=judge.protocol,
-        real=judge.real,
+        real={name: value if math.isfinite(value) else None for name, value in judge.real.items()},
         again=again,
-        higher_is_better={name: MEASURES[name].higher_is_better for name in MEASURES if name in measured},
+        higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
+        **_describe_measures({name: measure for name, measure in known.items() if name in declared}),
         samples=Samples(shape=shape, dtype="uint8" if image else "float32"),
         parameters=Parameters(generator=_size(players.generator), critic=_size(players.critic)),
         ending=Ending(
@@ -104,11 +122,34 @@ def metadata_of(
     )
 
 
-def _describe_data(data: Data) -> schema.Data:
+def describe_evaluation(evaluation: Evaluation) -> schema.Evaluation:
+    """Return the section of a record about its evaluation."""
+    unset = {"extractor"} if evaluation.extractor is None else set()
+    return schema.Evaluation.model_validate(evaluation.model_dump(mode="json", exclude=unset))
+
+
+def _describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
+    """Return the section on measures that ganbench does not define; records without any have no such section."""
+    sections = {
+        name: DeclaredMeasure.model_validate(
+            {field: value for field, value in measure._asdict().items() if field in DeclaredMeasure.model_fields}
+        )
+        for name, measure in declared.items()
+    }
+    return {"measures": sections} if sections else {}
+
+
+def describe_data(data: Data) -> schema.Data:
+    """Return the section of a record about its data."""
     modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
     shape = data.train.shape[1:]
     return schema.Data(
-        fingerprint=data.fingerprint, shape=shape, train=len(data.train), test=len(data.test), modes=modes
+        fingerprint=data.fingerprint,
+        shape=shape,
+        train=len(data.train),
+        test=len(data.test),
+        modes=modes,
+        files=data.files and schema.Files(**asdict(data.files)),
     )
 
 

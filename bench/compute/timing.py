@@ -12,11 +12,13 @@ import torch
 
 from bench.compute import environment
 from bench.compute.checkpoints import History
+from bench.compute.contracts.dry_check import dry_check
 from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
+from bench.compute.execution import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.compute.training.real_data import RealData
-from bench.errors import ResultsError
+from bench.errors import ContractError, ResultsError
 from bench.files import check_writable
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
@@ -40,6 +42,7 @@ def time_suite(
     settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
     begin: Callable[[list[Run]], None] = lambda runs: None,
     watch: Watch = lambda run, number: None,
 ) -> Path:
@@ -58,6 +61,7 @@ def time_suite(
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells are timed.
         inception_weights: The file with Inception's weights.
+        skip_broken: Whether to leave out images that cannot be decoded.
         begin: Called before timing with one run per cell, for the suite's first seed.
         watch: Called before each timing with the run and the number of the round, −1 for the warm-up.
 
@@ -75,11 +79,14 @@ def time_suite(
         seeds=specification.seeds[:1],
         filters=filters,
         inception_weights=inception_weights,
+        skip_broken=skip_broken,
         download=True,
     )
     where = torch.device(environment.devices(device, {run.training.precision for run in runs})[0])
     folder = Path(results) / specification.name
     check_writable(folder)
+    for fault in dry_check(runs, Settings(folder, str(where), threads), lambda notice: None).faults.values():
+        raise ContractError(fault)
     conditions = _describe_conditions(where, threads)
     begin(runs)
     rows: list[list[dict[str, Any]]] = [[] for _ in runs]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import COVERAGE_ORDER, Measure, averaged, describe, is_averaged
+from bench.catalogue.metrics.measures import Measure, averaged, coverage_order, describe, is_averaged
 from bench.evidence.primary_measure import (
     PrimaryCurve,
     finite_values,
@@ -84,6 +84,19 @@ def exploded(trace: Trace, rules: Rules, curve: PrimaryCurve | None) -> Flags:
     return np.asarray(flags, dtype=bool)
 
 
+def unresolved(curve: PrimaryCurve, metadata: Metadata) -> Outcome | None:
+    """Return an outcome if real data has no better value than the untrained generator: the measure cannot tell.
+
+    Runs whose record lacks one of the two values are judged by the other rules.
+    """
+    real = recorded_real_value(metadata, curve.name)
+    if math.isnan(real) or math.isnan(curve.untrained) or curve.gap:
+        return None
+    of_real, untrained = curve.measure.format(real), curve.measure.format(curve.untrained)
+    reason = f"cannot be judged: {curve.measure.label} {of_real} of real data is no better than {untrained}"
+    return Outcome(State.UNRESOLVED, f"{reason} at initialisation")
+
+
 def has_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
     """Return whether the best value so far is good enough, [n]; true if this cannot be decided."""
     tau = rules.tau_of(dataset_of(metadata))
@@ -117,7 +130,7 @@ def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Co
     If the primary measure is that of the averaged generator, so is the coverage.
     """
     of_average = curve is not None and is_averaged(curve.name)
-    for plain in COVERAGE_ORDER:
+    for plain in coverage_order(metadata.directions):
         name = averaged(plain) if of_average else plain
         values = finite_values(trace, name)
         real = recorded_real_value(metadata, plain)
@@ -125,7 +138,7 @@ def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Co
         if plain == "modes" and math.isnan(real) and modes:
             real = float(len(modes.centres))
         if len(values) and not math.isnan(values[-1]) and real > 0:
-            return Coverage(describe(name), trained_steps(trace), values, real)
+            return Coverage(describe(name, metadata.directions), trained_steps(trace), values, real)
     return None
 
 

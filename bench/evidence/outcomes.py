@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.evidence.endings import with_endings
 from bench.evidence.outcome_rules import (
     Outcome,
     collapsed,
@@ -26,6 +27,7 @@ from bench.evidence.outcome_rules import (
     never_learned,
     oscillating,
     relapsed,
+    unresolved,
 )
 from bench.evidence.primary_measure import (
     PrimaryCurve,
@@ -55,6 +57,7 @@ class Stage(StrEnum):
     RELAPSED = "relapsed"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
+    UNRESOLVED = "cannot be judged"
 
 
 class SuiteRules(NamedTuple):
@@ -80,6 +83,7 @@ def classify_run(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
 def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
     return (
         diverged(trace, metadata, rules, curve)
+        or (unresolved(curve, metadata) if curve else None)
         or (never_learned(curve, metadata, rules) if curve else None)
         or collapsed(coverage(trace, metadata, curve), rules)
         or (relapsed(curve, rules) if curve else None)
@@ -102,8 +106,10 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     covered = coverage(trace, metadata, curve)
     if covered is not None:
         has_collapsed = fill_forward(covered.values) < rules.collapsed * covered.real
+    cannot_tell = np.full(len(steps), curve is not None and unresolved(curve, metadata) is not None)
     flags = [
         (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
+        (cannot_tell, Stage.UNRESOLVED),
         (not_learned, Stage.NOT_LEARNED),
         (has_collapsed, Stage.COLLAPSED),
         (has_relapsed, Stage.RELAPSED),
@@ -137,6 +143,8 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
         suite = load_suite(name)
     if suite is not None:
         return SuiteRules(suite.outcome, suite.reference, suite.compare)
+    metadata = list(metadata)
+    recorded = {name: given for each in metadata for name, given in each.directions.items()}
     latest = max(metadata, key=lambda record: record.environment.date, default=None)
     where = f"records of {name}"
     if latest is None:
@@ -144,8 +152,8 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
     # A later version of ganbench may have recorded rules that this one does not have.
     supported = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
     return SuiteRules(
-        validated(Rules, supported, where),
-        tuple(validated(PublishedResult, reference, where) for reference in latest.references),
+        validated(Rules, supported, where, recorded),
+        tuple(validated(PublishedResult, reference, where, recorded) for reference in latest.references),
         validated(GateOptions, dict(latest.gate), where),
     )
 
@@ -155,7 +163,8 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
 
     The columns are those of ``bench.records.frames.frame_of_runs`` and
 
-    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating" or "converged";
+    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating", "converged", or "unresolved", which
+      is neither a failure nor a success: the primary measure cannot tell real data from an untrained generator;
     - outcome_reason: the reason in words, empty for "converged";
     - outcome_step: the step from which on the reason applies, NaN if there is none;
     - primary: the measure that the run is classified by;
@@ -176,11 +185,11 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: The suite is invalid.
     """
     chosen = load_suite(suite) if isinstance(suite, str) else suite
-    return frame_with_outcomes(read_all(results, read_judged), chosen)
+    return frame_with_outcomes(with_endings(read_all(results, read_judged)), chosen)
 
 
 def frame_with_outcomes(records: list[Record], suite: Suite | None = None) -> pd.DataFrame:
-    """Return the frame that ``load`` returns, for records that have already been read."""
+    """Return the frame that ``load`` returns, for records that were read, and judged by ``with_endings``."""
     rules = {name: suite_rules(name, metadata, suite).rules for name, metadata in _metadata_by_suite(records).items()}
     columns = pd.DataFrame([_outcome_columns(record, rules[record.metadata.suite]) for record in records])
     frame = frame_of_runs((record.path, record.metadata) for record in records)

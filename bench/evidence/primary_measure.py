@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, Directions, Measure, describe, plain_name
+from bench.catalogue.metrics.measures import Directions, Measure, describe, plain_name, primary_order
 from bench.evidence.statistics.intervals import Array
 from bench.plan.rules import Rules
 from bench.records.record import Trace
@@ -55,20 +55,18 @@ def recorded_real_value(metadata: Metadata, name: str) -> float:
 def choose_primary(measured: Collection[str], wanted: str | None, directions: Directions | None = None) -> str | None:
     """Return the measure that a run is classified by, or None if there is none.
 
-    This is the wanted measure, or else the first of ``PRIMARY_ORDER`` that was measured, or else a measure of other
-    code.
+    This is the wanted measure, or else the first of ``primary_order`` that was measured.
 
     Args:
         measured: The measures of a trace. Measures of the averaged generator are chosen only if wanted.
         wanted: ``Rules.primary``.
-        directions: ``higher_is_better`` of the record.
+        directions: ``Metadata.directions`` of the record.
     """
     plain = plain_name(wanted) if wanted else None
-    for name in (wanted, plain, *PRIMARY_ORDER):
+    for name in (wanted, plain, *primary_order(directions)):
         if name is not None and name in measured and describe(name, directions).higher_is_better is not None:
             return name
-    foreign = [name for name in measured if name not in MEASURES and (directions or {}).get(name) is not None]
-    return min(foreign, key=lambda name: ((directions or {}).get(name) is True, name), default=None)
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,8 @@ class PrimaryCurve:
 
     def remaining(self) -> Array | None:
         """Return the share of ``gap`` that the best value so far leaves open, [n]; None if there is no gap."""
-        return np.asarray((self.best - self.real) / self.gap) if self.gap else None
+        with np.errstate(over="ignore"):
+            return np.asarray((self.best - self.real) / self.gap) if self.gap else None
 
     def near_real(self, share: float) -> float:
         """Return the value that leaves this share of ``gap`` open. Better values count as equal to real data."""
@@ -148,7 +147,7 @@ def primary_curve(trace: Trace, metadata: Metadata, rules: Rules) -> PrimaryCurv
     name = _primary_name(trace, metadata, rules)
     if name is None:
         return None
-    measure = describe(name, metadata.higher_is_better)
+    measure = describe(name, metadata.directions)
     real = recorded_real_value(metadata, name)
     return PrimaryCurve(
         name=name,
@@ -162,7 +161,7 @@ def primary_curve(trace: Trace, metadata: Metadata, rules: Rules) -> PrimaryCurv
 
 
 def _primary_name(trace: Trace, metadata: Metadata, rules: Rules) -> str | None:
-    directions = metadata.higher_is_better
+    directions = metadata.directions
     return choose_primary([name for name in trace if plain_name(name) in directions], rules.primary, directions)
 
 

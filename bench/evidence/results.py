@@ -9,13 +9,16 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.metrics.measures import MEASURES, Measure, averaged, describe, plain_name
+from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
+from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
+from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
 from bench.records.differences import first_difference
@@ -54,9 +57,9 @@ class Evidence:
         return {run: record.metadata for run, record in self.records.items()}
 
     @cached_property
-    def directions(self) -> dict[str, bool | None]:
-        """Whether higher is better, for every measure in the records."""
-        return {name: higher for each in self.metadata.values() for name, higher in each.higher_is_better.items()}
+    def directions(self) -> Directions:
+        """Whether higher is better, for every measure in the records, or its whole description."""
+        return {name: given for each in self.metadata.values() for name, given in each.directions.items()}
 
     @property
     def title(self) -> str:
@@ -90,10 +93,11 @@ class Evidence:
         return ("final",) if self.describe(name).higher_is_better is None else ("final", "best")
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
-        """Return the mean over runs of a measure at step 0; NaN if unknown."""
+        """Return the mean over runs of a measure at step 0, of its finite values; NaN if there are none."""
         rows = self._untrained
         selected = (rows["measure"] == name) & rows["run"].isin(runs["run"])
-        return float(rows.loc[selected, "value"].mean())
+        values = rows.loc[selected, "value"].to_numpy(float)
+        return t_interval(values[np.isfinite(values)]).mean
 
     @cached_property
     def _untrained(self) -> pd.DataFrame:
@@ -164,7 +168,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     Raises:
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
-    everything = read_all(results, read_record)
+    everything = with_endings(read_all(results, read_record))
     runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))

@@ -1,4 +1,4 @@
-"""The final states of runs, and the rule for which of them count as failures."""
+"""The final states of runs, and the rules for which of them count as failures and which cannot be judged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class State(StrEnum):
     """The state of a finished run. If several apply, the first in this order counts."""
 
     DIVERGED = "diverged"
+    UNRESOLVED = "unresolved"
     NEVER_LEARNED = "never-learned"
     COLLAPSED = "collapsed"
     RELAPSED = "relapsed"
@@ -18,14 +19,29 @@ class State(StrEnum):
     CONVERGED = "converged"
 
 
+def is_unresolved(runs: pd.DataFrame) -> pd.Series:
+    """Return whether each run of a frame cannot be judged: it is neither a failure nor a success."""
+    return runs["outcome"] == State.UNRESOLVED
+
+
 def has_failed(runs: pd.DataFrame) -> pd.Series:
-    """Return whether each run of a frame failed, that is, has any outcome other than ``converged``."""
-    return runs["outcome"] != State.CONVERGED
+    """Return whether each run of a frame failed: any outcome other than ``converged`` and ``unresolved``."""
+    return ~runs["outcome"].isin([State.CONVERGED, State.UNRESOLVED])
+
+
+def judged(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a frame that can be judged: all but the unresolved ones."""
+    return runs.loc[~is_unresolved(runs)]
 
 
 def count_failed(runs: pd.DataFrame) -> int:
     """Return the number of failed runs in a frame."""
     return int(has_failed(runs).sum())
+
+
+def count_unresolved(runs: pd.DataFrame) -> int:
+    """Return the number of runs in a frame that cannot be judged."""
+    return int(is_unresolved(runs).sum())
 
 
 def count_outcomes(runs: pd.DataFrame) -> dict[State, int]:

@@ -9,6 +9,7 @@ from typing import Any
 from bench.catalogue import find, is_added
 from bench.plan.identity import hash_content, without_labels
 from bench.plan.runs import Run
+from bench.plan.specification import Training
 
 Pack = list[Run]
 
@@ -47,6 +48,19 @@ def timing_key(run: Run) -> str:
             "generator_needs_real": find("loss", loss.name).generator_needs_real,
         }
     )
+
+
+def added_code(training: Training) -> list[tuple[str, str]]:
+    """Return the parts of other packages that train a run, as (kind, name): their code may draw random numbers."""
+    parts = [
+        ("architecture", training.architecture.name),
+        ("architecture", training.critic.name),
+        ("loss", training.loss.name),
+        *(("penalty", penalty.name) for penalty in training.penalty),
+        ("optimizer", training.optimizer.name),
+        ("optimizer", training.critic_optimizer.name),
+    ]
+    return [part for part in dict.fromkeys(parts) if is_added(*part)]
 
 
 def pack_label(run: Run) -> str:

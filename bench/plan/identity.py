@@ -7,10 +7,47 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import AfterValidator, Field
+
+from bench.errors import SuiteError
+from bench.escaping import MAX_LABEL, hides_something, quote
+
+SUITE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MAX_NAME = 100  # characters of the name of a suite, which is the name of a folder
+MAX_TITLE = 500  # characters of a title
 Label = str | int | float | bool  # the value of a cell on one axis
 MAIN_AXES = ("dataset", "architecture", "loss")  # every cell has a value on each, whether the suite varies it or not
+
+
+def check_label(label: object, what: str) -> None:
+    """Check a label of something new; records may have any.
+
+    Args:
+        label: The label; only text is checked.
+        what: What it is the label of, for the message.
+
+    Raises:
+        SuiteError: It is longer than ``MAX_LABEL``, or has a control character or a line break.
+    """
+    if isinstance(label, int) and not -(2**63) <= label < 2**64:
+        raise SuiteError(f"{what}: {quote(label, 40)} is a whole number of more than 64 bits")
+    if not isinstance(label, str):
+        return
+    if len(label) > MAX_LABEL:
+        raise SuiteError(f"{what}: {quote(label, 40)} is longer than the {MAX_LABEL} characters that a label can have")
+    if hides_something(label):
+        raise SuiteError(f"{what}: {quote(label)} has a control character or a line break, which a label cannot have")
+
+
+def _check_title(title: str) -> str:
+    if hides_something(" ".join(title.split())):
+        raise ValueError("control characters are not allowed")
+    return title
+
+
+Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_check_title)]
 
 
 class Identified:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,7 +10,10 @@ from typing import Any
 
 from bench.catalogue import suggestion
 from bench.errors import SuiteError
-from bench.plan.identity import MAIN_AXES, Label
+from bench.escaping import quote
+from bench.plan.identity import MAIN_AXES, Label, check_label
+from bench.plan.limits import MAX_CELLS, check_content, check_count
+from bench.plan.rules import OTHER_DATASETS
 from bench.plan.specification import (
     DEFAULTS,
     Choice,
@@ -51,10 +55,13 @@ def cells(suite: Suite, settings: TomlTable | None = None) -> list[Cell]:
         settings: Training keys set for every cell. They replace what the suite sets, and become axes.
 
     Raises:
-        SuiteError: A cell is not valid, two cells have the same name, or an override or exclusion matches no cell.
+        SuiteError: A cell is not valid, two cells have the same name, an override or exclusion matches no cell, or the
+            matrix is too large.
     """
     where, settings = suite.where, settings or {}
     matrix = {**suite.matrix, **{key: (value,) for key, value in settings.items()}}
+    check_content(settings)
+    _check_size(matrix, where)
     used_overrides: set[int] = set()
     used_exclusions: set[int] = set()
     names: Names = {key: set() for key in CHOICES}
@@ -77,6 +84,8 @@ def cells(suite: Suite, settings: TomlTable | None = None) -> list[Cell]:
         used_exclusions.update(exclusions)
         if exclusions:
             continue
+        for key, value in axes.items():
+            check_label(value, f"{where}: axis {key}")
         name = ", ".join(f"{key} {value}" for key, value in axes.items())
         kept.append(Cell(axes, complete_training(raw, f"{where}: cell ({name})")))
     _check_cells(kept, where)
@@ -87,12 +96,21 @@ def cells(suite: Suite, settings: TomlTable | None = None) -> list[Cell]:
     return kept
 
 
+def _check_size(matrix: Mapping[str, Sequence[Any]], where: str) -> None:
+    """Check the number of cells before any is built."""
+    lengths = [len(values) for values in matrix.values()]
+    try:
+        check_count(math.prod(lengths), MAX_CELLS, f"cells ({' × '.join(map(str, lengths))})")
+    except ValueError as error:
+        raise SuiteError(f"{where}: [matrix]: {error}") from None
+
+
 def _check_conditions(section: str, conditions: Sequence[TomlTable], used: set[int], names: Names, where: str) -> None:
     for number, condition in enumerate(conditions):
         for key in CHOICES:
             _check_names(key, _strings(condition.get(key)), names, f"{where}: [[{section}]] {number + 1}")
         if number not in used:
-            raise SuiteError(f"{where}: [[{section}]] {number + 1} matches no cell: {dict(condition)}")
+            raise SuiteError(f"{where}: [[{section}]] {number + 1} matches no cell: {quote(dict(condition))}")
 
 
 def _check_rules_and_references(suite: Suite, names: Names) -> None:
@@ -100,6 +118,8 @@ def _check_rules_and_references(suite: Suite, names: Names) -> None:
     for key, threshold in (("tau", suite.outcome.tau), ("reach", suite.outcome.reach)):
         if isinstance(threshold, dict):
             _check_names("dataset", threshold, names, f"{suite.where}: [outcome]: {key}")
+    named = [name for name in suite.compare.tolerances if name != OTHER_DATASETS]
+    _check_names("dataset", named, names, f"{suite.where}: [compare]: tolerance")
     for number, reference in enumerate(suite.reference, 1):
         for key in CHOICES:
             _check_names(key, reference.words(key), names, f"{suite.where}: [[reference]] {number}")
@@ -108,7 +128,7 @@ def _check_rules_and_references(suite: Suite, names: Names) -> None:
 def _check_names(key: str, wanted: Iterable[str], names: Names, where: str) -> None:
     for name in wanted:
         if name not in names[key]:
-            raise SuiteError(f"{where}: no cell has {key} {name!r}{suggestion(name, names[key])}")
+            raise SuiteError(f"{where}: no cell has {key} {quote(name)}{suggestion(name, names[key])}")
 
 
 def _strings(wanted: object) -> Iterator[str]:
@@ -200,7 +220,7 @@ def only(all_cells: list[Cell], filters: Mapping[str, set[str]]) -> list[Cell]:
         check_key(axis, tuple(all_cells[0].axes), "--only")
         known = {name for cell in all_cells for name in _axis_names(cell, axis)}
         for value in wanted - known:
-            raise SuiteError(f"--only: axis {axis!r} has no value {value!r}{suggestion(value, known)}")
+            raise SuiteError(f"--only: axis {axis!r} has no value {quote(value)}{suggestion(value, known)}")
         kept = [cell for cell in kept if wanted & _axis_names(cell, axis)]
     if not kept:
         raise SuiteError("--only: no cell matches all of these filters")

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.catalogue import find
-from bench.catalogue.extractors import extractor_hash
 from bench.errors import SuiteError
-from bench.plan.runs import Run, load_dataset
+from bench.plan.extraction import hash_of_extractor
+from bench.plan.runs import Run, describe_files, load_dataset
 from bench.plan.specification import Evaluation, Training, choose, validated
 
 # keys of a specification → kinds of the catalogue, where the two differ
@@ -33,17 +32,19 @@ def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | No
     if metadata.get("origin"):
         raise SuiteError(f"{where}: trained by other code, which ganbench cannot run")
     training = validated(Training, _restored(metadata["training"]), where)
-    entry = find("dataset", training.dataset.name)
+    evaluation = validated(Evaluation, _restored(metadata["evaluation"]), where)
+    data = load_dataset(training.dataset, download=True)
     run = Run(
         suite=metadata["suite"],
         version=metadata["version"],
         title=metadata["title"],
         axes=metadata["axes"],
         training=training,
-        evaluation=validated(Evaluation, _restored(metadata["evaluation"]), where),
+        evaluation=evaluation,
         seed=metadata["seed"],
-        data_fingerprint=load_dataset(training.dataset, download=True).fingerprint,
-        extractor_hash=extractor_hash(entry.extractor, inception_weights),
+        data_fingerprint=data.fingerprint,
+        extractor_hash=hash_of_extractor(training.dataset, evaluation, inception_weights),
+        found=describe_files(training.dataset, data),
     )
     if run.id != metadata["run"]:
         raise SuiteError(
@@ -58,7 +59,7 @@ def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
     def choice(key: str, value: Any) -> Any:
         if isinstance(value, list):
             return [choice(key, item) for item in value]
-        if not isinstance(value, Mapping):
+        if not isinstance(value, Mapping) or key == "extractor":  # it has no options
             return value
         return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})
 

@@ -5,21 +5,31 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.metrics.measures import MEASURES, plain_name
+from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, describe, measure_name, plain_name
 from bench.errors import SuiteError
 
 
-def check_measure(name: str, key: str) -> None:
-    """Check that a measure exists, with or without the suffix of averaged generators (``fd_ema``).
+def check_measure(name: str, key: str, recorded: Directions | None = None) -> Measure:
+    """Return the description of a measure, with or without the suffix of averaged generators (``fd_ema``).
+
+    Args:
+        name: The measure: one of ganbench, or one that a metric of another package declares.
+        key: Where it is named.
+        recorded: Measures of records, which are known even if the other package is not installed.
 
     Raises:
-        SuiteError: It does not; the message suggests the closest name.
+        SuiteError: There is no such measure; the message suggests the closest name.
     """
-    if plain_name(name) not in MEASURES:
-        raise SuiteError(f"{key}: unknown measure {name!r}{suggestion(name, MEASURES)}")
+    known: Directions = {**MEASURES, **(recorded or {})}
+    if plain_name(name) not in known:
+        known = {**known, **declared_measures()}
+    if plain_name(name) not in known:
+        raise SuiteError(f"{key}: unknown measure {name!r}{suggestion(name, known)}")
+    return describe(name, known)
 
 
 def as_threshold(given: object) -> object:
@@ -36,6 +46,26 @@ def as_threshold(given: object) -> object:
 
 
 Threshold = Annotated[float | dict[str, float] | None, BeforeValidator(lambda v: v if v is None else as_threshold(v))]
+
+
+def as_tolerance(given: object) -> object:
+    """Validate one share for all datasets, or a table dataset → share, in which ``default`` is for all other datasets.
+
+    Raises:
+        ValueError: It is neither, or a share is not between 0 and 10.
+    """
+    table: dict[str, Any] = given if isinstance(given, dict) and given else {"": given}
+    for dataset, share in table.items():
+        if type(share) not in (int, float) or not 0 <= share <= MOST_TOLERATED:
+            or_table = f"; for {dataset!r} it is {share!r}" if dataset else ", or a table dataset → number"
+            raise ValueError(f"expected a number from 0 to {MOST_TOLERATED}{or_table}")
+    return {key: float(value) for key, value in table.items()} if given is table else float(table[""])
+
+
+MOST_TOLERATED = 10
+DEFAULT_TOLERANCE = 0.25
+OTHER_DATASETS = "default"  # key of a table of tolerances
+Tolerance = float | dict[str, float]
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Factor = Annotated[float, Field(gt=1)]
@@ -45,7 +75,7 @@ class Rules(Options):
     """Outcome thresholds. They change no number of a run, so they can change without training again.
 
     Attributes:
-        primary: The measure that classifies runs. By default the first of ``PRIMARY_ORDER`` that was evaluated.
+        primary: The measure that classifies runs. By default the first of ``primary_order`` that was evaluated.
         never_learned: A run never learned if at its best evaluation more than this fraction of the gap between the
             untrained generator and real data remains.
         tau: A run never learned if its primary measure never reaches this value, which then replaces
@@ -73,13 +103,10 @@ class Rules(Options):
 
     @field_validator("primary")
     @classmethod
-    def _a_measure(cls, primary: str | None) -> str | None:
-        if primary is not None:
-            check_measure(primary, "primary")
-            if MEASURES[plain_name(primary)].higher_is_better is None:
-                raise SuiteError(
-                    f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs"
-                )
+    def _a_measure(cls, primary: str | None, info: ValidationInfo) -> str | None:
+        primary = None if primary is None else measure_name(primary)
+        if primary is not None and check_measure(primary, "primary", info.context).higher_is_better is None:
+            raise SuiteError(f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs")
         return primary
 
     def tau_of(self, dataset: str) -> float | None:
@@ -96,15 +123,33 @@ class GateOptions(Options):
 
     Attributes:
         alpha: Family-wise false-alarm rate of the comparison.
-        tolerance: Maximum tolerated degradation of a measure, relative to the baseline.
+        tolerance: Maximum tolerated degradation of a measure, relative to the baseline; for all datasets or by dataset
+            label, with ``default`` for the others.
         failure_tolerance: Maximum tolerated increase of the failure rate.
         metric: The measure to compare. By default the measure that classifies the runs.
     """
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
-    tolerance: Annotated[float, Field(ge=0, le=10)] = 0.25
+    tolerance: Annotated[Tolerance, BeforeValidator(as_tolerance)] = DEFAULT_TOLERANCE
     failure_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
     metric: str | None = None
+
+    @field_validator("metric")
+    @classmethod
+    def _named(cls, metric: str | None) -> str | None:
+        return None if metric is None else measure_name(metric)
+
+    def tolerance_of(self, dataset: str) -> float:
+        """Return the maximum tolerated degradation on a dataset."""
+        if not isinstance(self.tolerance, dict):
+            return self.tolerance
+        return self.tolerance.get(dataset, self.tolerance.get(OTHER_DATASETS, DEFAULT_TOLERANCE))
+
+    @property
+    def tolerances(self) -> dict[str, float]:
+        """The tolerances as a table: by dataset label, and ``default``."""
+        table = self.tolerance if isinstance(self.tolerance, dict) else {OTHER_DATASETS: self.tolerance}
+        return {OTHER_DATASETS: DEFAULT_TOLERANCE, **table}
 
 
 class PublishedResult(Options):
@@ -128,9 +173,9 @@ class PublishedResult(Options):
 
     @field_validator("values")
     @classmethod
-    def _of_measures(cls, values: dict[str, float]) -> dict[str, float]:
+    def _of_measures(cls, values: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         for name in values:
-            check_measure(name, "values")
+            check_measure(name, "values", info.context)
         return values
 
     @model_validator(mode="after")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.catalogue import find
-from bench.catalogue.datasets import Data
-from bench.catalogue.extractors import extractor_hash
+from bench.catalogue import find, naming
+from bench.catalogue.datasets import Data, Dataset
+from bench.catalogue.datasets.checks import check_data
+from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, MissingDataError, SuiteError
+from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
+from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.specification import Choice, Evaluation, TomlTable, Training
@@ -37,6 +40,7 @@ class Run(Identified):
         rules: Outcome thresholds. They change no number, so they are no part of the identity.
         references: Published results, shown beside the run's own.
         gate: Options for comparing a candidate with this baseline; no part of the identity either.
+        found: What the dataset was read from, on one line; "" if it is not read from the user's own files.
     """
 
     suite: str
@@ -51,17 +55,18 @@ class Run(Identified):
     rules: Rules = field(default_factory=Rules)
     references: tuple[PublishedResult, ...] = ()
     gate: GateOptions = field(default_factory=GateOptions)
+    found: str = ""
 
     @property
     def _content(self) -> dict[str, Any]:
         """What decides the numbers of the run, except for the seed.
 
-        Device, engine, worker, pack, labels and the path of a dataset are not included. Keys with their default values
-        are left out, so that a new key does not change the identity of existing runs; when a default changes,
-        ``NUMERICS`` is raised instead.
+        Device, engine, worker, pack, labels and paths (of a dataset, or of weights) are not included. Keys with their
+        default values are left out, so that a new key does not change the identity of existing runs; when a default
+        changes, ``NUMERICS`` is raised instead.
         """
         training = self.training.model_dump(mode="json", exclude_defaults=True)
-        evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True)
+        evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True, exclude={"extractor"})
         return {
             "numerics": NUMERICS,
             "training": without_labels({**training, "dataset": training["dataset"]["name"]}),
@@ -81,6 +86,7 @@ def plan_runs(
     seeds: int | Iterable[int] | None = None,
     filters: Mapping[str, set[str]] | None = None,
     inception_weights: Path | None = None,
+    skip_broken: bool = False,
     download: bool = False,
 ) -> list[Run]:
     """Plan all runs of a suite, ordered by cell and then by seed.
@@ -91,6 +97,7 @@ def plan_runs(
         seeds: A number of seeds, or the seeds, instead of the suite's.
         filters: Axis → the values to keep.
         inception_weights: File with the Inception weights.
+        skip_broken: Whether to set the option ``skip_broken`` of every dataset that has it.
         download: Whether missing datasets may be downloaded.
 
     Raises:
@@ -99,11 +106,20 @@ def plan_runs(
     """
     if inception_weights is not None and not inception_weights.is_file():
         raise DataError(f"--inception-weights: no such file: {inception_weights}")
+    declared_measures(metric.name for metric in suite.evaluation.metrics)
+    seeds = suite.seeds if seeds is None else _as_seeds(seeds)
     selected = only(cells(suite, settings), filters or {})
-    seeds = suite.seeds if seeds is None else as_seeds(seeds)
+    try:
+        check_count(len(selected) * len(seeds), MAX_RUNS, f"runs ({len(selected):,} cells × {len(seeds):,} seeds)")
+    except ValueError as error:
+        raise SuiteError(f"{suite.where}: {error}") from None
+    if skip_broken:
+        selected = [_skipping_broken(cell) for cell in selected]
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
+    if not (settings or filters):  # these may leave only points
+        check_extractor_applies(datasets, suite.evaluation, f"{suite.where}: [evaluation]")
     data = {dataset: load_dataset(dataset, download) for dataset in datasets}
     for cell in selected:
         _check_metrics(cell, suite, data[cell.training.dataset])
@@ -117,16 +133,40 @@ def plan_runs(
             evaluation=suite.evaluation,
             seed=seed,
             data_fingerprint=data[cell.training.dataset].fingerprint,
-            extractor_hash=extractor_hash(find("dataset", cell.training.dataset.name).extractor, inception_weights),
+            extractor_hash=hash_of_extractor(cell.training.dataset, suite.evaluation, inception_weights),
             rules=suite.outcome,
             references=suite.reference,
             gate=suite.compare,
+            found=describe_files(cell.training.dataset, data[cell.training.dataset]),
         )
         for cell in selected
         for seed in seeds
     ]
     _check_distinct(runs, suite)
     return runs
+
+
+def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
+    try:
+        return as_seeds(given)
+    except ValueError as error:
+        raise SuiteError(f"seeds: {error}") from None
+
+
+def _skipping_broken(cell: Cell) -> Cell:
+    dataset = cell.training.dataset
+    if not hasattr(dataset.options, "skip_broken"):
+        return cell
+    options = dataset.options.model_copy(update={"skip_broken": True})
+    changed = dataset.model_copy(update={"options": options})
+    return replace(cell, training=cell.training.model_copy(update={"dataset": changed}))
+
+
+def describe_files(dataset: Choice, data: Data) -> str:
+    """Return for example "faces: 30 images, 2 ignored (.txt); 27 training, 3 test"; "" if there are no such files."""
+    if data.files is None:
+        return ""
+    return f"{dataset}: {data.files}; {len(data.train):,} training, {len(data.test):,} test"
 
 
 def _check_distinct(runs: list[Run], suite: Suite) -> None:
@@ -141,11 +181,17 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
     """Load a dataset; download it first if it is missing and ``download`` is true.
 
     Raises:
-        DataError: The dataset is missing, or its samples do not have the declared shape.
+        DataError: The dataset is missing, or training cannot use it (``bench.catalogue.datasets.checks``).
+        PluginError: The loader of another package raised an exception.
     """
     entry = find("dataset", dataset.name)
+    with naming("dataset", dataset.name):
+        return check_data(dataset.name, _load(entry, dataset, download), entry.shape(dataset.options))
+
+
+def _load(entry: Dataset, dataset: Choice, download: bool) -> Data:
     try:
-        data: Data = entry.load(dataset.options)
+        return entry.load(dataset.options)
     except MissingDataError as missing:
         if not (download and entry.download):
             raise
@@ -153,11 +199,7 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
             entry.download()
         except DataError as error:
             raise DataError(f"{missing} ({error})") from None
-        data = entry.load(dataset.options)
-    declared, actual = entry.shape(dataset.options), data.train.shape[1:]
-    if actual != declared:
-        raise DataError(f"dataset {dataset.name!r} declares shape {declared}, but its samples have shape {actual}")
-    return data
+        return entry.load(dataset.options)
 
 
 def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tuple[int, ...]:
@@ -166,8 +208,10 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
     Raises:
         SuiteError: It does not; the message begins with ``where``.
     """
-    shape: tuple[int, ...] = find("dataset", dataset.name).shape(dataset.options)
-    limitation = find("architecture", architecture.name).fits(shape)
+    with naming("dataset", dataset.name, "shape"):
+        shape: tuple[int, ...] = find("dataset", dataset.name).shape(dataset.options)
+    with naming("architecture", architecture.name, "fits"):
+        limitation = find("architecture", architecture.name).fits(shape)
     if limitation:
         raise SuiteError(
             f"{where}: architecture {architecture.name!r} makes {limitation}, "
@@ -179,6 +223,12 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
 def _check_networks(cell: Cell, suite: Suite) -> None:
     training = cell.training
     where = f"{suite.where}: cell ({cell})"
+    evaluations = training.steps // suite.evaluation.every
+    if evaluations > MAX_EVALUATIONS:
+        raise SuiteError(
+            f"{where}: {training.steps:,} steps with an evaluation every {suite.evaluation.every:,} are "
+            f"{evaluations:,} evaluations, more than the {MAX_EVALUATIONS:,} that a run can have"
+        )
     for architecture in (training.architecture, training.critic):
         check_architecture(architecture, training.dataset, where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":
@@ -194,9 +244,4 @@ def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
             raise SuiteError(
                 f"{suite.where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
             )
-        missing = entry.needs(find("dataset", dataset.name).extractor, data.modes is not None)
-        if missing:
-            raise SuiteError(
-                f"{suite.where}: metric {metric.name!r} needs {missing}, "
-                f"which dataset {dataset.name!r} does not provide"
-            )
+    check_extraction(dataset, suite.evaluation, data.modes is not None, suite.where)

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     BeforeValidator,
     Field,
-    PositiveInt,
     SerializeAsAny,
     ValidationError,
     field_validator,
 )
 
 from bench.catalogue import Options, find, suggestion
+from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
+from bench.escaping import quote
 
 TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)
@@ -41,7 +42,7 @@ def choose(kind: str, given: object, defaults: TomlTable | None = None) -> Choic
     table = as_table(given)
     name, label = table.pop("name", None), table.pop("label", None)
     if not isinstance(name, str):
-        raise SuiteError(f"expected the name of one {kind}, or a table with a name, not {given!r}")
+        raise SuiteError(f"expected the name of one {kind}, or a table with a name, not {quote(given)}")
     model = getattr(find(kind, name), "options", Options)
     options = validated(model, {**(defaults or {}), **table}, f"{kind} {name!r}")
     details = ", ".join(f"{key}={value}" for key, value in table.items())
@@ -88,10 +89,10 @@ class Training(Options):
     optimizer: Annotated[Choice, chosen("optimizer")]
     critic_optimizer: Annotated[Choice, chosen("optimizer")]
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    steps: PositiveInt = 3000
-    batch_size: PositiveInt = 128
-    latent: PositiveInt = 16
-    critic_steps: PositiveInt = 1
+    steps: int = Field(default=3000, gt=0, le=1_000_000_000)
+    batch_size: int = Field(default=128, gt=0, le=1_000_000)
+    latent: int = Field(default=16, gt=0, le=1_000_000)
+    critic_steps: int = Field(default=1, gt=0, le=100_000)
     updates: Literal["alternating", "simultaneous"] = "alternating"
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["float32", "float64", "bf16"] = "float32"
@@ -110,11 +111,13 @@ class Evaluation(Options):
         metrics: The metrics.
         every: Generator steps between evaluations. The first is before training, the last after the last step.
         samples: Generated samples per evaluation.
+        extractor: The feature extractor of images. [default: the dataset's own]
     """
 
     metrics: Annotated[tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1)]
-    every: PositiveInt = 500
-    samples: Annotated[int, Field(ge=2)] = 2500
+    every: int = Field(default=500, gt=0, le=1_000_000_000)
+    samples: int = Field(default=2500, ge=2, le=10_000_000)
+    extractor: ExtractorChoice | None = None
 
     @field_validator("metrics")
     @classmethod
@@ -189,15 +192,21 @@ def _critic(architecture: Choice, given: object, generator_table: TomlTable) -> 
     return choose("architecture", {"name": name, **table}, defaults)
 
 
-def validated(model: type[Model], table: TomlTable, where: str) -> Model:
+def validated(model: type[Model], table: TomlTable, where: str, context: Mapping[str, Any] | None = None) -> Model:
     """Return ``table`` as a ``model``.
+
+    Args:
+        model: The type to return.
+        table: The values of its fields.
+        where: The place, with which messages begin.
+        context: What the model's validators need besides.
 
     Raises:
         SuiteError: The table is not valid. The message names the place, the key, what was expected and the closest
             valid key.
     """
     try:
-        return model.model_validate(table)
+        return model.model_validate(table, context=context)
     except SuiteError as error:
         raise SuiteError(f"{where}: {error}") from None
     except ValidationError as error:
@@ -208,12 +217,12 @@ def _explanation(model: type[Options], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{suggestion(key, model.model_fields) or '; it has no options'}"
+        return f"unknown key {quote(key)}{suggestion(key, model.model_fields) or '; it has no options'}"
     if first["type"] == "missing":
         return f"{key} is missing"
     message = first["msg"].removeprefix("Value error, ").partition(" after validation")[0]
     message = (message[0].lower() + message[1:]).replace("tuple", "list").replace("dictionary", "table")
-    return f"{key}: {message}" + ("" if isinstance(first["input"], Mapping) else f", not {first['input']!r}")
+    return f"{key}: {message}" + ("" if isinstance(first["input"], Mapping) else f", not {quote(first['input'])}")
 
 
 TRAINING_KEYS = tuple(Training.model_fields)
@@ -226,4 +235,4 @@ def check_key(key: str, known: tuple[str, ...], where: str) -> None:
         SuiteError: It is not; the message suggests the closest known key.
     """
     if key not in known:
-        raise SuiteError(f"{where}: unknown key {key!r}{suggestion(key, known)}")
+        raise SuiteError(f"{where}: unknown key {quote(key)}{suggestion(key, known)}")

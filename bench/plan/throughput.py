@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from bench.files import atomic_write, data_folder, read_regular
 
 GAIN = 0.03  # the fraction of a run's time that a larger pack must save
+PackSize = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Rates:
         alone: Why the runs cannot share a pack, as of the last attempt; "" if they can.
     """
 
-    seconds: Mapping[int, float] = field(default_factory=dict)
-    bytes: Mapping[int, int] = field(default_factory=dict)
+    seconds: Mapping[PackSize, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    bytes: Mapping[PackSize, Annotated[int, Field(ge=0, le=2**60)]] = field(default_factory=dict)
     ended: bool = False
     alone: str = ""
 
@@ -82,5 +84,5 @@ def _read() -> dict[str, dict[str, Rates]]:
     """Return device → timing key → measurements."""
     try:
         return _FORMAT.validate_json(read_regular(_file()))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # unreadable, or with a size or a time that no pack has
         return {}

@@ -24,8 +24,8 @@ def axes_of(metadata: list[Metadata]) -> list[str]:
 
 def axis_value(metadata: Metadata, axis: str) -> Any:
     """The value of a record on an axis, even if its own suite did not have that axis."""
-    if axis in metadata.axes:
-        return metadata.axes[axis]
+    if (label := metadata.axes.get(axis)) is not None:
+        return label
     value: Any = metadata.training.settings
     for part in axis.split("."):
         if isinstance(value, list) and len(value) == 1:  # the one penalty
@@ -50,11 +50,20 @@ def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
-    frame = pd.DataFrame([_row(metadata, axes) for _, metadata in records])
+    frame = _frame([_row(metadata, axes) for _, metadata in records], axes)
     frame["record"] = pd.Series([str(path) for path, _ in records], dtype=object)  # a path need not be valid text
     values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
     values += [name for name in Timing.model_fields if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(values, float))
+
+
+def _frame(rows: list[dict[str, Any]], axes: list[str]) -> pd.DataFrame:
+    """Return rows as a frame; integers that a float cannot hold stay exact, also on an axis that has fractions too."""
+    frame = pd.DataFrame(rows)
+    for axis in axes:
+        if frame[axis].dtype.kind == "f" and any(type(row[axis]) is int and abs(row[axis]) > 2**53 for row in rows):
+            frame[axis] = pd.Series([row[axis] for row in rows], dtype=object)
+    return frame
 
 
 def _row(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
@@ -92,7 +101,7 @@ def traces(results: str | Path) -> pd.DataFrame:
 def frame_of_traces(records: list[Record]) -> pd.DataFrame:
     """Traces in long form, as ``traces`` gives them, of records that were read already."""
     axes = axes_of([each.metadata for each in records])
-    places = pd.DataFrame([_place(each.metadata, axes) for each in records])
+    places = _frame([_place(each.metadata, axes) for each in records], axes)
     curves = [_curves(each) for each in records]
     columns = {name: np.concatenate([each[name] for each in curves]) for name in curves[0]}
     rows = np.repeat(np.arange(len(records)), [len(each["value"]) for each in curves])

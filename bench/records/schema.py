@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.catalogue.metrics.measures import MEASURES, Directions, Measure
 from bench.plan.identity import Label
 
 SCHEMA = 3
@@ -56,12 +57,26 @@ class Training(Section):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+class RecordedExtractor(Section):
+    """A feature extractor that the suite names. The protocol has the hash of its weights; their path may differ."""
+
+    name: str = Field(description="Name of the extractor.")
+    weights: str = Field("", description="File of the weights, if the user trained it.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordedExtractor) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
 class Evaluation(Section):
     """When and how the run was evaluated."""
 
     metrics: tuple[RecordedChoice, ...] = Field((), description="Metrics, with their options.")
     every: int | None = Field(None, description="Generator steps between two evaluations.")
     samples: Label | None = Field(None, description="Generated samples per evaluation.")
+    extractor: RecordedExtractor | None = Field(None, description="Extractor of features, if the suite names one.")
 
 
 class Modes(Section):
@@ -69,6 +84,19 @@ class Modes(Section):
 
     centres: tuple[tuple[float, ...], ...] = Field(description="Coordinates of the centres, [modes, d].")
     sigma: float = Field(description="Standard deviation of each mode.")
+
+
+class Files(Section):
+    """What was found in a folder or file of the user."""
+
+    samples: int = Field(description="Images or points that were read, in both splits.")
+    ignored: dict[str, int] = Field({}, description="Files that are no images: suffix → number of files.")
+    broken: int = Field(0, description="Images that cannot be decoded and were left out as requested.")
+    enlarged: int = Field(0, description="Images that were smaller than the size of the dataset.")
+    first_frames: int = Field(0, description="Files with several frames, of which the first was read.")
+    outside: int = Field(0, description="Images outside `train/` and `test/`, which were not read.")
+    repeated: int = Field(0, description="Links to folders that were already read, which were not followed.")
+    kind: str = Field("images", description='"images" or "points".')
 
 
 class Data(Section):
@@ -79,6 +107,21 @@ class Data(Section):
     train: int | None = Field(None, description="Size of the training split.")
     test: int | None = Field(None, description="Size of the test split.")
     modes: Modes | None = Field(None, description="The true modes, where they are known.")
+    files: Files | None = Field(None, description="The files it was read from, for images of the user.")
+
+
+class DeclaredMeasure(Section):
+    """A measure that ganbench does not define, as the metric of another package declares it."""
+
+    label: str = Field(description="Name in tables and figures.")
+    spec: str = Field(".3g", description="Format of a value in tables.")
+    scale: float = Field(1.0, description="Factor of a value in tables.")
+    logarithmic: bool = Field(False, description="Whether figures draw it on a logarithmic axis.")
+    primary_rank: float | None = Field(None, description="Runs are classified by the measure of the lowest rank.")
+    coverage_rank: float | None = Field(
+        None, description="A collapse is recognised by the coverage of the lowest rank."
+    )
+    table: Literal["main", "details"] = Field("main", description="Whether narrow terminals leave it out first.")
 
 
 class Samples(Section):
@@ -161,6 +204,7 @@ class Metadata(Section):
     real: dict[str, float | None] = Field({}, description="Measures of real data under the same protocol.")
     again: dict[str, float | None] = Field({}, description="Measures of the last generator on a second set of samples.")
     higher_is_better: dict[str, bool | None] = Field(description="Measures in the trace, and whether more is better.")
+    measures: dict[str, DeclaredMeasure] = Field({}, description="Measures that ganbench does not define.")
     samples: Samples = Field(Samples(), description="Which samples the trace keeps.")
     parameters: Parameters = Field(Parameters(), description="Numbers of parameters.")
     ending: Ending = Field(description="How the run ended.")
@@ -177,6 +221,16 @@ class Metadata(Section):
     def of_other_code(self) -> bool:
         """Whether other code trained the run, and Recorder or import made the record."""
         return self.origin is not None
+
+    @property
+    def directions(self) -> Directions:
+        """Whether more is better, for every measure in the trace; the whole description of those that declare one."""
+        declared = {
+            name: Measure(higher_is_better=self.higher_is_better[name], **dict(each))
+            for name, each in self.measures.items()
+            if name in self.higher_is_better and name not in MEASURES
+        }
+        return {**self.higher_is_better, **declared}
 
     @property
     def keeps_samples(self) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from bench.catalogue.metrics.measures import plain_name
+from bench.catalogue.metrics.measures import known_name, plain_name
 from bench.errors import ResultsError
 from bench.files import describe_error
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.report.tables.model import Layout
 
 PAGE = "report.html"
+Extent = Literal["none", "tables", "all"]  # how much of a report to write
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,17 @@ class Report:
     """The paths of a report, and its formatted tables by title.
 
     Attributes:
+        page: The path of the page; None if only tables were written.
         anew: Whether the report was written; False if it was up to date.
+        details: Labels of measures that narrow terminals leave out first.
     """
 
     tables: list[Path]
     figures: list[Path]
-    page: Path
+    page: Path | None
     formatted: dict[str, pd.DataFrame]
     anew: bool = True
+    details: tuple[str, ...] = ()
 
 
 def write_report(
@@ -40,6 +44,7 @@ def write_report(
     preferred: Collection[str] = (),
     suite: Suite | None = None,
     *,
+    extent: Extent = "all",
     output: str | Path | None = None,
     layout: Layout | None = None,
     formats: Collection[str] = ("png", "pdf", "svg"),
@@ -56,6 +61,7 @@ def write_report(
         preferred: Cells (``Run.cell``) to report if several experiments have the same values on all axes.
         suite: The suite whose thresholds and published numbers apply; None means those that
             ``bench.evidence.outcomes.suite_rules`` finds.
+        extent: "all", or "tables" to write neither a page nor figures.
         output: The folder to write to; None means the results folder.
         layout: Rows, columns, measures and values of the tables; its measures also select the curves.
         formats: The formats of figures; if empty, no figures are drawn.
@@ -72,9 +78,16 @@ def write_report(
     from bench.report.page import write_page
     from bench.report.speed import write_speed_table
     from bench.report.tables import write_tables
+    from bench.report.vega import bundle
 
+    complete = extent == "all"
+    if complete:
+        bundle()
     evidence = read_evidence(results, preferred, suite)
     folder = Path(results if output is None else output)
+    if layout and layout.measures:
+        known = [name for dataset in evidence.datasets() for name in evidence.measures(dataset)]
+        layout = replace(layout, measures=tuple(known_name(name, known) for name in layout.measures))
     measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:
@@ -82,8 +95,12 @@ def write_report(
         tables += write_theory(evidence, folder)
         if timings_path(Path(results)).is_file():
             tables += write_speed_table(results, folder)
-        page = write_page(evidence, folder / PAGE)
-        figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if formats else []
+        drawn = complete and bool(formats)
+        figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if drawn else []
+        page = write_page(evidence, folder / PAGE) if complete else None
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
-    return Report(tables, figures, page, formatted)
+    shown = {name for dataset in evidence.datasets() for name in evidence.measures(dataset)}
+    about = [evidence.describe(name) for name in sorted(shown)]
+    details = tuple(measure.label for measure in about if measure.table == "details")
+    return Report(tables, figures, page, formatted, details=details)

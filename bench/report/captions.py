@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalogue.metrics.measures import COVERAGE_ORDER
+from bench.catalogue.extractors.sample_sizes import describe_bias
+from bench.catalogue.metrics.measures import coverage_order, plain_name
+from bench.escaping import as_label
 from bench.evidence.results import Evidence, real_data_value
+from bench.evidence.states import count_unresolved
 from bench.plan.rules import Rules
+from bench.records.schema import Metadata
 
 SPLITS = {"train": "training split", "test": "test split"}
 DESCRIBED_SEPARATELY = {  # worded below, or the same for all of ganbench's runs
@@ -29,15 +33,18 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     metadata = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
     protocol = metadata.protocol
     details = "; ".join(_describe_protocol(protocol)) or "evaluation protocol not recorded"
-    parts = [f"{dataset}: {details}; suite {metadata.suite}, version {metadata.version}."]
+    parts = [f"{as_label(dataset)}: {details}; suite {metadata.suite}, version {metadata.version}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
         parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
+    shown = evidence.measures(dataset) if measures is None else measures
+    parts += filter(None, [_describe_bias(evidence, dataset, metadata, shown)])
     name = evidence.primary(dataset)
     if name is not None:
         about, tau = evidence.describe(name), evidence.rules.tau_of(dataset)
         parts.append(f"Runs are classified by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
+        parts += _unresolved_runs(evidence, dataset, name)
         parts += _unassigned_outcomes(evidence, dataset, name)
     else:
         parts.append("For no measure is higher or lower known to be better, so only divergence can be detected.")
@@ -49,13 +56,35 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     return " ".join(parts)
 
 
+def _describe_bias(evidence: Evidence, dataset: str, metadata: Metadata, measures: Collection[str]) -> str:
+    """Return a sentence if Fréchet distances were computed from too few samples; empty if not."""
+    labels = [evidence.describe(name).label for name in ("fd", "fid") if name in map(plain_name, measures)]
+    protocol = metadata.protocol
+    counts = {
+        "generated samples": protocol.get("samples"),
+        "samples of real data": protocol.get("real_samples"),
+        "reference samples": protocol.get("reference_samples"),
+    }
+    return describe_bias(" and ".join(labels), protocol.get("extractor"), metadata.data.shape, counts) if labels else ""
+
+
+def _unresolved_runs(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:
+    """Yield how many runs cannot be judged, and why."""
+    runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    if unresolved := count_unresolved(runs):
+        yield (
+            f"{unresolved} of {len(runs)} runs cannot be judged (unresolved): {evidence.describe(name).label} of real "
+            f"data is no better than at initialisation, so it cannot tell good samples from bad ones."
+        )
+
+
 def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
     if "samples" in protocol:
         yield f"{_count(protocol['samples'])} samples"
     if "extractor" in protocol:
         weights = str(protocol.get("extractor_sha256") or "").rpartition(":")[2][:12]
         has_weights = protocol["extractor"] != "coordinates" and weights
-        yield f"features: {protocol['extractor']}" + (f" ({weights})" if has_weights else "")
+        yield f"features: {as_label(protocol['extractor'])}" + (f" ({weights})" if has_weights else "")
     for role, label in (("reference", "reference"), ("real", "real data")):
         split, count = protocol.get(f"{role}_split"), protocol.get(f"{role}_samples")
         words = [SPLITS.get(str(split), str(split))] * (split is not None)
@@ -64,11 +93,11 @@ def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
             yield f"{label}: {', '.join(words)}"
     for key, value in protocol.items():
         if key not in DESCRIBED_SEPARATELY and value not in (None, "none"):
-            yield f"{key.replace('_', ' ')}: {value}"
+            yield f"{as_label(key.replace('_', ' '))}: {as_label(value)}"
 
 
 def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else as_label(value)
 
 
 def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:
@@ -76,7 +105,7 @@ def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterabl
     runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     if evidence.rules.tau_of(dataset) is None and np.isnan(evidence.untrained(runs, name)):
         yield "No run can be never-learned: neither the value at initialisation nor τ is known."
-    coverages = [coverage for coverage in COVERAGE_ORDER if coverage in evidence.measures(dataset)]
+    coverages = [coverage for coverage in coverage_order(evidence.directions) if coverage in evidence.measures(dataset)]
     unknown = all(np.isnan(real_data_value(runs, coverage)) for coverage in coverages)
     if coverages and unknown and not evidence.modes(dataset):
         yield f"No run can be collapsed: {' and '.join(coverages)} of real data are unknown."
@@ -88,6 +117,8 @@ def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterabl
 
 def note(evidence: Evidence) -> str:
     """Return what the words and numbers of all tables mean, with the thresholds of the outcomes."""
+    unresolved = bool(count_unresolved(evidence.runs))
+    share = "all runs that can be judged" if unresolved else "all runs"
     published = " Published: as printed in the source, not measured here." if evidence.references else ""
     return (
         "Values: mean ± half-width of the 95% CI over seeds; for measures where lower is better and all values are "
@@ -95,22 +126,26 @@ def note(evidence: Evidence) -> str:
         "Final: after the last step; best: over all evaluations of the trained generator. Runs that ended before "
         "their last step have no final value. Bold: the best of each column, and cells not significantly worse "
         "(one-sided Welch tests, Holm-corrected, 5%). Cells in which at least half of the runs diverged are not bold "
-        "unless this holds for all cells. Failed: runs that did not converge, out of all runs, with Wilson's 95% "
-        f"interval. {_describe_outcomes(evidence.rules)} Untrained: mean at initialisation. Real data: the metric on "
-        f"held-out real samples, as a reference.{published} steps/s: generator steps per second, median over runs."
+        f"unless this holds for all cells. Failed: runs that did not converge, out of {share}, with Wilson's 95% "
+        f"interval. {_describe_outcomes(evidence.rules, unresolved)} Untrained: mean at initialisation. Real data: the "
+        f"metric on held-out real samples, as a reference.{published} "
+        "steps/s: generator steps per second, median over runs."
     )
 
 
-def _describe_outcomes(rules: Rules) -> str:
+def _describe_outcomes(rules: Rules, unresolved: bool) -> str:
     gap = "the gap between the untrained generator and real data"
     best = f"leaves more than {_percent(rules.never_learned)} of {gap} open"
     if rules.tau is not None:
         best = "is worse than τ" + (f", or without τ, {best}" if isinstance(rules.tau, dict) else "")
+    cannot_tell = ""
+    if unresolved:
+        cannot_tell = "unresolved (real data is no better than the untrained generator, so the run cannot be judged); "
     return (
         "Outcomes (the first that applies): "
         f"diverged (a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
         f"initialisation, or the critic loss exceeds {rules.exploding_loss:.3g}); "
-        f"never-learned (the best value {best}); "
+        f"{cannot_tell}never-learned (the best value {best}); "
         "collapsed (after the last step, modes, or recall or coverage if modes are not measured, are below "
         f"{_percent(rules.collapsed)} of the value of real data); "
         f"relapsed (the final value is more than {rules.relapsed:g} times worse than the best; best values "

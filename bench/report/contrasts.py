@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import count_failed
+from bench.evidence.states import count_failed, judged
 from bench.evidence.statistics import (
     NO_TEST,
     boschloo,
@@ -40,10 +40,10 @@ def contrasts(evidence: Evidence, dataset: str) -> pd.DataFrame | None:
     value is not positive); better: P(a run of a is better than one of b), where failed runs are worst; p of Welch's
     test, on log values if all are positive, and p_holm, corrected over all pairs and both tests (values and
     failures); p_permutation and the smallest p it can attain; n_a, n_b, failed_a, failed_b; p_failure of Boschloo's
-    test of the failure rates and p_failure_holm; verdict in words.
+    test of the failure rates and p_failure_holm; verdict in words. Runs that cannot be judged are left out.
     """
     name = evidence.primary(dataset)
-    sides = cells(evidence, dataset)
+    sides = [(cell, judged(runs)) for cell, runs in cells(evidence, dataset)]
     if name is None or len(sides) < 2 or evidence.describe(name).higher_is_better is None:
         return None
     higher = bool(evidence.describe(name).higher_is_better)
@@ -63,7 +63,8 @@ Cell = tuple[str, pd.DataFrame]  # its name and its runs
 def _pairs(sides: list[Cell], column: str, higher: bool) -> list[tuple[Cell, Cell]]:
     if len(sides) <= MAX_ALL_PAIRS:
         return list(combinations(sides, 2))
-    medians = [np.median(failures_as_worst(runs, column, higher)) for _, runs in sides]
+    worst = -math.inf if higher else math.inf
+    medians = [np.median(failures_as_worst(runs, column, higher)) if len(runs) else worst for _, runs in sides]
     best = sides[int(np.argmax(medians) if higher else np.argmin(medians))]
     return [(best, side) for side in sides if side is not best]
 
@@ -110,6 +111,9 @@ def _verdict(row: dict[str, Any], label: str) -> str:
         claims.setdefault(fewer, []).append("fails less often")
     if claims:
         return "; ".join(f"{name} {' and '.join(parts)}" for name, parts in claims.items())
+    unjudged = [row[side] for side in ("a", "b") if not row[f"n_{side}"]]
+    if unjudged:
+        return f"the runs of {' and of '.join(unjudged)} cannot be judged"
     if not row["smallest"] <= ALPHA:
         return f"too few values to detect a difference ({row['values_a']} and {row['values_b']})"
     return "no significant difference"

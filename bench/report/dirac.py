@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.escaping import for_markdown
 from bench.evidence.results import Evidence
 from bench.evidence.states import State
 from bench.files import atomic_write
+from bench.plan.identity import MAX_TITLE
 from bench.records.schema import Metadata
 from bench.report.dirac_theory import Penalties, leading_eigenvalue
+from bench.report.tables.plain_text import to_markdown
 
 THEORY_NOTE = (
     "λ: the eigenvalue with the largest real part of the continuous-time system at the equilibrium, in closed form and "
@@ -84,12 +87,13 @@ def write_theory(evidence: Evidence, folder: Path) -> list[Path]:
         if has_dirac(evidence, dataset):
             table = compare_with_theory(evidence, dataset)
             align = ["left"] * 4 + ["right"] * (len(table.columns) - 4)
-            parts.append(table.to_markdown(index=False, colalign=align, disable_numparse=True))
+            parts.append(to_markdown(table, list(table)[:4], align))
     if not parts:
         return []
     path = folder / "theory.md"
     with atomic_write(path) as partial:
-        partial.write_text("\n\n".join([f"# {evidence.title}: theory and measurement", *parts, THEORY_NOTE]) + "\n")
+        title = f"# {for_markdown(evidence.title, MAX_TITLE)}: theory and measurement"
+        partial.write_text("\n\n".join([title, *parts, THEORY_NOTE]) + "\n", encoding="utf-8")
     return [path]
 
 

@@ -30,14 +30,18 @@ STAGES = {
     Stage.RELAPSED: StageStyle("relapsed", "#E08A00"),
     Stage.COLLAPSED: StageStyle("collapsed", "#8C3B83"),
     Stage.DIVERGED: StageStyle("diverged", "#141414"),
+    Stage.UNRESOLVED: StageStyle("cannot be judged", "#FBF0B8"),
 }
-OUTCOMES = {  # the worst first; an outcome has the colour of its stage, and neighbours in grey differ by their hatch
+# The worst first, and last the runs that are neither good nor bad; an outcome has the colour of its stage, and
+# neighbours in grey differ by their hatch.
+OUTCOMES = {
     State.DIVERGED: OutcomeStyle(STAGES[Stage.DIVERGED].colour, "✕"),
     State.NEVER_LEARNED: OutcomeStyle(STAGES[Stage.NOT_LEARNED].colour, "○", "..."),
     State.COLLAPSED: OutcomeStyle(STAGES[Stage.COLLAPSED].colour, "◆"),
     State.RELAPSED: OutcomeStyle(STAGES[Stage.RELAPSED].colour, "▼", "////"),
     State.OSCILLATING: OutcomeStyle("#2A7FA8", "≈", "\\\\\\\\"),
     State.CONVERGED: OutcomeStyle(STAGES[Stage.ON_TRACK].colour, "●"),
+    State.UNRESOLVED: OutcomeStyle(STAGES[Stage.UNRESOLVED].colour, "?"),
 }
 
 

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
+from bench.escaping import for_markdown, for_markdown_text, latex_preamble
 from bench.evidence.statistics import geometric_mean
 from bench.files import atomic_write, describe_error
+from bench.plan.identity import MAX_TITLE
 from bench.records.timing_results import Timings, read_timings
-from bench.report.tables.latex import HeaderRow, escape, render_table
+from bench.report.tables.latex import HeaderRow, escape_label, render_table
+from bench.report.tables.plain_text import to_csv, to_markdown
 
 MEBIBYTE = 2**20
 
@@ -27,12 +30,12 @@ def write_speed_table(folder: str | Path, output: str | Path | None = None) -> l
         ResultsError: There are no timings, or the folder cannot be written.
     """
     timings, folder = read_timings(folder), Path(folder if output is None else output)
-    csv = summarise_speed(timings).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    csv = to_csv(summarise_speed(timings))
     texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings)}
     try:
         for name, text in texts.items():
             with atomic_write(folder / name) as partial:
-                partial.write_text(text, encoding="utf-8")
+                partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ResultsError(f"speed tables in {folder} cannot be written: {describe_error(error)}") from None
     return [folder / name for name in texts]
@@ -130,8 +133,9 @@ def _ratio(value: float, low: float, high: float) -> str:
 def _markdown(timings: Timings) -> str:
     table = format_speed(timings)
     align = ["left" if column in timings.axes else "right" for column in table]
-    text = table.to_markdown(index=False, colalign=align, disable_numparse=True)
-    return f"# Speed: {timings.title or timings.suite}\n\n{text}\n\n{speed_note(timings)}\n"
+    text = to_markdown(table, timings.axes, align)
+    title = for_markdown(timings.title or timings.suite, MAX_TITLE)
+    return f"# Speed: {title}\n\n{text}\n\n{for_markdown_text(speed_note(timings))}\n"
 
 
 def _latex(timings: Timings) -> str:
@@ -140,8 +144,8 @@ def _latex(timings: Timings) -> str:
         caption=f"Speed: {timings.title or timings.suite}. {speed_note(timings)}",
         label=f"{timings.suite}-speed",
         column_format="".join("l" if column in timings.axes else "r" for column in table),
-        header=[HeaderRow([escape(column) for column in table])],
-        blocks=[[[escape(text) for text in row] for row in table.itertuples(index=False)]],
+        header=[HeaderRow([escape_label(column) for column in table])],
+        blocks=[[[escape_label(text) for text in row] for row in table.itertuples(index=False)]],
         siunitx=False,
     )
-    return f"% needs \\usepackage{{booktabs,graphicx}}\n{latex}"
+    return f"% needs \\usepackage{{booktabs,graphicx}}\n{latex_preamble(latex)}{latex}"

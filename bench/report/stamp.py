@@ -20,7 +20,7 @@ from bench.files import NotAFileError, atomic_write, describe_error, read_regula
 from bench.plan.suite import Suite
 from bench.records.record import record_paths
 from bench.records.timing_results import timings_path
-from bench.report import Report, write_report
+from bench.report import Extent, Report, write_report
 
 STAMP = ".report.json"
 LIBRARIES = (
@@ -29,25 +29,29 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def refresh_report(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> Report:
+def refresh_report(
+    folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str], extent: Extent = "all"
+) -> Report:
     """Return the report of a suite's results folder, written again only if it is out of date.
 
-    Takes the arguments of ``bench.report.write_report`` and raises its errors.
+    Takes arguments of ``bench.report.write_report`` and raises its errors.
     """
     try:
-        inputs = _hash_inputs(folder, preferred, suite, formats)
+        inputs = _hash_inputs(folder, preferred, suite, formats, extent)
         report = _read_stamp(folder, inputs)
     except NotAFileError as error:
         raise ResultsError(f"results folder {folder}: what should be a file is {error}") from None
     except OSError as error:
         raise ResultsError(f"{error.filename or folder} cannot be read: {describe_error(error)}") from None
     if report is None:
-        report = write_report(folder, preferred, suite, formats=formats)
+        report = write_report(folder, preferred, suite, formats=formats, extent=extent)
         _write_stamp(folder, inputs, report)
     return report
 
 
-def _hash_inputs(folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str]) -> str:
+def _hash_inputs(
+    folder: Path, preferred: Collection[str], suite: Suite, formats: Collection[str], extent: Extent
+) -> str:
     """SHA-256 of everything that determines the bytes of a report."""
     package = Path(__file__).parent.parent
     skipped = {"__pycache__", "suites"}  # only a wheel contains the suites; the suite reported is hashed below
@@ -58,6 +62,7 @@ def _hash_inputs(folder: Path, preferred: Collection[str], suite: Suite, formats
         "preferred": sorted(preferred),
         "suite": suite.model_dump(mode="json"),
         "formats": list(formats),
+        "extent": extent,
         "code": _hashes(package, sorted(code)),
         "additions": additions(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
@@ -86,8 +91,9 @@ def _read_stamp(folder: Path, inputs: str) -> Report | None:
         ValueError,
         KeyError,
         TypeError,
+        AttributeError,
         RecursionError,
-    ):  # none, or a damaged one
+    ):  # no stamp, or a damaged one
         return None
 
     import pandas as pd
@@ -95,9 +101,10 @@ def _read_stamp(folder: Path, inputs: str) -> Report | None:
     return Report(
         tables=[folder / name for name in stamp["tables"]],
         figures=[folder / name for name in stamp["figures"]],
-        page=folder / stamp["page"],
+        page=folder / stamp["page"] if stamp["page"] else None,
         formatted={title: pd.DataFrame(rows, columns=columns) for title, (columns, rows) in stamp["formatted"].items()},
         anew=False,
+        details=tuple(stamp["details"]),
     )
 
 
@@ -105,12 +112,14 @@ def _write_stamp(folder: Path, inputs: str, report: Report) -> None:
     def names(paths: list[Path]) -> list[str]:
         return [path.relative_to(folder).as_posix() for path in paths]
 
+    pages = [report.page] if report.page else []
     content = {
         "inputs": inputs,
-        "written": _hashes(folder, [*report.tables, *report.figures, report.page]),
+        "written": _hashes(folder, [*report.tables, *report.figures, *pages]),
         "tables": names(report.tables),
         "figures": names(report.figures),
-        "page": names([report.page])[0],
+        "page": names(pages)[0] if pages else None,
+        "details": report.details,
         "formatted": {title: [list(frame), frame.to_numpy().tolist()] for title, frame in report.formatted.items()},
     }
     try:

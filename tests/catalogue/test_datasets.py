@@ -15,8 +15,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import DATASETS, images, stacked, synthetic
-from bench.catalogue.datasets.data import fingerprint
+from bench.catalogue.datasets import DATASETS, folder, images, stacked, synthetic
+from bench.catalogue.datasets.data import Labels, fingerprint, make_data
 from bench.compute.training.real_data import real_samples_on
 from bench.errors import DataError
 from bench.plan.specification import choose
@@ -86,6 +86,20 @@ def test_digits() -> None:
     assert len(data.train) + len(data.test) == 1797
     assert data.train.dtype == np.uint8
     assert data.train.max() == 255
+    assert data.labels is not None
+    assert data.fingerprint == fingerprint(data.train, data.test)
+    found, classes = images.digits_with_labels()
+    for split, labels in ((data.train, data.labels.train), (data.test, data.labels.test)):
+        for digit in range(10):
+            same = {image.tobytes() for image in found[classes == digit]}
+            assert {image.tobytes() for image in split[labels == digit]} <= same
+
+
+def test_there_is_one_label_per_sample() -> None:
+    points = np.zeros((4, 2), np.float32)
+    labels = Labels(np.zeros(4, np.int64), np.zeros(3, np.int64), ("a",))
+    with pytest.raises(DataError, match="it has 4 and 3 labels for 4 training and 4 test samples"):
+        make_data(points, points, labels=labels)
 
 
 @pytest.mark.parametrize("packaged", [True, False])
@@ -110,6 +124,15 @@ def test_idx_files_are_read_plain_and_gzipped(data_folder: Path, name: str, fold
     assert np.array_equal(data.train, train[:, None])
     assert np.array_equal(data.test, test[:, None])
     assert DATASETS[name].shape(Options()) == data.train.shape[1:]
+    assert data.labels is None
+    for part, count in (("train", 12), ("t10k", 4)):
+        path = data_folder / folder / "raw" / f"{part}-labels-idx1-ubyte"
+        write_idx(path, np.arange(count, dtype=np.uint8) % 10, zipped)
+    labelled = DATASETS[name].load(Options())
+    assert labelled.fingerprint == data.fingerprint
+    assert labelled.labels is not None
+    assert labelled.labels.train.tolist() == [*range(10), 0, 1]
+    assert len(labelled.labels.names) == 10
 
 
 def test_debians_fashion_mnist() -> None:
@@ -146,7 +169,7 @@ def write_cifar(folder: Path) -> np.ndarray:
     rows = np.random.default_rng(0).integers(0, 256, (6, 4, 3072)).astype(np.uint8)
     names = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]
     for name, batch in zip(names, rows, strict=True):
-        content = {b"data": batch, b"labels": [0] * 4, b"batch_label": b"x", b"filenames": [b"a.png"] * 4}
+        content = {b"data": batch, b"labels": [0, 1, 2, 9], b"batch_label": b"x", b"filenames": [b"a.png"] * 4}
         # the original files were written when numpy._core was numpy.core
         raw = pickle.dumps(content, protocol=2).replace(b"cnumpy._core.", b"cnumpy.core.")
         (folder / name).write_bytes(raw)
@@ -158,6 +181,9 @@ def test_cifar10_batches(data_folder: Path) -> None:
     data = images.cifar10(Options())
     assert data.train.shape == (20, 3, 32, 32)
     assert np.array_equal(data.test, rows[5].reshape(4, 3, 32, 32))
+    assert data.labels is not None
+    assert data.labels.train.tolist() == [0, 1, 2, 9] * 5
+    assert data.labels.names[9] == "truck"
 
 
 def test_a_batch_that_would_run_code_is_rejected(data_folder: Path) -> None:
@@ -173,13 +199,13 @@ def test_a_missing_dataset_says_how_to_get_it(data_folder: Path, name: str) -> N
         DATASETS[name].load(Options())
 
 
-def write_folder(folder: Path, count: int = 20) -> None:
-    (folder / "sub").mkdir(parents=True)
+def write_folder(place: Path, count: int = 20) -> None:
+    (place / "sub").mkdir(parents=True)
     for index in range(count):
         picture = np.full((40, 60, 3), index * 10, np.uint8)
-        place = folder / ("sub" if index % 2 else ".") / f"{index:02}.{'png' if index % 3 else 'jpg'}"
-        Image.fromarray(picture).save(place, quality=95)
-    (folder / "readme.txt").write_text("no image")
+        target = place / ("sub" if index % 2 else ".") / f"{index:02}.{'png' if index % 3 else 'jpg'}"
+        Image.fromarray(picture).save(target, quality=95)
+    (place / "readme.txt").write_text("no image")
 
 
 def test_image_folder(data_folder: Path, tmp_path: Path) -> None:
@@ -200,14 +226,14 @@ def test_image_folder(data_folder: Path, tmp_path: Path) -> None:
 
 def test_grey_image_folder(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
-    options = images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8, channels=1)
-    assert images.image_folder(options).train.shape == (18, 1, 8, 8)
-    assert images.image_folder_shape(options) == (1, 8, 8)
+    options = folder.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8, channels=1)
+    assert folder.image_folder(options).train.shape == (18, 1, 8, 8)
+    assert folder.image_shape(options) == (1, 8, 8)
 
 
 def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
     def load(path: Path) -> None:
-        images.image_folder(images.ImageFolderOptions(path=str(path), size=8))
+        folder.image_folder(folder.ImageFolderOptions(path=str(path), size=8))
 
     with pytest.raises(DataError, match=r"folder .*nowhere does not exist"):
         load(tmp_path / "nowhere")
@@ -219,14 +245,14 @@ def test_folders_that_cannot_be_used(data_folder: Path, tmp_path: Path) -> None:
         load(tmp_path / "few")
     write_folder(tmp_path / "broken")
     (tmp_path / "broken" / "x.png").write_bytes(b"\x89PNG")
-    with pytest.raises(DataError, match=r"cannot read .*x\.png: "):
+    with pytest.raises(DataError, match=r"cannot read 1 image: x\.png \("):
         load(tmp_path / "broken")
     assert not list((data_folder / "folders").glob("*.partial"))
 
 
 def test_batches_are_read_from_the_memory_mapped_folder(data_folder: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "pictures")
-    data = images.image_folder(images.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8))
+    data = folder.image_folder(folder.ImageFolderOptions(path=str(tmp_path / "pictures"), size=8))
     batch = real_samples_on(data.train, CPU)(torch.tensor([3, 0]))
     expected = torch.from_numpy(np.array(data.train[[3, 0]])).float() / 127.5 - 1
     assert torch.equal(batch, expected)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -57,3 +60,33 @@ def test_every_schedule_starts_at_the_full_rate_and_never_increases(name: str) -
     assert shares[0] == 1
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == pytest.approx(1 if name == "constant" else 0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("name", "original"), [("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)])
+def test_steps_without_the_compiler_are_torchs_own_steps(name: str, original: type[torch.optim.Optimizer]) -> None:
+    entry = OPTIMIZERS[name]
+    options = entry.options()
+    ours, theirs = (torch.tensor([[1.0, -2.0, 0.5]], requires_grad=True) for _ in range(2))
+    optimizers = [entry.build([ours], options), original([theirs], **options.model_dump(), fused=True)]
+    assert isinstance(optimizers[0], original)
+    steps: list[int] = []
+    optimizers[0].register_step_post_hook(lambda *_: steps.append(1))
+    for _ in range(20):
+        for theta, optimizer in zip((ours, theirs), optimizers, strict=True):
+            theta.grad = theta.detach().sin()
+            optimizer.step()
+    assert torch.equal(ours, theirs)
+    assert len(steps) == 20
+
+
+def test_training_does_not_import_the_compiler() -> None:
+    code = (
+        "import sys, torch\n"
+        "from bench.catalogue.optimizers import OPTIMIZERS\n"
+        "for entry in OPTIMIZERS.values():\n"
+        "    theta = torch.ones(2, requires_grad=True)\n"
+        "    theta.grad = torch.ones(2)\n"
+        "    entry.build([theta], entry.options()).step()\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

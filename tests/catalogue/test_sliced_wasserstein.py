@@ -60,3 +60,10 @@ def test_equally_many_points_are_compared_and_images_are_rejected() -> None:
         expected = sliced_wasserstein(points[:kept], torch.from_numpy(train[:kept]), 8)
         assert measure(Sampled(points, points, None)) == {"swd": expected}
     assert find("metric", "sliced-wasserstein").needs("digits", False) == "points in the plane"
+
+
+def test_in_three_dimensions_a_shift_by_s_gives_half_its_length() -> None:
+    """The mean of |cos| over the sphere is 1/2."""
+    points = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)).double()
+    shift = torch.tensor([1.0, 2.0, 2.0])
+    assert sliced_wasserstein(points, points + shift, 4000) == pytest.approx(1.5, rel=0.02)

@@ -49,9 +49,7 @@ def test_metrics_of_the_game_are_skipped(monkeypatch: pytest.MonkeyPatch) -> Non
     class Game(NamedTuple):
         of: str = "game"
 
-    monkeypatch.setattr(
-        "bench.compute.calibration.entries", lambda kind: {"game": Game(), "frechet": METRICS["frechet"]}
-    )
+    monkeypatch.setattr("bench.plan.extraction.entries", lambda kind: {"game": Game(), "frechet": METRICS["frechet"]})
     calibration = calibrate(RING, MLP, seeds=1, samples=50)
     assert [level.name for level in calibration.levels] == ["fd"]
     assert calibration.refused == {}
@@ -84,7 +82,8 @@ def test_real_data_is_better_than_an_untrained_generator_by_every_measure_of_qua
         ("ring", "mlp"),
         ("digits", "dcgan"),
         ("cifar10", "dcgan"),
-        ({"name": "image-folder", "path": "", "size": 128}, "mlp"),
+        ({"name": "image-folder", "path": "", "size": 128}, "dcgan"),
+        ({"name": "image-folder", "path": "", "size": 300}, "mlp"),
     ],
 )
 def test_the_default_architecture_is_convolutional_if_it_fits(dataset: object, architecture: str) -> None:

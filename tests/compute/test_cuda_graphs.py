@@ -70,6 +70,20 @@ def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
     assert plain.sampler.state_dict(1)["latents"]["taken"] == graphed.sampler.state_dict(1)["latents"]["taken"]
 
 
+def test_steps_that_draw_from_the_global_generators_are_not_captured() -> None:
+    """A replayed draw would not continue the stream of the run."""
+    graphed = packed(specify())
+    game = Game(graphed.trainings, graphed.generator, graphed.critic, CPU)
+
+    def drawing(*args: object) -> Tensor:
+        return loop._take_step(*args) + torch.rand(())  # type: ignore[arg-type]
+
+    take = with_graphs(drawing, graphed, lambda step: pytest.fail("captured"))
+    with torch.random.fork_rng():
+        for step in range(WARM_UP + 3):
+            take(graphed, game, graphed.sampler, step, None)
+
+
 def test_operations_that_wait_for_the_host_disable_graphs() -> None:
     def refuse(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         raise RuntimeError("operation not permitted when stream is capturing")

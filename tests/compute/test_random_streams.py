@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bench.compute.training.random_streams import BLOCK, TRAINING_STREAMS, Streams, seeded_initialisation, stream
+from bench.compute.training.global_streams import drawing_from
+from bench.compute.training.random_streams import BLOCK, TRAINING_STREAMS, Streams, stream
 
 
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
@@ -98,10 +99,10 @@ def test_later_draws_do_not_change_a_saved_state() -> None:
 
 def test_initialisation_does_not_affect_the_global_generator() -> None:
     before = torch.get_rng_state()
-    with seeded_initialisation(5, "weights"):
+    with drawing_from(5, "weights"):
         first = torch.rand(3)
     assert torch.equal(torch.get_rng_state(), before)
-    with seeded_initialisation(5, "weights"):
+    with drawing_from(5, "weights"):
         assert torch.equal(torch.rand(3), first)
 
 

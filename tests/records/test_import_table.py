@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bench
-import bench.records.external.import_table as importing
+import bench.records.external.staging as importing
 from bench.command import main
 from bench.errors import GanbenchError, ResultsError, TableError
 from bench.records.external.import_table import Imported, import_table
@@ -99,8 +99,8 @@ def test_final_values_alone(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results")["images"].unique().tolist() == [64 * 50000]
 
 
-def test_a_value_that_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> None:
-    """Every row has a loss, every second row an FID; the last row of one run lacks a loss that the other has."""
+def test_an_empty_cell_was_not_measured(tmp_path: Path) -> None:
+    """Every row has a loss, every second row an FID; the last row of one run has nothing, so it ends before."""
     text = (
         "data,net,obj,run,iters,FID,loss\n"
         "c10,dcgan,hinge,0,100,90,0.7\nc10,dcgan,hinge,0,200,,0.7\nc10,dcgan,hinge,0,300,40,0.7\nc10,dcgan,hinge,0,400,,0.7\n"
@@ -108,7 +108,7 @@ def test_a_value_that_no_run_has_at_a_step_was_not_measured(tmp_path: Path) -> N
     )
     imported(tmp_path, text, {**ROLES, "loss": "critic_loss"})
     runs = bench.load(tmp_path / "results")
-    assert runs["outcome_reason"].tolist() == ["", "no finite critic loss at step 400"]
+    assert runs["outcome_reason"].tolist() == ["", "ended at step 300 of 400"]
     assert runs["fid_final"].tolist()[0] == 40
     assert bench.traces(tmp_path / "results").query("measure == 'fid'")["step"].tolist() == [100, 300, 100, 300]
 
@@ -139,7 +139,7 @@ def test_other_columns_are_axes_and_settings(tmp_path: Path) -> None:
     assert bench.traces(tmp_path / "results")["critic_step"].tolist() == [500, 500]
 
 
-VALUES = st.one_of(st.floats(allow_nan=False, width=64), st.sampled_from([math.inf, -math.inf, math.nan]))
+VALUES = st.one_of(st.floats(min_value=0, allow_nan=False, width=64), st.sampled_from([math.inf, -math.inf, math.nan]))
 RUNS = st.dictionaries(
     st.tuples(st.sampled_from(["a", "b c"]), st.sampled_from(["hinge", "wgan-gp"]), st.integers(0, 3)),
     st.dictionaries(
@@ -199,7 +199,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("FID=fid", {"roles": {"FIDs": "fid"}}, "log.csv has no column 'FIDs'; did you mean 'FID'?"),
     ("missing role", {"roles": {"FID": "fid"}}, "role 'dataset' is missing: use --map COLUMN=dataset or --set dataset=VALUE"),
     ("no step", {"roles": {k: v for k, v in ROLES.items() if v != "step"}}, "role 'step' is missing"),
-    ("near", {"roles": {**ROLES, "FID": "FID"}}, "--map FID=FID: unknown role; did you mean 'fid'? Use axis:FID for an axis"),
+    ("near", {"roles": {**ROLES, "FID": "fidd"}}, "--map FID=fidd: unknown role; did you mean 'fid'? Use axis:fidd for an axis"),
     ("direction", {"roles": {**ROLES, "FID": "quality_of_all"}, "text": WIDE.replace("40", "4.5")}, "no column is mapped to a measure"),
     ("looks like", {"roles": {**ROLES, "IS": "score"}, "text": WIDE.replace("FID", "FID,IS").replace("00\n", "00,1.5\n").replace("0\n", "0,2.5\n")}, "column 'IS' looks like a measure, not like an axis 'score': use --lower score or --higher score"),
     ("twice", {"fixed": {"seed": 3}}, "'seed' is given twice"),
@@ -207,11 +207,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("both", {"lower": ["x"], "higher": ["x"]}, "--lower and --higher: 'x' is given to both"),
     ("way", {"higher": ["fid"]}, "ganbench already has a measure 'fid' (lower is better)"),
     ("set", {"fixed": {"kid": 3}}, "--set kid: it needs a column"),
-    ("text", {"text": WIDE.replace("50", "good")}, "log.csv: row 4, column 'FID': expected a number, not 'good'"),
-    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: row 3, column 'run': expected an integer ≥ 0, but the cell is empty"),
-    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "row 2, column 'iters': expected an integer ≥ 0, not '1.5'"),
-    ("name", {"text": WIDE.replace("c10,dcgan,hinge,1,0", "c10,,hinge,1,0")}, "row 3, column 'net': expected a name, but the cell is empty"),
-    ("duplicate", {"text": WIDE.replace("1,100,50", "0,100,50")}, "rows 2 and 4 both give step 100 of c10 · dcgan · hinge · seed 0"),
+    ("text", {"text": WIDE.replace("50", "good")}, "log.csv: line 5, column 'FID': expected a number, not 'good'"),
+    ("seed", {"text": WIDE.replace("hinge,1,0", "hinge,,0")}, "log.csv: line 4, column 'run': expected an integer ≥ 0, but the cell is empty"),
+    ("step", {"text": WIDE.replace(",100,40", ",1.5,40")}, "line 3, column 'iters': expected an integer ≥ 0, not '1.5'"),
+    ("name", {"text": WIDE.replace("c10,dcgan,hinge,1,0", "c10,,hinge,1,0")}, "line 4, column 'net': expected a name, but the cell is empty"),
+    ("duplicate", {"text": WIDE.replace("1,100,50", "0,100,50")}, "line 3 and line 5 both give fid at step 100 of c10 · dcgan · hinge · seed 0; --repeated-steps last"),
     ("flag", {"roles": {**ROLES, "obj": "outcome"}, "fixed": {"loss": "x"}}, "column 'obj': expected true or false, failed or finished, not 'hinge'"),
     ("half", {"roles": {**ROLES, "FID": "value"}}, "'measure' and 'value' go together"),
     ("ragged", {"text": WIDE + "c10,dcgan,hinge,2,0,1,2,3\n"}, "cannot be read as a table"),
@@ -222,7 +222,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("parquet", {"name": "log.parquet"}, "cannot be read as a table"),
     ("threshold", {"outcome": {"tauu": 1}}, "outcome: unknown key 'tauu'; did you mean 'tau'?"),
     ("axis", {"roles": {**ROLES, "obj": "axis:device"}, "fixed": {"loss": "x"}}, "'device' is reserved and cannot be the name of an axis"),
-    ("steps", {"roles": {**ROLES, "obj": "steps"}, "fixed": {"loss": "x"}}, "column 'obj': expected a number"),
+    ("steps", {"roles": {**ROLES, "obj": "steps"}, "fixed": {"loss": "x"}}, "column 'obj': expected an integer ≥ 1, not 'hinge'"),
     ("fixed seed", {"roles": {k: v for k, v in ROLES.items() if v != "seed"}, "fixed": {"seed": "x"}}, "--set seed=x: expected an integer"),
 ]  # fmt: skip
 
@@ -244,10 +244,10 @@ def test_errors_in_long_form(tmp_path: Path) -> None:
     text = WIDE.replace("FID", "FID,what").replace("00\n", "00,fid\n").replace("0\n", "0,fid\n")
     with pytest.raises(
         TableError,
-        match=r"row 4, column 'what': unknown measure 'fidd': give its direction with --lower fidd or --higher fidd",
+        match=r"line 5, column 'what': unknown measure 'fidd': give its direction with --lower fidd or --higher fidd",
     ):
         imported(tmp_path, text.removesuffix("fid\n") + "fidd\n", roles)
-    with pytest.raises(TableError, match="rows 3 and 5 both give fid at step 0 of c10"):
+    with pytest.raises(TableError, match="line 4 and line 6 both give fid at step 0 of c10"):
         imported(tmp_path, text + "c10,dcgan,hinge,1,0,3,fid\n", roles)
     with pytest.raises(TableError, match=r"log\.csv has no measure 'lpips'"):
         imported(tmp_path, text, roles, lower=["lpips"])
@@ -298,7 +298,7 @@ def test_a_full_disk_leaves_existing_records_unchanged(
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("log.csv").write_text(WIDE.replace("1,100,50", "1,100,"))
+    Path("log.csv").write_text(WIDE.replace("1,100,50", "1,100,nan"))
     words = ["import", "log.csv", "--suite", "theirs", "--protocol", "samples=5000", "--outcome", "tau=60"]
     words += [word for column, role in ROLES.items() for word in ("--map", f"{column}={role}")]
     done = CliRunner().invoke(main, words)

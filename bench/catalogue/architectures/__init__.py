@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from bench.catalogue import Options
 
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
+LARGEST_SIZE = 256  # the width of DCGAN doubles with every halving of the size, so larger networks take gigabytes
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
@@ -34,8 +35,8 @@ class MlpOptions(Options):
     ``maxout``: if positive, replaces the activation by the maximum over this many linear pieces, as in PacGAN.
     """
 
-    width: PositiveInt = 128
-    depth: PositiveInt = 3
+    width: int = Field(default=128, gt=0, le=16_384)
+    depth: int = Field(default=3, gt=0, le=1_000)
     activation: Activation = "relu"
     normalisation: Normalisation = "none"
     maxout: NonNegativeInt = 0
@@ -48,7 +49,7 @@ class DcganOptions(Options):
     ``normalisation``: by default "batch".
     """
 
-    width: PositiveInt = 64
+    width: int = Field(default=64, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
 
 
@@ -60,7 +61,7 @@ class DcganUpsampleOptions(Options):
     ``normalisation_eps``: ε of all normalisations but the generator's first, by default 1e-5; 0.8 in many tutorials.
     """
 
-    width: PositiveInt = 128
+    width: int = Field(default=128, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
     normalisation_eps: PositiveFloat = 1e-5
 
@@ -72,7 +73,7 @@ class ResnetOptions(Options):
     ``normalisation``: by default "batch" for the generator and "none" for the critic.
     """
 
-    width: PositiveInt = 128
+    width: int = Field(default=128, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
 
 
@@ -88,7 +89,9 @@ class Architecture(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set in ``architecture`` and, for the critic alone, in ``critic``.
-        module: Name of the module with ``generator`` and ``critic``, imported when networks are built.
+        module: Name of the module with ``generator(options, latent, shape)`` and ``critic(options, shape)``, imported
+            when networks are built. The generator maps latents [n, latent] to samples [n, *shape], images in [−1, 1];
+            the critic maps samples to logits [n]. Neither changes its input in place.
         fits: Which shapes of samples the family supports.
         critic_defaults: Defaults of the critic's options that differ from the generator's.
     """
@@ -111,10 +114,10 @@ def single_number(shape: Shape) -> str | None:
 
 
 def square_image(shape: Shape) -> str | None:
-    """Support square images of 8 to 64 pixels with 1 or 3 channels."""
-    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= 64 and shape[0] in (1, 3):
+    """Support square images of 8 to 256 pixels with 1 or 3 channels."""
+    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= LARGEST_SIZE and shape[0] in (1, 3):
         return None
-    return "square images of 8×8 to 64×64 pixels with 1 or 3 channels"
+    return f"square images of 8×8 to {LARGEST_SIZE}×{LARGEST_SIZE} pixels with 1 or 3 channels"
 
 
 ARCHITECTURES = {

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import images, stacked, synthetic
+from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, synthetic
+from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
 
 __all__ = ["DATASETS", "Data", "Dataset"]
@@ -22,7 +23,8 @@ class Dataset(NamedTuple):
         summary: One line for ``ganbench list``.
         options: What a suite can set.
         shape: options → the shape of one sample, without loading the data.
-        load: options → training and test split. It raises ``MissingDataError`` if files are missing.
+        load: options → training and test split, the same at every call and all finite. It raises
+            ``MissingDataError`` if files are missing.
         extractor: Name of the feature extractor for metrics, from ``bench.catalogue.extractors.EXTRACTORS``:
             "coordinates" for points, "inception" for images without an extractor of their own.
         download: Downloads the missing files; None if they cannot be downloaded.
@@ -118,9 +120,30 @@ DATASETS = {
     ),
     "image-folder": Dataset(
         "your own images in a folder and its subfolders, cropped and resized to squares",
-        images.ImageFolderOptions,
-        images.image_folder_shape,
-        images.image_folder,
+        folder.ImageFolderOptions,
+        folder.image_shape,
+        folder.image_folder,
         "inception",
+    ),
+    "huggingface": Dataset(
+        "your own images in a folder saved by Hugging Face datasets (save_to_disk)",
+        huggingface.HuggingFaceOptions,
+        folder.image_shape,
+        huggingface.saved_dataset,
+        "inception",
+    ),
+    "image-arrays": Dataset(
+        "your own images in a .npz or .npy file",
+        arrays.ImageArrayOptions,
+        arrays.image_array_shape,
+        arrays.image_arrays,
+        "inception",
+    ),
+    "point-arrays": Dataset(
+        "your own points in a .npz or .npy file",
+        ArrayOptions,
+        arrays.point_array_shape,
+        arrays.point_arrays,
+        "coordinates",
     ),
 }

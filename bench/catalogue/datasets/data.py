@@ -1,13 +1,15 @@
-"""A loaded dataset: two arrays, their fingerprint and, for Gaussian mixtures, the true modes."""
+"""A loaded dataset: two arrays and their fingerprint, and the true modes, the classes and the files where known."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.catalogue.datasets.found_files import FoundFiles
 from bench.errors import DataError
 
 
@@ -25,6 +27,21 @@ class Modes:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """The class of every sample. Training does not use it, so it is part of no identity.
+
+    Attributes:
+        train: int64 [n], a position in ``names`` for each training sample.
+        test: int64 [m], the same for each test sample.
+        names: The names of the classes.
+    """
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Data:
     """Real samples in two splits.
 
@@ -33,28 +50,60 @@ class Data:
         test: Held-out samples of the same type and shape.
         fingerprint: SHA-256 of both arrays with their shapes and types; it is part of the identity of runs.
         modes: The true modes, if the data are a Gaussian mixture.
+        labels: The class of every sample, if known.
+        files: What was found in the folder or file of the data, and what was left out.
     """
 
     train: NDArray[np.generic]
     test: NDArray[np.generic]
     fingerprint: str
     modes: Modes | None = None
+    labels: Labels | None = None
+    files: FoundFiles | None = None
 
 
-def make_data(train: NDArray[np.generic], test: NDArray[np.generic], modes: Modes | None = None) -> Data:
-    """Return the data with their fingerprint.
+def make_data(
+    train: NDArray[np.generic],
+    test: NDArray[np.generic],
+    modes: Modes | None = None,
+    *,
+    labels: Labels | None = None,
+    files: FoundFiles | None = None,
+) -> Data:
+    """Return the data with their fingerprint, which depends on the two arrays only.
 
     Args:
         train: float32 points [n, d] or uint8 images [n, channels, height, width].
         test: Held-out samples of the same type and shape.
         modes: The true modes, if the data are a Gaussian mixture.
+        labels: The class of every sample, if known.
+        files: What was found in the folder or file of the data.
 
     Raises:
-        DataError: a split has fewer than two samples, so that it has no covariance.
+        DataError: a split has fewer than two samples, so that it has no covariance; or labels do not match samples.
     """
     if min(len(train), len(test)) < 2:
         raise DataError(f"a dataset needs at least 2 training and 2 test samples; it has {len(train)} and {len(test)}")
-    return Data(train=train, test=test, fingerprint=fingerprint(train, test), modes=modes)
+    if labels is not None and (len(labels.train), len(labels.test)) != (len(train), len(test)):
+        raise DataError(
+            f"a dataset needs one label per sample; it has {len(labels.train)} and {len(labels.test)} labels for "
+            f"{len(train)} training and {len(test)} test samples"
+        )
+    return Data(train, test, fingerprint(train, test), modes, labels, files)
+
+
+def make_labels(train: Sequence[str], test: Sequence[str], known: Sequence[str] | None = None) -> Labels:
+    """Return the labels of samples whose classes are given by name.
+
+    Args:
+        train: The class of each training sample.
+        test: The class of each test sample.
+        known: All classes in their order; by default those that occur, in alphabetical order.
+    """
+    names = sorted({*train, *test}) if known is None else known
+    number = {name: index for index, name in enumerate(names)}
+    first, second = (np.array([number[name] for name in split], dtype=np.int64) for split in (train, test))
+    return Labels(first, second, tuple(names))
 
 
 def fingerprint(*arrays: NDArray[np.generic]) -> str:

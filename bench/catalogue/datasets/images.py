@@ -9,59 +9,33 @@ from contextlib import redirect_stdout
 from importlib.metadata import distribution
 from pathlib import Path
 from sys import stderr
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bench.catalogue import Options
-from bench.catalogue.datasets.data import Data, make_data
-from bench.catalogue.datasets.folder import folder_arrays
+from bench.catalogue.datasets.data import Data, Labels, make_data
 from bench.errors import DataError, MissingDataError
 from bench.files import data_folder
 
 Images = NDArray[np.uint8]
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+ANIMALS_AND_VEHICLES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 _DOWNLOAD = "or run on a machine with internet to download it"
-
-
-class ImageFolderOptions(Options):
-    """Options of the images in a folder and its subfolders. A tenth of them is the test split.
-
-    ``path``: the folder.
-    ``size``: the largest centred square of each image is resized to this many pixels, 8 to 1,024; by default 64.
-    ``channels``: 3 for colour (the default), 1 for grey.
-    """
-
-    path: str
-    size: int = Field(default=64, ge=8, le=1024)
-    channels: Literal[1, 3] = 3
-
-
-def image_folder_shape(options: ImageFolderOptions) -> tuple[int, ...]:
-    """Return (channels, size, size)."""
-    return options.channels, options.size, options.size
-
-
-def image_folder(options: ImageFolderOptions) -> Data:
-    """Load the images of a folder. They are decoded once into a file, which is then memory-mapped.
-
-    Raises:
-        DataError: the folder cannot be read, or has fewer than 20 images.
-    """
-    images = folder_arrays(Path(options.path), options.channels, options.size, data_folder() / "folders")
-    split = len(images) - len(images) // 10
-    if len(images) - split > 1:
-        return make_data(images[:split], images[split:])
-    raise DataError(f"image-folder: {options.path} has {len(images)} images; at least 20 are needed")
 
 
 def digits(options: Options) -> Data:
     """Load scikit-learn's 1,797 handwritten digits (Alpaydin & Kaynak 1998); a third of each class is held out."""
     images, labels = digits_with_labels()
     is_test = digits_test_mask(labels)
-    return make_data(images[~is_test], images[is_test])
+    names = tuple(map(str, range(10)))
+    classes = Labels(labels[~is_test], labels[is_test], names)
+    return make_data(images[~is_test], images[is_test], labels=classes)
 
 
 def digits_with_labels() -> tuple[Images, NDArray[np.int64]]:
@@ -87,7 +61,7 @@ def digits_test_mask(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def fashion_mnist(options: Options) -> Data:
     """Load Fashion-MNIST (Xiao et al. 2017), from Debian's package or from a download."""
-    return _idx_data("fashion-mnist", fashion_mnist_folder())
+    return _idx_data("fashion-mnist", fashion_mnist_folder(), CLOTHES)
 
 
 def fashion_mnist_folder() -> Path:
@@ -98,12 +72,18 @@ def fashion_mnist_folder() -> Path:
 
 def mnist(options: Options) -> Data:
     """Load MNIST (LeCun et al. 1998)."""
-    return _idx_data("mnist", data_folder() / "MNIST" / "raw")
+    return _idx_data("mnist", data_folder() / "MNIST" / "raw", tuple(map(str, range(10))))
 
 
-def _idx_data(name: str, folder: Path) -> Data:
+def _idx_data(name: str, folder: Path, names: tuple[str, ...]) -> Data:
     train, test = (read_idx(folder / f"{part}-images-idx3-ubyte", name)[:, None] for part in ("train", "t10k"))
-    return make_data(train, test)
+    try:
+        first, second = (
+            read_idx(folder / f"{part}-labels-idx1-ubyte", name).astype(np.int64) for part in ("train", "t10k")
+        )
+    except MissingDataError:  # labels are optional: no metric uses them
+        return make_data(train, test)
+    return make_data(train, test, labels=Labels(first, second, names))
 
 
 def read_idx(path: Path, name: str) -> Images:
@@ -148,11 +128,13 @@ class _ArraysOnly(pickle.Unpickler):
 def cifar10(options: Options) -> Data:
     """Load CIFAR-10 (Krizhevsky 2009) from the batches of its Python version."""
     folder = data_folder() / "cifar-10-batches-py"
-    train = np.concatenate([_cifar_batch(folder / f"data_batch_{number}") for number in range(1, 6)])
-    return make_data(train, _cifar_batch(folder / "test_batch"))
+    images, classes = zip(*(_cifar_batch(folder / f"data_batch_{number}") for number in range(1, 6)), strict=True)
+    test_images, test_classes = _cifar_batch(folder / "test_batch")
+    labels = Labels(np.concatenate(classes), test_classes, ANIMALS_AND_VEHICLES)
+    return make_data(np.concatenate(images), test_images, labels=labels)
 
 
-def _cifar_batch(path: Path) -> Images:
+def _cifar_batch(path: Path) -> tuple[Images, NDArray[np.int64]]:
     if not path.is_file():
         raise MissingDataError(
             f"dataset 'cifar10' not found: {path.name} is missing in {path.parent}; "
@@ -165,9 +147,11 @@ def _cifar_batch(path: Path) -> Images:
         raise DataError(f"dataset 'cifar10': cannot read {path}: {error}") from None
 
 
-def _pickled_images(file: IO[bytes]) -> Images:
+def _pickled_images(file: IO[bytes]) -> tuple[Images, NDArray[np.int64]]:
+    """Return images [n, 3, 32, 32] and labels [n]."""
     batch = _ArraysOnly(file, encoding="bytes").load()
-    return np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+    images = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+    return images, np.asarray(batch[b"labels"], dtype=np.int64)
 
 
 def download_fashion_mnist() -> None:

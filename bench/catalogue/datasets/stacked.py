@@ -19,7 +19,7 @@ from bench.catalogue.datasets.data import Data, make_data
 class StackedOptions(Options):
     """``images``: number of stacked images in the training split, by default 50,000; the test split has a fifth."""
 
-    images: int = Field(default=50_000, ge=10)
+    images: int = Field(default=50_000, ge=10, le=500_000)
 
 
 def stacked_digits(options: StackedOptions) -> Data:

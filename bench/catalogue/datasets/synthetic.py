@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Modes, make_data
@@ -19,10 +19,10 @@ class RingOptions(Options):
     ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
     """
 
-    modes: PositiveInt = 8
+    modes: int = Field(default=8, gt=0, le=10_000)
     radius: PositiveFloat = 1.0
     sigma: PositiveFloat = 0.01
-    points: PositiveInt = 100_000
+    points: int = Field(default=100_000, gt=0, le=10_000_000)
 
 
 class GridOptions(Options):
@@ -34,10 +34,10 @@ class GridOptions(Options):
     ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
     """
 
-    side: PositiveInt = 5
+    side: int = Field(default=5, gt=0, le=100)
     step: PositiveFloat = 2.0
     sigma: PositiveFloat = 0.05
-    points: PositiveInt = 100_000
+    points: int = Field(default=100_000, gt=0, le=10_000_000)
 
 
 def point(options: Options) -> Data:

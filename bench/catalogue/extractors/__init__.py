@@ -1,21 +1,27 @@
 """The feature extractors of the metrics, and the hashes of their weights.
 
-Nothing here imports torch: planning runs needs the hashes, not the networks.
+Nothing here imports torch: planning runs needs the hashes, not the networks. Reading a suite needs no numpy either.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.errors import DataError
+from pydantic import model_validator
+
+from bench.catalogue import Options, suggestion
+from bench.errors import DataError, SuiteError
 from bench.files import data_folder
 
 WEIGHTS = Path(__file__).parent / "weights"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's; the name ends in the hash
+REDUCED = 64  # pixels on a side; the random network and trained ones average larger images down to it
+TRAIN_YOUR_OWN = "python -m bench.catalogue.extractors FOLDER --output FILE.npz"
 
 
 class Extractor(NamedTuple):
@@ -23,29 +29,116 @@ class Extractor(NamedTuple):
 
     Attributes:
         summary: One line for docs and captions.
-        classes: Number of classes of its logits; 0 if it has no logits.
+        classes: Number of classes of its logits; 0 if it has no logits, or if its weights file gives the number.
         distance: Name of the Fréchet distance on its features: "fid" with Inception, otherwise "fd".
         channels_of: Name of the extractor that is applied to each channel of a stacked image; "" for other images.
+        features: Number of its features; 0 if the samples decide it.
+        shape: The only shape of images that it takes, (channels, height, width); None for images of any shape.
+        is_trained_by_user: Whether a suite names the file of its weights, which also gives its classes and its shape.
     """
 
     summary: str
     classes: int
     distance: str
     channels_of: str = ""
+    features: int = 0
+    shape: tuple[int, ...] | None = None
+    is_trained_by_user: bool = False
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether it gives logits."""
+        return self.classes > 0 or self.is_trained_by_user
 
 
+_SMALL, _LARGE = (8, 8), (28, 28)
 EXTRACTORS = {
     "coordinates": Extractor("the points themselves", 0, "fd"),
-    "digits": Extractor("small convolutional classifier of handwritten digits, 64 features", 10, "fd"),
-    "fashion-mnist": Extractor("small convolutional classifier of Fashion-MNIST, 64 features", 10, "fd"),
-    "mnist": Extractor("small convolutional classifier of MNIST, 64 features, trained on your machine", 10, "fd"),
-    "stacked-digits": Extractor("the classifier of digits on each channel, 192 features", 1000, "fd", "digits"),
-    "stacked-fashion": Extractor(
-        "the classifier of fashion-mnist on each channel, 192 features", 1000, "fd", "fashion-mnist"
+    "digits": Extractor(
+        "small convolutional classifier of handwritten digits, 64 features", 10, "fd", features=64, shape=(1, *_SMALL)
     ),
-    "stacked-mnist": Extractor("the classifier of mnist on each channel, 192 features", 1000, "fd", "mnist"),
-    "inception": Extractor("Inception v3 of torch-fidelity, 2,048 features", 0, "fid"),
+    "fashion-mnist": Extractor(
+        "small convolutional classifier of Fashion-MNIST, 64 features", 10, "fd", features=64, shape=(1, *_LARGE)
+    ),
+    "mnist": Extractor(
+        "small convolutional classifier of MNIST, 64 features, trained on your machine",
+        10,
+        "fd",
+        features=64,
+        shape=(1, *_LARGE),
+    ),
+    "stacked-digits": Extractor(
+        "the classifier of digits on each channel, 192 features", 1000, "fd", "digits", 192, (3, *_SMALL)
+    ),
+    "stacked-fashion": Extractor(
+        "the classifier of fashion-mnist on each channel, 192 features", 1000, "fd", "fashion-mnist", 192, (3, *_LARGE)
+    ),
+    "stacked-mnist": Extractor(
+        "the classifier of mnist on each channel, 192 features", 1000, "fd", "mnist", 192, (3, *_LARGE)
+    ),
+    "inception": Extractor("Inception v3 of torch-fidelity, 2,048 features", 0, "fid", features=2048),
+    "random": Extractor("convolutional network with fixed random weights, 64 features", 0, "fd", features=64),
+    "trained": Extractor(
+        "small convolutional classifier of your own images, 64 features",
+        0,
+        "fd",
+        features=64,
+        is_trained_by_user=True,
+    ),
 }
+
+
+class ExtractorChoice(Options):
+    """An extractor that a suite names, by its name alone or as a table.
+
+    ``name``: a name in ``EXTRACTORS``.
+    ``weights``: the file of an extractor that the user trained.
+    """
+
+    name: str
+    weights: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: object) -> object:
+        if isinstance(given, cls):
+            return given
+        table = {"name": given} if isinstance(given, str) else given
+        if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+            raise SuiteError(f"extractor: expected a name, or a table with a name, not {given!r}")
+        for key in table:
+            if key not in cls.model_fields:
+                raise SuiteError(f"extractor: unknown key {key!r}{suggestion(key, cls.model_fields)}")
+        return table
+
+    @model_validator(mode="after")
+    def _is_known(self) -> ExtractorChoice:
+        if self.name not in EXTRACTORS:
+            raise SuiteError(f"unknown extractor {self.name!r}{suggestion(self.name, EXTRACTORS)}")
+        is_trained = EXTRACTORS[self.name].is_trained_by_user
+        if is_trained and not self.weights:
+            raise SuiteError(
+                f"extractor {self.name!r} needs a file of weights: "
+                f'{{ name = "{self.name}", weights = "FILE.npz" }}, written by {TRAIN_YOUR_OWN}'
+            )
+        if self.weights and not is_trained:
+            raise SuiteError(f"extractor {self.name!r} takes no file of weights; only 'trained' does")
+        return self
+
+
+def limitation(choice: ExtractorChoice, shape: tuple[int, ...]) -> str:
+    """Return what an extractor is for, if it does not take samples of a shape; otherwise "".
+
+    Raises:
+        DataError: The file of its weights is missing or not valid.
+    """
+    from bench.catalogue.extractors.trained_weights import read_trained
+
+    if (choice.name == "coordinates") != (len(shape) != 3):
+        return "points" if choice.name == "coordinates" else "images"
+    entry = EXTRACTORS[choice.name]
+    wanted = read_trained(Path(choice.weights)).shape if entry.is_trained_by_user else entry.shape
+    return f"images of shape {wanted}" if wanted not in (None, shape) else ""
 
 
 def weights_file(name: str) -> Path:
@@ -75,7 +168,7 @@ def manifest(name: str) -> dict[str, Any]:
     return content
 
 
-def extractor_hash(name: str, inception_weights: Path | None = None) -> str:
+def extractor_hash(name: str, inception_weights: Path | None = None, weights: str = "") -> str:
     """Return the SHA-256 of an extractor's weights in hexadecimal, or its name if it has no weights.
 
     For an extractor of stacked images this is ``stacked:`` and the hash of the single-channel classifier. For
@@ -84,6 +177,7 @@ def extractor_hash(name: str, inception_weights: Path | None = None) -> str:
     Args:
         name: A name in ``EXTRACTORS``.
         inception_weights: File of Inception's weights; None for torch-fidelity's own.
+        weights: File of the weights of an extractor that the user trained.
 
     Raises:
         DataError: the weights are missing.
@@ -93,9 +187,23 @@ def extractor_hash(name: str, inception_weights: Path | None = None) -> str:
         return f"stacked:{extractor_hash(base)}"
     if name == "coordinates":
         return name
+    if name == "random":
+        from bench.catalogue.extractors.random_weights import random_weights_hash
+
+        return random_weights_hash()
+    if EXTRACTORS[name].is_trained_by_user:
+        from bench.catalogue.extractors.trained_weights import read_trained
+
+        return read_trained(Path(weights)).sha256
     if name != "inception":
         return str(manifest(name)["sha256"])
     return INCEPTION_FILE if inception_weights is None else _inception_hash(inception_weights)
+
+
+def is_made_by_user(name: str) -> bool:
+    """Return whether the weights of an extractor exist only after the user has trained it."""
+    entry = EXTRACTORS[name]
+    return entry.is_trained_by_user or (entry.channels_of or name) == "mnist"
 
 
 @cache

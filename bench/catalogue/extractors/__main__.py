@@ -1,15 +1,20 @@
-"""Train an extractor: ``python -m bench.catalogue.extractors digits`` (or fashion-mnist, or mnist).
+"""Train an extractor: ``python -m bench.catalogue.extractors digits`` (or fashion-mnist, mnist, or a folder of images).
 
 It writes the weights to ``NAME.npz``, and their hash, the test accuracy and how it was trained to ``NAME.json``.
 "digits" and "fashion-mnist" are part of the package and are written to ``weights/`` next to this file. "mnist" is
 trained on the user's machine and is written to ``extractors/`` in the data folder.
+
+For a folder with one subfolder of images per class, ``python -m bench.catalogue.extractors FOLDER --output FILE.npz``
+writes one file, which a suite then names.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.catalogue import suggestion
 from bench.catalogue.datasets.images import (
     digits_test_mask,
     digits_with_labels,
@@ -27,6 +33,7 @@ from bench.catalogue.datasets.images import (
 )
 from bench.catalogue.extractors import WEIGHTS, trained_folder
 from bench.catalogue.extractors.networks import IMAGE_SIZES, build_network, file_hash, scaled
+from bench.catalogue.extractors.own_training import train_on_folder
 from bench.errors import GanbenchError, MissingDataError
 from bench.files import data_folder
 
@@ -118,10 +125,33 @@ def main(name: str) -> None:
     )
 
 
+def run(arguments: list[str]) -> None:
+    """Train what the command line asks for."""
+    names = f"{{{','.join(IMAGE_SIZES)}}}"
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.catalogue.extractors",
+        usage=f"%(prog)s {names}\n       %(prog)s FOLDER --output FILE.npz [--size 64] [--channels 3]",
+        description="Train an extractor: a shipped one, or a classifier of your own images.",
+    )
+    parser.add_argument("what", metavar="NAME|FOLDER", help=f"{names}, or a folder with one subfolder per class")
+    parser.add_argument("--output", type=Path, help="file of the weights of your own extractor, .npz")
+    parser.add_argument("--size", type=int, default=64, help="size of the images in the dataset, in pixels (64)")
+    parser.add_argument("--channels", type=int, choices=(1, 3), default=3, help="3 for colour, 1 for grey (3)")
+    given = parser.parse_args(arguments)
+    if given.what in IMAGE_SIZES and given.output is None:
+        main(given.what)
+        return
+    if not Path(given.what).is_dir():
+        parser.error(f"there is no folder {given.what}{suggestion(given.what, IMAGE_SIZES)}")
+    if given.output is None or given.output.suffix != ".npz":
+        parser.error("--output FILE.npz is needed for a folder")
+    if not 8 <= given.size <= 1024:
+        parser.error(f"--size {given.size}: expected 8 to 1024")
+    train_on_folder(Path(given.what), given.output, given.channels, given.size)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] not in [[name] for name in IMAGE_SIZES]:
-        sys.exit(f"usage: python -m bench.catalogue.extractors {{{','.join(IMAGE_SIZES)}}}")
     try:
-        main(sys.argv[1])
+        run(sys.argv[1:])
     except GanbenchError as error:
         sys.exit(f"ganbench: {error}")

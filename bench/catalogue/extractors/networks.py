@@ -13,10 +13,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, WEIGHTS, manifest, weights_file
+from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, TRAIN_YOUR_OWN, WEIGHTS, manifest, weights_file
 from bench.errors import DataError
 
-IMAGE_SIZES = {"digits": 8, "fashion-mnist": 28, "mnist": 28}
+IMAGE_SIZES = {name: entry.shape[1] for name, entry in EXTRACTORS.items() if entry.shape and not entry.channels_of}
 FEATURES = 64
 BATCH = {"cpu": 64}  # so small that the activations of a 28×28×32 layer stay in the cache of a CPU
 PREFIX = "ganbench-"  # for torch_fidelity.calculate_metrics(feature_extractor="ganbench-digits", ...)
@@ -92,14 +92,14 @@ def scaled(images: Tensor) -> Tensor:
     return (images / 127.5).sub_(1)
 
 
-def build_network(size: int, classes: int = 10) -> nn.Sequential:
-    """Return the layers for images [n, 1, size, size]: convolutions with three poolings, a hidden layer, logits."""
+def build_network(size: int, classes: int = 10, channels: int = 1) -> nn.Sequential:
+    """Return the layers for images [n, channels, size, size]: convolutions, three poolings, a hidden layer, logits."""
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
     return nn.Sequential(
-        *block(1, 32),
+        *block(channels, 32),
         nn.MaxPool2d(2),
         *block(32, 64),
         nn.MaxPool2d(2),
@@ -166,8 +166,10 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
-            f"cannot load Inception's weights ({reason}); download {INCEPTION_FILE} from the releases of "
-            f"torch-fidelity and pass --inception-weights PATH"
+            f"cannot load Inception's weights ({reason}): pass --inception-weights PATH with {INCEPTION_FILE} from the "
+            f"releases of torch-fidelity, or use features that need no download: "
+            f'extractor = "random" in [evaluation] (or --extractor random), '
+            f"or an extractor trained on classes of your own images ({TRAIN_YOUR_OWN})"
         ) from None
     return inception.to(device)
 

@@ -1,19 +1,21 @@
 """The metrics that a suite can use. This module does not import torch.
 
 To add one, write ``prepare(context, options) → (sampled → {measure: value})`` in a file of its own, and add an entry to
-``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``). A metric of the game looks at the players instead of
-their samples: ``prepare(options) → (view → {measure: value})``.
+``METRICS`` and its measures to ``MEASURES`` (in ``measures.py``); metrics of other packages declare their measures. A
+metric of the game looks at the players instead of their samples: ``prepare(options) → (view → {measure: value})``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -21,27 +23,27 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 class ModesOptions(Options):
     """A mode is covered if it has at least ``minimum`` samples; ``confidence`` is the classifier's threshold."""
 
-    minimum: PositiveInt = 1
+    minimum: int = Field(default=1, gt=0, le=1_000_000)
     confidence: Fraction = 0.9
 
 
 class NeighboursOptions(Options):
     """The balls around samples extend to their ``k``-th nearest neighbour (5 in Naeem et al. 2020)."""
 
-    k: PositiveInt = 5
+    k: int = Field(default=5, gt=0, le=1_000)
 
 
 class KernelOptions(Options):
     """The number of random subsets that the kernel distance is averaged over, and their maximum size."""
 
-    subsets: PositiveInt = 100
-    subset_size: Annotated[int, Field(ge=2)] = 1000
+    subsets: int = Field(default=100, gt=0, le=100_000)
+    subset_size: int = Field(default=1000, ge=2, le=100_000)
 
 
 class SlicedWassersteinOptions(Options):
     """The number of equally spaced directions that points are projected onto."""
 
-    projections: PositiveInt = 64
+    projections: int = Field(default=64, gt=0, le=100_000)
 
 
 class BirthdayOptions(Options):
@@ -53,17 +55,17 @@ class BirthdayOptions(Options):
 class SpectrumOptions(Options):
     """Number of samples to compute the vector field on, number of eigenvalues, and ARPACK's relative tolerance."""
 
-    samples: PositiveInt = 256
-    eigenvalues: PositiveInt = 6
+    samples: int = Field(default=256, gt=0, le=1_000_000)
+    eigenvalues: int = Field(default=6, gt=0, le=1_000)
     tolerance: PositiveFloat = 1e-8
 
 
 class PathAngleOptions(Options):
     """Number of samples to compute the vector field on, and how far the path extends to both sides of its end."""
 
-    samples: PositiveInt = 256
+    samples: int = Field(default=256, gt=0, le=1_000_000)
     reach: Fraction = 0.2
-    points: PositiveInt = 8
+    points: int = Field(default=8, gt=0, le=10_000)
 
 
 class Metric(NamedTuple):
@@ -72,11 +74,14 @@ class Metric(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: The options that a suite can set.
-        prepare: The function, as module:name.
+        prepare: The function, as module:name. It returns a function from samples or a game to numbers by measure, with
+            the same measures at every call.
         needs: (name of the extractor, whether the true modes are known) → None if the metric can be computed, otherwise
             what is missing.
         of: What the metric looks at, "samples" or "game".
         architecture: The only architecture that it applies to, or None.
+        measures: Measures that it returns and ganbench does not define, by name. ganbench's own measures are in
+            ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
     """
 
     summary: str
@@ -85,10 +90,11 @@ class Metric(NamedTuple):
     needs: Callable[[str, bool], str | None]
     of: Literal["samples", "game"] = "samples"
     architecture: str | None = None
+    measures: Mapping[str, Measure] = MappingProxyType({})
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
-    return None if modes_known or EXTRACTORS[extractor].classes else "true modes or a classifier of its classes"
+    return None if modes_known or EXTRACTORS[extractor].has_classes else "true modes or a classifier of its classes"
 
 
 def _plane(extractor: str, modes_known: bool) -> str | None:

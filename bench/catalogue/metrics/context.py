@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -13,21 +13,47 @@ from torch import Tensor
 
 from bench.catalogue.datasets import Data
 
+Extract: TypeAlias = "Callable[[Tensor], tuple[Tensor, Tensor | None]]"  # samples → features, logits
 BATCH = 4096  # samples whose features are computed at once
 
 
-class Sampled(NamedTuple):
-    """Generated samples.
+class Sampled:
+    """Generated samples. Features and logits are extracted when a metric first asks for either.
 
     Attributes:
         samples: Points [n, d] or uint8 images [n, channels, height, width].
-        features: Their features [n, d]; of points, the points themselves.
-        logits: Logits of the extractor's classes [n, classes], or None if it has no classes.
     """
 
-    samples: Tensor
-    features: Tensor
-    logits: Tensor | None
+    def __init__(self, samples: Tensor, features: Tensor, logits: Tensor | None = None) -> None:
+        """Create samples whose features are known."""
+        self.samples = samples
+        self._extract: Extract = lambda _: (features, logits)
+
+    @classmethod
+    def extracted_by(cls, extract: Extract, samples: Tensor) -> Sampled:
+        """Return samples whose features are extracted if a metric asks for them."""
+        sampled = cls(samples, samples)
+        sampled._extract = extract
+        return sampled
+
+    @cached_property
+    def _extracted(self) -> tuple[Tensor, Tensor | None]:
+        return self._extract(self.samples)
+
+    def extracted_tensors(self) -> list[Tensor]:
+        """Return the samples, and their features and logits if these have been extracted."""
+        known = (self.samples, *vars(self).get("_extracted", ()))
+        return [tensor for tensor in known if tensor is not None]
+
+    @property
+    def features(self) -> Tensor:
+        """Features of the samples [n, d]; of points, the points themselves."""
+        return self._extracted[0]
+
+    @property
+    def logits(self) -> Tensor | None:
+        """Logits of the extractor's classes [n, classes], or None if it has no classes."""
+        return self._extracted[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +68,7 @@ class Context:
 
     data: Data
     extractor: str
-    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+    extract: Extract
 
     @cached_property
     def train_features(self) -> Tensor:

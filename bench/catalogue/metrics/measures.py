@@ -6,11 +6,37 @@ weights, each measure is taken of the average too; its name then ends in ``_ema`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Literal, NamedTuple
 
 AVERAGED = "_ema"
-Directions = Mapping[str, bool | None]  # measure → whether more is better; None: neither
+
+
+class Range(NamedTuple):
+    """The values that a measure can have. NaN and infinity are always possible: they tell of a failure.
+
+    Attributes:
+        least: The smallest value.
+        most: The largest value.
+        slack: How far outside a value can be by rounding, or because it is an estimate.
+    """
+
+    least: float = -math.inf
+    most: float = math.inf
+    slack: float = 1e-6
+
+    def holds(self, value: float) -> bool:
+        """Return whether a value is possible."""
+        return not math.isfinite(value) or self.least - self.slack <= value <= self.most + self.slack
+
+
+ANY = Range()
+SHARE = Range(0, 1)
+NOT_NEGATIVE = Range(0)
+FRECHET = Range(0, slack=0.01)  # the root of a product of covariances is rounded
+KERNEL = Range(0, slack=0.1)  # the unbiased estimate of a KID of 0 is negative as often as positive
 
 
 class Measure(NamedTuple):
@@ -25,16 +51,18 @@ class Measure(NamedTuple):
         primary_rank: Runs are classified by the measured one with the lowest rank; None comes after all ranks.
         coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
         table: Where it stands by default: "details" is left out first when a terminal is narrow.
+        range: The values that it can have; others are refused in results of other code.
     """
 
     label: str
     higher_is_better: bool | None
-    spec: str
+    spec: str = ".3g"
     scale: float = 1.0
     logarithmic: bool = False
     primary_rank: int | None = None
     coverage_rank: int | None = None
     table: Literal["main", "details"] = "main"
+    range: Range = ANY
 
     def format(self, value: float) -> str:
         """A value for a sentence: scaled, and without trailing zeros."""
@@ -42,30 +70,33 @@ class Measure(NamedTuple):
         return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
+Directions = Mapping[str, bool | Measure | None]
+"""Measures that ganbench does not define → whether more is better (None: neither), or their descriptions."""
+
 MEASURES = {  # in the order of columns
-    "modes": Measure("modes", True, ".1f", coverage_rank=1),
-    "modes_confident": Measure("modes, confident", True, ".1f", table="details"),
-    "high_quality": Measure("high quality %", True, ".1f", scale=100, table="details"),
-    "confident": Measure("confident %", True, ".1f", scale=100, table="details"),
-    "kl": Measure("KL", False, ".3f", primary_rank=7, table="details"),
-    "fd": Measure("FD", False, ".3g", logarithmic=True, primary_rank=2),
-    "fid": Measure("FID", False, ".2f", logarithmic=True, primary_rank=1),
+    "modes": Measure("modes", True, ".1f", coverage_rank=1, range=NOT_NEGATIVE),
+    "modes_confident": Measure("modes, confident", True, ".1f", table="details", range=NOT_NEGATIVE),
+    "high_quality": Measure("high quality %", True, ".1f", scale=100, table="details", range=SHARE),
+    "confident": Measure("confident %", True, ".1f", scale=100, table="details", range=SHARE),
+    "kl": Measure("KL", False, ".3f", primary_rank=7, table="details", range=NOT_NEGATIVE),
+    "fd": Measure("FD", False, ".3g", logarithmic=True, primary_rank=2, range=FRECHET),
+    "fid": Measure("FID", False, ".2f", logarithmic=True, primary_rank=1, range=FRECHET),
     "kd": Measure("KD", False, ".3g", primary_rank=6),
-    "kid": Measure("KID", False, ".5f", primary_rank=5),
-    "precision": Measure("precision", True, ".3f"),
-    "recall": Measure("recall", True, ".3f", coverage_rank=2),
-    "density": Measure("density", True, ".3f"),
-    "coverage": Measure("coverage", True, ".3f", coverage_rank=3),
-    "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4),
-    "support": Measure("support", True, ".3g"),
-    "distance": Measure("distance", False, ".3g", logarithmic=True, primary_rank=3),
+    "kid": Measure("KID", False, ".5f", primary_rank=5, range=KERNEL),
+    "precision": Measure("precision", True, ".3f", range=SHARE),
+    "recall": Measure("recall", True, ".3f", coverage_rank=2, range=SHARE),
+    "density": Measure("density", True, ".3f", range=NOT_NEGATIVE),
+    "coverage": Measure("coverage", True, ".3f", coverage_rank=3, range=SHARE),
+    "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4, range=NOT_NEGATIVE),
+    "support": Measure("support", True, ".3g", range=NOT_NEGATIVE),
+    "distance": Measure("distance", False, ".3g", logarithmic=True, primary_rank=3, range=NOT_NEGATIVE),
     "theta": Measure("θ", None, ".3g"),
     "psi": Measure("ψ", None, ".3g"),
     "eigenvalue_real": Measure("Re λ", None, ".4f"),
     "eigenvalue_imaginary": Measure("Im λ", None, ".4f"),
     "spectrum_real": Measure("largest Re λ", None, ".3g"),
-    "spectrum_rotation": Measure("largest |Im λ|/|Re λ|", None, ".3g"),
-    "spectrum_radius": Measure("radius of the update", None, ".6g"),
+    "spectrum_rotation": Measure("largest |Im λ|/|Re λ|", None, ".3g", range=NOT_NEGATIVE),
+    "spectrum_radius": Measure("radius of the update", None, ".6g", range=NOT_NEGATIVE),
     "path_attraction": Measure("attraction", None, ".3f"),
     "path_rotation": Measure("rotation", None, ".3f"),
 }
@@ -86,11 +117,18 @@ PROBES = {  # columns of every trace, taken at the last step before each evaluat
     "generator_update_ratio": "norm of the generator's update over that of its weights",
 }
 
+LOSSES = ("critic_loss", "generator_loss")
+PROBE_RANGES = {"critic_accuracy": SHARE} | {
+    name: NOT_NEGATIVE for name in PROBES if name.startswith("slope_") or name.endswith(("_norm", "_ratio"))
+}
+
 
 def _by_primary_rank(name: str) -> tuple[float, bool]:
-    measure = MEASURES[name]
-    rank = float("inf") if measure.primary_rank is None else measure.primary_rank
-    return rank, measure.higher_is_better is True
+    return _rank(MEASURES[name]), MEASURES[name].higher_is_better is True
+
+
+def _rank(measure: Measure) -> float:
+    return float("inf") if measure.primary_rank is None else measure.primary_rank
 
 
 PRIMARY_ORDER = sorted((name for name in MEASURES if MEASURES[name].higher_is_better is not None), key=_by_primary_rank)
@@ -98,6 +136,40 @@ COVERAGE_ORDER = sorted(
     (name for name in MEASURES if MEASURES[name].coverage_rank is not None),
     key=lambda name: MEASURES[name].coverage_rank or 0,
 )
+
+
+def primary_order(directions: Directions | None = None) -> list[str]:
+    """Return all measures that can classify runs, by rank; those that ganbench defines come first in a rank.
+
+    Args:
+        directions: Measures that ganbench does not define.
+    """
+    others = {name: _of_other_code(name, given) for name, given in (directions or {}).items() if name not in MEASURES}
+    if not others:
+        return PRIMARY_ORDER
+    ranked = [(_rank(MEASURES[name]), 0, number, name) for number, name in enumerate(PRIMARY_ORDER)]
+    ranked += [
+        (_rank(measure), 1, int(measure.higher_is_better), name)
+        for name, measure in others.items()
+        if measure.higher_is_better is not None
+    ]
+    return [name for *_, name in sorted(ranked)]
+
+
+def coverage_order(directions: Directions | None = None) -> list[str]:
+    """Return all measures of coverage by rank, those of other code (see ``Directions``) included."""
+    others = [(name, each) for name, each in (directions or {}).items() if isinstance(each, Measure)]
+    ranked = [(MEASURES[name].coverage_rank or 0, 0, name) for name in COVERAGE_ORDER]
+    ranked += [
+        (each.coverage_rank, 1, name)
+        for name, each in others
+        if name not in MEASURES and each.coverage_rank is not None
+    ]
+    return [name for *_, name in sorted(ranked)]
+
+
+def _of_other_code(name: str, given: bool | Measure | None) -> Measure:
+    return given if isinstance(given, Measure) else Measure(name.replace("_", " "), given, ".4g")
 
 
 def plain_name(name: str) -> str:
@@ -115,18 +187,54 @@ def averaged(name: str) -> str:
     return f"{name}{AVERAGED}"
 
 
+def known_name(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is meant, without regard to case and to ``-`` or blanks in place of ``_``.
+
+    A name that is known as it stands, or that could mean none or several of the known ones, is returned unchanged.
+    """
+    names = set(known)
+    if name in names:
+        return name
+    meant = [other for other in names if _folded(other) == _folded(name)]
+    return meant[0] if len(meant) == 1 else name
+
+
+def measure_name(name: str, own: Iterable[str] = ()) -> str:
+    """Return the loss, probe or measure that a name means, as in ``known_name``: ``fid`` for ``FID``.
+
+    Args:
+        name: As a user wrote it, perhaps with the suffix of averaged generators.
+        own: Names of measures that ganbench does not define.
+    """
+    if name in MEASURES or name in LOSSES or name in PROBES:
+        return name
+    plain = {*own, *MEASURES}
+    return known_name(name, {*plain, *map(averaged, plain), *PROBES, *LOSSES})
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold().replace("-", "_").replace(" ", "_")
+
+
+@cache
+def possible_range(name: str) -> Range:
+    """Return the values that a measure or a probe can have; any value if that is not known."""
+    plain = plain_name(name)
+    return MEASURES[plain].range if plain in MEASURES else PROBE_RANGES.get(plain, ANY)
+
+
 def describe(name: str, directions: Directions | None = None) -> Measure:
     """The description of a measure; the label of an average says so.
 
     Args:
         name: Of the measure.
-        directions: ``higher_is_better`` of the records, which has measures of other code too.
+        directions: ``Metadata.directions`` of a record, which has measures of other code too.
 
     Raises:
         KeyError: neither ganbench nor ``directions`` knows the measure.
     """
     plain = plain_name(name)
-    measure = MEASURES.get(plain) or Measure(plain.replace("_", " "), (directions or {})[plain], ".4g")
+    measure = MEASURES.get(plain) or _of_other_code(plain, (directions or {})[plain])
     if is_averaged(name):
         return measure._replace(label=f"{measure.label}, EMA", table="details")
     return measure

@@ -184,6 +184,6 @@ def _execute_pack(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Se
 
     try:
         for event in attempt(pack, settings, lambda: orphaned or bool(stop.value)):
-            send((event.run.id, event.state, event.progress, event.text))
+            send((event.run.id, event.state, event.progress, event.text, event.fault))
     except GanbenchError as error:
         send(error)

@@ -10,13 +10,15 @@ import torch
 from bench.compute import environment
 from bench.compute.events import Event, Progress
 from bench.compute.execution import Settings, execute
-from bench.errors import GanbenchError, summarise_error
+from bench.errors import ContractError, GanbenchError, PluginError, summarise_error
 from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run
 
 
 def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
     """Execute a pack. If its code fails or memory runs out, retry it in halves, down to single runs, which may fail.
+
+    All runs of a pack fail at once if a plug-in that they share does not keep its contract.
 
     Raises:
         GanbenchError: See ``execute``.
@@ -28,8 +30,13 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
                 del unfinished[event.run.id]
             yield event
         return
-    except GanbenchError:
-        raise
+    except ContractError as error:
+        yield from (Event(run, "failed", text=str(error), fault=True) for run in unfinished.values())
+        return
+    except GanbenchError as error:
+        if not isinstance(error, PluginError):
+            raise
+        reason, text = str(error), f"{error}\n{traceback.format_exc()}"
     except Exception as error:
         if environment.is_device_lost(error) and len(runs) > 1:
             raise  # ends the process; another one retries the halves

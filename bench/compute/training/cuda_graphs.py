@@ -13,9 +13,11 @@ from torch import Tensor
 
 from bench.catalogue import find
 from bench.compute.training.game import Game
+from bench.compute.training.global_streams import global_state
 from bench.compute.training.pack import Pack
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
+from bench.errors import PluginError
 from bench.plan.specification import Training
 
 WARM_UP = 3  # steps before the capture: they allocate memory, select algorithms and fill the optimisers' states
@@ -107,10 +109,17 @@ def with_graphs(take_step: TakeStep, pack: Pack, capture: Capture = capture_on_c
             replay()
             return losses
         draws = StaticDraws(sampler)
+        before = global_state(sampler.device)
         losses = take_step(pack, game, draws, step, None)
+        if not global_state(sampler.device).equals(before):
+            possible = False  # what it draws from the global generators would not be the run's own
+            return losses
         try:
             graphs[due] = draws, *capture(lambda: take_step(pack, game, draws.rewind(), step, None))
-        except RuntimeError:  # an operation synchronises with the host: train this network without graphs
+        except (
+            RuntimeError,
+            PluginError,
+        ):  # an operation synchronises with the host: train this network without graphs
             possible = False
         return losses
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from bench.catalogue import find
+from bench.catalogue import find, is_added, named
 from bench.catalogue.losses import GanLoss
 from bench.catalogue.penalties import Penalty
 from bench.compute.training.players import mixes_samples
@@ -59,11 +59,11 @@ class Game:
 
     def __init__(self, trainings: Sequence[Training], generator: Stack, critic: Stack, device: torch.device):
         self.trainings, self.training, self.generator, self.critic = list(trainings), trainings[0], generator, critic
-        losses = [find("loss", training.loss.name) for training in trainings]
+        losses = [_named_loss(training.loss.name) for training in trainings]
         self._losses: list[tuple[GanLoss, int]] = [(loss, len(list(group))) for loss, group in groupby(losses)]
         self._needs_real = losses[0].generator_needs_real
         entries: list[tuple[int, Choice, Penalty]] = [
-            (index, choice, find("penalty", choice.name)) for index, choice in enumerate(self.training.penalty)
+            (index, choice, _named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
 
         def weights(index: int) -> Tensor:
@@ -195,6 +195,28 @@ class Game:
         for perturb in self._perturbations:
             samples = perturb(samples, sampler.normal(samples), progress)
         return samples
+
+
+def _named_loss(name: str) -> GanLoss:
+    """Return a loss whose errors name it, if another package provides it."""
+    loss: GanLoss = find("loss", name)
+    if not is_added("loss", name):
+        return loss
+    critic, generator = named("loss", name, loss.critic, "critic"), named("loss", name, loss.generator, "generator")
+    return loss._replace(critic=critic, generator=generator)
+
+
+def _named_penalty(name: str) -> Penalty:
+    """Return a penalty whose errors name it, if another package provides it."""
+    entry: Penalty = find("penalty", name)
+    if not is_added("penalty", name):
+        return entry
+    return entry._replace(
+        term=entry.term and named("penalty", name, entry.term, "term"),
+        perturb=entry.perturb and named("penalty", name, entry.perturb, "perturb"),
+        project=entry.project and named("penalty", name, entry.project, "project"),
+        joint=entry.joint and named("penalty", name, entry.joint, "joint"),
+    )
 
 
 def _gradients(losses: Tensor, parameters: Sequence[Tensor], create: bool = False, retain: bool = False) -> Gradients:

@@ -70,7 +70,7 @@ def train(
     schedule = SCHEDULES[training.schedule]
     step, end = first, training.steps if steps is None else steps
     while step < end and len(pack):
-        with tf32(training.tf32, device):
+        with tf32(training.tf32, device), pack.drawing():
             game, take_step = _prepare_steps(pack)
             stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
             chunk = min(*stops, end) - step
@@ -84,6 +84,7 @@ def train(
                 step_probe = probe if evaluated and i == chunk - 1 else None
                 losses[i] = take_step(pack, game, pack.sampler, step + i, step_probe)
             share = stopwatch.seconds() / len(pack)
+        with tf32(training.tf32, device), pack.drawing_aside("probe layers"):
             probes = probe.values(pack.seeds) if probe is not None and evaluated else [{} for _ in pack.players]
 
         # Measure, and end each run at its first non-finite value

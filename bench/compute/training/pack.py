@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bench.catalogue import find
+from bench.catalogue import find, is_added, named, title
 from bench.catalogue.architectures import Shape
+from bench.compute.training.global_streams import GlobalStream, drawing_from
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
+from bench.errors import PluginError
+from bench.plan.grouping import added_code
 from bench.plan.specification import Choice, Training
 
 
@@ -43,13 +47,18 @@ class Pack:
         self, trainings: Sequence[Training], seeds: Sequence[int], players: Sequence[Players], sampler: BatchSampler
     ):
         self.trainings, self.seeds, self.players, self.sampler = list(trainings), list(seeds), list(players), sampler
+        foreign = bool(added_code(trainings[0]))
+        self._global_streams = [GlobalStream(seed, "layers", sampler.device) for seed in seeds] if foreign else []
         self._stack_players()
 
     def _stack_players(self) -> None:
         training = self.trainings[0]
-        self.generator = Stack([players.generator for players in self.players])
+        own, critics = (training.architecture.name, training.critic.name)
+        self.generator = Stack([players.generator for players in self.players], architecture=_if_added(own))
         penalised = any(find("penalty", penalty.name).term for penalty in training.penalty)
-        self.critic = Stack([players.critic for players in self.players], double_backward=penalised)
+        self.critic = Stack(
+            [players.critic for players in self.players], double_backward=penalised, architecture=_if_added(critics)
+        )
         averages = [players.average for players in self.players if players.average is not None]
         self.average = Stack(averages) if averages else None
         self.generator_optimizer = _build_optimizer(training.optimizer, self.generator)
@@ -63,6 +72,33 @@ class Pack:
     def training(self) -> Training:
         """The training settings of the first run; all but the loss and the weights of penalties hold for all runs."""
         return self.trainings[0]
+
+    @property
+    def draws(self) -> bool:
+        """Whether the last chunk of steps drew from the global random generators."""
+        return bool(self._global_streams) and self._global_streams[0].drawn
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Let the global random generators continue a stream of the run inside the block, for code of other packages.
+
+        Raises:
+            PluginError: A pack of several runs drew from them, so that the runs would share random numbers.
+        """
+        if not self._global_streams:
+            yield
+            return
+        with self._global_streams[0].active():
+            yield
+        if len(self) > 1 and self.draws:
+            names = " or ".join(title(*part) for part in added_code(self.training))
+            raise PluginError(f"{names} draws from a global random generator, which the runs of a pack would share")
+
+    @contextmanager
+    def drawing_aside(self, name: str) -> Iterator[None]:
+        """Let the global random generators begin another stream inside the block, so that training is unaffected."""
+        with drawing_from(self.seeds[0], name, self.sampler.device) if self._global_streams else nullcontext():
+            yield
 
     @property
     def _optimizers(self) -> dict[str, tuple[Optimizer, Stack]]:
@@ -107,6 +143,7 @@ class Pack:
         states = [self._optimizer_states(index) for index in stay]
         self.trainings = [self.trainings[index] for index in stay]
         self.seeds = [self.seeds[index] for index in stay]
+        self._global_streams = [self._global_streams[index] for index in stay] if self._global_streams else []
         self.players = [self.players[index] for index in stay]
         if stay:
             self._stack_players()
@@ -120,13 +157,19 @@ class Pack:
             for name, state in self.players[index].state_dict().items()
         }
         streams = self.sampler.state_dict(self.seeds[index])
-        return {"players": players, "streams": streams, **self._optimizer_states(index)}
+        state = {"players": players, "streams": streams, **self._optimizer_states(index)}
+        if self._global_streams:
+            state["global_streams"] = self._global_streams[index].state_dict()
+        return state
 
     def load_state_dicts(self, states: Sequence[dict[str, Any]]) -> None:
         """Restore all runs from states that were taken after the same number of steps."""
         for players, state in zip(self.players, states, strict=True):
             players.load_state_dict(state["players"])
         self._load_optimizer_states(states)
+        for global_stream, state in zip(self._global_streams, states, strict=False):
+            if "global_streams" in state:  # checkpoints of earlier versions have none
+                global_stream.load_state_dict(state["global_streams"])
         self.sampler.load_state_dict(dict(zip(self.seeds, (state["streams"] for state in states), strict=True)))
 
     def _optimizer_states(self, index: int) -> dict[str, Any]:
@@ -169,8 +212,15 @@ def assemble(
 
 
 def _build_optimizer(choice: Choice, stack: Stack) -> Optimizer:
-    optimizer: Optimizer = find("optimizer", choice.name).build([stack.flat], choice.options)
+    build = named("optimizer", choice.name, find("optimizer", choice.name).build, "build")
+    optimizer: Optimizer = build([stack.flat], choice.options)
+    if is_added("optimizer", choice.name):
+        optimizer.step = named("optimizer", choice.name, optimizer.step, "step")  # type: ignore[method-assign]
     return optimizer
+
+
+def _if_added(architecture: str) -> str:
+    return architecture if is_added("architecture", architecture) else ""
 
 
 def _select_run(value: Any, index: int) -> Any:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.catalogue import find, resolve
+from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
 from bench.compute.training.fused_layers import fuse
-from bench.compute.training.random_streams import seeded_initialisation
+from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.sampler import DTYPES
+from bench.errors import ContractError
 from bench.plan.specification import Choice, Training
 
 LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
@@ -61,16 +62,27 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
     def place(network: nn.Module) -> nn.Module:
         return (fuse(network) if device.type == "cpu" else network).to(**placement)
 
-    with seeded_initialisation(seed, "generator weights"):
-        architecture = training.architecture
-        generator = resolve(f"{find('architecture', architecture.name).module}:generator")(
-            architecture.options, training.latent, shape
-        )
-        generator = place(apply_spectral_norm(generator, architecture))
-    with seeded_initialisation(seed, "critic weights"):
-        critic = resolve(f"{find('architecture', training.critic.name).module}:critic")(training.critic.options, shape)
-        critic = place(apply_spectral_norm(critic, training.critic))
+    with drawing_from(seed, "generator weights"):
+        generator = _build(training.architecture, "generator", training.latent, shape)
+        generator = place(apply_spectral_norm(generator, training.architecture))
+    with drawing_from(seed, "critic weights"):
+        critic = place(apply_spectral_norm(_build(training.critic, "critic", shape), training.critic))
     return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
+
+
+def _build(architecture: Choice, part: str, *arguments: object) -> nn.Module:
+    """Return the generator or the critic that the module of an architecture builds.
+
+    Raises:
+        PluginError: The code of another package raised an exception, or did not return a module.
+    """
+    with naming("architecture", architecture.name, f"building the {part}"):
+        entry = find("architecture", architecture.name)
+        network: nn.Module = resolve(f"{entry.module}:{part}")(architecture.options, *arguments)
+    if not isinstance(network, nn.Module):
+        given = f"{part} returned a {type(network).__name__}"
+        raise ContractError(f"{title('architecture', architecture.name)}: {given}, expected a torch.nn.Module")
+    return network
 
 
 def apply_spectral_norm(network: nn.Module, architecture: Choice) -> nn.Module:

@@ -8,8 +8,7 @@ evaluated.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,11 +145,3 @@ class _Stream:
             generator.set_state(state["state"])
         (self._taken,) = {int(state["taken"]) for state in states}
         self._block = None  # drawn again on the next request
-
-
-@contextmanager
-def seeded_initialisation(seed: int, name: str) -> Iterator[None]:
-    """Draw initial weights from a stream inside the block, and leave the global random state unchanged."""
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(stream(seed, name).get_state())
-        yield

@@ -17,6 +17,7 @@ from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
+from bench.errors import DataError
 from bench.plan.runs import Run, load_dataset
 from bench.plan.specification import Choice, Training
 
@@ -77,6 +78,18 @@ class RealData:
         """Load a dataset and copy its training split to the device."""
         data = cached_dataset(dataset)
         return cls(data, device, real_samples_on(data.train, device))
+
+    def check_unchanged(self, run: Run) -> None:
+        """Check that the data are those that a run was planned with, which its identity names.
+
+        Raises:
+            DataError: Files of the dataset have changed since.
+        """
+        if self.data.fingerprint != run.data_fingerprint:
+            raise DataError(
+                f"the files of dataset {str(run.training.dataset)!r} have changed since the run was planned; "
+                f"run the same command again"
+            )
 
     def start_pack(self, trainings: Sequence[Training], seeds: Sequence[int]) -> Pack:
         """Return the pack of some runs before their first step."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.optim import Optimizer
 
+from bench.catalogue import naming
 from bench.compute.training.stacked_layers import stacked_forward
 
 VECTOR = 32  # numbers that CPU kernels process at once; the remainder of a tensor is rounded differently
@@ -25,6 +26,7 @@ class Stack:
         networks: One network per run.
         rules: Whether to use ``bench.compute.training.stacked_layers`` where possible, rather than ``torch.func.vmap``.
         double_backward: Whether gradients with respect to samples are differentiated, as by a gradient penalty.
+        architecture: Its name in the catalogue; an error in the code of another package then names it.
 
     Attributes:
         flat: The parameters of each network in one row, [s, numbers], which the optimiser updates. Rows are padded to a
@@ -33,8 +35,14 @@ class Stack:
         buffers: All other tensors by name, [s, ...] each: buffers, and parameters that require no gradient.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], rules: bool = True, double_backward: bool = False):
-        self.networks = list(networks)
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        rules: bool = True,
+        double_backward: bool = False,
+        architecture: str = "",
+    ):
+        self.networks, self._architecture = list(networks), architecture
         trained = [_trained_parameters(network) for network in self.networks]
         self._names, first = list(trained[0]), list(trained[0].values())
         offsets = list(accumulate((parameter.numel() for parameter in first), initial=0))
@@ -68,6 +76,12 @@ class Stack:
         return self._run({name: buffer.clone() for name, buffer in self.buffers.items()}, samples)
 
     def _run(self, buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
+        if not self._architecture:
+            return self._forward_all(buffers, samples)
+        with naming("architecture", self._architecture):
+            return self._forward_all(buffers, samples)
+
+    def _forward_all(self, buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
         tensors = {**dict(zip(self._names, self.parameters, strict=True)), **buffers}
         if self._forward is not None:
             return self._forward(tensors, samples)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
-from bench.evidence.states import has_failed
+from bench.evidence.states import State
 from bench.evidence.statistics import (
     Bounds,
     Significance,
@@ -22,9 +22,7 @@ from bench.evidence.statistics import (
     welch,
 )
 from bench.evidence.statistics.intervals import Array, exponential, paired_difference
-from bench.plan.rules import GateOptions
 
-SAME = 0.01  # relative difference due to rounding on another machine, amplified over a few thousand steps
 Family = Literal["quality", "failures", "speed"]
 
 
@@ -137,23 +135,15 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def identical(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions) -> bool:
-    """Return whether both sides have the same seeds and, for each seed, the same outcome and values up to ``SAME``.
-
-    All final and best values are compared. If all of them are whole numbers, as counts of modes are, equality is weak
-    evidence and the sides do not count as identical.
-    """
-    one, other = (runs.set_index("seed").sort_index() for runs in (baseline, candidate))
-    columns = [name for name in one if name in other and str(name).endswith(("_final", "_best"))]
-    if not one.index.equals(other.index) or not one["outcome"].equals(other["outcome"]):
-        return False
-    left, right = (runs[columns].to_numpy(float) for runs in (one, other))
-    fractions = np.isfinite(left) & (left != np.round(left))
-    return bool(fractions.any() and np.allclose(left, right, rtol=min(SAME, gate.tolerance), atol=0, equal_nan=True))
-
-
 def quality(
-    baseline: pd.DataFrame, candidate: pd.DataFrame, name: str, measure: Measure, gate: GateOptions, same: bool
+    baseline: pd.DataFrame,
+    candidate: pd.DataFrame,
+    name: str,
+    measure: Measure,
+    *,
+    tolerance: float,
+    alpha: float,
+    same: bool,
 ) -> ComparisonTest | None:
     """Compare the final values of a measure. Returns None if the baseline has none, as nothing is worse than that.
 
@@ -166,11 +156,12 @@ def quality(
         candidate: The candidate's runs of the cell.
         name: Name of the measure.
         measure: Its description; higher or lower values must be better.
-        gate: Level and tolerance.
+        tolerance: Tolerated degradation as a share of the baseline.
+        alpha: Level of the test.
         same: Whether both sides are ``identical``.
     """
     column = f"{name}_final"
-    compared = [runs[~has_failed(runs)] for runs in (baseline, candidate)]
+    compared = [runs[runs["outcome"] == State.CONVERGED] for runs in (baseline, candidate)]
     if compared[0].empty:
         compared = [baseline, candidate]
     one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in compared)
@@ -182,8 +173,8 @@ def quality(
         one.to_numpy(float),
         other.to_numpy(float),
         higher_is_better=bool(measure.higher_is_better),
-        tolerance=gate.tolerance,
-        alpha=gate.alpha,
+        tolerance=tolerance,
+        alpha=alpha,
         same=same,
         paired=one.index.equals(other.index) and one.index.is_unique,
     )

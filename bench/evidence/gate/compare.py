@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics.measures import Measure
+from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
+from bench.evidence.gate.comparability import check_same_protocol, check_same_suite, describe_unchecked
 from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
+from bench.evidence.gate.sameness import with_fingerprints
 from bench.evidence.results import Evidence, read_evidence
-from bench.plan.rules import GateOptions
+from bench.plan.rules import OTHER_DATASETS, GateOptions, Tolerance
 from bench.plan.specification import validated
 from bench.plan.suite import CHECKOUT, Suite
-from bench.records.differences import first_difference
 from bench.records.frames import axes_of, axis_value
 
 RECORDED = CHECKOUT.parent / "results"  # the recorded results of a git checkout
@@ -37,6 +38,7 @@ class Comparison:
         axes: The axes with several values.
         new: Cells that only the candidate has, which are not compared.
         protocol: What was compared and how it was measured, in words.
+        unchecked: What could not be checked because records do not say it, in one line; "" if nothing.
         unit: What is repeated: seeds, or rounds of timing.
     """
 
@@ -48,6 +50,7 @@ class Comparison:
     axes: list[str]
     new: list[str]
     protocol: str
+    unchecked: str = ""
     unit: str = "seeds"
 
     @property
@@ -91,7 +94,7 @@ def compare(
     *,
     metric: str | None = None,
     alpha: float | None = None,
-    tolerance: float | None = None,
+    tolerance: Tolerance | None = None,
     failure_tolerance: float | None = None,
     suite: Suite | None = None,
     only: Collection[Mapping[str, str]] | None = None,
@@ -105,7 +108,8 @@ def compare(
         candidate: A results folder, or the name of a suite with recorded results.
         metric: The measure to compare. [default: the suite's, or else the primary measure]
         alpha: Family-wise false-alarm rate. [default: the suite's]
-        tolerance: Maximum tolerated relative degradation of the measure. [default: the suite's]
+        tolerance: Maximum tolerated relative degradation of the measure: for all datasets, or a table dataset label →
+            tolerance, which leaves the suite's for the others unless it has the key ``default``. [default: the suite's]
         failure_tolerance: Maximum tolerated increase of the failure rate. [default: the suite's]
         suite: The suite whose thresholds apply. [default: see ``bench.evidence.outcomes.suite_rules``]
         only: The cells to compare, each as axis → label. [default: all]
@@ -117,22 +121,22 @@ def compare(
     """
     folders = resolve(baseline), resolve(candidate)
     one, other = (read_evidence(folder, suite=suite) for folder in folders)
-    _check_same_suite(one, other)
+    check_same_suite(one, other)
     options = {"metric": metric, "alpha": alpha, "tolerance": tolerance, "failure_tolerance": failure_tolerance}
-    gate = with_options(one.gate, options)
+    gate = with_options(one.gate, options, {*one.datasets(), *other.datasets()})
     measures: dict[str, tuple[str, Measure]] = {}
     for dataset in one.datasets():
         if dataset in other.datasets():
-            _check_same_protocol(dataset, one, other)
+            check_same_protocol(dataset, one, other)
             measure = _measure_to_compare(one, other, dataset, gate.metric)
             if measure is not None:
                 measures[dataset] = measure
     axes = axes_of([*one.metadata.values(), *other.metadata.values()])
-    frames = [_with_labels(evidence, axes) for evidence in (one, other)]
+    frames = [_with_labels(evidence, with_fingerprints(evidence), axes) for evidence in (one, other)]
     if only is not None:
         frames = [frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]] for frame in frames]
     frames = [
-        frame if wanted is None else frame[frame["seed"].isin(list(wanted))]
+        frame if wanted is None else frame[_is_among(frame["seed"], wanted)]
         for frame, wanted in zip(frames, seeds, strict=True)
     ]
     sides = [set(_cells(frame, axes)) for frame in frames]
@@ -155,27 +159,50 @@ def compare(
         or axes[:1],
         new=new,
         protocol=f"final {' and '.join(labels)} of converged runs, and failures" if labels else "failures",
+        unchecked=describe_unchecked(one, other),
     )
 
 
-def with_options(gate: GateOptions, options: Mapping[str, Any]) -> GateOptions:
+def with_options(gate: GateOptions, options: Mapping[str, Any], datasets: Collection[str]) -> GateOptions:
     """Return a gate with some options replaced; those that are None are kept.
+
+    A table of tolerances replaces those of its datasets.
+
+    Args:
+        gate: The gate.
+        options: Its fields → their values.
+        datasets: The datasets that a table of tolerances can name.
 
     Raises:
         SuiteError: A value is invalid.
+        ResultsError: A table of tolerances names an unknown dataset.
     """
     given = {key: value for key, value in options.items() if value is not None}
+    if isinstance(table := given.get("tolerance"), dict):
+        for dataset in table:
+            if dataset not in datasets and dataset != OTHER_DATASETS:
+                raise ResultsError(
+                    f"--tolerance: no dataset {dataset!r} in these results{suggestion(dataset, datasets)}"
+                )
+        given["tolerance"] = {**gate.tolerances, **table}
     return validated(GateOptions, {**gate.model_dump(), **given}, "compare")
 
 
-def _with_labels(evidence: Evidence, axes: list[str]) -> pd.DataFrame:
-    labels = {axis: [str(axis_value(evidence.metadata[run], axis)) for run in evidence.runs["run"]] for axis in axes}
-    return evidence.runs.assign(**labels)
+def _with_labels(evidence: Evidence, runs: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    return runs.assign(
+        **{axis: [str(axis_value(evidence.metadata[run], axis)) for run in runs["run"]] for axis in axes}
+    )
 
 
 def _cells(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
     """Return the cell of each run, as its labels on the axes."""
     return list(frame[axes].itertuples(index=False, name=None))
+
+
+def _is_among(seeds: pd.Series, wanted: Collection[int]) -> list[bool]:
+    """Return whether each seed is wanted; ``isin`` compares integers of more than 63 bits as floats."""
+    exact = frozenset(wanted)
+    return [seed in exact for seed in seeds.tolist()]
 
 
 def _matches_any(cell: tuple[str, ...], axes: list[str], wanted: Collection[Mapping[str, str]]) -> bool:
@@ -189,27 +216,10 @@ def _measure_to_compare(one: Evidence, other: Evidence, dataset: str, wanted: st
     name = wanted or one.primary(dataset) or other.primary(dataset)
     if name is None:
         return None
+    name = known_name(name, shared)
     if name not in shared:
         raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, shared)}")
     measure = one.describe(name)
     if measure.higher_is_better is None:
         raise ResultsError(f"--metric {name}: cannot be compared, because neither higher nor lower values are better")
     return name, measure
-
-
-def _check_same_suite(one: Evidence, other: Evidence) -> None:
-    for column, word in (("suite", "suite"), ("version", "version of the suite")):
-        sides = [sorted(map(str, evidence.runs[column].unique())) for evidence in (one, other)]
-        if sides[0] != sides[1] or len(sides[0]) > 1:
-            texts = [" and ".join(side) for side in sides]
-            raise ResultsError(
-                f"not comparable: the {word} is {texts[0]} in the baseline and {texts[1]} in the candidate"
-            )
-
-
-def _check_same_protocol(dataset: str, one: Evidence, other: Evidence) -> None:
-    sections = ("protocol", "data", "evaluation")
-    a, b = (next(m for m in side.metadata.values() if m.axes["dataset"] == dataset) for side in (one, other))
-    if any(getattr(a, section) != getattr(b, section) for section in sections):
-        reason = first_difference(a, b, sections, ("the baseline", "the candidate"))
-        raise ResultsError(f"not comparable: {dataset} was measured differently: {reason}")

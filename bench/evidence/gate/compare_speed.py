@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,12 +11,12 @@ from bench.errors import ResultsError
 from bench.evidence.gate.cell_tests import ComparisonTest, compare_means
 from bench.evidence.gate.compare import Comparison, resolve, with_options
 from bench.evidence.gate.decision import CellVerdict, decide
-from bench.plan.rules import GateOptions
+from bench.plan.rules import GateOptions, Tolerance
 from bench.records.timing_results import Timings, incomparable, read_timings
 
 
 def compare_speed(
-    baseline: str | Path, candidate: str | Path, *, alpha: float | None = None, tolerance: float | None = None
+    baseline: str | Path, candidate: str | Path, *, alpha: float | None = None, tolerance: Tolerance | None = None
 ) -> Comparison:
     """Compare the seconds per generator step and per evaluation, with one value per round.
 
@@ -29,10 +30,12 @@ def compare_speed(
     reason = incomparable(one, other) or _not_alone(one, folders[0]) or _not_alone(other, folders[1])
     if reason:
         raise ResultsError(f"timings are not comparable: {reason}")
-    gate = with_options(GateOptions(), {"alpha": alpha, "tolerance": tolerance})
+    datasets = {dataset for timings in (one, other) for dataset in _datasets(timings).values()}
+    gate = with_options(GateOptions(), {"alpha": alpha, "tolerance": tolerance}, datasets)
     sides = [dict(list(timings.frame.groupby(timings.axes, sort=False, dropna=False))) for timings in (one, other)]
     shared = [cell for cell in sides[0] if cell in sides[1]]
-    findings = decide([_speed_tests(sides[0][cell], sides[1][cell], gate) for cell in shared], gate)
+    tolerances = {cell: gate.tolerance_of(dataset) for cell, dataset in _datasets(one).items()}
+    findings = decide([_speed_tests(sides[0][cell], sides[1][cell], gate, tolerances[cell]) for cell in shared], gate)
     by_cell = dict(zip(shared, findings, strict=True))
     return Comparison(
         baseline=folders[0],
@@ -44,6 +47,7 @@ def compare_speed(
                 dict(zip(one.axes, cell, strict=True)),
                 by_cell.get(cell, ()),
                 "" if cell in by_cell else "the candidate has no timings of this cell",
+                tolerance=tolerances[cell],
             )
             for cell in sides[0]
         ],
@@ -54,12 +58,21 @@ def compare_speed(
     )
 
 
+def _datasets(timings: Timings) -> dict[tuple[Any, ...], str]:
+    """Return the dataset of every cell; "" if it is no axis."""
+    cells = timings.frame[timings.axes].drop_duplicates()
+    names = cells["dataset"].astype(str) if "dataset" in cells else [""] * len(cells)
+    return dict(zip(cells.itertuples(index=False, name=None), names, strict=True))
+
+
 def _not_alone(timings: Timings, folder: Path) -> str | None:
     alone = timings.environment.get("alone") and timings.environment.get("workers") == 1
     return None if alone else f"cells in {folder} were not timed alone; use ganbench time"
 
 
-def _speed_tests(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions) -> list[ComparisonTest]:
+def _speed_tests(
+    baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions, tolerance: float
+) -> list[ComparisonTest]:
     return [
         compare_means(
             "speed",
@@ -67,7 +80,7 @@ def _speed_tests(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOpti
             baseline[f"seconds_per_{event}"].to_numpy(float),
             candidate[f"seconds_per_{event}"].to_numpy(float),
             higher_is_better=False,
-            tolerance=gate.tolerance,
+            tolerance=tolerance,
             alpha=gate.alpha,
         )
         for event in ("step", "evaluation")

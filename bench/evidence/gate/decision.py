@@ -17,8 +17,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
-from bench.evidence.gate.cell_tests import ComparisonTest, count_of, identical, quality
+from bench.evidence.gate.cell_tests import ComparisonTest, count_of, quality
+from bench.evidence.gate.comparability import describe_unresolved
 from bench.evidence.gate.failure_tests import failures, pooled_failures
+from bench.evidence.gate.sameness import identical
+from bench.evidence.states import judged
 from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show
 from bench.plan.rules import GateOptions
 
@@ -54,12 +57,13 @@ class Finding:
 
 
 class CellVerdict(NamedTuple):
-    """The verdict on a cell, which is the worst of its findings; there are none if one side has no runs."""
+    """The verdict on a cell, which is the worst of its findings; ``missing`` says why there are none."""
 
     axes: Mapping[str, Any]
     findings: tuple[Finding, ...]
     missing: str = ""
     pooled: bool = False  # whether this is the test of all cells together
+    tolerance: float | None = None  # of its measure; None for the test of all cells together
 
     @property
     def name(self) -> str:
@@ -106,7 +110,8 @@ def compare_cells(
     """Return the verdict on every cell of the baseline, and on the failures of all cells together if it is REGRESSED.
 
     Args:
-        baseline: The baseline's runs, one row per run, with the axes, ``seed``, ``outcome`` and ``<measure>_final``.
+        baseline: The baseline's runs, one row per run, with the axes, ``seed``, ``outcome``, ``outcome_reason`` if
+            some cannot be judged, ``<measure>_final``, and the column of ``with_fingerprints`` if there are records.
         candidate: The candidate's runs.
         axes: The axes that define a cell, including the dataset.
         measures: Dataset → the measure by which its cells are compared.
@@ -114,27 +119,34 @@ def compare_cells(
         extra_tests: See ``decide``.
     """
     sides = [dict(list(runs.groupby(list(axes), sort=False, dropna=False))) for runs in (baseline, candidate)]
-    shared = [cell for cell in sides[0] if cell in sides[1]]
-    tests: list[list[ComparisonTest]] = []
-    for cell in shared:
-        one, other = sides[0][cell], sides[1][cell]
+    tolerances = {cell: gate.tolerance_of(str(runs["dataset"].iloc[0])) for cell, runs in sides[0].items()}
+    tests: dict[Any, list[ComparisonTest]] = {}
+    missing: dict[Any, str] = {}
+    for cell, one in sides[0].items():
+        other = sides[1].get(cell)
+        if other is None:
+            missing[cell] = "the candidate has no runs of this cell"
+            continue
+        same = identical(one, other, tolerances[cell])
+        if not same and (unresolved := describe_unresolved(one, other)):
+            missing[cell] = unresolved
+            continue
         measure = measures.get(str(one["dataset"].iloc[0]))
-        same = identical(one, other, gate)
-        of_quality = quality(one, other, *measure, gate, same) if measure else None
-        tests.append([*([of_quality] if of_quality else []), failures(one, other, gate, same)])
-    pairs = [(sides[0][cell], sides[1][cell]) for cell in shared]
+        options: dict[str, Any] = {"tolerance": tolerances[cell], "alpha": gate.alpha, "same": same}
+        of_quality = quality(one, other, *measure, **options) if measure else None
+        tests[cell] = [*([of_quality] if of_quality else []), failures(one, other, gate, same)]
+    pairs = [(judged(sides[0][cell]), judged(sides[1][cell])) for cell in tests]
+    pairs = [pair for pair in pairs if len(pair[0]) and len(pair[1])]
     pooled = [[pooled_failures(pairs, gate)]] if len(pairs) > 1 else []
-    findings = decide([*tests, *pooled], gate, extra_tests)
-    by_cell = dict(zip(shared, findings, strict=False))
+    findings = decide([*tests.values(), *pooled], gate, extra_tests)
+    by_cell = dict(zip(tests, findings, strict=False))
     verdicts = [
         CellVerdict(
-            dict(zip(axes, cell, strict=True)),
-            by_cell.get(cell, ()),
-            "" if cell in by_cell else "the candidate has no runs of this cell",
+            dict(zip(axes, cell, strict=True)), by_cell.get(cell, ()), missing.get(cell, ""), tolerance=tolerances[cell]
         )
         for cell in sides[0]
     ]
-    regressed = [found for found in findings[len(shared) :] if found[0].verdict == Verdict.REGRESSED]
+    regressed = [found for found in findings[len(tests) :] if found[0].verdict == Verdict.REGRESSED]
     return [*verdicts, *(CellVerdict(dict.fromkeys(axes, "all"), found, pooled=True) for found in regressed)]
 
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
+from bench.escaping import visible
 from bench.evidence.gate.cell_tests import count_of
 from bench.evidence.gate.compare import Comparison
 from bench.evidence.gate.decision import MINIMUM_RUNS, CellVerdict, Finding, Verdict
@@ -55,9 +56,20 @@ def conditions(comparison: Comparison) -> str:
         f"{comparison.protocol}. One-sided tests with Holm's correction over all cells: Welch's t-test on the log "
         f"scale (also Student's if the numbers of {comparison.unit} differ), confirmed by a permutation test"
         f"{failure_tests}. If candidate and baseline do not differ, the probability of a false REGRESSED is at most "
-        f"{100 * gate.alpha:g}%. OK: shown to be at most {100 * gate.tolerance:g}% worse{failures}. Intervals have "
+        f"{100 * gate.alpha:g}%. OK: shown to be at most {_tolerated(comparison)} worse{failures}. Intervals have "
         f"{100 * (1 - 2 * gate.alpha):g}% confidence.{_notes(comparison)}"
     )
+
+
+def _tolerated(comparison: Comparison) -> str:
+    """Return the tolerance as a percentage, and that of every dataset if they differ."""
+    by_dataset = {
+        str(cell.axes.get("dataset", "")): cell.tolerance for cell in comparison.cells if cell.tolerance is not None
+    }
+    shares = {tolerance: f"{100 * tolerance:g}%" for tolerance in by_dataset.values()}
+    if len(shares) == 1:
+        return next(iter(shares.values()))
+    return " / ".join(f"{shares[tolerance]} ({dataset})" for dataset, tolerance in by_dataset.items())
 
 
 def _notes(comparison: Comparison) -> str:
@@ -74,13 +86,24 @@ def _notes(comparison: Comparison) -> str:
     return notes
 
 
+def unchecked(comparison: Comparison) -> str:
+    """Return a sentence about what could not be checked, because records do not say it; empty if nothing."""
+    return f"Not checked: {comparison.unchecked}." if comparison.unchecked else ""
+
+
 def comparison_rows(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per cell: labels, verdict, effects with intervals, numbers of runs, seeds needed, and reason."""
+    """Return one row per cell: labels, verdict, effects with intervals, numbers of runs, seeds needed, and reason.
+
+    There is a column of tolerances if they differ.
+    """
     rows = []
+    several = len({cell.tolerance for cell in comparison.cells if not cell.pooled}) > 1
     for cell in comparison.cells:
         row = {axis: str(cell.axes[axis]) for axis in comparison.axes} | {"verdict": str(cell.verdict)}
         for finding in cell.findings:
             row[finding.test.subject if finding.test.family == "speed" else finding.test.family] = _effect(finding)
+        if several:
+            row["tolerance"] = "–" if cell.tolerance is None else f"{100 * cell.tolerance:g}%"
         row |= {"runs": _runs(cell), f"{comparison.unit} needed": str(cell.seeds or "–"), "why": cell.reason}
         rows.append(row)
     frame = pd.DataFrame(rows).fillna("–")
@@ -121,10 +144,11 @@ def to_markdown(comparison: Comparison) -> str:
         cell for cell in comparison.cells if cell.verdict == Verdict.INCONCLUSIVE
     ]
     why = "".join(f"- **{_for_markdown(cell.name)}**: {_for_markdown(cell.reason)}\n" for cell in notable[:20])
+    note = f"{_for_markdown(unchecked(comparison))}\n\n" if comparison.unchecked else ""
     if len(notable) > 20:
         why += f"- and {len(notable) - 20} more in the table below\n"
     return (
-        f"### ganbench: {SIGNS[comparison.verdict]} {headline(comparison)}\n\n{why}\n"
+        f"### ganbench: {SIGNS[comparison.verdict]} {headline(comparison)}\n\n{why}\n{note}"
         f"<details><summary>All cells</summary>\n\n{table}\n\n</details>\n\n"
         f"{_for_markdown(conditions(comparison))}\n"
     )
@@ -132,7 +156,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 def _for_markdown(text: Any) -> str:
     """Return text escaped for a Markdown table: one line, without HTML or cell separators."""
-    return escape(" ".join(str(text).split()), quote=False).replace("|", "\\|")
+    return escape(" ".join(visible(text).split()), quote=False).replace("|", "\\|")
 
 
 def to_json(comparison: Comparison) -> str:
@@ -144,6 +168,7 @@ def to_json(comparison: Comparison) -> str:
         "suite": comparison.suite,
         "gate": comparison.gate.model_dump(),
         "compared": comparison.protocol,
+        "unchecked": comparison.unchecked,
         "seeds_needed": comparison.seeds,
         "new_cells": comparison.new,
         "cells": [
@@ -151,6 +176,7 @@ def to_json(comparison: Comparison) -> str:
                 "axes": {axis: str(value) for axis, value in cell.axes.items()},
                 "verdict": cell.verdict,
                 "reason": cell.reason,
+                "tolerance": cell.tolerance,
                 "seeds_needed": cell.seeds,
                 "findings": [_as_dict(finding) for finding in cell.findings],
             }
@@ -203,6 +229,8 @@ def to_junit(comparison: Comparison) -> str:
     for cell in missing:
         case = ElementTree.SubElement(suite, "testcase", classname=cell.name, name="runs")
         ElementTree.SubElement(case, "skipped", message=cell.missing)
+    if comparison.unchecked:
+        ElementTree.SubElement(suite, "system-out").text = unchecked(comparison)
     for element in root.iter():
         element.attrib.update({key: INVALID_IN_XML.sub("\ufffd", value) for key, value in element.attrib.items()})
         element.text = element.text and INVALID_IN_XML.sub("\ufffd", element.text)

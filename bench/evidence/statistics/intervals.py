@@ -52,7 +52,8 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     if count == 1:
         return Interval(float(present[0]), math.nan, 1)
     quantile = stats.t.ppf((1 + confidence) / 2, count - 1)
-    return Interval(float(present.mean()), float(quantile * present.std(ddof=1) / np.sqrt(count)), count)
+    with np.errstate(over="ignore", invalid="ignore"):  # values may be infinite, or their squares too large
+        return Interval(float(present.mean()), float(quantile * present.std(ddof=1) / np.sqrt(count)), count)
 
 
 def geometric_mean(values: ArrayLike, confidence: float = 0.95) -> Bounds:

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from bench.evidence.states import has_failed
+from bench.evidence.states import has_failed, judged
 from bench.evidence.statistics.intervals import Array, drop_missing
 
 
 def failures_as_worst(runs: pd.DataFrame, column: str, higher_is_better: bool) -> Array:
-    """Return a column of a frame of runs, [n], with an infinitely bad value for failed runs and runs without a value.
+    """Return a column of the judged runs of a frame, [n], with an infinitely bad value for failures and missing values.
 
-    They then take the worst rank.
+    They then take the worst rank. Runs that cannot be judged are left out.
     """
+    runs = judged(runs)
     values = runs[column].to_numpy(float) if column in runs else np.full(len(runs), math.nan)
     bad = has_failed(runs).to_numpy() | np.isnan(values)
     return np.where(bad, -math.inf if higher_is_better else math.inf, values)

@@ -8,23 +8,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from bench.catalogue import Options, suggestion
-from bench.catalogue.metrics.measures import MEASURES, PROBES, Directions, plain_name
+from bench.catalogue.metrics.measures import (
+    LOSSES,
+    MEASURES,
+    PROBES,
+    Directions,
+    is_averaged,
+    measure_name,
+    plain_name,
+)
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Identified, Label
 from bench.plan.rules import Rules
+from bench.records.external.possible_values import MAX_INTEGER, Count, CriticSteps, Seed, why_impossible, writable
 from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
 from bench.version import __version__
 
-LOSSES = ("critic_loss", "generator_loss")
 Row = dict[str, Any]
 RESERVED = {  # columns of the frames of runs and of traces
     *("suite", "version", "seed", "run", "ending", "reason", "step", "steps_done", "critic_step", "images", "seconds"),
     *("measure", "value", "record", "samples", "device", "threads", "workers", "pack", "setting", "outcome", "primary"),
 }
 BETTER = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
+MAX_REASON = 200  # characters of the reason of a failure to keep
 
 
 class ExternalRun(Identified, Options):
@@ -45,18 +54,31 @@ class ExternalRun(Identified, Options):
         rules: Outcome thresholds.
     """
 
-    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    version: PositiveInt = 1
+    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
+    version: Count = 1
     title: str = ""
     axes: dict[str, Label]
-    seed: NonNegativeInt
-    steps: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
-    critic_steps: PositiveInt = 1
+    seed: Seed
+    steps: Count | None = None
+    batch_size: Count | None = None
+    critic_steps: CriticSteps = 1
     higher_is_better: dict[str, bool | None] = {}
     real: dict[str, float] = {}
     protocol: dict[str, Label | None] = {}
     rules: Rules = Rules()
+
+    @field_validator("title", "axes", "protocol", "higher_is_better", "real")
+    @classmethod
+    def _check_content(cls, content: Any, info: ValidationInfo) -> Any:
+        """Check that all texts and integers can be written."""
+        pairs = content.items() if isinstance(content, dict) else [(info.field_name, content)]
+        for name, value in pairs:
+            for text in (name, value):
+                if isinstance(text, str) and text != writable(text):
+                    raise SuiteError(f"{info.field_name}: {text!r} has characters that cannot be written as UTF-8")
+            if type(value) is int and abs(value) > MAX_INTEGER:
+                raise SuiteError(f"{name}: expected an integer of at most 64 bits")
+        return content
 
     @field_validator("axes")
     @classmethod
@@ -71,13 +93,28 @@ class ExternalRun(Identified, Options):
     @field_validator("higher_is_better")
     @classmethod
     def _check_measures(cls, directions: dict[str, bool | None]) -> dict[str, bool | None]:
+        directions = {measure_name(name): direction for name, direction in directions.items()}
         for name, direction in directions.items():
+            if is_averaged(name):
+                raise SuiteError(f"{name!r}: give the direction of {plain_name(name)!r}; it is that of its average too")
             if not name or name in RESERVED or is_loss_or_probe(name):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of a measure")
             if name in MEASURES and MEASURES[name].higher_is_better != direction:
                 known = BETTER[MEASURES[name].higher_is_better]
                 raise SuiteError(f"ganbench already has a measure {name!r} ({known}); choose another name")
         return directions
+
+    @field_validator("real")
+    @classmethod
+    def _check_real(cls, real: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        own = info.data.get("higher_is_better", {})
+        named = {measure_name(name, own): value for name, value in real.items()}
+        if len(named) < len(real):
+            raise SuiteError("real: a measure is given twice")
+        for name, value in named.items():
+            if reason := why_impossible(name, value):
+                raise SuiteError(f"real: {name}: {reason}")
+        return named
 
     @property
     def _content(self) -> dict[str, Any]:
@@ -114,7 +151,7 @@ def unknown_measure(name: str, directions: Directions, remedy: str) -> str:
         directions: The directions of measures that ganbench does not define.
         remedy: How to give the direction of a new measure.
     """
-    near = suggestion(name, {*directions, *MEASURES, *LOSSES, *PROBES})
+    near = suggestion(name.lower(), {*directions, *MEASURES, *LOSSES, *PROBES})
     return f"unknown measure {name!r}: give its direction with {remedy}{near if 'did you mean' in near else ''}"
 
 
@@ -123,9 +160,10 @@ def ended(step: int, reason: str = "", place: str | None = None) -> Ending:
 
     Args:
         step: The last step, or the step at which the run failed.
-        reason: Why it failed; "" if it did not.
+        reason: Why it failed; "" if it did not. Line breaks become blanks, and the text is cut to ``MAX_REASON``.
         place: The value that was not finite, if that is why it failed.
     """
+    reason = writable(" ".join(reason.split()))[:MAX_REASON]
     return Ending(status="diverged" if reason else "finished", step=step, place=place, reason=reason)
 
 
@@ -158,7 +196,7 @@ def describe_record(
         run: The run.
         trace: Its trace, as ``complete_rows`` returns it.
         ending: How it ended.
-        origin: How the record was made.
+        origin: How the record was made; the steps that the run was given are added.
         timing: What the run cost.
         environment: Keys of the record's section of that name.
         samples: Which samples the trace keeps.
@@ -187,5 +225,5 @@ def describe_record(
         ending=ending,
         timing=timing,
         environment=Environment(**{"ganbench": __version__, "date": today, **(environment or {})}),
-        origin=dict(origin),
+        origin={**origin, "steps": run.steps},
     )

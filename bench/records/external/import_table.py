@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.files import check_writable, describe_error
 from bench.plan.identity import Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
+from bench.records.external.column_groups import unused_columns
 from bench.records.external.column_roles import assign_roles
 from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
-from bench.records.external.spreadsheet import read_table
+from bench.records.external.number_format import NumberFormat
+from bench.records.external.staging import publish_all
+from bench.records.external.table_files import find_files
+from bench.records.external.table_parts import check_directions, read_parts
 from bench.records.external.table_runs import TableRun, runs_of
-from bench.records.record import publish
+from bench.records.external.table_sources import check_percent, describe_sources, open_tables, origin_of
 from bench.records.schema import Ending, Metadata
 
 
@@ -30,11 +32,13 @@ class Imported:
         folder: Their results folder.
         runs: The runs.
         endings: How each of them ended.
+        notices: What was left out.
     """
 
     folder: Path
     runs: tuple[ExternalRun, ...]
     endings: tuple[Ending, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def cells(self) -> int:
@@ -43,13 +47,13 @@ class Imported:
 
     @property
     def diverged(self) -> int:
-        """The number of runs that failed."""
+        """The number of runs that failed by themselves, whatever the others of their cell show."""
         return sum(bool(ending.reason) for ending in self.endings)
 
 
 # Long: half is the signature and its docstring.
 def import_table(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     suite: str,
     mapped: Iterable[tuple[str, str]],
@@ -63,12 +67,17 @@ def import_table(
     version: int = 1,
     title: str = "",
     separator: str | None = None,
+    decimal: str = ".",
+    thousands: str = "",
+    percent: Collection[str] = (),
+    repeated_steps: str = "error",
     replace: bool = False,
 ) -> Imported:
-    """Record all runs of a table.
+    """Record all runs of one or more tables. Rows of the same run and step are joined across tables.
 
     Args:
-        path: A .parquet or .jsonl file, or text with a separator.
+        path: Files, folders and patterns (``bench.records.external.table_files``). A file is .parquet, .json, .jsonl,
+            or text with a separator.
         suite: Name of the results folder and the report that the runs belong to.
         mapped: Pairs of column and role (``bench.records.external.column_roles``).
         fixed: Role → value, for roles without a column.
@@ -81,65 +90,50 @@ def import_table(
         version: Version of the experiment.
         title: Title of the report.
         separator: Separator of a text file. [default: a tab for .tsv and .tab, else a comma]
+        decimal: Decimal mark of numbers in text.
+        thousands: Mark between groups of three digits; "" for none.
+        percent: Columns or measures that are percentages; they are divided by 100.
+        repeated_steps: "last" keeps the last value where a measure has several at a step; "error" refuses the table.
         replace: Whether to replace existing records of the same runs.
 
     Raises:
-        TableError: The table or the roles of its columns are not valid. Nothing is written.
+        TableError: A table or the roles of its columns are not valid. Nothing is written.
         SuiteError: A name, a threshold or another option is not valid. Nothing is written.
         ResultsError: A run is already recorded, or the folder cannot be written. Nothing is changed.
     """
-    path = Path(path)
-    table = read_table(path, separator)
-    roles = assign_roles(table, tuple(mapped), fixed or {}, tuple(lower), tuple(higher))
+    mapped, given = tuple(mapped), [path] if isinstance(path, str | Path) else list(path)
+    written = NumberFormat(decimal=decimal, thousands=thousands, percent=tuple(percent))
+    tables = open_tables(find_files(given), separator, mapped)
+    roles = assign_roles(tables, mapped, fixed or {}, tuple(lower), tuple(higher))
+    check_percent(written.percent, roles)
     common = {
-        **{"suite": suite, "version": version, "title": title, "higher_is_better": dict(roles.directions)},
+        **{"suite": suite, "version": version, "title": title, "higher_is_better": dict(roles[0].directions)},
         **{"protocol": dict(protocol or {}), "real": dict(real or {})},
         "rules": validated(Rules, outcome or {}, "outcome"),
     }
-    table_runs = runs_of(table, roles)
-    runs = [
-        validated(ExternalRun, {**common, **run.fields}, f"{path.name}: row {run.rows[0] + 1}") for run in table_runs
-    ]
+    parts = list(read_parts(roles, written))
+    check_directions(parts)
+    table_runs = runs_of(parts, repeated_steps=repeated_steps)
+    runs = [validated(ExternalRun, {**common, **run.fields}, run.name) for run in table_runs]
     targets = [run.record_path(Path(results)) for run in runs]
     existing = [target for target in targets if target.exists()]
     if existing and not replace:
         count = f"{len(existing)} of {len(runs)} runs are already recorded"
         raise ResultsError(f"{count}, the first as {existing[0]}; use --replace to replace them")
-    origin = {"kind": "import", "table": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    contents = [_content(run, table_run, origin) for run, table_run in zip(runs, table_runs, strict=True)]
+    sources = describe_sources(table for table, _ in tables)
+    contents = {
+        target: partial(_content, run, table_run, sources)
+        for target, run, table_run in zip(targets, runs, table_runs, strict=True)
+    }
     folder = Path(results) / suite
-    _publish_all(folder, dict(zip(targets, contents, strict=True)))
-    return Imported(folder=folder, runs=tuple(runs), endings=tuple(run.ending for run in table_runs))
+    publish_all(folder, contents, replace=replace)
+    endings = tuple(run.ending for run in table_runs)
+    return Imported(folder=folder, runs=tuple(runs), endings=endings, notices=tuple(unused_columns(roles)))
 
 
-def _content(run: ExternalRun, table_run: TableRun, origin: Mapping[str, Any]) -> tuple[Metadata, list[Row]]:
+def _content(
+    run: ExternalRun, table_run: TableRun, sources: Mapping[str, dict[str, Any]]
+) -> tuple[Metadata, list[Row]]:
     trace = complete_rows(table_run.trace)
+    origin = {**origin_of(table_run.sources, sources), "outcome": table_run.said}
     return describe_record(run, trace, table_run.ending, origin), trace
-
-
-def _publish_all(folder: Path, contents: Mapping[Path, tuple[Metadata, list[Row]]]) -> None:
-    """Write all records to a temporary folder, then move them to their paths; undo everything after an exception."""
-    check_writable(folder)
-    try:
-        (folder / "records").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder, ignore_cleanup_errors=True) as staging:
-            for target, (metadata, trace) in contents.items():
-                publish(Path(staging, target.name), metadata, trace)
-            _move_all(contents, Path(staging))
-    except OSError as error:
-        raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
-
-
-def _move_all(targets: Iterable[Path], staging: Path) -> None:
-    previous: dict[Path, Path | None] = {}
-    try:
-        for target in targets:
-            backup = target.replace(staging / f"{target.name}.before") if target.exists() else None
-            previous[target] = backup
-            (staging / target.name).replace(target)
-    except BaseException:
-        for target, backup in previous.items():
-            target.unlink(missing_ok=True)
-            if backup is not None:
-                backup.replace(target)
-        raise

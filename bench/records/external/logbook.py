@@ -10,9 +10,12 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from bench.catalogue.metrics.measures import Directions
+import numpy as np
+
+from bench.catalogue.metrics.measures import Directions, measure_name
 from bench.errors import ResultsError
 from bench.records.external.external_run import Row, complete_rows, is_known_column, unknown_measure
+from bench.records.external.possible_values import DATE, MAX_STEPS, as_integer, why_impossible
 from bench.records.schema import Timing
 
 CLOCK = "clock"  # the key of a row for the seconds measured here, not given by the caller
@@ -43,6 +46,11 @@ class Logbook:
         return next(reversed(self._rows), 0)
 
     @property
+    def steps(self) -> list[int]:
+        """The steps logged, ascending."""
+        return list(self._rows)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was logged."""
         return not self._rows
@@ -71,23 +79,35 @@ class Logbook:
             values: Name → value; None is ignored.
 
         Raises:
-            ResultsError: The step decreases, a value is not a number, a measure is unknown, or seconds are given for
-                some steps only.
+            ResultsError: The step decreases, a value is not a number or not possible, a measure is unknown, or seconds
+                are given for some steps only.
         """
         row = self.row(step)
-        for name, value in values.items():
-            if not is_known_column(name, self._directions):
-                remedy = f"higher_is_better={{{name!r}: True}} or {{{name!r}: False}}"
-                raise ResultsError(f"Recorder.log: {unknown_measure(name, self._directions, remedy)}")
-            if value is not None:
-                row[name] = _number(name, value)
+        row |= self._numbers(values, row["step"])
         if seconds is not None:
-            row["seconds"] = _number("seconds", seconds)
+            row["seconds"] = _seconds(seconds)
         if self._timed not in (None, "seconds" in row):
             raise ResultsError(f"Recorder.log: give seconds at all steps or at none; step {row['step']:,} differs")
         self._timed = "seconds" in row
         self.put(row)
         return row
+
+    def _numbers(self, values: Mapping[str, Any], step: int) -> dict[str, float]:
+        """Return the values that are not None, by the names of their measures."""
+        numbers: dict[str, float] = {}
+        for given, value in values.items():
+            name = measure_name(given, self._directions)
+            if not is_known_column(name, self._directions):
+                remedy = f"higher_is_better={{{name!r}: True}} or {{{name!r}: False}}"
+                raise ResultsError(f"Recorder.log: {unknown_measure(name, self._directions, remedy)}")
+            if value is None:
+                continue
+            if name in numbers:
+                raise ResultsError(f"Recorder.log: {name} is given twice, once as {given!r}")
+            numbers[name] = _number(name, value)
+            if reason := why_impossible(name, numbers[name]):
+                raise ResultsError(f"Recorder.log: {name} at step {step:,}: {reason}")
+        return numbers
 
     def trace(self) -> list[Row]:
         """Return the rows of the record; a single row without values if nothing was logged."""
@@ -121,22 +141,34 @@ def as_step(given: Any) -> int:
     """Return a generator step as an int.
 
     Raises:
-        ResultsError: It is not an integer ≥ 0.
+        ResultsError: It is not an integer from 0 to ``MAX_STEPS``.
     """
     try:
-        step = operator.index(given)
-    except TypeError:
+        step = operator.index(as_integer(given))
+    except (TypeError, ValueError):
         step = -1
     if step < 0 or isinstance(given, bool):
         raise ResultsError(f"Recorder: step: expected an integer ≥ 0, not {given!r}")
+    if step > MAX_STEPS:
+        raise ResultsError(f"Recorder: a step is above {MAX_STEPS:,}, the most that can be recorded")
     return step
+
+
+def _seconds(given: Any) -> float:
+    seconds = _number("seconds", given)
+    if seconds >= DATE and math.isfinite(seconds):
+        remedy = "give the seconds of training so far, such as time.time() - start"
+        raise ResultsError(f"Recorder.log: seconds: {seconds:.0f} is a date, not a duration; {remedy}")
+    if seconds < 0:
+        raise ResultsError(f"Recorder.log: seconds: expected a number ≥ 0, not {seconds:g}")
+    return seconds
 
 
 def _number(name: str, given: Any) -> float:
     try:
-        if isinstance(given, str):
+        if isinstance(given, str | bytes | bool | np.bool_):
             raise TypeError
         return float(given.detach() if hasattr(given, "detach") else given)  # torch warns about tensors with a gradient
-    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with several elements
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # RuntimeError: a tensor with several elements
         kind = f"{given!r}" if isinstance(given, str) else f"a value of type {type(given).__name__}"
         raise ResultsError(f"Recorder.log: {name}: expected a number, not {kind}") from None

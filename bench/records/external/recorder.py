@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -10,28 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalogue.metrics.measures import PROBES
+from bench.catalogue.metrics.measures import PROBES, known_name
 from bench.errors import GanbenchError, ResultsError, SuiteError
-from bench.files import check_writable
+from bench.files import check_writable, remove_partial_files
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
+from bench.records.external.early_end import early_reason, ended_early
 from bench.records.external.external_run import ExternalRun, describe_record, ended, is_loss_or_probe
 from bench.records.external.logbook import Logbook, as_step
 from bench.records.external.origin import describe_script, describe_versions
+from bench.records.external.staging import sweep_staging
 from bench.records.record import publish
 from bench.records.samples import kept_samples
 from bench.records.schema import Ending, Samples
 
-MAX_REASON = 200  # characters of an exception's message to keep
+SETTINGS = ("seed", "steps", "batch_size", "critic_steps", "version", "title", "real", "protocol", "outcome", "replace")
 
 
 class Recorder:
     """Publishes one run of your own code as a record when its ``with`` block ends.
 
     A loss that is not finite, a call of ``fail`` or an exception gives the outcome "diverged" with the reason; the
-    exception is raised again. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the
-    recorder is used incorrectly.
+    exception is raised again. A block that is left clearly before the planned steps gives "diverged" too, with a
+    warning. Nothing is published if the run is interrupted (KeyboardInterrupt, SystemExit) or if the recorder is used
+    incorrectly.
 
     Attributes:
         run: The specification of the run.
@@ -72,7 +76,8 @@ class Recorder:
             seed: Seed of this run.
             higher_is_better: The direction of measures that ganbench does not define: True, False, or None if neither
                 is better.
-            steps: Planned generator steps. [default: the last step logged]
+            steps: Planned generator steps. A run that clearly ends before them counts as diverged. [default: the most
+                that any run of its cell took]
             batch_size: Batch size of the critic. If missing, the number of images seen is unknown.
             critic_steps: Critic steps per generator step.
             version: Version of the experiment; raise it when its numbers change.
@@ -94,21 +99,26 @@ class Recorder:
             **{
                 "batch_size": batch_size,
                 "critic_steps": critic_steps,
-                "higher_is_better": dict(higher_is_better or {}),
+                "higher_is_better": {} if higher_is_better is None else higher_is_better,
             },
-            **{"real": dict(real or {}), "protocol": dict(protocol or {})},
+            **{"real": {} if real is None else real, "protocol": {} if protocol is None else protocol},
         }
         for axis in MAIN_AXES:
             if not isinstance(names[axis], str):
                 raise SuiteError(f"Recorder: {axis}: expected a name, not {names[axis]!r}")
+        for axis in axes:
+            if (meant := known_name(axis, SETTINGS)) != axis:
+                raise SuiteError(f"Recorder: unknown argument {axis!r}; did you mean {meant!r}?")
         rules = validated(Rules, outcome or {}, "Recorder: outcome")
         self.run = validated(ExternalRun, {**_without_numpy(fields), "rules": rules}, "Recorder")
         self.path = self.run.record_path(Path(results))
         self.failure = ""
         self._replace = replace
+        check_writable(self.path.parent)
         if self.path.exists() and not replace:
             raise ResultsError(f"{self.run} is already recorded as {self.path}; use replace=True to replace it")
-        check_writable(self.path.parent)
+        remove_partial_files(self.path.parent)
+        sweep_staging(self.path.parent.parent)
         self._log = Logbook(self.run.higher_is_better)
         self._sample_format = Samples()
         self._failed = ended(0)
@@ -126,15 +136,16 @@ class Recorder:
             step: The generator step. Steps must not decrease; logging the same step again adds values to it.
             seconds: Training time so far in seconds; give it at all steps or at none. [default: the time since the
                 ``with`` block was entered]
-            values: Losses (critic_loss, generator_loss), probes and measures by name; None if not measured.
+            values: Losses (critic_loss, generator_loss), probes and measures by name, in any case (FID is fid); None if
+                not measured. Shares are between 0 and 1.
 
         Raises:
-            ResultsError: The step decreases, a value is not a number, or a measure is unknown.
+            ResultsError: The step decreases, a value is not a number or not possible, or a measure is unknown.
         """
         self._check_open()
         row = self._log.add(step, seconds, values)
-        for name in values:
-            if _is_loss(name) and not math.isfinite(row.get(name, 0.0)):
+        for name, value in row.items():
+            if _is_loss(name) and not math.isfinite(value):
                 self._fail_not_finite(name.replace("_", " "), row["step"])
 
     def samples(self, step: int, images: Any, *, value_range: tuple[float, float] | None = None) -> None:
@@ -191,8 +202,9 @@ class Recorder:
             return
         if error is not None:
             text = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-            self._fail(ended(self._log.last, text[:MAX_REASON]))
+            self._fail(ended(self._log.last, text))
         self._publish()
+        self._warn_of_early_end()
 
     def _publish(self) -> None:
         if self._log.is_empty and not self.failure:
@@ -211,6 +223,14 @@ class Recorder:
             raise ResultsError(f"{self.run} was meanwhile recorded by another process as {self.path}")
         publish(self.path, metadata, trace, replace=self._replace)
 
+    def _warn_of_early_end(self) -> None:
+        """Warn if the block was left before the planned steps, because the run then counts as diverged."""
+        planned = self.run.steps
+        if planned is not None and not self.failure and ended_early(self._log.steps, planned):
+            reason = early_reason(self._log.last, planned)
+            remedy = "log its last step, or give the steps that it was meant to take"
+            warnings.warn(f"Recorder: {self.run} {reason} and counts as diverged; {remedy}", stacklevel=3)
+
 
 def _is_loss(name: str) -> bool:
     return is_loss_or_probe(name) and name not in PROBES
@@ -220,4 +240,6 @@ def _without_numpy(value: Any) -> Any:
     """Return ``value`` with Python numbers in place of NumPy's, also inside mappings."""
     if isinstance(value, Mapping):
         return {key: _without_numpy(nested) for key, nested in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
+    return (
+        value.item() if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim) else value
+    )

@@ -1,214 +1,240 @@
-"""The runs of an imported table: their rows, their traces and how they ended."""
+"""The runs of imported tables: their traces, joined by step, and how they ended."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from bench.catalogue.metrics.measures import MEASURES, plain_name
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.catalogue.metrics.measures import MEASURES
 from bench.errors import TableError
-from bench.plan.identity import MAIN_AXES, Label
-from bench.records.external.column_roles import AXIS, SETTINGS, Roles
-from bench.records.external.external_run import Row, ended, is_known_column, unknown_measure
+from bench.records.external.column_roles import SETTINGS
+from bench.records.external.evaluations import Column, Evaluations
+from bench.records.external.external_run import Row, ended
+from bench.records.external.run_keys import RunKeys, run_keys
 from bench.records.external.spreadsheet import Spreadsheet
+from bench.records.external.table_parts import Part
 from bench.records.schema import Ending
 
-Key = tuple[tuple[Label, ...], int]  # the labels on all axes, and the seed
+WALL_CLOCK = 1e8  # seconds: more than three years, so they count from 1970
+MILLISECONDS = 1e11
+
+
+@dataclass(frozen=True, eq=False)
+class TableRun:
+    """A run of some tables.
+
+    Attributes:
+        tables: The tables that the run is read from.
+        number: Its number among their runs.
+    """
+
+    tables: TableRuns
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The name of the run in messages, after that of the table in which it begins."""
+        part, _ = self.tables.keys.first[self.number]
+        return f"{part.roles.table.name}: {self.tables.keys.name(self.number)}"
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """Axes, seed and settings."""
+        part, row = self.tables.keys.first[self.number]
+        labels, seed = self.tables.keys.keys[self.number]
+        given = {name: int(part.counts[name][row]) for name in SETTINGS if name in part.counts}
+        fixed = {name: part.roles.fixed[name] for name in SETTINGS if name in part.roles.fixed}
+        return {**fixed, **given, "axes": dict(zip(part.roles.axes, labels, strict=True)), "seed": seed}
+
+    @property
+    def sources(self) -> list[Spreadsheet]:
+        """The tables in which it has rows."""
+        tables = {id(part.roles.table): part.roles.table for part in self.tables.keys.parts[self.number]}
+        return list(tables.values())
+
+    @property
+    def said(self) -> str | None:
+        """What the tables say of its end: "failed", "finished", or None for nothing."""
+        failure = self.tables.failures.get(self.number)
+        return None if failure is None else "failed" if failure.failed else "finished"
+
+    @cached_property
+    def ending(self) -> Ending:
+        """How it ended: as the tables say, else judged by its last values.
+
+        Whether it ended too early is judged against the other runs of its cell when records are read.
+        """
+        first, last = self._bounds
+        step = int(self.tables.evaluations.steps[last - 1]) if last > first else self._first_step
+        failure = self.tables.failures.get(self.number)
+        if failure is not None and failure.failed:
+            return ended(max(step, failure.step), failure.reason or "failed")
+        values = self._columns
+        for name, column in values.items():
+            if not math.isfinite(column.values[-1]):
+                return _not_finite(name, int(self.tables.evaluations.steps[column.places[-1]]))
+        return ended(step) if values else _not_finite(next(iter(self.tables.columns)), step)
+
+    @property
+    def trace(self) -> list[Row]:
+        """One row per step, in ascending order, with the values measured; NaN for a lost value, None for no value.
+
+        It is made anew at each call, because the traces of all runs together would take much memory.
+        """
+        first, last = self._bounds
+        columns = self._columns
+        if not columns:
+            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan)}]
+        seconds = self.tables.seconds.within(first, last)
+        names = [*columns, *(["seconds"] if len(seconds.places) else [])]
+        rows: list[Row] = [
+            {"step": step, **dict.fromkeys(names)} for step in self.tables.evaluations.steps[first:last].tolist()
+        ]
+        for name, column in columns.items():
+            for place, value in zip((column.places - first).tolist(), column.values.tolist(), strict=True):
+                rows[place][name] = value
+        if len(seconds.places):
+            for place, value in zip((seconds.places - first).tolist(), seconds.values.tolist(), strict=True):
+                rows[place]["seconds"] = value
+        return rows
+
+    @property
+    def _bounds(self) -> tuple[int, int]:
+        return self.tables.evaluations.bounds(self.number)
+
+    @property
+    def _columns(self) -> dict[str, Column]:
+        """The measures that have a value."""
+        columns = {name: column.within(*self._bounds) for name, column in self.tables.columns.items()}
+        return {name: column for name, column in columns.items() if len(column.places)}
+
+    @property
+    def _first_step(self) -> int:
+        part, row = self.tables.keys.first[self.number]
+        return int(part.counts["step"][row] if "step" in part.counts else part.roles.fixed["step"])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the tables say of the end of a run: whether it failed, why, and the last step at which they say so."""
+
+    failed: bool
+    reason: str = ""
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableRun:
-    """A run of a table.
+class TableRuns:
+    """All runs of some tables.
 
     Attributes:
-        fields: Axes, seed and settings.
-        rows: Numbers of its rows in the table, from 0.
-        trace: One row per step, in ascending order, with the values measured; NaN for a lost value.
-        ending: How the run ended.
+        keys: The runs.
+        evaluations: Their evaluations.
+        columns: The values of each measure.
+        seconds: Training time, or time since 1970.
+        failures: What the tables say of the ends of runs.
     """
 
-    fields: dict[str, Any]
-    rows: tuple[int, ...]
-    trace: list[Row]
-    ending: Ending
+    keys: RunKeys
+    evaluations: Evaluations
+    columns: dict[str, Column]
+    seconds: Column
+    failures: dict[int, Failure]
 
 
-def runs_of(table: Spreadsheet, roles: Roles) -> list[TableRun]:
-    """Return the runs of a table, in the order of their first rows.
+def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[TableRun]:
+    """Return the runs of tables, in the order of their first rows.
 
-    An empty cell counts as a lost value (NaN) if another run on the dataset has a value at the same step; otherwise
-    nothing was measured.
+    Rows of the same run and step are joined, whichever tables they are in. An empty cell holds no value; a row without
+    any value of a measure is no evaluation. The text nan is a value, and so is inf.
+
+    Args:
+        parts: The columns of the tables. Their values are taken out, to free memory.
+        repeated_steps: "last" keeps the last value if a measure has several at a step; otherwise they are an error.
 
     Raises:
-        TableError: A cell is empty or not valid, a run has a step twice, or settings change within a run.
+        TableError: A measure has two values at a step of a run, an axis looks like a measure, or times are not valid.
     """
-    rows = _Rows(table, roles)
-    for number, axis in enumerate(roles.axes):
-        if axis not in MAIN_AXES and not {axis, axis.partition(".")[0]} & {*roles.explicit_axes}:
-            _check_not_measure(number, axis, rows)
-    groups: dict[Key, list[int]] = {}
-    for row, key in enumerate(rows.keys):
-        groups.setdefault(key, []).append(row)
-    names = {key: " · ".join(map(str, (*key[0], f"seed {key[1]}"))) for key in groups}
-    traces = {key: rows.trace(numbers, names[key]) for key, numbers in groups.items()}
-    _mark_lost(traces)
-    settings = {key: rows.settings(numbers, names[key]) for key, numbers in groups.items()}
-    last_steps: dict[tuple[Label, ...], int] = {}
-    for (labels, _), trace in traces.items():
-        last_steps[labels] = max(last_steps.get(labels, 0), trace[-1]["step"])
-    runs = []
-    for (labels, seed), numbers in groups.items():
-        trace, given = traces[labels, seed], settings[labels, seed]
-        planned = given.get("steps", last_steps[labels])
-        axes = dict(zip(roles.axes, labels, strict=True))
-        fields = {**given, "steps": max(planned, 1), "axes": axes, "seed": seed}
-        ending = _ending(trace, planned, *rows.failure(numbers))
-        runs.append(TableRun(fields=fields, rows=tuple(numbers), trace=trace, ending=ending))
-    return runs
+    keys = run_keys(parts)
+    evaluations = Evaluations(parts, keys)
+    columns = {}
+    for name in dict.fromkeys(name for part in parts for name in part.values):
+        values = [part.values.pop(name, None) for part in parts]
+        columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
+    times = evaluations.column("seconds", [part.seconds for part in parts], keep_last=True)
+    seconds = _since_start(times, evaluations, keys)
+    tables = TableRuns(
+        keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=_failures(parts, keys)
+    )
+    return [TableRun(tables, number) for number in range(len(keys.keys))]
 
 
-class _Rows:
-    """The cells of a table by role, row by row."""
-
-    def __init__(self, table: Spreadsheet, roles: Roles) -> None:
-        self.table, self.roles = table, roles
-        axes = [self._labels(axis) for axis in roles.axes]
-        self.keys: list[Key] = list(zip(zip(*axes, strict=True), self._counts("seed", 0), strict=True))
-        self.steps = self._counts("step", 0)
-        self._settings = {name: self._counts(name, 1) for name in SETTINGS if self._has(name)}
-        self._values = self._long() if roles.is_long else self._wide()
-        columns = roles.columns
-        self._seconds = table.numbers(columns["seconds"]) if "seconds" in columns else None
-        self._flags = table.flags(columns["outcome"]) if "outcome" in columns else None
-        self._reasons = table.column(columns["reason"]) if "reason" in columns else None
-
-    def _has(self, role: str) -> bool:
-        return role in self.roles.columns or role in self.roles.fixed
-
-    def _labels(self, axis: str) -> list[Label]:
-        if axis in self.roles.fixed:
-            value = self.roles.fixed[axis]
-            return [str(value) if axis in MAIN_AXES else value] * len(self.table)
-        column = self.roles.columns[axis]
-        return list(self.table.words(column)) if axis in MAIN_AXES else self.table.labels(column)
-
-    def _counts(self, role: str, least: int) -> list[int]:
-        if role not in self.roles.fixed:
-            return self.table.counts(self.roles.columns[role], least)
-        value = self.roles.fixed[role]
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise TableError(f"--set {role}={value}: expected an integer ≥ {least}")
-        return [value] * len(self.table)
-
-    def _wide(self) -> list[Row]:
-        columns = {name: self.table.numbers(self.roles.columns[name]) for name in self.roles.measures}
-        return [{name: numbers[row] for name, numbers in columns.items()} for row in range(len(self.table))]
-
-    def _long(self) -> list[Row]:
-        names = self.table.words(self.roles.columns["measure"])
-        for row, name in enumerate(names):
-            if not is_known_column(name, self.roles.directions):
-                remedy = f"--lower {name} or --higher {name}"
-                where = f"{self.table.name}: row {row + 1}, column {self.roles.columns['measure']!r}"
-                raise TableError(f"{where}: {unknown_measure(name, self.roles.directions, remedy)}")
-        for name in self.roles.directions:
-            if name not in {plain_name(measure) for measure in names}:
-                raise TableError(f"--lower, --higher: {self.table.name} has no measure {name!r}")
-        numbers = self.table.numbers(self.roles.columns["value"])
-        return [{name: math.nan if n is None else n} for name, n in zip(names, numbers, strict=True)]
-
-    def trace(self, numbers: Iterable[int], name: str) -> list[Row]:
-        """Return one row per step; in long form this joins the rows of the table with the same step."""
-        trace: dict[int, Row] = {}
-        first: dict[tuple[int, str], int] = {}
-        for row in numbers:
-            step = self.steps[row]
-            for measure in self._values[row] if self.roles.is_long else ("",):
-                twin = first.setdefault((step, measure), row)
-                if twin != row:
-                    content = f"{measure} at step {step:,}" if measure else f"step {step:,}"
-                    raise TableError(f"{self.table.name}: rows {twin + 1} and {row + 1} both give {content} of {name}")
-            values = trace.setdefault(step, {"step": step})
-            values.update(self._values[row])
-            if self._seconds is not None and self._seconds[row] is not None:
-                values["seconds"] = self._seconds[row]
-        return [trace[step] for step in sorted(trace)]
-
-    def settings(self, numbers: Iterable[int], name: str) -> dict[str, int]:
-        """Return the run's steps, batch size and critic steps, where given."""
-        settings = {}
-        for setting, column in self._settings.items():
-            values = sorted({column[row] for row in numbers})
-            if len(values) > 1:
-                raise TableError(f"{self.table.name}: {name} has two values of {setting}: {values[0]} and {values[1]}")
-            settings[setting] = values[0]
-        return settings
-
-    def failure(self, numbers: Iterable[int]) -> tuple[bool | None, str]:
-        """Return whether the table says that a run failed (None if it does not say), and the reason."""
-        reasons = [
-            str(self._reasons[row]).strip() for row in numbers if self._reasons and self._reasons[row] is not None
-        ]
-        if self._flags is None:
-            return True if reasons else None, reasons[-1] if reasons else ""
-        failed = any(self._flags[row] for row in numbers)
-        return failed, (reasons[-1] if reasons and failed else "")
-
-
-def _check_not_measure(number: int, axis: str, rows: _Rows) -> None:
-    """Check that an axis is not a measure without a direction, which would turn nearly every row into a cell."""
-    labels = [place[number] for place, _ in rows.keys]
-    if not any(isinstance(label, float) for label in labels):
-        return
-    others: dict[Any, list[int]] = {}
-    for row, (place, seed) in enumerate(rows.keys):
-        others.setdefault((place[:number], place[number + 1 :], seed), []).append(row)
-    one_run = [len({rows.steps[row] for row in group}) == len(group) for group in others.values()]
-    along = all(one_run) and any(len({labels[row] for row in group}) > 1 for group in others.values())
-    if along or len(set(labels)) > max(1, len(labels) / 2):
-        raise TableError(
-            f"{rows.table.name}: column {rows.roles.columns[axis]!r} looks like a measure, not like an axis {axis!r}: "
-            f"use --lower {axis} or --higher {axis}, or --map {rows.roles.columns[axis]}={AXIS}{axis}"
-        )
-
-
-def _mark_lost(traces: dict[Key, list[Row]]) -> None:
-    """Replace a missing value by NaN if another run on the dataset has a value at the same step."""
-    measured = {
-        (place[0], row["step"], name)
-        for (place, _), trace in traces.items()
-        for row in trace
-        for name, value in row.items()
-        if value is not None and name not in ("step", "seconds")
+def _failures(parts: Iterable[Part], keys: RunKeys) -> dict[int, Failure]:
+    failed: dict[int, bool] = {}
+    reasons: dict[int, str] = {}
+    steps: dict[int, int] = {}
+    for part, runs in zip(parts, keys.runs, strict=True):
+        if part.flags is not None:
+            failed.update(dict.fromkeys(set(np.unique(runs).tolist()) - failed.keys(), False))
+            rows = part.flags.rows[part.flags.values]
+            failed.update(dict.fromkeys(np.unique(runs[rows]).tolist(), True))
+            _note_steps(steps, part, runs, rows)
+        if part.reasons is not None:
+            codes = part.reasons.codes
+            for run, code in zip(runs[codes.rows].tolist(), codes.values.tolist(), strict=True):
+                reasons[run] = str(part.reasons.words[code])
+            if part.flags is None:
+                _note_steps(steps, part, runs, codes.rows)
+    for run in reasons:
+        failed.setdefault(run, True)
+    return {
+        run: Failure(has_failed, reasons.get(run, "") if has_failed else "", steps.get(run, 0))
+        for run, has_failed in failed.items()
     }
-    for (place, _), trace in traces.items():
-        for row in trace:
-            row.update({n: math.nan for n, v in row.items() if v is None and (place[0], row["step"], n) in measured})
 
 
-def _ending(trace: list[Row], planned: int, failed: bool | None, reason: str) -> Ending:
-    """Return how a run ended: as the table says, else judged by its last values and its last step."""
-    step = int(trace[-1]["step"])
-    if failed:
-        return ended(step, reason or "failed")
-    for name, at, value in _last_values(trace):
-        if value is None or not math.isfinite(value):
-            label = MEASURES[name].label if name in MEASURES else name.replace("_", " ")
-            return ended(at, f"no finite {label} at step {at:,}", label)
-    if failed is None and step < planned:
-        return ended(step, f"ended at step {step:,} of {planned:,}")
-    return ended(step)
+def _note_steps(steps: dict[int, int], part: Part, runs: NDArray[np.int32], rows: NDArray[np.int32]) -> None:
+    """Note the last step of each run among some rows."""
+    if "step" in part.counts:
+        for run, step in zip(runs[rows].tolist(), part.counts["step"][rows].tolist(), strict=True):
+            steps[run] = max(step, steps.get(run, 0))
 
 
-def _last_values(trace: list[Row]) -> Iterator[tuple[str, int, float | None]]:
-    """Yield the last step and value of every measure; the value is None if nothing was measured at the last step."""
-    names = dict.fromkeys(name for row in trace for name in row if name not in ("step", "seconds"))
-    if all(trace[-1].get(name) is None for name in names):
-        yield next(iter(names)), trace[-1]["step"], None
-    for name in names:
-        for row in reversed(trace):
-            if row.get(name) is not None:
-                yield name, row["step"], row[name]
-                break
+def _since_start(times: Column, evaluations: Evaluations, keys: RunKeys) -> Column:
+    """Return times in seconds since the first row of each run, if they are seconds since 1970."""
+    finite = times.values[np.isfinite(times.values)]
+    if not len(finite) or (finite.max() < WALL_CLOCK and finite.min() >= 0):
+        return times
+    pieces = [times.within(*evaluations.bounds(run)).values for run in range(len(keys.keys))]
+    counted = [
+        _counted(seconds, keys.first[run][0].roles.table.name, keys.name(run)) for run, seconds in enumerate(pieces)
+    ]
+    return Column(times.places, np.concatenate(counted))
+
+
+def _counted(seconds: NDArray[np.float64], table: str, run: str) -> NDArray[np.float64]:
+    """Return the times of one run, counted from its first row if they are seconds since 1970."""
+    finite = seconds[np.isfinite(seconds)]
+    if not len(finite):
+        return seconds
+    least, most = finite.min(), finite.max()
+    if least < 0:
+        raise TableError(f"{table}: seconds of {run} are below 0 ({least:g})")
+    if most >= MILLISECONDS:
+        raise TableError(f"{table}: {most:,.0f} seconds of {run}: are these milliseconds since 1970?")
+    if most >= WALL_CLOCK and least < WALL_CLOCK:
+        raise TableError(
+            f"{table}: some seconds of {run} are counted from 1970 ({most:.0f}), others are not ({least:g})"
+        )
+    return seconds - least if most >= WALL_CLOCK else seconds
+
+
+def _not_finite(name: str, step: int) -> Ending:
+    label = MEASURES[name].label if name in MEASURES else name.replace("_", " ")
+    return ended(step, f"no finite {label} at step {step:,}", label)

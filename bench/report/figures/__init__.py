@@ -9,8 +9,10 @@ from typing import Any
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import GanbenchError
+from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
+from bench.plan.identity import MAX_TITLE
 from bench.report.dirac import has_dirac
 from bench.report.figures.budget import draw_budget
 from bench.report.figures.contact_sheets import draw_contact_sheets
@@ -129,6 +131,7 @@ def _fix_layout(drawing: Drawing) -> None:
 
 def _save_options(suffix: str, title: str) -> dict[str, Any]:
     """Metadata without dates and library versions, so that the bytes do not change."""
+    title = as_label(title, 3 * MAX_TITLE)
     if suffix == "png":
         return {"dpi": DPI, "metadata": {"Title": title, "Software": None}}
     if suffix == "pdf":

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from bench.evidence.results import Evidence
-from bench.evidence.states import has_failed
+from bench.evidence.states import has_failed, judged
 from bench.evidence.statistics import expected_best
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
@@ -21,10 +21,11 @@ from bench.report.figures.style import escape_dollars, set_log_scale
 def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
     """Draw the expected best primary measure of k runs of a cell against k (Dodge et al. 2019, exact).
 
-    A failed run counts as the worst value seen on its dataset. Settings whose cells all have one run are left out.
+    A failed run counts as the worst value seen on its dataset. Settings whose cells all have one run are left out, as
+    are runs that cannot be judged.
     """
     shown = dataset_panels(evidence, [dataset for dataset in datasets if evidence.primary(dataset) is not None])
-    shown = [panel for panel in shown if any(len(series.runs) > 1 for series in panel.panel.series)]
+    shown = [panel for panel in shown if any(len(judged(series.runs)) > 1 for series in panel.panel.series)]
     worst = {panel.dataset: worst_seen(evidence, panel.dataset) for panel in shown}
     shown = [panel for panel in shown if np.isfinite(worst[panel.dataset])]
 
@@ -70,7 +71,8 @@ def budget_curve(evidence: Evidence, dataset: str, runs: pd.DataFrame, worst: fl
 
 
 def final_values(runs: pd.DataFrame, measure: str, worst: float) -> Array:
-    """Return the final values of a measure, [n], with ``worst`` for every failed run."""
+    """Return the final values of a measure of the n judged runs, [n], with ``worst`` for every failed run."""
+    runs = judged(runs)
     values = runs[f"{measure}_final"].to_numpy(dtype=float)
     return np.where(has_failed(runs) | np.isnan(values), worst, values)
 
@@ -78,7 +80,7 @@ def final_values(runs: pd.DataFrame, measure: str, worst: float) -> Array:
 def worst_seen(evidence: Evidence, dataset: str) -> float:
     """Return the worst primary measure on a dataset, over final values of all runs and untrained generators."""
     name = str(evidence.primary(dataset))
-    runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+    runs = judged(evidence.runs.loc[evidence.runs["dataset"] == dataset])
     values = np.append(runs[f"{name}_final"].to_numpy(dtype=float), evidence.untrained(runs, name))
     values = values[np.isfinite(values)]
     if not len(values):

@@ -13,12 +13,13 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bench.escaping import for_figure
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
 from bench.records.record import read_samples
 from bench.records.schema import Metadata
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
-from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width
+from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, text_width
 
 MAX_SEEDS = 20  # shown per cell
 MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square
@@ -109,7 +110,7 @@ def _draw(
         row, column = divmod(index, grid.strips)
         left = 0.05 + column * (strip_width + 3 * GAP)
         top = height - above - row * strip_height
-        canvas.text(left, top - NAME_HEIGHT + 0.03, escape_dollars(strip.name), fontsize=SIZE, va="bottom")
+        canvas.text(left, top - NAME_HEIGHT + 0.03, for_figure(strip.name), fontsize=SIZE, va="bottom")
         for run in strip.runs.itertuples():
             if run.seed not in seeds:
                 continue

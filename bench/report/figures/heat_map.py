@@ -14,8 +14,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
 from bench.evidence.results import Evidence, cell_labels
-from bench.evidence.states import State, count_failed
+from bench.evidence.states import State, count_failed, count_unresolved
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.profile import best_of_cells
@@ -23,6 +24,7 @@ from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, text_width, wrap_text
 
 MIN_COLUMN, MAX_COLUMN = 0.5, 1.4  # inches of a column
+LOSS_WIDTH = 1.5  # inches for the names of losses
 ROW_HEIGHT = 0.32  # inches
 GAP = 0.15  # inches between two maps
 LINE_HEIGHT = 0.115  # inches of a line of text
@@ -82,16 +84,20 @@ def map_of_modes(evidence: Evidence, dataset: str) -> HeatMap:
 
 
 def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
-    """Return ratios to the best cell, with the geometric mean and the number of failed runs as text."""
+    """Return ratios to the best cell, with the geometric mean and the number of failed runs as text.
+
+    A cell in which no run can be judged has no ratio.
+    """
     name = str(evidence.primary(dataset))
     about, best = evidence.describe(name), best_of_cells(evidence, dataset)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         mean = geometric_mean(runs[f"{name}_final"]).value
-        failed = count_failed(runs)
+        failed, unresolved = count_failed(runs), count_unresolved(runs)
         text = "–" if np.isnan(mean) else format(mean * about.scale, about.spec)
         ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
-        return max(ratio, 1.0), text + (f"\n{failed} failed" if failed else "")
+        text += f"\n{failed} failed" * bool(failed) + f"\n{unresolved} unresolved" * bool(unresolved)
+        return np.nan if unresolved == len(runs) else max(ratio, 1.0), text
 
     return _map(evidence, dataset, f"{dataset}: {about.label}", cell)
 
@@ -111,7 +117,7 @@ def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFr
 def _draw(sheet: Sheet, maps: list[HeatMap], scale: ColourScale, name: str, description: str) -> Iterator[Drawing]:
     if not maps:
         return
-    left = max(text_width(loss, SMALL) for loss in maps[0].losses) + 0.15
+    left = max(text_width(line, SMALL) for loss in maps[0].losses for line in _wrap_loss(loss).split("\n")) + 0.15
     room = sheet.width - left - 0.1
     max_columns = max(1, int(room / MIN_COLUMN))
     parts = [
@@ -124,6 +130,10 @@ def _draw(sheet: Sheet, maps: list[HeatMap], scale: ColourScale, name: str, desc
     for page, page_rows in enumerate(split_evenly(rows, per_page)):
         figure = _draw_page(sheet, page_rows, scale, description, left, room)
         yield Drawing(page_name(name, page), description, figure)
+
+
+def _wrap_loss(loss: str) -> str:
+    return wrap_text(str(loss), LOSS_WIDTH, SMALL)
 
 
 def _select_columns(heat_map: HeatMap, columns: Sequence[int]) -> HeatMap:
@@ -154,7 +164,7 @@ def _label_height(row: list[HeatMap], column: float) -> float:
     """Inches for the names of settings below a row of maps."""
     names = [name for heat_map in row for name in heat_map.settings]
     if _is_vertical(row, column):
-        return 0.12 + max(text_width(name, SMALL) for name in names)
+        return 0.12 + max(text_width(as_label(name, MAX_IN_FIGURE), SMALL) for name in names)
     return 0.12 + LINE_HEIGHT * max(wrap_text(name, column - 0.04, SMALL).count("\n") + 1 for name in names)
 
 
@@ -205,14 +215,18 @@ def _draw_colour_bar(figure: Figure, axes: Axes, scale: ColourScale) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
+def _luma(colour: tuple[float, ...]) -> float:
+    return float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
+
+
 def _draw_map(
     panel: Axes, heat_map: HeatMap, scale: ColourScale, column: float, is_first: bool, is_vertical: bool
 ) -> None:
     panel.imshow(heat_map.values, norm=scale.norm, cmap=scale.colours, aspect="auto", interpolation="nearest")
     colours = mpl.colormaps[scale.colours]
     for (y, x), value in np.ndenumerate(heat_map.values):
-        if not np.isnan(value):
-            luma = float(np.dot(colours(scale.norm(value))[:3], (0.2126, 0.7152, 0.0722)))
+        if heat_map.texts[y][x]:
+            luma = 1.0 if np.isnan(value) else _luma(colours(scale.norm(value)))
             panel.text(
                 x,
                 y,
@@ -223,12 +237,12 @@ def _draw_map(
                 linespacing=1.05,
                 color="white" if luma < 0.5 else "black",
             )
-    names = [name if is_vertical else wrap_text(name, column - 0.04, SMALL) for name in heat_map.settings]
+    labels = [as_label(name, MAX_IN_FIGURE) for name in heat_map.settings]
+    names = labels if is_vertical else [wrap_text(label, column - 0.04, SMALL) for label in labels]
     panel.set_xticks(range(len(names)), [escape_dollars(name) for name in names], rotation=90 if is_vertical else 0)
-    panel.set_yticks(
-        range(len(heat_map.losses)), [escape_dollars(loss) for loss in heat_map.losses] if is_first else []
-    )
-    panel.set_title(escape_dollars(heat_map.title), pad=4)
+    losses = [escape_dollars(_wrap_loss(loss)) for loss in heat_map.losses] if is_first else []
+    panel.set_yticks(range(len(heat_map.losses)), losses)
+    panel.set_title(for_figure(heat_map.title), pad=4)
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bench.evidence.results import Evidence
+from bench.evidence.states import judged
 from bench.evidence.statistics import failures_as_worst, geometric_mean, performance_profile
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
@@ -60,12 +61,12 @@ def best_of_cells(evidence: Evidence, dataset: str) -> float:
     """Return the best geometric mean of final values over cells; NaN if there is none, or a single cell.
 
     Cells in which a run has no value are considered only if there are no others: the surviving runs do not represent
-    the rest.
+    the rest. Runs that cannot be judged are left out.
     """
     name = evidence.primary(dataset)
     if name is None:
         return math.nan
-    runs = evidence.runs_of(dataset)
+    runs = judged(evidence.runs_of(dataset))
     axes = evidence.varying(runs)
     groups = [group for _, group in runs.groupby(axes, sort=False, dropna=False)]
     complete = [group for group in groups if group[f"{name}_final"].notna().all()]

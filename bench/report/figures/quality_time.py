@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import has_failed
+from bench.evidence.states import has_failed, is_unresolved
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
@@ -23,14 +23,15 @@ from bench.report.threshold_times import time_to_reach
 LOG_RATIO = 4.0  # the time axis is logarithmic if its ends differ by more than this factor
 ROW_HEIGHT, LINE_HEIGHT = 0.24, 0.115  # inches of a cell, and of each further line of its name
 OPEN: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8}
+GREY = {"color": "0.7"}
 TRAINING_TIME = "training time (s)"
 
 
 def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
     """Draw the final primary measure against training time, one point per run.
 
-    Filled: converged; open: failed; a cross at the bad edge: ended without a final value. Datasets whose training times
-    are unknown are left out.
+    Filled: converged; open: failed; grey: cannot be judged; a cross at the bad edge: ended without a final value.
+    Datasets whose training times are unknown are left out.
     """
     timed = [dataset for dataset in datasets if np.isfinite(_seconds(_runs(evidence, dataset))).any()]
     shown = dataset_panels(evidence, [dataset for dataset in timed if evidence.primary(dataset) is not None])
@@ -45,8 +46,10 @@ def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> 
             y = series.runs[column].to_numpy(dtype=float) * about.scale
             style: dict[str, Any] = {"color": series.style.colour, "linestyle": "", "markersize": 3.5}
             missing = np.isnan(y)
-            failed = has_failed(series.runs).to_numpy()
-            axes.plot(x[~missing & ~failed], y[~missing & ~failed], marker=series.style.marker, **style)
+            failed, unresolved = has_failed(series.runs).to_numpy(), is_unresolved(series.runs).to_numpy()
+            good = ~missing & ~failed & ~unresolved
+            axes.plot(x[good], y[good], marker=series.style.marker, **style)
+            axes.plot(x[~missing & unresolved], y[~missing & unresolved], marker=series.style.marker, **style | GREY)
             axes.plot(x[~missing & failed], y[~missing & failed], marker=series.style.marker, **style, **OPEN)
             if missing.any():
                 edge = np.full(int(missing.sum()), 0.0 if about.higher_is_better else 1.0)
@@ -68,12 +71,14 @@ def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> 
 
 
 def _extra_handles(evidence: Evidence, datasets: list[str]) -> list[Line2D]:
-    """The legend of failed runs and of runs without a final value, if there are any."""
+    """The legend of runs that failed, that cannot be judged, and that have no final value, if there are any."""
     style: dict[str, Any] = {"color": "0.2", "linestyle": "", "markersize": 4}
     runs = {dataset: _runs(evidence, dataset) for dataset in datasets}
     handles = []
     if any(has_failed(group).any() for group in runs.values()):
         handles.append(Line2D([], [], marker="o", label="open: failed", **style, **OPEN))
+    if any(is_unresolved(group).any() for group in runs.values()):
+        handles.append(Line2D([], [], marker="o", label="grey: unresolved", **style | GREY))
     if any(group[f"{evidence.primary(dataset)}_final"].isna().any() for dataset, group in runs.items()):
         handles.append(Line2D([], [], marker="x", label="no final value", **style))
     return handles

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import State, count_failed, count_outcomes
+from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
 from bench.evidence.statistics import wilson_interval
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
@@ -26,6 +26,8 @@ BAR = 0.5  # height of the bar as a share of the row; the interval is drawn belo
 
 def draw_rates(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
     """Draw one bar per cell, split by outcome with the worst first, and below it the interval of the failure rate.
+
+    Runs that cannot be judged end the bar; the failure rate leaves them out.
 
     Nothing is drawn if no cell has two runs.
     """
@@ -70,11 +72,15 @@ def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int])
         if count[state]:
             panel.barh(y - 0.15, count[state] / n, BAR, left=left / n, **_fill(state))
             left += count[state]
-    failed = count_failed(runs)
-    panel.plot(wilson_interval(failed, n), [y + 0.24] * 2, color="black", linewidth=1, clip_on=False, zorder=4)
-    panel.plot(failed / n, y + 0.24, "o", color="black", markersize=3, clip_on=False, zorder=4)
+    failed, unresolved = count_failed(runs), count_unresolved(runs)
+    words = [f"{unresolved} {State.UNRESOLVED}"] if unresolved else []
+    if n > unresolved:
+        words.insert(0, f"{failed}/{n - unresolved} failed")
+        interval = wilson_interval(failed, n - unresolved)
+        panel.plot(interval, [y + 0.24] * 2, color="black", linewidth=1, clip_on=False, zorder=4)
+        panel.plot(failed / (n - unresolved), y + 0.24, "o", color="black", markersize=3, clip_on=False, zorder=4)
     panel.annotate(
-        f"{failed}/{n} failed",
+        "\n".join(words),
         (1, y),
         xycoords=("axes fraction", "data"),
         xytext=(4, 0),

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from bench.escaping import for_figure
 from bench.evidence.results import Evidence, cell_labels
-from bench.report.figures.style import COLOURS, SeriesStyle, escape_dollars, series_style
+from bench.report.figures.style import COLOURS, SeriesStyle, series_style
 
 
 class Series(NamedTuple):
@@ -59,7 +60,7 @@ def legend_handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = 
             linestyle=style.line if line else "",
             marker=style.marker if marker else "",
             markersize=4,
-            label=escape_dollars(name),
+            label=for_figure(name),
         )
         for name, style in styles.items()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -13,10 +14,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.plan.identity import MAX_TITLE
 from bench.report.figures.style import SIZE, SMALL, escape_dollars, text_width, wrap_text
 
 T = TypeVar("T")
 MARGIN = 0.35  # inches for the labels of the vertical axis
+MAX_SLUG = 60  # characters of a label in the name of a file
 KEY_WIDTH = 0.36  # inches of a line in a legend, with the space around it
 
 
@@ -58,7 +61,7 @@ class Sheet:
 
     def wrap_title(self, text: str) -> str:
         """Return a title in as many lines as it needs."""
-        return wrap_text(escape_dollars(text), self.width - 0.2, SIZE)
+        return wrap_text(escape_dollars(text, 3 * MAX_TITLE), self.width - 0.2, SIZE, 3 * MAX_TITLE)
 
     def title_height(self, text: str) -> float:
         """Return the height of a title in inches."""
@@ -108,5 +111,8 @@ def page_name(name: str, page: int) -> str:
 
 
 def slug(text: str) -> str:
-    """Return text as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")
+    """Return text as part of a file name; a checksum replaces letters that a file name should not have."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")
+    if plain and len(plain) <= MAX_SLUG and not any(letter.isalnum() and not letter.isascii() for letter in text):
+        return plain
+    return f"{plain[:MAX_SLUG]}-{zlib.crc32(text.encode(errors='surrogatepass')):08x}".strip("-")

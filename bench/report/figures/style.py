@@ -22,6 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from bench.catalogue import suggestion
 from bench.errors import GanbenchError
+from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
 
 # In inches, from the style files of the venues: \textwidth, and (\textwidth − \columnsep) / 2.
 WIDTHS = {
@@ -39,6 +40,7 @@ WIDTHS = {
 }
 NARROWEST, WIDEST = 2.5, 20.0
 MAX_HEIGHT = 8.6  # inches: the text height of these venues, 8.9 to 9.2, less a caption of two lines
+LONGEST_WORD = 24  # characters
 SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
 DPI = 200  # of PNG files, and of raster images within PDF and SVG
 
@@ -138,9 +140,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def escape_dollars(text: object) -> str:
-    """Return a label in which a dollar sign does not start a formula."""
-    return str(text).replace("$", r"\$")
+def escape_dollars(text: object, limit: int = MAX_IN_FIGURE) -> str:
+    """Return wrapped text in which a dollar sign does not start a formula."""
+    return "\n".join(for_figure(line, limit) for line in str(text).split("\n"))
 
 
 @lru_cache(maxsize=4096)
@@ -150,13 +152,20 @@ def text_width(text: str, size: float) -> float:
     return float(TextToPath().get_text_width_height_descent(text, font, False)[0]) / 72
 
 
-def wrap_text(text: str, width: float, size: float) -> str:
+def wrap_text(text: str, width: float, size: float, limit: int = MAX_IN_FIGURE) -> str:
     """Return text broken into lines of at most ``width`` inches, at a font size in points.
 
-    Lines break at " · " first, then at spaces and at hyphens within words. A longer word stays on one line.
+    Lines break at " · " first, then at spaces and at hyphens within words. A longer word stays on one line, unless it
+    is longer than any word.
+
+    Args:
+        text: The text.
+        width: The width in inches.
+        size: The font size.
+        limit: The number of characters between " · " above which they are shortened.
     """
     lines: list[str] = []
-    for part in text.split(" · "):
+    for part in (as_label(part, limit) for part in text.split(" · ")):
         if lines and text_width(f"{lines[-1]} · {part}", size) <= width:
             lines[-1] = f"{lines[-1]} · {part}"
         else:
@@ -166,12 +175,21 @@ def wrap_text(text: str, width: float, size: float) -> str:
 
 def _wrap_words(text: str, width: float, size: float) -> list[str]:
     lines: list[str] = []
-    for word in _BREAKS.split(text):
+    words = [piece for word in _BREAKS.split(text) for piece in _pieces(word, width, size)]
+    for word in words:
         if lines and text_width(lines[-1] + word, size) <= width:
             lines[-1] += word
         else:
             lines.append(word.lstrip(" "))
     return lines
+
+
+def _pieces(word: str, width: float, size: float) -> list[str]:
+    """A word, or its parts of about ``width`` inches if it is longer than any word."""
+    if len(word) <= LONGEST_WORD or text_width(word, size) <= width:
+        return [word]
+    length = max(8, int(len(word) * width / text_width(word, size)))
+    return [word[start : start + length] for start in range(0, len(word), length)]
 
 
 _BREAKS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])|(?= )")

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench.evidence.outcomes import states_over_time
+from bench.evidence.outcomes import Stage, states_over_time
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import State, count_outcomes
+from bench.evidence.states import State, count_outcomes, count_unresolved
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import (
     MAX_HEIGHT,
@@ -53,7 +53,11 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
     has_text = row >= MIN_TEXT_ROW
     labels = "its seed and its outcome" if has_text else "the outcomes of each cell"
     description = f"{dataset}: one row per run, coloured by stage at each evaluation, with {labels}"
-    keys = [Patch(facecolor=s.colour, edgecolor="0.4", linewidth=0.4, label=s.label) for s in STAGES.values()]
+    keys = [
+        Patch(facecolor=style.colour, edgecolor="0.4", linewidth=0.4, label=style.label)
+        for stage, style in STAGES.items()
+        if stage != Stage.UNRESOLVED or count_unresolved(evidence.runs)
+    ]
     height = row * (sum(len(runs) for _, runs in part) + GAP * (len(part) - 1)) + 0.65
     figure = sheet.figure(height + sheet.title_height(description) + sheet.legend_height(keys))
     panel = figure.subplots()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
+from bench.plan.identity import MAX_TITLE
 from bench.report.page.data import page_data
+from bench.report.vega import bundle
 
 SCRIPTS = (  # each may use those above it
     "state",
@@ -31,7 +33,6 @@ SCRIPTS = (  # each may use those above it
     "downloads",
     "start",
 )
-LIBRARY = "window.vega = vega; window.vegaEmbed = vegaEmbed;"  # the bundle includes Vega-Lite
 
 
 def write_page(evidence: Evidence, path: Path) -> Path:
@@ -43,7 +44,7 @@ def write_page(evidence: Evidence, path: Path) -> Path:
     Raises:
         OSError: The file cannot be written.
     """
-    text = _render(evidence.title, json_in_html(page_data(evidence)))
+    text = _render(as_label(evidence.title, MAX_TITLE), json_in_html(page_data(evidence)))
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     return path
@@ -56,7 +57,7 @@ def json_in_html(data: object) -> str:
 
 
 def _render(title: str, data: str) -> str:
-    library, script = _library(), _script()
+    library, script = bundle().result(), _script()
     template = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True).from_string(
         _source("page.html.j2")
     )
@@ -74,14 +75,6 @@ def _render(title: str, data: str) -> str:
 def _script() -> str:
     parts = [_source(f"{name}.js") for name in SCRIPTS]
     return "\n".join(["(() => {", '"use strict";', *parts, "})();\n"])
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed, which draw the curves, from the package ``vl_convert``."""
-    import vl_convert
-
-    return vl_convert.javascript_bundle(LIBRARY).replace("</script", "<\\/script")
 
 
 def _source(name: str) -> str:

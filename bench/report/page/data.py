@@ -9,7 +9,11 @@ from typing import Any
 import pandas as pd
 
 from bench.catalogue.metrics.measures import PROBES, Measure
+from bench.escaping import MAX_LABEL, as_label, visible
+from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, cells, real_data_value
+from bench.evidence.states import State, count_unresolved
+from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, note, provenance
 from bench.report.contrasts import contrasts
 from bench.report.figures.style import COLOURS, LINES
@@ -23,8 +27,10 @@ from bench.report.tables.model import Column, Entry, Layout, Table
 
 LOSSES = {"critic_loss": "critic loss", "generator_loss": "generator loss"}
 MAX_TRACES = 2_300_000  # characters of all traces together
+LONG_NAME = 5 * MAX_LABEL  # of a cell, which joins its labels
 DASH = 1.5  # pixels per unit of the dashes in figures
-OUTCOME_ORDER = list(reversed(OUTCOMES))  # the best first
+JUDGED = [state for state in OUTCOMES if state != State.UNRESOLVED]
+OUTCOME_ORDER = [*reversed(JUDGED), State.UNRESOLVED]  # the best first, and last the runs that cannot be judged
 
 
 def page_data(evidence: Evidence) -> dict[str, Any]:
@@ -33,20 +39,24 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
     tables = {table.datasets[0]: table for table in lay_out(evidence, Layout())}
     pool = Pool()
     return {
-        "title": evidence.title,
+        "title": as_label(evidence.title, MAX_TITLE),
         "suite": f"{evidence.runs['suite'].iloc[0]}, version {evidence.runs['version'].iloc[0]}",
-        "axes": evidence.axes,
+        "axes": list(map(as_label, evidence.axes)),
         "outcomes": [
             {"name": state.value, "colour": OUTCOMES[state].colour, "symbol": OUTCOMES[state].symbol}
             for state in OUTCOME_ORDER
         ],
-        "stages": [{"name": style.label, "colour": style.colour} for style in STAGES.values()],
+        "stages": [
+            {"name": style.label, "colour": style.colour}
+            for stage, style in STAGES.items()
+            if stage != Stage.UNRESOLVED or count_unresolved(evidence.runs)
+        ],
         "series_styles": [{"colour": c, "dash": _dash(line)} for c, line in zip(COLOURS, LINES, strict=True)],
         "datasets": [_dataset(evidence, name, window, tables[name]) for name, window in windows.items()],
         "runs": _runs(evidence, windows, pool),
         "pool": pool.values,
         "note": note(evidence),
-        "provenance": provenance(evidence),
+        "provenance": visible(provenance(evidence)),
     }
 
 
@@ -61,13 +71,13 @@ def _dataset(evidence: Evidence, dataset: str, window: Window | None, table: Tab
     traced = dict.fromkeys(name for run in runs["run"] for name in evidence.records[run].trace)
     probes = [name for name in traced if name not in (*measures, "step", "seconds", "samples")]
     return {
-        "name": dataset,
-        "caption": caption(evidence, dataset),
+        "name": as_label(dataset),
+        "caption": visible(caption(evidence, dataset)),
         "axes": [evidence.axes.index(axis) for axis in axes],
         "primary": evidence.primary(dataset),
         "measures": [_measure(evidence.describe(name), name, real_data_value(runs, name)) for name in measures],
         "probes": [_probe(name) for name in probes],
-        "cells": [name for name, _ in cells(evidence, dataset)],
+        "cells": [as_label(name, LONG_NAME) for name, _ in cells(evidence, dataset)],
         "table": _table(table),
         "window": None if window is None else window._asdict(),
         "contrasts": encode_contrasts(contrasts(evidence, dataset)),
@@ -82,7 +92,7 @@ def _table(table: Table) -> dict[str, Any]:
         "rows": [
             {
                 "kind": row.kind,
-                "labels": list(row.labels),
+                "labels": list(map(as_label, row.labels)),
                 "entries": [_entry(column, row.entries.get(column)) for column in columns],
             }
             for row in table.rows
@@ -138,7 +148,11 @@ def encode_contrasts(frame: pd.DataFrame | None) -> dict[str, Any] | None:
         return None
     rows = [
         [
-            round_number(value, FEW_DIGITS) if isinstance(value, Real) else None if value is None else str(value)
+            round_number(value, FEW_DIGITS)
+            if isinstance(value, Real)
+            else None
+            if value is None
+            else as_label(value, LONG_NAME)
             for value in row
         ]
         for row in frame.itertuples(index=False)

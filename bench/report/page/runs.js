@@ -39,7 +39,7 @@ function sorted(runs, columns) {
   const compare = (one, other) => {
     const [left, right] = [column.of(one), column.of(other)];
     if (left === null || right === null) return (left === null) - (right === null); // missing values come last
-    return sign * (typeof left === "string" ? left.localeCompare(right, "en") : left - right);
+    return sign * (typeof left === "string" || typeof right === "string" ? String(left).localeCompare(String(right), "en", { numeric: true }) : left - right);
   };
   return [...runs].sort(compare);
 }

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.escaping import MAX_LABEL, as_label, visible
 from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence
 from bench.records.record import Record
@@ -27,6 +28,7 @@ TIMING = {
     "peak_memory_bytes": "peak memory, MiB",
 }
 MIB = 2**20
+LARGEST_IN_JAVASCRIPT = 2**53 - 1
 UNKNOWN = "–"
 
 
@@ -54,6 +56,11 @@ def round_number(value: Any, digits: int) -> int | float | None:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
+def exact(number: int) -> int | str:
+    """Return a whole number, or its digits if JavaScript, whose numbers are floats, would round it."""
+    return number if abs(number) <= LARGEST_IN_JAVASCRIPT else str(number)
+
+
 def evenly_spaced(count: int, max_count: int) -> list[int]:
     """Return at most ``max_count`` of ``count`` indices: the first, the last, and evenly spaced ones between them."""
     return np.unique(np.linspace(0, count - 1, min(count, max_count)).round().astype(int)).tolist()
@@ -74,10 +81,10 @@ def encode_run(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) -
     measures = evidence.measures(str(run["dataset"]))
     return {
         "id": str(run["run"]),
-        "record": record.path.name,
-        "labels": [str(run[axis]) for axis in evidence.axes],
-        "seed": int(run["seed"]),
-        "reason": str(run["outcome_reason"]),
+        "record": visible(record.path.name),
+        "labels": [as_label(run[axis]) for axis in evidence.axes],
+        "seed": exact(int(run["seed"])),
+        "reason": as_label(run["outcome_reason"], 5 * MAX_LABEL),
         "since": round_number(run["outcome_step"], DIGITS),
         "steps": training.steps,
         "stage_intervals": [[i.start, i.end, order.index(i.stage)] for i in stage_intervals(stages, training.steps)],
@@ -142,7 +149,7 @@ def specification(metadata: Metadata) -> list[list[Any]]:
 
 
 def _rows(table: Mapping[str, Any]) -> list[list[str]]:
-    return [[key.replace("_", " "), _text(value)] for key, value in table.items()]
+    return [[as_label(key.replace("_", " ")), as_label(_text(value), 10 * MAX_LABEL)] for key, value in table.items()]
 
 
 def _text(value: Any) -> str:

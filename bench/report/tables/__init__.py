@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.escaping import as_label, for_markdown, for_markdown_text
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
+from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, note, provenance
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.across import sections
@@ -18,6 +20,7 @@ from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
 from bench.report.tables.legend import heading
 from bench.report.tables.model import Layout, Table
+from bench.report.tables.plain_text import to_csv, to_markdown
 
 __all__ = [
     "Layout",
@@ -49,18 +52,16 @@ def write_tables(
     layout = layout or Layout()
     wide, for_paper = lay_out(evidence, layout), lay_out(evidence, layout, for_paper=True)
     formatted = {table.title: format_table(evidence, table) for table in wide}
-    numbers = [summarise_cells(evidence, name, _measures(evidence, name, layout)) for name in evidence.datasets()]
+    per_dataset = [summarise_cells(evidence, name, _measures(evidence, name, layout)) for name in evidence.datasets()]
     texts = {
         "table.md": _markdown(evidence, wide, formatted),
-        "table.csv": pd.concat(numbers, ignore_index=True).to_csv(
-            index=False, float_format="%.6g", lineterminator="\n"
-        ),
+        "table.csv": to_csv(pd.concat(per_dataset, ignore_index=True)),
         "table.tex": to_latex(evidence, for_paper),
         "table.json": _runs_behind_entries(evidence, for_paper),
     }
     for name, text in texts.items():
         with atomic_write(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     return [folder / name for name in texts], formatted
 
 
@@ -83,15 +84,15 @@ def format_table(evidence: Evidence, table: Table) -> pd.DataFrame:
 
 
 def _markdown(evidence: Evidence, tables: list[Table], formatted: dict[str, pd.DataFrame]) -> str:
-    parts = [f"# {evidence.title}\n"]
+    parts = [f"# {for_markdown(evidence.title, MAX_TITLE)}\n"]
     for table in tables:
-        frame = _with_bold(evidence, table, formatted[table.title]).map(lambda text: text.replace("|", "\\|"))
+        frame = _with_bold(evidence, table, formatted[table.title])
         align = ["left" if column in table.row_axes or column.endswith(FAILURES) else "right" for column in frame]
-        text = frame.to_markdown(index=False, colalign=align, disable_numparse=True)
-        text += "\n\n" + " ".join(caption(evidence, dataset) for dataset in table.datasets)
-        parts.append(f"## {table.title}\n\n{text}\n" if table.title else f"{text}\n")
+        text = to_markdown(frame, table.row_axes, align)
+        text += "\n\n" + " ".join(for_markdown_text(caption(evidence, dataset)) for dataset in table.datasets)
+        parts.append(f"## {for_markdown(table.title)}\n\n{text}\n" if table.title else f"{text}\n")
     parts += sections(evidence)
-    return "\n".join([*parts, f"{note(evidence)}\n", f"{provenance(evidence)}\n"])
+    return "\n".join([*parts, f"{note(evidence)}\n", f"{for_markdown_text(provenance(evidence))}\n"])
 
 
 def _with_bold(evidence: Evidence, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
@@ -106,12 +107,12 @@ def _with_bold(evidence: Evidence, table: Table, frame: pd.DataFrame) -> pd.Data
 def _runs_behind_entries(evidence: Evidence, tables: list[Table]) -> str:
     content = [
         {
-            "label": f"tab:{table.label}",
-            "fixed": dict(table.fixed),
+            "label": f"tab:{as_label(table.label)}",
+            "fixed": {axis: as_label(label) for axis, label in table.fixed.items()},
             "entries": [
                 {
-                    "row": dict(zip(table.row_axes, row.labels, strict=True)),
-                    "column": dict(zip(table.column_axes, column.place, strict=True)),
+                    "row": dict(zip(table.row_axes, map(as_label, row.labels), strict=True)),
+                    "column": dict(zip(table.column_axes, map(as_label, column.place), strict=True)),
                     "shows": heading(evidence, column._replace(place=())),
                     "text": entry.text,
                     "bold": entry.bold,

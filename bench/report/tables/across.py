@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bench.evidence.results import Evidence
+from bench.evidence.states import judged
 from bench.evidence.statistics import TimeToThreshold, failures_as_worst, rank_over_blocks, split_noise
 from bench.report.tables.cell_summaries import second_measurements
 from bench.report.tables.entries import ALPHA, format_number
+from bench.report.tables.plain_text import to_markdown
 from bench.report.threshold_times import time_to_reach
 
 
@@ -30,7 +32,7 @@ def sections(evidence: Evidence) -> Iterable[str]:
         if section is not None and len(section.frame):
             frame = section.frame
             align = ["left" if frame[column].map(_is_word).all() else "right" for column in frame]
-            table = frame.to_markdown(index=False, colalign=align, disable_numparse=True)
+            table = to_markdown(frame, ("dataset", *evidence.axes), align)
             yield f"## {section.heading}\n\n{table}\n\n{section.note}\n"
 
 
@@ -57,6 +59,7 @@ def _ranks(evidence: Evidence) -> Section | None:
         medians[dataset] = {
             place: sign * float(np.median(failures_as_worst(runs, f"{name}_final", higher)))
             for place, runs in _cells(evidence, dataset)
+            if len(judged(runs))
         }
     common = set.intersection(*map(set, medians.values())) if len(medians) > 1 else set()
     if len(common) < 2:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.evidence.results import Evidence, real_data_value
-from bench.evidence.states import count_failed, count_outcomes
+from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
 from bench.evidence.statistics import geometric_mean, split_noise, t_interval, wilson_interval
 
 
@@ -18,6 +18,7 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
 
     Columns: dataset, the axes, n, finished (runs that reached their last step), failed (runs that did not converge),
     failed_low and failed_high (Wilson's 95% interval of the failure rate), n_diverged and so on for every outcome.
+    n_unresolved is there only if the suite has runs that cannot be judged, which the failure rate leaves out.
 
     For each measure, final and best: mean, half-width of the 95% t interval, number of values, median; geometric mean
     and the ends of its interval if all values are positive. Also the measure of the untrained generators and of real
@@ -32,14 +33,17 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
     in_dataset = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     axes = evidence.varying(in_dataset)
     names = evidence.measures(dataset) if measures is None else measures
+    states = [state for state in State if state != State.UNRESOLVED or count_unresolved(evidence.runs)]
     rows = []
     for cell, runs in in_dataset.groupby(axes, sort=False, dropna=False):
         row: dict[str, Any] = {"dataset": dataset, **dict(zip(axes, cell, strict=True))}
         failed = count_failed(runs)
-        low, high = wilson_interval(failed, len(runs))
+        n_judged = len(runs) - count_unresolved(runs)
+        low, high = wilson_interval(failed, n_judged) if n_judged else (np.nan, np.nan)
         row |= {"n": len(runs), "finished": int((runs["ending"] == "finished").sum())}
         row |= {"failed": failed, "failed_low": low, "failed_high": high}
-        row |= {f"n_{state.value.replace('-', '_')}": count for state, count in count_outcomes(runs).items()}
+        counts = count_outcomes(runs)
+        row |= {f"n_{state.value.replace('-', '_')}": counts[state] for state in states}
         for name in names:
             for which in evidence.kinds(name):
                 row |= _summarise(runs[f"{name}_{which}"], f"{name}_{which}")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
 from bench.evidence.results import Evidence
-from bench.evidence.states import State, count_failed, count_outcomes
+from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved, is_unresolved
 from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.model import Column, Entry
@@ -40,6 +40,8 @@ def entries_of(
         column: What the column shows.
         geometric: The measures averaged on the log scale.
     """
+    if column.measure == FAILED:
+        return {row: _failure_rate(runs)._replace(runs=tuple(runs["run"])) for row, runs in cells.items()}
     if not column.which:
         return {row: Entry(_summarise(runs, column.measure), runs=tuple(runs["run"])) for row, runs in cells.items()}
     about = evidence.describe(column.measure)
@@ -53,20 +55,30 @@ def entries_of(
 
 
 def _summarise(runs: pd.DataFrame, column: str) -> str:
-    """The entry of a column that is no measure: failures as a fraction, their outcomes, or speed."""
-    if column == FAILED:
-        return f"{count_failed(runs)}/{len(runs)}"
+    """The entry of a column that is no measure: the outcomes of runs that did not converge, or speed."""
     if column == FAILURES:
         counts = [(count, state.value) for state, count in count_outcomes(runs).items() if state != State.CONVERGED]
         return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
     return format_number(runs["steps_per_second"].median(), 1, ".3g")
 
 
-def with_wilson_interval(fraction: str) -> str:
-    """Return a fraction such as ``4/5`` with Wilson's 95% interval of the rate."""
+def _failure_rate(runs: pd.DataFrame) -> Entry:
+    """Failures as a fraction of the judged runs, with the number of runs that cannot be judged, if there are any."""
+    unresolved = count_unresolved(runs)
+    words = f"{unresolved} {State.UNRESOLVED}" if unresolved else ""
+    if unresolved == len(runs):
+        return Entry(words)
+    return Entry(f"{count_failed(runs)}/{len(runs) - unresolved}", words and f"+ {words}")
+
+
+def with_wilson_interval(rate: str) -> str:
+    """Return the text of a failure rate, such as ``4/5``, with Wilson's 95% interval after the fraction."""
+    fraction, space, rest = rate.partition(" ")
+    if "/" not in fraction:
+        return rate
     count, n = map(int, fraction.split("/"))
     low, high = wilson_interval(count, n)
-    return f"{fraction} ({100 * low:.0f}–{100 * high:.0f}%)"
+    return f"{fraction} ({100 * low:.0f}–{100 * high:.0f}%){space}{rest}"
 
 
 def _estimate(runs: pd.DataFrame, name: str, about: Measure, on_logs: bool) -> Entry:
@@ -101,19 +113,22 @@ def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool)
     """The best cell of a column, and the cells that Holm-corrected Welch tests do not show to be worse.
 
     Cells in which at least half of the runs have no value, because they diverged, are considered only if this holds
-    for all cells: the surviving runs do not represent the others.
+    for all cells: the surviving runs do not represent the others. Cells with a run that cannot be judged are left out.
     """
     if about.higher_is_better is None or len(cells) < 2:
         return set()
+    cells = {row: runs for row, runs in cells.items() if not is_unresolved(runs).any()}
     mostly_complete = {row for row, runs in cells.items() if 2 * runs[name].notna().sum() > len(runs)} or set(cells)
     values = {row: cells[row][name].dropna().to_numpy(float) for row in cells if row in mostly_complete}
     values = {row: np.log(sample) if on_logs else sample for row, sample in values.items() if len(sample)}
     if not values:
         return set()
-    best = (max if about.higher_is_better else min)(values, key=lambda row: values[row].mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = {row: float(sample.mean()) for row, sample in values.items()}
+    best = (max if about.higher_is_better else min)(means, key=means.__getitem__)
     others = [row for row in values if row != best]
     adjusted = holm(
         [welch(values[row], values[best], "less" if about.higher_is_better else "greater").p for row in others]
     )
-    ties = {row for row in values if values[row].mean() == values[best].mean()}
+    ties = {row for row in values if means[row] == means[best]}
     return ties | {row for row, p in zip(others, adjusted, strict=True) if not p <= ALPHA and len(values[row]) > 1}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from bench.escaping import as_label, for_latex, latex_preamble
 from bench.evidence.results import Evidence
 from bench.report.tables.legend import legend
 from bench.report.tables.model import Column, Entry, Table
@@ -18,24 +19,12 @@ from bench.report.tables.model import Column, Entry, Table
 PACKAGES = "% needs \\usepackage{booktabs,graphicx,siunitx}\n"
 NARROW = 48  # characters of small print that fit one column of a two-column page
 NUMBER = re.compile(r"^(-?)(\d+)(?:\.(\d+))?(?:e[+-]?(\d+))?$")
-_ESCAPED = {
-    **{character: f"\\{character}" for character in "%&_#${}"},
-    "\\": "\\textbackslash{}",
-    "±": "\\ensuremath{\\pm}",
-    "×": "\\ensuremath{\\times}",
-    "≤": "\\ensuremath{\\le}",
-    "σ": "\\ensuremath{\\sigma}",
-    "–": "--",
-    "−": "\\ensuremath{-}",
-    "·": "\\ensuremath{\\cdot}",
-    "τ": "\\ensuremath{\\tau}",
-    "θ": "\\ensuremath{\\theta}",
-    "ψ": "\\ensuremath{\\psi}",
-    "λ": "\\ensuremath{\\lambda}",
-    "|": "\\ensuremath{|}",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-}
+START_OF_ARGUMENT = ("[", "*")  # after \\\\ and \\midrule, these begin an argument
+
+
+def escape_label(label: object) -> str:
+    """Return a label as LaTeX prints it."""
+    return for_latex(as_label(label))
 
 
 class HeaderRow(NamedTuple):
@@ -43,11 +32,6 @@ class HeaderRow(NamedTuple):
 
     cells: list[str]
     rules: Sequence[tuple[int, int]] = ()
-
-
-def escape(text: object) -> str:
-    """Return text as LaTeX prints it."""
-    return "".join(_ESCAPED.get(character, character) for character in str(text))
 
 
 def render_table(
@@ -72,14 +56,19 @@ def render_table(
         siunitx: Whether any column is aligned by siunitx.
     """
     return _template().render(
-        caption=escape(caption),
-        label="tab:" + re.sub("[^A-Za-z0-9:]+", "-", label).strip("-"),
+        caption=for_latex(caption),
+        label="tab:" + re.sub("[^A-Za-z0-9:]+", "-", as_label(label)).strip("-"),
         column_format=column_format,
-        header=header,
-        blocks=blocks,
+        header=[HeaderRow(_guarded(row.cells), row.rules) for row in header],
+        blocks=[[_guarded(cells) for cells in rows] for rows in blocks],
         environment=environment,
         siunitx=siunitx,
     )
+
+
+def _guarded(cells: Sequence[str]) -> list[str]:
+    """Return a row whose first cell is no argument of the end of the row before it."""
+    return ["{}" + cells[0] if cells and cells[0].startswith(START_OF_ARGUMENT) else "".join(cells[:1]), *cells[1:]]
 
 
 @cache
@@ -100,7 +89,8 @@ def _template() -> Template:
 
 def to_latex(evidence: Evidence, tables: list[Table]) -> str:
     """Return the content of a file for LaTeX to input, with all tables."""
-    return "\n".join([PACKAGES, *(_render(evidence, table) for table in tables)])
+    content = [_render(evidence, table) for table in tables]
+    return "\n".join([PACKAGES + latex_preamble("".join(content)), *content])
 
 
 def _render(evidence: Evidence, table: Table) -> str:
@@ -109,7 +99,7 @@ def _render(evidence: Evidence, table: Table) -> str:
     columns = {column: [row.entries.get(column) for row in table.rows] for column in table.columns}
     formats = [f"S[{_number_format(entries)}]@{{\\,}}l" if column.which else "c" for column, entries in columns.items()]
     blocks = [
-        [[*map(escape, row.labels), *(c for column in columns for c in _cells(column, row.entries.get(column)))]
+        [[*map(escape_label, row.labels), *(c for column in columns for c in _cells(column, row.entries.get(column)))]
          for row in rows]
         for rows in (cells, others) if rows
     ]  # fmt: skip
@@ -132,8 +122,10 @@ def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
     def measure(column: Column) -> str:
         return evidence.describe(column.measure).label if column.which else ""
 
-    names = [f"{{{escape(axis.replace('_', ' '))}}}" for axis in table.row_axes]
-    names += [rf"\multicolumn{{2}}{{c}}{{{c.which}}}" if c.which else f"{{{c.measure}}}" for c in table.columns]
+    names = [f"{{{escape_label(axis.replace('_', ' '))}}}" for axis in table.row_axes]
+    names += [
+        rf"\multicolumn{{2}}{{c}}{{{c.which}}}" if c.which else f"{{{for_latex(c.measure)}}}" for c in table.columns
+    ]
     rows = [_spanning_row(table, place)] if table.column_axes else []
     return [*rows, _spanning_row(table, lambda column: (*column.place, measure(column))), HeaderRow(names)]
 
@@ -146,7 +138,7 @@ def _spanning_row(table: Table, key: Callable[[Column], str | tuple[str, ...]]) 
         text = value if isinstance(value, str) else value[-1]
         width = sum(2 if column.which else 1 for column in group)
         if text:
-            cells.append(f"\\multicolumn{{{width}}}{{c}}{{{escape(text)}}}")
+            cells.append(f"\\multicolumn{{{width}}}{{c}}{{{escape_label(text)}}}")
             rules.append((position, position + width - 1))
         else:
             cells += [""] * width
@@ -157,17 +149,17 @@ def _spanning_row(table: Table, key: Callable[[Column], str | tuple[str, ...]]) 
 def _cells(column: Column, entry: Entry | None) -> list[str]:
     """A measure takes two columns, the number and its interval; anything else takes one."""
     if not column.which:
-        return [escape(entry.value) if entry else ""]
+        return [for_latex(entry.value) if entry else ""]
     if entry is None:
         return ["", ""]
-    number = entry.value if NUMBER.match(entry.value) else f"{{{escape(entry.value)}}}"
+    number = entry.value if NUMBER.match(entry.value) else f"{{{for_latex(entry.value)}}}"
     return [f"\\bfseries {number}" if entry.bold else number, _interval(entry)]
 
 
 def _interval(entry: Entry) -> str:
     """The interval with exponents as powers of ten."""
     power = r"\\ensuremath{\\times10^{\g<sign>\g<exponent>}}"
-    return re.sub(r"e\+?(?P<sign>-?)0*(?P<exponent>\d+)", power, escape(entry.interval))
+    return re.sub(r"e\+?(?P<sign>-?)0*(?P<exponent>\d+)", power, for_latex(entry.interval))
 
 
 def _number_format(entries: list[Entry | None]) -> str:

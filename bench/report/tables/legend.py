@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from bench.escaping import as_label
 from bench.evidence.results import Evidence
+from bench.evidence.states import State
+from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption
 from bench.report.row_names import PUBLISHED
 from bench.report.tables.entries import ALPHA
@@ -14,9 +17,10 @@ from bench.report.tables.model import Column, Table
 
 def legend(evidence: Evidence, table: Table) -> str:
     """Return a caption with which the table can be read on its own."""
+    title = as_label(evidence.title, MAX_TITLE)
     return " ".join(
         [
-            f"{' · '.join([evidence.title, *(v for axis, v in table.fixed.items() if axis != 'dataset')])}.",
+            f"{' · '.join([title, *(as_label(v) for axis, v in table.fixed.items() if axis != 'dataset')])}.",
             *(caption(evidence, dataset, {column.measure for column in table.columns}) for dataset in table.datasets),
             *_describe_values(evidence, table),
             *_describe_runs(table),
@@ -43,7 +47,9 @@ def _describe_values(evidence: Evidence, table: Table) -> Iterable[str]:
 def _describe_runs(table: Table) -> Iterable[str]:
     sizes = sorted({len(entry.runs) for row in table.rows for entry in row.entries.values() if entry.runs})
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    yield f"Failed: runs that did not converge, out of all runs. n = {n} {'run' if n == '1' else 'runs'} per cell;"
+    unresolved = any(State.UNRESOLVED in entry.text for row in table.rows for entry in row.entries.values())
+    share = "all runs that can be judged" if unresolved else "all runs"
+    yield f"Failed: runs that did not converge, out of {share}. n = {n} {'run' if n == '1' else 'runs'} per cell;"
     smallest = 2 / math.comb(2 * sizes[0], sizes[0])
     undetectable = f", so it cannot detect a difference at {100 * ALPHA:g}%" if smallest > ALPHA else ""
     of = f"with {sizes[0]} per cell, " if len(sizes) > 1 else ""

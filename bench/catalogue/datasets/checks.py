@@ -1,0 +1,92 @@
+"""Checks of loaded data: their type, their shape, and that all of their values are finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.catalogue import find, suggestion, title
+from bench.catalogue.datasets.data import Data
+from bench.catalogue.extractors import EXTRACTORS
+from bench.errors import DataError
+
+AT_ONCE = 1 << 16  # samples that are checked at once, for memory maps
+
+
+def check_data(name: str, data: object, declared: tuple[int, ...]) -> Data:
+    """Return the data of a dataset if training can use them.
+
+    Args:
+        name: Name of the dataset.
+        data: What its loader returned.
+        declared: The shape of one sample that the dataset declares.
+
+    Raises:
+        DataError: They are neither float32 points nor uint8 images, the splits differ in type or shape, the shape is
+            not the declared one, or a value is not finite. The message says what was given and expected.
+    """
+    who = title("dataset", name)
+    if not isinstance(data, Data):
+        given = f"a {type(data).__name__}"
+        raise DataError(f"{who}: its loader returned {given}, expected bench.make_data(train=..., test=...)")
+    for split in ("train", "test"):
+        _check_type(getattr(data, split), f"{who}: {split} split")
+    train, test = data.train, data.test
+    if tuple(train.shape[1:]) != tuple(declared):
+        raise DataError(f"{who} declares shape {tuple(declared)}, but its samples have shape {train.shape[1:]}")
+    if (train.dtype, train.shape[1:]) != (test.dtype, test.shape[1:]):
+        one, other = (f"{split.dtype} {list(split.shape[1:])}" for split in (train, test))
+        raise DataError(f"{who}: its training samples are {one}, but its test samples {other}")
+    if min(len(train), len(test)) < 2:
+        raise DataError(f"{who} needs at least 2 training and 2 test samples; it has {len(train)} and {len(test)}")
+    _check_finite(data, who)
+    _check_extractor(name, who, train.ndim == 2)
+    if data.modes is not None and np.shape(data.modes.centres)[1:] != train.shape[1:]:
+        raise DataError(f"{who}: its modes have centres {list(np.shape(data.modes.centres))}, expected [modes, d]")
+    return data
+
+
+def _check_type(split: Any, where: str) -> None:
+    if not isinstance(split, np.ndarray):
+        raise DataError(f"{where} is a {type(split).__name__}, expected a numpy array")
+    if (split.dtype, split.ndim) in ((np.dtype("float32"), 2), (np.dtype("uint8"), 4)):
+        return
+    given = f"{where} is {split.dtype} {list(split.shape)}"
+    expected = "expected float32 points [n, d] or uint8 images [n, channels, height, width]"
+    hint = ""
+    if split.ndim == 2 and split.dtype.kind in "fiu":
+        hint = "; convert with .astype(numpy.float32)"
+    elif split.ndim >= 3 and split.dtype.kind == "f" and split.size:
+        low, high = float(np.nanmin(split)), float(np.nanmax(split))
+        given += f" with values from {low:.3g} to {high:.3g}"
+        hint = "; images are stored from 0 to 255"
+        if low >= 0 and high <= 1:
+            hint += ": (255 * images).round().astype(numpy.uint8)"
+        elif low >= -1 and high <= 1:
+            hint += ": (127.5 * (images + 1)).round().astype(numpy.uint8)"
+    raise DataError(f"{given}, {expected}{hint}")
+
+
+def _check_finite(data: Data, who: str) -> None:
+    for split, samples in (("training", data.train), ("test", data.test)):
+        if samples.dtype == np.uint8:
+            continue
+        wrong = sum(_count_not_finite(samples[start : start + AT_ONCE]) for start in range(0, len(samples), AT_ONCE))
+        if wrong:
+            verb = "is" if wrong == 1 else "are"
+            raise DataError(f"{who}: {wrong:,} of {samples.size:,} {split} values {verb} not finite (NaN or infinite)")
+
+
+def _count_not_finite(samples: NDArray[Any]) -> int:
+    return int((~np.isfinite(samples)).sum())
+
+
+def _check_extractor(name: str, who: str, points: bool) -> None:
+    extractor = find("dataset", name).extractor
+    if extractor not in EXTRACTORS:
+        raise DataError(f"{who}: unknown extractor {extractor!r}{suggestion(str(extractor), EXTRACTORS)}")
+    if (extractor == "coordinates") != points:
+        kind, wanted = ("points", "'coordinates'") if points else ("images", "an extractor of images")
+        raise DataError(f"{who}: its samples are {kind}, so its extractor must be {wanted}, not {extractor!r}")

@@ -1,0 +1,222 @@
+"""``ganbench measure``: samples that exist already, measured as in a training run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.command.options import (
+    device_option,
+    extractor_option,
+    handle_errors,
+    inception_option,
+    options,
+    parse_choice,
+    parse_value,
+    results_option,
+)
+
+if TYPE_CHECKING:
+    from bench.plan.suite import Suite
+
+record_options = options(
+    click.option(
+        "--record",
+        metavar="NAME",
+        help="Record the values as one run of this name of a suite, for report and compare. Needs --set and a step.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="With --record: what made the samples: architecture, loss, seed, and any other axis. Repeatable.",
+    ),
+    click.option(
+        "--step",
+        "steps",
+        multiple=True,
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="With --record: the generator step of each SAMPLES, in their order. "
+        "[default: the number in the name of each]",
+    ),
+    results_option,
+    click.option(
+        "--version", type=click.IntRange(min=1), help="With --record: version of the experiment. [default: 1]"
+    ),
+    click.option("--title", default="", help="With --record: title of the report. [default: the name of the suite]"),
+    click.option("--replace", is_flag=True, help="With --record: replace the record of the same run."),
+)
+
+
+@click.command("measure")
+@click.argument("samples", nargs=-1, required=True)
+@click.option(
+    "--against", metavar="DATASET", help="Dataset: a name, a table as in a suite, or a folder of real images."
+)
+@click.option("--suite", metavar="SUITE", help="Suite, by name or file, whose metrics, samples and extractor apply.")
+@click.option(
+    "--metrics",
+    multiple=True,
+    metavar="METRIC",
+    help="Metric, by name or as a table; or several names with commas. Repeatable. [default: all that can be computed]",
+)
+@click.option("--samples", "count", type=click.IntRange(min=2), help="Samples to use of each SAMPLES. [default: all]")
+@click.option(
+    "--range",
+    "value_range",
+    nargs=2,
+    type=float,
+    metavar="LOW HIGH",
+    help="Black and white of images that are not uint8: -1 1, 0 1 or 0 255.",
+)
+@click.option("--resize", is_flag=True, help="Crop and resize images of another size; the protocol says so.")
+@click.option("--key", metavar="NAME", help="Name of the array in a .npz or .pt file that holds several.")
+@extractor_option
+@inception_option
+@device_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
+@record_options
+@handle_errors
+def measure(
+    samples: tuple[str, ...],
+    against: str | None,
+    suite: str | None,
+    metrics: tuple[str, ...],
+    count: int | None,
+    form: str,
+    **arguments: Any,
+) -> None:
+    """Measure samples that exist already.
+
+    Each SAMPLES is a folder of images, or a .npz, .npy or .pt file, for example of one checkpoint. They are measured
+    with the metrics and the protocol of a training run, next to real data; nothing is trained.
+    """
+    from bench.command.show_measured import show_measured, write_csv, write_json
+    from bench.measuring import Reading, measure_each
+    from bench.plan.yardstick import Yardstick
+
+    record = _Record({key: arguments.pop(key) for key in _RECORD}, samples)
+    chosen = parse_choice("--against", against)
+    yardstick = Yardstick(
+        chosen, _parse_metrics(metrics), count, suite, parse_choice("--extractor", arguments.pop("extractor"))
+    )
+    reading = Reading(**{key: arguments.pop(key) for key in ("value_range", "resize", "key")})
+    record.check(yardstick.suite, against)
+    measured = list(measure_each(samples, yardstick, reading, **arguments))
+    {"text": show_measured, "csv": write_csv, "json": write_json}[form](list(samples), measured)
+    record.publish(measured)
+
+
+_RECORD = ("record", "settings", "steps", "results", "version", "title", "replace")
+
+
+class _Record:
+    """The record that was asked for, if any."""
+
+    def __init__(self, options: dict[str, Any], names: tuple[str, ...]) -> None:
+        from bench.errors import SuiteError
+
+        self._options, self._names = options, names
+        self._path: Path | None = None
+        if options["record"] is None:
+            for key, option in (("settings", "--set"), ("steps", "--step"), ("replace", "--replace")):
+                if options[key]:
+                    raise SuiteError(f"{option} describes the record: it needs --record NAME")
+
+    def check(self, suite: Suite | None, against: str | None) -> None:
+        """Check everything that can be checked before anything is measured."""
+        from bench.compute.measured import check_recordable, describe_run
+
+        if self._options["record"] is None:
+            return
+        settings = dict(_parse_pair(text) for text in self._options["settings"])
+        self._steps = _steps(self._names, self._options["steps"], settings.pop("step", None))
+        settings.setdefault("dataset", _label(suite, against))
+        self._of_suite = suite is not None
+        same = suite is not None and suite.name == self._options["record"]
+        self._run = describe_run(
+            self._options["record"],
+            settings,
+            version=self._options["version"] or (suite.version if suite and same else 1),
+            title=self._options["title"] or (suite.title if suite and same else ""),
+            rules=suite.outcome if suite else None,
+        )
+        self._path = check_recordable(self._run, Path(self._options["results"]), self._options["replace"])
+
+    def publish(self, measured: list[Any]) -> None:
+        """Write the record, and say where it is."""
+        from bench.compute.measured import record_measured
+
+        if self._path is None:
+            return
+        names = [Path(name).name for name in self._names]
+        record_measured(
+            self._run, dict(zip(self._steps, measured, strict=True)), names, self._path, of_suite=self._of_suite
+        )
+        steps = ", ".join(f"{step:,}" for step in self._steps)
+        folder = self._path.parents[1]
+        click.echo(f"recorded {self._run} (step {steps}) as {self._path}; next: ganbench report {folder}", err=True)
+
+
+def _label(suite: Suite | None, against: str | None) -> str:
+    """Return the label of the dataset in tables."""
+    from bench.plan.specification import choose
+    from bench.plan.yardstick import dataset_of, is_folder
+
+    given = parse_choice("--against", against)
+    if suite is not None:
+        return dataset_of(suite, given).label
+    return Path(given).resolve().name if is_folder(given) else choose("dataset", given).label
+
+
+def _parse_metrics(texts: tuple[str, ...]) -> list[Any] | None:
+    """Return metrics as names and tables; None if there are none."""
+    tables = [parse_choice("--metrics", text) for text in texts if "{" in text]
+    names = [name.strip() for text in texts if "{" not in text for name in text.split(",") if name.strip()]
+    return [*names, *tables] if texts else None
+
+
+def _parse_pair(text: str) -> tuple[str, Any]:
+    from bench.errors import SuiteError
+
+    key, equals, value = text.partition("=")
+    if not (equals and key.strip() and value.strip()):
+        raise SuiteError(f"--set {text}: expected KEY=VALUE")
+    return key.strip(), parse_value(value.strip())
+
+
+def _steps(names: tuple[str, ...], given: tuple[int, ...], single: Any) -> list[int]:
+    """Return the generator step of each set of samples: as given, or the only number in its name."""
+    from bench.errors import SuiteError
+
+    if single is not None:
+        if given or len(names) > 1 or type(single) is not int or single < 0:
+            raise SuiteError(f"--set step={single}: expected one integer ≥ 0 for one SAMPLES; otherwise give --step N")
+        given = (single,)
+    if given and len(given) != len(names):
+        raise SuiteError(f"--step is given {len(given)} times, but there are {len(names)} SAMPLES")
+    steps = list(given)
+    for name in () if given else names:
+        numbers = re.findall(r"\d+", Path(name).stem if Path(name).suffix.lower() in _FILES else Path(name).name)
+        if len(numbers) != 1:
+            raise SuiteError(f"--record: at which generator step was {name} sampled? Give --step N for each SAMPLES")
+        steps.append(int(numbers[0]))
+    if len(set(steps)) < len(steps):
+        twice = next(step for step in steps if steps.count(step) > 1)
+        raise SuiteError(f"--record: step {twice:,} has two SAMPLES; give --step N for each of them")
+    return steps
+
+
+_FILES = (".npz", ".npy", ".pt", ".pth")

@@ -1,0 +1,127 @@
+"""The dry check: every combination of plug-ins is built, called and trained for one step before a suite trains.
+
+It draws from random streams of its own, works on networks of its own, and takes about as long as a few steps. Suites
+that use nothing of other packages are not checked, because the tests of ganbench cover its own entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from bench.catalogue import find, is_added, is_fault_of_device, title
+from bench.compute import environment
+from bench.compute.contracts.parts import check_architectures, check_loss, check_optimizer, check_penalty
+from bench.compute.contracts.results import Plugin
+from bench.compute.events import Event
+from bench.compute.execution import Settings
+from bench.compute.training.global_streams import drawing_from
+from bench.compute.training.loop import train
+from bench.compute.training.real_data import RealData, cached_dataset
+from bench.errors import DataError, PluginError, summarise_error
+from bench.plan.grouping import added_code, timing_key
+from bench.plan.runs import Run
+
+
+@dataclass
+class Findings:
+    """What the dry check of some runs found.
+
+    Attributes:
+        faults: Run identity → what is wrong with a plug-in that the run uses.
+        drawing: Identities of the runs whose code draws from global random generators, so that each trains alone.
+    """
+
+    faults: dict[str, str] = field(default_factory=dict)
+    drawing: set[str] = field(default_factory=set)
+
+    def sound(self, runs: Iterable[Run]) -> list[Run]:
+        """Return the runs whose plug-ins keep their contracts."""
+        return [run for run in runs if run.id not in self.faults]
+
+    def events(self, runs: Iterable[Run]) -> list[Event]:
+        """Return the failures of the other runs."""
+        return [Event(run, "failed", text=self.faults[run.id], fault=True) for run in runs if run.id in self.faults]
+
+    def limited(self, size: Callable[[Sequence[Run]], int]) -> Callable[[Sequence[Run]], int]:
+        """Return a function that gives the sizes of packs as ``size`` does, but 1 for runs that train alone."""
+        return lambda runs: min(size(runs), 1 if runs[0].id in self.drawing else len(runs))
+
+
+def dry_check(runs: Iterable[Run], settings: Settings, notify: Callable[[str], None]) -> Findings:
+    """Check the plug-ins of some runs.
+
+    Args:
+        runs: The runs to train.
+        settings: The settings of a worker.
+        notify: Called with messages for the user: what seems wrong but may be meant.
+    """
+    findings, where = Findings(), torch.device(settings.device)
+    notices: dict[str, None] = {}
+    checked: dict[str, tuple[str, bool]] = {}
+    with environment.limited_threads(settings.threads):
+        for run in runs:
+            foreign = added_code(run.training)
+            dataset = run.training.dataset
+            if not foreign and not is_added("dataset", dataset.name):
+                continue
+            key = f"{timing_key(run)} {run.training.loss} {dataset.name} {dataset.options}"
+            if key not in checked:
+                environment.set_up_device(where)
+                with drawing_from(0, "dry check", where):
+                    checked[key] = _check(run, foreign, where, notices.setdefault)
+            fault, draws = checked[key]
+            if fault:
+                findings.faults[run.id] = fault
+            elif draws:
+                findings.drawing.add(run.id)
+    if checked:
+        environment.release_memory(where)  # the workers are other processes
+    for notice in notices:
+        notify(notice)
+    return findings
+
+
+def _check(
+    run: Run, foreign: list[tuple[str, str]], device: torch.device, notify: Callable[[str], None]
+) -> tuple[str, bool]:
+    """Return what is wrong with the plug-ins of a run, and whether they draw random numbers."""
+    try:
+        _check_reloading(run)
+        return "", _check_parts(run, foreign, device, notify) if foreign else False
+    except (PluginError, DataError) as error:
+        return str(error), False
+    except Exception as error:
+        if is_fault_of_device(error):
+            return "", False  # the pack is retried in halves
+        names = " or ".join(title(*part) for part in foreign)
+        return f"{names}: the first step raised {summarise_error(error)}", False
+
+
+def _check_reloading(run: Run) -> None:
+    dataset = run.training.dataset
+    if is_added("dataset", dataset.name) and cached_dataset(dataset).fingerprint != run.data_fingerprint:
+        raise Plugin("dataset", dataset.name).fault(
+            "its loader returns other data each time; draw from numpy.random.default_rng(0), for example"
+        )
+
+
+def _check_parts(run: Run, foreign: list[tuple[str, str]], device: torch.device, notify: Callable[[str], None]) -> bool:
+    """Check each plug-in alone, so that the fault is its own, then one step of all; return whether anything drew."""
+    training = run.training
+    shape = tuple(find("dataset", training.dataset.name).shape(training.dataset.options))
+    if is_added("loss", training.loss.name):
+        check_loss(training.loss, training, device)
+    for choice in {training.optimizer, training.critic_optimizer}:
+        if is_added("optimizer", choice.name):
+            check_optimizer(choice, device)
+    players = check_architectures(training, shape, device, notify)
+    for choice in training.penalty:
+        if is_added("penalty", choice.name):
+            check_penalty(choice, training, shape, players, device)
+    pack = RealData.load(training.dataset, device).start_pack([training], [run.seed])
+    for _ in train(pack, 0, steps=1):
+        pass
+    return pack.draws

@@ -1,0 +1,186 @@
+"""The contracts of losses, architectures, penalties and optimisers, checked one by one on a single batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from bench.catalogue import find
+from bench.catalogue.architectures import Shape
+from bench.catalogue.losses import GanLoss
+from bench.catalogue.penalties import Penalty
+from bench.compute.contracts.results import Plugin
+from bench.compute.training.players import Players, build_players, generate
+from bench.compute.training.sampler import DTYPES
+from bench.compute.training.stack import VECTOR, Stack
+from bench.errors import PluginError
+from bench.plan.specification import Choice, Training
+
+Notify = Callable[[str], None]
+PER_SAMPLE = "one value per sample"
+
+
+def check_loss(choice: Choice, training: Training, device: torch.device) -> None:
+    """Check that both functions of a loss return one value per sample and leave the logits unchanged.
+
+    Raises:
+        PluginError: They do not, or raise an exception.
+    """
+    plugin, loss, n = Plugin("loss", choice.name), find("loss", choice.name), training.batch_size
+    plugin.check("critic", plugin.call("critic", loss.critic, *_logits(training, device)), [n], PER_SAMPLE)
+    real, fake = _logits(training, device)
+    if not loss.generator_needs_real:
+        real = real.new_empty(0)
+    try:
+        returned = plugin.call("generator", loss.generator, real, fake)
+        plugin.check("generator", returned, [n], PER_SAMPLE)
+    except PluginError:
+        if loss.generator_needs_real or not _works_with_real(loss, training, device):
+            raise
+        raise plugin.fault(
+            "generator uses the logits of real samples, but is given none: set generator_needs_real=True"
+        ) from None
+
+
+def _works_with_real(loss: GanLoss, training: Training, device: torch.device) -> bool:
+    try:
+        returned = loss.generator(*_logits(training, device))
+    except Exception:
+        return False
+    return isinstance(returned, Tensor) and list(returned.shape) == [training.batch_size]
+
+
+def _logits(training: Training, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return logits on real and on generated samples, [n] each, with gradients; in place operations are possible."""
+    leaf = torch.linspace(-1, 1, training.batch_size, dtype=DTYPES[training.precision], device=device)
+    leaf.requires_grad_()
+    return leaf + 0.5, leaf.flip(0) - 0.5
+
+
+def check_architectures(training: Training, shape: Shape, device: torch.device, notify: Notify) -> Players:
+    """Check that the generator makes samples of the dataset's shape, and the critic one logit per sample.
+
+    Args:
+        training: The settings of a run.
+        shape: The shape of one sample.
+        device: The device to train on.
+        notify: Called with what seems wrong but may be meant.
+
+    Returns:
+        The players before the first step.
+
+    Raises:
+        PluginError: They do not, or raise an exception.
+    """
+    players = build_players(training, shape, 0, device)
+    own, critics = Plugin("architecture", training.architecture.name), Plugin("architecture", training.critic.name)
+    for plugin, part, network in ((own, "generator", players.generator), (critics, "critic", players.critic)):
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            raise plugin.fault(f"{part} has no parameters to train")
+    n, dtype = training.batch_size, DTYPES[training.precision]
+    latents = torch.randn(n, training.latent, dtype=dtype, device=device)
+    samples_shape = [n, *shape]
+    wanted = f"samples of dataset {training.dataset.name!r}"
+    with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
+        samples = own.check("generator", own.call("generator", players.generator, latents), samples_shape, wanted)
+        detached = samples.detach().to(dtype) + 0
+        logits = critics.call("critic", players.critic, detached)
+        critics.check("critic", logits, [n], PER_SAMPLE)
+    evaluated = own.call("generator", lambda given: generate(players.generator, given), latents.cpu().float())
+    own.check("generator in eval mode", evaluated, samples_shape, wanted, gradient=False)
+    if not evaluated.isfinite().all():
+        raise own.fault("generator returned values that are not finite before the first step")
+    if len(shape) == 3 and evaluated.min() >= 0 and evaluated.max() <= 1:
+        notify(
+            f"architecture {training.architecture.name!r}: all values of its untrained generator are between 0 and 1; "
+            f"images are expected from −1 (black) to 1 (white), as from tanh"
+        )
+    return players
+
+
+def check_penalty(choice: Choice, training: Training, shape: Shape, players: Players, device: torch.device) -> None:
+    """Check what a penalty returns.
+
+    Raises:
+        PluginError: It is not what the field of ``Penalty`` asks for, or it raises an exception.
+    """
+    plugin, entry, options = Plugin("penalty", choice.name), find("penalty", choice.name), choice.options
+    fields = [part for part in ("term", "perturb", "project", "joint") if getattr(entry, part) is not None]
+    if len(fields) != 1:
+        given = " and ".join(fields) or "none"
+        raise plugin.fault(f"{given} of term, perturb, project and joint is set, expected exactly one")
+    needed = {"term": ("weight", "every"), "joint": ("weight",)}.get(fields[0], ())
+    for option in needed:
+        if not hasattr(options, option):
+            hint = " (use bench.TermOptions)" if fields[0] == "term" else ""
+            raise plugin.fault(f"its options have no {option!r}, which {fields[0]} needs{hint}")
+    size = (1, training.batch_size, *shape)
+    real, fake, normal = (torch.randn(size, dtype=DTYPES[training.precision], device=device) for _ in range(3))
+    critic = Stack([players.critic], double_backward=True)
+    if fields == ["term"]:
+        _check_term(plugin, entry, critic, real, fake)
+    elif fields == ["perturb"]:
+        seen = plugin.call("perturb", entry.perturb, options, real, normal, 0.0)
+        plugin.check("perturb", seen, size, "like the samples it is given", gradient=False)
+    elif fields == ["project"]:
+        copies = [parameter.detach().clone() for parameter in critic.parameters]
+        with torch.no_grad():
+            plugin.call("project", entry.project, options, copies)
+    else:
+        sides = [
+            [p.detach().clone().requires_grad_() * 1 for p in Stack([network]).parameters]
+            for network in (players.critic, players.generator)
+        ]
+        plugin.check("joint", plugin.call("joint", entry.joint, *sides), [1], "one value per run")
+
+
+def _check_term(plugin: Plugin, entry: Penalty, critic: Stack, real: Tensor, fake: Tensor) -> None:
+    assert entry.term is not None
+    count = plugin.call("uniforms", entry.uniforms, real[0, 0].numel())
+    if not isinstance(count, int) or count < 0:
+        raise plugin.fault(f"uniforms returned {count!r}, expected how many random numbers a sample needs")
+    uniform = torch.rand(*real.shape[:2], count, dtype=real.dtype, device=real.device)
+    term = plugin.call("term", entry.term, critic, real, fake, uniform)
+    plugin.check("term", term, real.shape[:2], "one value per run and sample")
+
+
+def check_optimizer(choice: Choice, device: torch.device) -> None:
+    """Check that an optimiser takes steps element by element, and that its state can be saved.
+
+    Raises:
+        PluginError: It does not, or raises an exception.
+    """
+    plugin = Plugin("optimizer", choice.name)
+    values = torch.linspace(-1, 1, 2 * VECTOR, device=device).reshape(2, VECTOR)
+    both, one = _after_steps(plugin, choice, values), _after_steps(plugin, choice, values[:1])
+    repeated = _after_steps(plugin, choice, values)
+    if torch.equal(both, repeated) and not torch.allclose(both[:1], one, rtol=1e-3, atol=1e-6, equal_nan=True):
+        raise plugin.fault(
+            "the update of one row of the parameters depends on the other rows, which belong to other runs of a pack; "
+            "it must be element by element"
+        )
+
+
+def _after_steps(plugin: Plugin, choice: Choice, values: Tensor) -> Tensor:
+    """Return parameters [s, k] after two steps."""
+    parameters = values.clone().requires_grad_()
+    parameters.grad = 0.1 + values.flip(1).abs()
+    optimizer = plugin.call("build", find("optimizer", choice.name).build, [parameters], choice.options)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise plugin.fault(f"build returned a {type(optimizer).__name__}, expected a torch.optim.Optimizer")
+    if "lr" not in optimizer.defaults:
+        raise plugin.fault("its defaults have no 'lr', which the schedule of the learning rate needs")
+    for _ in range(2):
+        plugin.call("step", optimizer.step)
+    for name, state in optimizer.state[parameters].items():
+        if isinstance(state, Tensor):
+            if state.dim() and state.shape != parameters.shape:
+                raise plugin.fault(
+                    f"its state {name!r} has shape {list(state.shape)}, expected that of the parameters, "
+                    f"{list(parameters.shape)}, or a single number"
+                )
+        elif not isinstance(state, int | float | str | None):
+            raise plugin.fault(f"its state {name!r} is a {type(state).__name__}, expected a tensor or a number")
+    return parameters.detach()

@@ -1,0 +1,80 @@
+"""Whether two results folders are of the same suite, and were measured in the same way as far as their records say."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.errors import ResultsError
+from bench.evidence.gate.cell_tests import count_of
+from bench.evidence.results import Evidence
+from bench.evidence.states import count_unresolved, is_unresolved
+from bench.records.differences import first_difference
+from bench.records.schema import Data, Metadata
+
+
+def check_same_suite(one: Evidence, other: Evidence) -> None:
+    """Check that both sides are results of the same version of one suite.
+
+    Raises:
+        ResultsError: They are not.
+    """
+    for column, word in (("suite", "suite"), ("version", "version of the suite")):
+        sides = [sorted(map(str, evidence.runs[column].unique())) for evidence in (one, other)]
+        if sides[0] != sides[1] or len(sides[0]) > 1:
+            texts = [" and ".join(side) for side in sides]
+            raise ResultsError(
+                f"not comparable: the {word} is {texts[0]} in the baseline and {texts[1]} in the candidate"
+            )
+
+
+def check_same_protocol(dataset: str, one: Evidence, other: Evidence) -> None:
+    """Check that a dataset was measured in the same way, as far as both sides record it.
+
+    Raises:
+        ResultsError: It was not; the message names the difference.
+    """
+    a, b = _of_dataset(dataset, one, other)
+    sections: tuple[str, ...] = ("protocol", "data", "evaluation")
+    if _has_protocol(a) != _has_protocol(b):
+        sections = ("data",) if a.data != Data() != b.data else ()
+    if any(getattr(a, section) != getattr(b, section) for section in sections):
+        reason = first_difference(a, b, sections, ("the baseline", "the candidate"))
+        raise ResultsError(f"not comparable: {dataset} was measured differently: {reason}")
+
+
+def describe_unchecked(one: Evidence, other: Evidence) -> str:
+    """Return which datasets have no protocol on one side or on both, in one line; empty if all have."""
+    without: dict[str, list[str]] = {}
+    for dataset in one.datasets():
+        if dataset in other.datasets():
+            a, b = map(_has_protocol, _of_dataset(dataset, one, other))
+            if not (a and b):
+                reason = "neither side records a protocol"
+                if a or b:
+                    reason = f"the {'candidate' if a else 'baseline'} records no protocol"
+                without.setdefault(reason, []).append(dataset)
+    return "; ".join(
+        f"it is unknown whether both sides measured {' and '.join(datasets)} in the same way, because {reason}"
+        for reason, datasets in without.items()
+    )
+
+
+def describe_unresolved(baseline: pd.DataFrame, candidate: pd.DataFrame) -> str:
+    """Return how many runs of a cell cannot be judged, with the reason of the first of them; empty if all can."""
+    sides = [
+        (side, runs) for side, runs in (("baseline", baseline), ("candidate", candidate)) if count_unresolved(runs)
+    ]
+    if not sides:
+        return ""
+    counts = [f"{count_unresolved(runs)} of {count_of(len(runs), 'run')} of the {side}" for side, runs in sides]
+    first = sides[0][1]
+    return f"{' and '.join(counts)} {first.loc[is_unresolved(first), 'outcome_reason'].iloc[0]}"
+
+
+def _of_dataset(dataset: str, *sides: Evidence) -> list[Metadata]:
+    """Return the metadata of one record of each side."""
+    return [next(m for m in side.metadata.values() if m.axes["dataset"] == dataset) for side in sides]
+
+
+def _has_protocol(metadata: Metadata) -> bool:
+    return any(value is not None for value in metadata.protocol.values())

@@ -1,0 +1,105 @@
+"""The feature extractor of a run: that of its dataset, or the one that the suite names; and whether it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.catalogue import entries, find, naming
+from bench.catalogue.extractors import (
+    TRAIN_YOUR_OWN,
+    ExtractorChoice,
+    extractor_hash,
+    is_made_by_user,
+    limitation,
+)
+from bench.errors import SuiteError
+from bench.plan.specification import Choice, Evaluation, choose
+
+
+def extractor_of(dataset: Choice, evaluation: Evaluation) -> ExtractorChoice:
+    """Return the extractor of samples of a dataset: the suite's for images if it names one, else the dataset's."""
+    own: str = find("dataset", dataset.name).extractor
+    if own == "coordinates" or evaluation.extractor is None:
+        return ExtractorChoice(name=own)
+    return evaluation.extractor
+
+
+def hash_of_extractor(dataset: Choice, evaluation: Evaluation, inception_weights: Path | None) -> str:
+    """Return what stands for the extractor in the identity of a run.
+
+    Metrics of the game need no features. Where only these are asked for, weights that the user would have to train
+    first are not required; the hashes of all others are part of the identity even so, as they have always been.
+
+    Raises:
+        DataError: The weights are needed and missing.
+    """
+    chosen = extractor_of(dataset, evaluation)
+    if not needs_features(evaluation) and is_made_by_user(chosen.name):
+        return f"{chosen.name}, not used"
+    return extractor_hash(chosen.name, inception_weights, chosen.weights)
+
+
+def needs_features(evaluation: Evaluation) -> bool:
+    """Return whether a metric looks at samples, and so may ask for their features."""
+    return any(find("metric", metric.name).of == "samples" for metric in evaluation.metrics)
+
+
+def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice], dict[str, str]]:
+    """Return all metrics of samples that can be computed, and for each of the others what it needs.
+
+    Args:
+        extractor: The name of the extractor.
+        modes_known: Whether the true modes of the dataset are known.
+    """
+    refused: dict[str, str] = {}
+    metrics = []
+    for name, entry in entries("metric").items():
+        if entry.of == "game":
+            continue
+        missing = entry.needs(extractor, modes_known)
+        if missing:
+            refused[name] = missing
+        else:
+            metrics.append(choose("metric", name))
+    return metrics, refused
+
+
+def check_extractor_applies(datasets: Iterable[Choice], evaluation: Evaluation, where: str) -> None:
+    """Check that an extractor, if one is chosen, is used for at least one of the datasets.
+
+    Raises:
+        SuiteError: All datasets are points; the message begins with ``where``.
+    """
+    chosen = evaluation.extractor
+    if chosen is not None and all(extractor_of(each, evaluation).name == "coordinates" for each in datasets):
+        raise SuiteError(f"{where}: extractor {chosen.name!r} is for images, but there are only points")
+
+
+def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool, where: str) -> None:
+    """Check that the extractor takes samples of the dataset, and that each metric gets what it needs.
+
+    Raises:
+        SuiteError: It is not so; the message begins with ``where``.
+        DataError: The weights of the extractor are missing or not valid.
+    """
+    chosen, shape = extractor_of(dataset, evaluation), find("dataset", dataset.name).shape(dataset.options)
+    if not needs_features(evaluation):
+        return
+    only = limitation(chosen, tuple(shape)) if evaluation.extractor else ""
+    if only:
+        raise SuiteError(
+            f"{where}: extractor {chosen.name!r} takes {only}, "
+            f"but dataset {dataset.name!r} has samples of shape {shape}"
+        )
+    for metric in evaluation.metrics:
+        needs = find("metric", metric.name).needs
+        with naming("metric", metric.name, "needs"):
+            missing = needs(chosen.name, modes_known)
+        if missing:
+            provider = f"extractor {chosen.name!r}" if evaluation.extractor else f"dataset {dataset.name!r}"
+            is_image = len(shape) == 3 and needs("trained", modes_known) is None
+            hint = f"; train one on classes of your own images with {TRAIN_YOUR_OWN}" if is_image else ""
+            raise SuiteError(
+                f"{where}: metric {metric.name!r} needs {missing}, which {provider} does not provide{hint}"
+            )

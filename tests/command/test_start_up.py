@@ -1,0 +1,63 @@
+"""How a command with little to do is kept short: no worker for a small pack, and only the report that is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+from bench.compute.engines import local
+
+
+@pytest.fixture
+def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*_: Any) -> None:
+        raise AssertionError("a worker was started")
+
+    monkeypatch.setattr(local, "_start_worker", started)
+
+
+@pytest.mark.usefixtures("no_workers", "no_figures")
+def test_a_single_small_pack_trains_in_the_process_of_the_command(tiny: str, tmp_path: Path) -> None:
+    summary = bench.run(tiny, results=tmp_path, device="cpu", filters={"loss": {"non-saturating"}}, seeds=1)
+    assert len(summary.recorded) == 1
+    assert summary.report is not None
+
+
+@pytest.mark.usefixtures("no_workers", "no_figures")
+@pytest.mark.parametrize(
+    ("options", "settings"), [({"workers": 1}, {}), ({"pack": "off", "seeds": 2}, {}), ({}, {"steps": 10**7})]
+)
+def test_other_work_goes_to_workers(
+    tiny: str, tmp_path: Path, options: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    arguments = {"seeds": 1, **options}
+    with pytest.raises(AssertionError, match="a worker was started"):
+        bench.run(
+            tiny, results=tmp_path, device="cpu", filters={"loss": {"non-saturating"}}, settings=settings, **arguments
+        )
+
+
+def test_the_report_is_as_large_as_asked_for(tiny: str, tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"results": tmp_path, "workers": 0, "filters": {"loss": {"non-saturating"}}, "seeds": 1}
+    folder = tmp_path / "tiny"
+
+    def files() -> set[str]:
+        return {path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")}
+
+    assert bench.run(tiny, **arguments, report="none").report is None
+    assert files() == set()
+    report = bench.run(tiny, **arguments, report="tables").report
+    assert report is not None
+    assert report.page is None
+    assert not report.figures
+    assert files() == {"table.md", "table.csv", "table.tex", "table.json"}
+    report = bench.run(tiny, **arguments).report
+    assert report is not None
+    assert report.page == folder / "report.html"
+    assert {path.suffix for path in report.figures} == {".png"}
+    again = bench.run(tiny, **arguments).report
+    assert again is not None
+    assert not again.anew

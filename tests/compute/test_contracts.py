@@ -1,0 +1,418 @@
+"""The dry check of plug-ins: one line per faulty plug-in, with what was given and expected; all other cells train."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from plugin_packages import Package, clear_caches, package_in
+
+import bench
+from bench.command import main
+from bench.plan.runs import Run, plan_runs
+from bench.plan.suite import load_suite
+from bench.running import Summary
+
+PLUGINS = """
+from torch.nn import functional as F
+from bench import Architecture, GanLoss, Metric, OptimizerEntry, Options, Penalty, TermOptions, input_gradients
+
+def softplus(t):
+    return F.softplus(t)
+
+def critic(real, fake):
+    return softplus(-real) + softplus(fake)
+
+def generator(real, fake):
+    return softplus(-fake)
+
+def negated_in_place(real, fake):
+    real.neg_()
+    return softplus(real) + softplus(fake)
+
+def hidden_in_place(real, fake):
+    fake.data.zero_()
+    return softplus(-real)
+
+def own_result_in_place(real, fake):
+    sum = softplus(-real)
+    sum += softplus(fake)
+    return sum
+
+def raises(real, fake):
+    raise ValueError("label smoothing needs a target")
+
+good = GanLoss("fine", own_result_in_place, generator)
+scalar = GanLoss("mean", lambda r, f: critic(r, f).mean(), generator)
+column = GanLoss("a column", lambda r, f: critic(r, f)[:, None], generator)
+generator_mean = GanLoss("mean", critic, lambda r, f: generator(r, f).mean())
+in_place = GanLoss("in place", negated_in_place, generator)
+in_place_hidden = GanLoss("in place", hidden_in_place, generator)
+numbers = GanLoss("no tensor", lambda r, f: 1.0, generator)
+detached = GanLoss("no gradient", lambda r, f: critic(r, f).detach(), generator)
+raising = GanLoss("raises", raises, generator)
+needs_real = GanLoss("uses real logits", critic, lambda r, f: softplus(r - f))
+no_loss = critic
+
+def architecture(module):
+    return Architecture(module, Options, module, lambda shape: None)
+
+sound = architecture("plugged_sound")
+two_columns = architecture("plugged_columns")
+three_numbers = architecture("plugged_three")
+writing = architecture("plugged_writing")
+no_module = architecture("plugged_missing")
+no_network = architecture("plugged_function")
+
+def penalty(term, **changed):
+    return Penalty("", TermOptions, term, **changed)
+
+squared = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
+mean_penalty = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().mean())
+two_parts = Penalty("", TermOptions, lambda *a: None, perturb=lambda *a: None)
+without_weight = Penalty("", Options, lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
+cropping = Penalty("", Options, perturb=lambda options, samples, normal, done: samples[..., :1])
+
+def optimizer(build):
+    return OptimizerEntry("", Options, build)
+
+def descent(parameters, options, **changed):
+    from torch.optim import SGD
+    return SGD(parameters, lr=0.01)
+
+def whole_norm(parameters, options):
+    from torch.optim import SGD
+    class Normed(SGD):
+        def step(self, closure=None):
+            for p in self.param_groups[0]["params"]:
+                p.grad /= p.grad.norm()
+            return super().step(closure)
+    return Normed(parameters, lr=0.01)
+
+plain = optimizer(descent)
+normed = optimizer(whole_norm)
+no_optimizer = optimizer(lambda parameters, options: None)
+
+def metric(name):
+    return Metric("", Options, f"plugged_metrics:{name}", lambda extractor, modes: None)
+
+known = metric("known")
+text = metric("text")
+vector = metric("vector")
+nothing = metric("nothing")
+undeclared = metric("undeclared")
+twice = metric("twice")
+writes = metric("writes")
+late = metric("late")
+"""
+
+NETWORKS = """
+from math import prod
+from torch import nn
+
+def generator(options, latent, shape):
+    return nn.Sequential(nn.Linear(latent, 8), nn.ReLU(), nn.Linear(8, prod(shape)))
+
+def critic(options, shape):
+    return nn.Sequential(nn.Linear(prod(shape), 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0))
+"""
+
+METRICS = """
+def known(context, options):
+    return lambda sampled: {"swd": sampled.samples.abs().mean()}
+def text(context, options):
+    return lambda sampled: {"swd": "small"}
+def vector(context, options):
+    return lambda sampled: {"swd": sampled.samples.mean(dim=0)}
+def nothing(context, options):
+    return lambda sampled: None
+def undeclared(context, options):
+    return lambda sampled: {"vendi": 1.0}
+def twice(context, options):
+    return lambda sampled: {"fd": 1.0}
+def writes(context, options):
+    def measure(sampled):
+        sampled.features.sub_(1)
+        return {"swd": 1.0}
+    return measure
+def late(context, options):
+    calls = []
+    def measure(sampled):
+        calls.append(1)
+        if len(calls) == 3:
+            raise ArithmeticError("singular matrix")
+        return {"swd": 1.0}
+    return measure
+"""
+
+SUITE = """
+name = "plugged"
+seeds = 2
+[matrix]
+loss = {losses}
+dataset = [{{ name = "ring", points = 500 }}]
+architecture = {architectures}
+[training]
+steps = 4
+batch_size = 8
+latent = 4
+{training}
+[evaluation]
+every = 2
+samples = 64
+metrics = {metrics}
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    package = package_in(tmp_path / "site-packages", monkeypatch)
+    modules = {
+        "plugged_sound": NETWORKS,
+        "plugged_columns": NETWORKS.replace(", nn.Flatten(0)", ""),
+        "plugged_three": NETWORKS.replace("nn.Linear(8, prod(shape))", "nn.Linear(8, 3)"),
+        "plugged_writing": NETWORKS.replace(
+            "    return nn.Sequential(nn.Linear(prod", "    return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(prod"
+        ),
+        "plugged_function": "def generator(options, latent, shape):\n    return abs\ncritic = generator\n",
+        "plugged_metrics": METRICS,
+    }
+    for module, code in modules.items():
+        package.write(code, {}, module)
+    names = re.findall(r"^(\w+) = (GanLoss|architecture|penalty|Penalty|optimizer|metric|critic)", PLUGINS, flags=re.M)
+    groups = {"GanLoss": "losses", "critic": "losses", "architecture": "architectures", "metric": "metrics"}
+    groups |= {"penalty": "penalties", "Penalty": "penalties", "optimizer": "optimizers"}
+    points: dict[str, dict[str, str]] = {}
+    for name, factory in names:
+        points.setdefault(groups[factory], {})[name] = name
+    package.write(PLUGINS, points)
+    yield package
+    package.forget()
+    clear_caches()
+
+
+@pytest.fixture
+def train(package: Package, tmp_path: Path, no_figures: None) -> Callable[..., Summary]:
+    """A function that trains a suite of some plug-ins in this process."""
+
+    def run(
+        losses: tuple[str, ...] = ("hinge",),
+        architectures: tuple[str, ...] = ("sound",),
+        training: str = "",
+        metrics: tuple[str, ...] = ("frechet",),
+        **options: object,
+    ) -> Summary:
+        path = tmp_path / "suite.toml"
+        lists = {"losses": list(losses), "architectures": list(architectures), "metrics": list(metrics)}
+        path.write_text(SUITE.format(training=training, **lists))
+        return bench.run(str(path), results=tmp_path / "results", workers=0, device="cpu", **options)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("scalar", "critic returned shape [], expected [8] (one value per sample)"),
+        ("column", "critic returned shape [8, 1], expected [8] (one value per sample)"),
+        ("generator_mean", "generator returned shape [], expected [8] (one value per sample)"),
+        ("in_place", "critic changes its input of shape [8] in place"),
+        ("in_place_hidden", "critic changes its input of shape [8] in place"),
+        ("numbers", "critic returned a float, expected a tensor [8]"),
+        ("detached", "critic returned values without a gradient"),
+        ("raising", "critic raised ValueError: label smoothing needs a target (plugged.py, line "),
+        ("needs_real", "set generator_needs_real=True"),
+    ],
+)
+def test_a_faulty_loss_is_named_once_and_the_other_cells_train(
+    train: Callable[..., Summary], loss: str, told: str
+) -> None:
+    summary = train(losses=(loss, "hinge", "good"))
+    (fault,) = summary.faults
+    assert fault.startswith(f"loss {loss!r} (package plugged): ")
+    assert told in fault
+    assert {run.training.loss.name for run in summary.faults[fault]} == {loss}
+    assert len(summary.faults[fault]) == 2
+    assert {run.training.loss.name for run in summary.recorded} == {"hinge", "good"}
+    assert not [path for path in summary.folder.glob("records/*") if loss in path.name.split("-")]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "told"),
+    [
+        ("two_columns", "critic returned shape [8, 1], expected [8] (one value per sample)"),
+        ("three_numbers", "generator returned shape [8, 3], expected [8, 2] (samples of dataset 'ring')"),
+        ("writing", "critic changes its input of shape [8, 2] in place"),
+        ("no_module", "building the generator raised ModuleNotFoundError: No module named 'plugged_missing'"),
+        ("no_network", "generator returned a builtin_function_or_method, expected a torch.nn.Module"),
+    ],
+)
+def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architecture: str, told: str) -> None:
+    summary = train(architectures=("mlp", architecture))
+    (fault,) = summary.faults
+    assert fault.startswith(f"architecture {architecture!r} (package plugged): {told}")
+    assert {run.training.architecture.name for run in summary.recorded} == {"mlp"}
+
+
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        (
+            'penalty = "mean_penalty"',
+            "penalty 'mean_penalty' (package plugged): term returned shape [], expected [1, 8]",
+        ),
+        ('penalty = "two_parts"', "term and perturb of term, perturb, project and joint is set, expected exactly one"),
+        ('penalty = "without_weight"', "its options have no 'weight', which term needs (use bench.TermOptions)"),
+        ('penalty = "cropping"', "perturb returned shape [1, 8, 1], expected [1, 8, 2]"),
+        ('optimizer = "normed"', "the update of one row of the parameters depends on the other rows"),
+        ('optimizer = "no_optimizer"', "build returned a NoneType, expected a torch.optim.Optimizer"),
+    ],
+)
+def test_a_faulty_penalty_or_optimiser_is_named(train: Callable[..., Summary], training: str, told: str) -> None:
+    summary = train(training=training)
+    (fault,) = summary.faults
+    assert told in fault
+    assert not summary.recorded
+
+
+def test_sound_plugins_of_all_kinds_train(train: Callable[..., Summary]) -> None:
+    training = 'penalty = "squared"\noptimizer = "plain"'
+    summary = train(losses=("good",), training=training, metrics=("frechet", "known"))
+    assert not summary.faults
+    assert len(summary.recorded) == 2
+    runs = bench.load(summary.folder)
+    assert (runs["swd_final"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("text", "metric 'text' (package plugged): measure 'swd' is 'small', expected a number"),
+        ("vector", "metric 'vector' (package plugged): measure 'swd' has shape [2], expected one number"),
+        ("nothing", "metric 'nothing' (package plugged): returned None, expected a dict: measure → number"),
+        ("writes", "metric 'writes' (package plugged): changes the samples or features it is given in place"),
+        ("undeclared", "returned the measure 'vendi', but it is not known whether more is better; declare it"),
+        ("twice", "metric 'frechet' and metric 'twice' (package plugged) both return the measure 'fd'"),
+    ],
+)
+def test_a_faulty_metric_is_named_before_the_first_step(
+    train: Callable[..., Summary], metric: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    monkeypatch.setattr("bench.compute.execution.train", lambda *_: steps.append(1))
+    summary = train(metrics=("frechet", metric))
+    (fault,) = summary.faults
+    assert told in fault
+    assert len(summary.faults[fault]) == 2
+    assert not steps
+    assert not [notice for notice in summary.notices if "retrying" in notice]
+
+
+def test_an_exception_of_a_metric_after_some_steps_names_it(train: Callable[..., Summary]) -> None:
+    summary = train(metrics=("frechet", "late"), pack="off")
+    assert not summary.faults
+    told = "metric 'late' (package plugged) raised ArithmeticError: singular matrix (plugged_metrics.py, line "
+    assert summary.failed
+    assert all(text.startswith(told) for text in summary.failed.values())
+
+
+def test_an_entry_that_cannot_be_loaded_concerns_only_the_suites_that_use_it(
+    package: Package, train: Callable[..., Summary]
+) -> None:
+    package.write("import a_missing_library\n", {"losses": {"broken": "loss"}}, "plugged_broken")
+    assert len(train(losses=("good",)).recorded) == 2
+    with pytest.raises(
+        bench.GanbenchError, match=r"^.*loss 'broken' \(package plugged\) cannot be loaded: .*a_missing"
+    ):
+        train(losses=("broken",))
+    with pytest.raises(bench.GanbenchError, match=r"plugged:no_loss is a function, but must be a bench.GanLoss"):
+        train(losses=("no_loss",))
+
+
+def test_list_names_what_it_leaves_out(package: Package) -> None:
+    package.write("import a_missing_library\n", {"losses": {"broken": "loss", "hinge": "loss"}}, "plugged_broken")
+    result = CliRunner().invoke(main, ["list"])
+    assert result.exit_code == 0
+    assert "  good " in result.stdout
+    assert "broken" not in result.stdout
+    assert "ganbench: loss 'broken' (package plugged) cannot be loaded: " in result.stderr
+    assert "ganbench: loss 'hinge': the entry of ganbench is used, not that of another package" in result.stderr
+
+
+def test_a_name_that_two_packages_give_is_refused(
+    package: Package, train: Callable[..., Summary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "more" / "another-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: another\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[ganbench.losses]\ngood = another:good\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "more"))
+    package.forget()
+    with pytest.raises(bench.GanbenchError, match="loss 'good' is provided more than once: another:good, plugged:good"):
+        train(losses=("good",))
+
+
+def test_time_refuses_a_faulty_plugin(package: Package, tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(
+        SUITE.format(losses=["hinge", "scalar"], architectures=["mlp"], training="", metrics=["frechet"])
+    )
+    command = ["time", str(tmp_path / "suite.toml"), "--results", str(tmp_path / "r"), "--device", "cpu"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "ganbench: loss 'scalar' (package plugged): critic returned shape []" in result.stderr
+
+
+def test_the_command_tells_each_fault_once_and_exits_with_2(train: Callable[..., Summary], tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(
+        SUITE.format(losses=["scalar", "hinge"], architectures=["mlp", "sound"], training="", metrics=["frechet"])
+    )
+    command = [
+        "run",
+        str(tmp_path / "suite.toml"),
+        "--results",
+        str(tmp_path / "r"),
+        "--device",
+        "cpu",
+        "--workers",
+        "1",
+    ]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert result.stderr.count("loss 'scalar'") == 1
+    assert "4 of 8 runs were not trained" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_check_draws_nothing_and_changes_no_run(train: Callable[..., Summary], package: Package) -> None:
+    """A run has the same numbers whether the check took place or not, and the caller's generator does not move."""
+    before = torch.get_rng_state()
+    summary = train(losses=("good",), pack="off")
+    assert torch.equal(torch.get_rng_state(), before)
+    checked = bench.traces(summary.folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.compute.contracts.dry_check._check", lambda *_: ("", False))
+        for path in summary.folder.glob("records/*"):
+            path.unlink()
+        unchecked = bench.traces(train(losses=("good",), pack="off").folder)
+    columns = ["seed", "step", "measure", "value"]
+    assert checked[columns].equals(unchecked[columns])
+
+
+def test_suites_without_plugins_are_not_checked(tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.compute.contracts.dry_check import dry_check
+    from bench.compute.execution import Settings
+
+    monkeypatch.setattr("bench.compute.contracts.dry_check._check", lambda *_: pytest.fail("checked"))
+    findings = dry_check(tiny_runs, Settings(folder=Path()), print)
+    assert findings.sound(tiny_runs) == tiny_runs
+
+
+def test_runs_are_planned_without_the_plugins_code(package: Package, tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(
+        SUITE.format(losses=["hinge"], architectures=["no_module"], training="", metrics=["frechet"])
+    )
+    assert len(plan_runs(load_suite(str(tmp_path / "suite.toml")))) == 2

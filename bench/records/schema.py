@@ -210,7 +210,9 @@ class Metadata(Section):
     ending: Ending = Field(description="How the run ended.")
     timing: Timing = Field(Timing(), description="What it cost.")
     environment: Environment = Field(Environment(), description="Where it was trained.")
-    origin: dict[str, Any] | None = Field(None, description="How the record of a run of other code was made.")
+    origin: dict[str, Any] | None = Field(
+        None, description="How the record of a run of other code was made, and what was said of its steps and its end."
+    )
     final: dict[str, float | None] = Field({}, description="Last value of each measure; None if the run diverged.")
     best: dict[str, float | None] = Field({}, description="Best value of each measure after step 0.")
     measured: dict[str, tuple[int, ...]] = Field(

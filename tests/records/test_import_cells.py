@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import bench
 from bench.errors import GanbenchError, TableError
-from bench.records.external import spreadsheet
+from bench.records.external import run_keys, spreadsheet
 from bench.records.external.cells import CellError, Counts, Labels, Numbers
 from bench.records.external.column_roles import assign_roles
 from bench.records.external.import_table import import_table
@@ -50,7 +50,8 @@ HINTS: list[tuple[dict[str, Any], str]] = [
     ({"decimal": ".", "thousands": ""}, "line 2, column 'Wert': expected a number, not '1.234,5'; if this is a decimal comma, use --decimal , --thousands ."),
     ({"thousands": ""}, "line 3, column 'Schritt': expected an integer ≥ 0, not '25.000'; if '.' separates thousands, use --thousands ."),
     ({"percent": []}, "line 2, column 'Güte': expected a number, not '93 %'; use --percent COLUMN"),
-    ({"percent": ["Gute"]}, "--percent Gute: no column of this name is mapped; did you mean 'Güte'?"),
+    ({"percent": ["Gute"]}, "--percent Gute: no measure and no column of a measure has this name; did you mean 'Güte'?"),
+    ({"percent": ["Schritt"]}, "--percent Schritt: no measure and no column of a measure has this name"),
     ({"decimal": "::"}, "--decimal ::: expected one character"),
     ({"decimal": "1"}, "--decimal 1: expected one character"),
     ({"decimal": ""}, "--decimal : expected one character"),
@@ -185,3 +186,32 @@ def test_reading_takes_at_most_five_times_the_memory_of_the_file(
     assert len(runs) == 40
     assert len(runs[7].trace) == 1500
     assert peak < 5 * path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [
+        (("0,5", "1,5"), [0.5, 1.5]),
+        (("1.000", "2.000"), [1000, 2000]),
+        (("0,5", "none"), ["0,5", "none"]),
+        (("007", "1e2"), [7.0, 100.0]),
+        (("1,0", "2"), [1.0, 2.0]),
+    ],
+)
+def test_labels_are_numbers_if_all_are(tmp_path: Path, labels: Any, numbers: Any) -> None:
+    (tmp_path / "log.csv").write_text("step;fid;x\n" + "".join(f"0;4,5;{label}\n" for label in labels))
+    mapped = (("step", "step"), ("fid", "fid"), ("x", "axis:x"))
+    given: dict[str, Any] = {"fixed": FIXED, "results": tmp_path / "results", "separator": ";"}
+    import_table(tmp_path / "log.csv", suite="s", mapped=mapped, decimal=",", thousands=".", **given)
+    found = bench.load(tmp_path / "results")["x"].tolist()
+    assert sorted(found, key=str) == sorted(numbers, key=str)
+    assert {type(one) for one in found} == {type(one) for one in numbers}
+
+
+def test_more_runs_than_anyone_trained_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_keys, "MOST_RUNS", 3)
+    (tmp_path / "log.csv").write_text("step,fid,seed\n" + "".join(f"9,4,{seed}\n" for seed in range(4)))
+    mapped = (("step", "step"), ("fid", "fid"), ("seed", "seed"))
+    fixed = {name: FIXED[name] for name in ("dataset", "architecture", "loss")}
+    with pytest.raises(TableError, match=r"log\.csv: 4 runs, but at most 3 .* mapped to the wrong one of 'seed'\?"):
+        import_table(tmp_path / "log.csv", suite="s", mapped=mapped, fixed=fixed, results=tmp_path / "results")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -388,3 +389,21 @@ def test_event_files_name_the_package_that_is_missing(tmp_path: Path, monkeypatc
     (tmp_path / "logs" / "events.out.tfevents.1").write_bytes(b"")
     message = refused(tmp_path, ["logs"], *TAGS, fixed=ONE)
     assert "need the package tensorboard: pip install 'ganbench[tensorboard]'" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("[z-a]{seed}.csv", "not a valid pattern: bad character range"),
+        ("[!]{seed}.csv", "not a valid pattern"),
+        ("{loss}{seed}.csv", "two roles follow each other"),
+        ("a\0.csv", "cannot be read"),
+        ("x" * 5000, "File name too long"),
+        ("pipe.csv", "it is not a file"),
+        ("empty", "has neither tables (.csv, .jsonl, .parquet, …) nor event files"),
+    ],
+)
+def test_names_that_are_no_tables_give_one_line(tmp_path: Path, given: str, text: str) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "empty").mkdir()
+    assert text in refused(tmp_path, [given], "Step=step", "Value=fid", fixed={**FIXED, "loss": "a"})

@@ -47,6 +47,8 @@ TEXTS: list[tuple[str, str | bytes, str]] = [
     ("latin", "step,fid,é\n0,1,2\n".encode("latin-1"), "line 1 is not UTF-8 text; save it as UTF-8"),
     ("latin below", "step,fid,e\n0,1,é\n".encode("latin-1"), "line 2 is not UTF-8 text; save it as UTF-8"),
     ("utf-16", "step,fid\n0,1\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
+    ("other columns", "a\x0bb,c\n0,1\n", "log.csv has no column 'step'; its columns: 'a\\x0bb', 'c'"),
+    ("many columns", f"{','.join(f'x{n}' for n in range(99))}\n", "'x7' and 91 more"),
     ("empty", "", "cannot be read as a table: it is empty"),
     ("blank", "\n\n", "cannot be read as a table: it is empty"),
     ("header alone", "step,fid\n", "has no rows"),

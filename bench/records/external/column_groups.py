@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,9 +12,11 @@ from bench.catalogue.metrics.measures import Directions
 from bench.errors import TableError
 from bench.records.external.event_folders import RUN, SECONDS, STEP
 from bench.records.external.external_run import is_known_column
+from bench.records.external.number_format import shown
 from bench.records.external.role_patterns import has_roles, role_pattern
-from bench.records.external.spreadsheet import Spreadsheet, find_column
+from bench.records.external.spreadsheet import Spreadsheet
 
+NAMES_SHOWN = 8  # columns in a message
 NAMED = "measure:"  # prefix of a role that stands for the measure that a column has in its name
 Named = tuple[Spreadsheet, Mapping[str, str]]  # a table, and role → text in the name of its file
 
@@ -86,13 +89,13 @@ def unused_columns(groups: Iterable[ColumnGroup | Any]) -> list[str]:
         if name and name not in used[key] and not (table.path.is_dir() and name in (STEP, SECONDS, RUN))
     )
     extremes = [name for name in names if name.endswith(("__MIN", "__MAX"))]
-    others = [repr(name) for name in names if name not in extremes]
+    others = [shown(name) for name in names if name not in extremes]
     notices = []
     if extremes:
         notices.append(f"ignored {len(extremes)} column{'s' * (len(extremes) > 1)} that end in __MIN or __MAX")
     if others:
-        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        notices.append(f"not imported, because no --map names them: {', '.join(others[:5])}{more}")
+        more = f" and {len(others) - NAMES_SHOWN} more" if len(others) > NAMES_SHOWN else ""
+        notices.append(f"not imported, because no --map names them: {', '.join(others[:NAMES_SHOWN])}{more}")
     return notices
 
 
@@ -160,3 +163,30 @@ def _add(columns: dict[str, str], role: str, column: str, where: str, taken: Col
     if role in columns or role in taken:
         raise TableError(f"{where}: {role!r} is given twice")
     columns[role] = column
+
+
+def find_column(table: Spreadsheet, name: str) -> str:
+    """Return the name of a column, which must exist and must not be doubled.
+
+    Raises:
+        TableError: There is no such column, or another one differs only by case or blanks.
+    """
+    if name not in table.columns:
+        raise TableError(f"{table.name} has no column {name!r}{table.hint() or _nearest(name, table.columns)}")
+    twins = [other for other in table.columns if _plain(other) == _plain(name) and other != name]
+    if twins:
+        both = f"{shown(name)} and {shown(twins[0])}"
+        raise TableError(f"{table.name} has the columns {both}, which differ only by case or blanks: rename one")
+    return name
+
+
+def _nearest(name: str, columns: Sequence[str]) -> str:
+    nearest = get_close_matches(name, columns, n=1, cutoff=0.5)
+    if nearest:
+        return f"; did you mean {shown(nearest[0])}?"
+    more = f" and {len(columns) - NAMES_SHOWN} more" if len(columns) > NAMES_SHOWN else ""
+    return f"; its columns: {', '.join(map(shown, columns[:NAMES_SHOWN]))}{more}"
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).lower()

@@ -120,7 +120,8 @@ def _roles(
     columns, labels = _with_named_measure(group, directions)
     for role in REQUIRED:
         if role not in columns and role not in fixed and role not in labels:
-            raise TableError(f"{where}role {role!r} is missing: use --map COLUMN={role} or --set {role}=VALUE")
+            remedy = f", or a pattern of names of files such as '{{{role}}}.csv'" if where else ""
+            raise TableError(f"{where}role {role!r} is missing: use --map COLUMN={role} or --set {role}=VALUE{remedy}")
     _check_form(columns, tuple(role for role in columns if is_known_column(role, directions)), where)
     given = (*fixed, *labels, *columns)
     others = [role for role in given if _is_axis(role, directions) and role not in MAIN_AXES]
@@ -202,7 +203,7 @@ def _check_fixed(role: str, value: Any, directions: Directions) -> None:
         least = 0 if role in ("seed", "step") else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise TableError(f"--set {role}={value}: expected an integer ≥ {least}")
-    elif not isinstance(value, str | int | float | bool):
+    elif not isinstance(value, str | int | float | bool) or value != value:  # NaN is no label
         raise TableError(f"--set {role}={value}: expected a name or a number")
 
 

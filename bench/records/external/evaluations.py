@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from bench.records.external.table_parts import Part
 class Column(NamedTuple):
     """The values of a measure: indices of evaluations, ascending, [n], and values, [n]."""
 
-    places: NDArray[np.int64]
+    places: NDArray[np.int32]
     values: NDArray[np.float64]
 
     def within(self, first: int, last: int) -> Column:
@@ -42,11 +42,11 @@ class Evaluations:
         steps = np.concatenate([_steps(part)[rows] for part, rows in zip(parts, measured, strict=True)])
         self._rows = measured
         self._starts = np.cumsum([0, *map(len, measured)])
-        self._place_of_row = np.arange(len(steps))
+        self._place_of_row = np.arange(len(steps), dtype=np.int32)
         if not _ascends(runs, steps):
             order = np.lexsort((steps, runs))
             runs, steps = runs[order], steps[order]
-            is_new = np.r_[True, (np.diff(runs) != 0) | (np.diff(steps) != 0)][: len(steps)]
+            is_new = np.r_[True, (runs[1:] != runs[:-1]) | (steps[1:] != steps[:-1])]
             self._place_of_row[order] = np.cumsum(is_new) - 1
             runs, steps = runs[is_new], steps[is_new]
         self._runs, self.steps = runs, steps
@@ -71,16 +71,17 @@ class Evaluations:
         for number, cells in enumerate(values):
             if cells is not None and len(self._rows[number]):
                 known, index = _found(self._rows[number], cells.rows)
-                places.append(self._place_of_row[self._starts[number] + index])
+                places.append(self._place_of_row[self._starts[number] : self._starts[number + 1]][index])
                 numbers.append(cells.values[known])
         if not places:
-            return Column(np.empty(0, dtype=np.int64), np.empty(0))
+            return Column(np.empty(0, dtype=np.int32), np.empty(0))
         place, joined = np.concatenate(places), np.concatenate(numbers)
-        if (np.diff(place) > 0).all():
+        del places, numbers
+        if (place[1:] > place[:-1]).all():
             return Column(place, joined)
         order = np.argsort(place, kind="stable")
         sorted_places = place[order]
-        is_repeated = np.diff(sorted_places) == 0
+        is_repeated = sorted_places[1:] == sorted_places[:-1]
         if not keep_last and is_repeated.any():
             first = int(np.argmax(is_repeated))
             raise self._repeated(name, values, (int(order[first]), int(order[first + 1])))
@@ -111,17 +112,20 @@ class Evaluations:
             ),
             "",
         )
-        remedy = f"if they hold different measures, map each (--map {shlex.quote(column)}); " if column else ""
+        remedy = "if they hold different runs, use a pattern such as 's{seed}.csv'; "
+        remedy += f"if they hold different measures, map each (--map {shlex.quote(column)}); " if column else ""
         return TableError(
             f"{part.place(row)} and {other.place(twin_row)} {what}; {remedy}--repeated-steps last keeps the last value"
         )
 
 
-def _rows_with_values(part: Part) -> NDArray[np.int64]:
+def _rows_with_values(part: Part) -> NDArray[np.int32]:
+    if len(part.values) == 1:
+        return next(iter(part.values.values())).rows
     has_value = np.zeros(part.size, dtype=bool)
     for values in part.values.values():
         has_value[values.rows] = True
-    return np.flatnonzero(has_value)
+    return np.flatnonzero(has_value).astype(np.int32)
 
 
 def _steps(part: Part) -> NDArray[np.int64]:
@@ -131,12 +135,14 @@ def _steps(part: Part) -> NDArray[np.int64]:
 
 
 def _ascends(runs: NDArray[np.int32], steps: NDArray[np.int64]) -> bool:
-    later_run, same_run = np.diff(runs) > 0, np.diff(runs) == 0
-    return bool((later_run | (same_run & (np.diff(steps) > 0))).all())
+    later_run, same_run = runs[1:] > runs[:-1], runs[1:] == runs[:-1]
+    return bool((later_run | (same_run & (steps[1:] > steps[:-1]))).all())
 
 
-def _found(rows: NDArray[np.int64], wanted: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _found(rows: NDArray[np.int32], wanted: NDArray[np.int32]) -> tuple[Any, Any]:
     """Return which of ``wanted`` are among ``rows``, and the index in ``rows`` of those that are."""
+    if len(rows) == len(wanted) and np.array_equal(rows, wanted):
+        return slice(None), slice(0, len(rows))
     index = np.searchsorted(rows, wanted)
     known = rows[np.minimum(index, len(rows) - 1)] == wanted
     return known, index[known]

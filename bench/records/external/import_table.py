@@ -14,13 +14,13 @@ from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external.column_groups import unused_columns
 from bench.records.external.column_roles import assign_roles
-from bench.records.external.external_run import ExternalRun, Row, complete_rows, describe_record
+from bench.records.external.external_run import ExternalRun, Row, describe_record
 from bench.records.external.number_format import NumberFormat
 from bench.records.external.staging import publish_all
 from bench.records.external.table_files import find_files
-from bench.records.external.table_parts import check_directions, read_parts
+from bench.records.external.table_parts import check_measures, check_percent, read_parts
 from bench.records.external.table_runs import TableRun, runs_of
-from bench.records.external.table_sources import check_percent, describe_sources, open_tables, origin_of
+from bench.records.external.table_sources import describe_sources, open_tables, origin_of
 from bench.records.schema import Ending, Metadata
 
 
@@ -105,14 +105,15 @@ def import_table(
     written = NumberFormat(decimal=decimal, thousands=thousands, percent=tuple(percent))
     tables = open_tables(find_files(given), separator, mapped)
     roles = assign_roles(tables, mapped, fixed or {}, tuple(lower), tuple(higher))
-    check_percent(written.percent, roles)
+    if not any(each.is_long for each in roles):  # otherwise, only the cells tell which measures there are
+        check_percent(roles, written, ())
     common = {
         **{"suite": suite, "version": version, "title": title, "higher_is_better": dict(roles[0].directions)},
         **{"protocol": dict(protocol or {}), "real": dict(real or {})},
         "rules": validated(Rules, outcome or {}, "outcome"),
     }
     parts = list(read_parts(roles, written))
-    check_directions(parts)
+    check_measures(parts)
     table_runs = runs_of(parts, repeated_steps=repeated_steps)
     runs = [validated(ExternalRun, {**common, **run.fields}, run.name) for run in table_runs]
     targets = [run.record_path(Path(results)) for run in runs]
@@ -134,6 +135,6 @@ def import_table(
 def _content(
     run: ExternalRun, table_run: TableRun, sources: Mapping[str, dict[str, Any]]
 ) -> tuple[Metadata, list[Row]]:
-    trace = complete_rows(table_run.trace)
+    trace = table_run.trace
     origin = {**origin_of(table_run.sources, sources), "outcome": table_run.said}
     return describe_record(run, trace, table_run.ending, origin), trace

@@ -58,8 +58,10 @@ def role_pattern(text: str, *, is_path: bool) -> RolePattern:
         is_path: Whether ``*``, ``?``, ``[…]`` and ``**/`` have their meaning in paths, and no role goes beyond a ``/``.
 
     Raises:
-        TableError: A role has no name.
+        TableError: A role has no name, or the pattern is not valid.
     """
+    if re.search(r"\{[^{}/]*\}\{[^{}/]*\}", text):
+        raise TableError(f"{text}: two roles follow each other; use text that separates them")
     roles: list[str] = []
     parts: dict[str, str] = {"shortest": "", "longest": ""}
     for token in TOKEN.finditer(text):
@@ -72,7 +74,10 @@ def role_pattern(text: str, *, is_path: bool) -> RolePattern:
             if not role.strip():
                 raise TableError(f"{text}: expected a role between the braces, such as {{seed}}")
             roles.append(role)
-    shortest, longest = (re.compile(parts[way], flags=re.DOTALL) for way in ("shortest", "longest"))
+    try:
+        shortest, longest = (re.compile(parts[way], flags=re.DOTALL) for way in ("shortest", "longest"))
+    except re.error as error:
+        raise TableError(f"{text}: not a valid pattern: {error.msg}") from None
     return RolePattern(text, tuple(roles), shortest, longest)
 
 
@@ -87,5 +92,6 @@ def _expression(role: str | None, piece: str, roles: list[str], more: str, is_pa
         if piece in ("*", "?"):
             return "[^/]" + piece.replace("?", "")
         if len(piece) > 1:
-            return piece.replace("[!", "[^").replace("\\", r"\\")
+            characters = re.escape(piece[1:-1]).replace(r"\-", "-")
+            return f"[^{characters[1:]}]" if characters.startswith("!") else f"[{characters}]"
     return re.escape(piece)

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES, Label
 from bench.records.external.column_roles import AXIS
+from bench.records.external.number_format import NumberFormat, as_number
 from bench.records.external.table_parts import Part
 
 Key = tuple[tuple[Label, ...], int]  # the labels on all axes, and the seed
+MOST_RUNS = 100_000  # each becomes a file
 Codes = NDArray[np.int64]
 
 
@@ -44,7 +46,7 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
     """Return which run each row belongs to.
 
     Raises:
-        TableError: An axis looks like a measure.
+        TableError: An axis looks like a measure, or there are too many runs.
     """
     axes = parts[0].roles.axes
     labels = {axis: _labels(axis, parts) for axis in axes}
@@ -57,6 +59,12 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
     keys = RunKeys([], [], [], [])
     for part in parts:
         local, first = _groups(part, part.axes, labels)
+        if len(first) > MOST_RUNS:
+            where = " and ".join(f"{name!r}" for name in (*part.axes, *(["seed"] if "seed" in part.counts else [])))
+            raise TableError(
+                f"{part.roles.table.name}: {len(first):,} runs, but at most {MOST_RUNS:,} can be imported at once; "
+                f"is a column mapped to the wrong one of {where}?"
+            )
         numbers = []
         for row in first:
             place = tuple(_label(part, axis, int(row), labels[axis]) for axis in axes)
@@ -69,11 +77,12 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
                 keys.parts.append([])
             keys.parts[number].append(part)
             numbers.append(number)
-        keys.runs.append(np.array(numbers, dtype=np.int32)[local])
+        runs = np.array(numbers, dtype=np.int32)
+        keys.runs.append(runs[local] if len(runs) > 1 else np.broadcast_to(runs, part.size))
     return keys
 
 
-def _labels(axis: str, parts: Iterable[Part]) -> dict[Any, Label]:
+def _labels(axis: str, parts: Sequence[Part]) -> dict[Any, Label]:
     """Return word → label: numbers if all words of an axis are finite numbers, else names."""
     words: dict[Any, None] = {}
     for part in parts:
@@ -83,14 +92,20 @@ def _labels(axis: str, parts: Iterable[Part]) -> dict[Any, Label]:
             words[str, part.roles.labels[axis]] = None
     plain = [word for _, word in words]
     if axis not in MAIN_AXES and not any(isinstance(word, bool) for word in plain):
-        for parse in (int, float):  # not pd.to_numeric: before pandas 3 it can be off by one unit in the last place
+        written = parts[0].written
+        for parse in (_whole, as_number):  # not pd.to_numeric: before pandas 3 it can be off in the last place
             try:
-                numbers = [parse(word) for word in plain]
+                numbers = [parse(word, written) for word in plain]
             except ValueError:
                 continue
             if all(map(math.isfinite, numbers)):
                 return dict(zip(words, numbers, strict=True))
     return {(kind, word): str(word) if axis in MAIN_AXES else word for kind, word in words}
+
+
+def _whole(word: str, written: NumberFormat) -> int:
+    """Return a word as an integer; 1.0 is none, because labels of other types are other cells."""
+    return int(written.plain(word).removesuffix("."))
 
 
 def _label(part: Part, axis: str, row: int, labels: dict[Any, Label]) -> Label:
@@ -120,6 +135,9 @@ def _groups(part: Part, axes: Iterable[str], labels: dict[str, dict[Any, Label]]
 
 def _grouped(columns: Iterable[Codes], size: int) -> tuple[Codes, Codes]:
     groups, count = np.zeros(size, dtype=np.int64), 1
+    columns = list(columns)
+    if not columns:
+        return groups, np.zeros(1, dtype=np.int64)
     for column in columns:
         codes, unique = pd.factorize(column)
         groups, unique = pd.factorize(groups * len(unique) + codes)

@@ -15,7 +15,6 @@ from typing import IO, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.catalogue import suggestion
 from bench.errors import TableError
 from bench.files import describe_error
 
@@ -61,6 +60,8 @@ def open_table(path: Path, separator: str | None = None) -> Spreadsheet:
     """
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() in COMPRESSED else path.suffix.lower()
     with reading(path):
+        if path.exists() and not path.is_file():
+            raise ValueError("it is not a file; tables are read twice, so a pipe will not do")
         if suffix == ".parquet":
             return ParquetTable(path)
         if suffix in JSON_SUFFIXES:
@@ -84,7 +85,7 @@ class reading:  # noqa: N801  (a context manager)
         if isinstance(error, OSError) and error.errno:  # from the system, not from a file format
             raise TableError(f"{self._path} cannot be read: {describe_error(error)}") from None
         if isinstance(error, UNREADABLE):
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise TableError(f"{self._path} cannot be read as a table: {reason}") from None
 
 
@@ -204,26 +205,6 @@ class ParquetTable:
     def hint(self) -> str:
         """Return nothing: the format leaves no doubt."""
         return ""
-
-
-def find_column(table: Spreadsheet, name: str) -> str:
-    """Return the name of a column, which must exist and must not be doubled.
-
-    Raises:
-        TableError: There is no such column, or another one differs only by case or blanks.
-    """
-    if name not in table.columns:
-        raise TableError(f"{table.name} has no column {name!r}{table.hint() or suggestion(name, table.columns)}")
-    twins = [other for other in table.columns if _plain(other) == _plain(name) and other != name]
-    if twins:
-        raise TableError(
-            f"{table.name} has the columns {name!r} and {twins[0]!r}, which differ only by case or blanks: rename one"
-        )
-    return name
-
-
-def _plain(name: str) -> str:
-    return "".join(name.split()).lower()
 
 
 def _cells(count: int) -> str:

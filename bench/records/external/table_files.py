@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import TableError
+from bench.files import describe_error
 from bench.records.external.role_patterns import has_roles, role_pattern
 
 TABLES = re.compile(r".+\.(csv|tsv|tab|txt|json|jsonl|ndjson|parquet)(\.(gz|bz2|xz))?", flags=re.IGNORECASE)
@@ -46,10 +47,13 @@ def find_files(given: Iterable[str | Path]) -> list[TableFile]:
     """
     files: dict[Path, TableFile] = {}
     for text in map(str, given):
-        for found in _matches(text):
-            before = files.setdefault(found.path.resolve(), found)
-            if before is not found:
-                raise TableError(f"{found.path} is given twice")
+        try:
+            for found in _matches(text):
+                if files.setdefault(found.path.resolve(), found) is not found:
+                    raise TableError(f"{found.path} is given twice")
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            reason = describe_error(error) if isinstance(error, OSError) else str(error)
+            raise TableError(f"{text[:200]} cannot be read: {reason}") from None
     return list(files.values())
 
 

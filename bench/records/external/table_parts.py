@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import measure_name, plain_name, possible_range
 from bench.errors import TableError
 from bench.plan.identity import MAIN_AXES
@@ -48,6 +49,7 @@ class Part:
         seconds: Training time, or time since 1970.
         flags: Whether the run failed; None if no column says so.
         reasons: Why it failed.
+        written: How numbers are written.
     """
 
     roles: Roles
@@ -58,6 +60,7 @@ class Part:
     seconds: Values | None
     flags: Values | None
     reasons: Words | None
+    written: NumberFormat
 
     def place(self, row: int) -> str:
         """Return where a row is: "log.csv: line 7"."""
@@ -170,6 +173,7 @@ class _Columns:
             seconds=self._column("numbers", columns["seconds"]) if "seconds" in columns else None,
             flags=flags,
             reasons=self._words("reason", columns["reason"]) if "reason" in columns else None,
+            written=self._written,
         )
 
     def _check_possible(self, name: str, column: Values, roles: Roles) -> None:
@@ -213,15 +217,31 @@ class _Columns:
         return values
 
 
-def check_directions(parts: Iterable[Part]) -> None:
-    """Check that each measure whose direction is given is in a table.
+def check_measures(parts: Sequence[Part]) -> None:
+    """Check that each measure whose direction is given is in a table, and so are all measures of percentages.
 
     Raises:
         TableError: One is not.
     """
-    parts = list(parts)
-    measures = {plain_name(name) for part in parts for name in part.values}
+    measures = {name for part in parts for name in part.values}
+    tables = " and ".join(dict.fromkeys(part.roles.table.name for part in parts))
     for name in parts[0].roles.directions:
-        if name not in measures:
-            tables = " and ".join(dict.fromkeys(part.roles.table.name for part in parts))
+        if name not in map(plain_name, measures):
             raise TableError(f"--lower, --higher: {tables} has no measure {name!r}")
+    check_percent([part.roles for part in parts], parts[0].written, measures)
+
+
+def check_percent(roles: Iterable[Roles], written: NumberFormat, measures: Collection[str]) -> None:
+    """Check that each name of percentages is that of a measure, or of a column of measures.
+
+    Raises:
+        TableError: One is not.
+    """
+    columns = [
+        (role, each.columns[role]) for each in roles for role in (*each.measures, "value") if role in each.columns
+    ]
+    known = {*measures, *(name for pair in columns for name in pair)}
+    for name in written.percent:
+        if name not in known:
+            nearest = suggestion(name, known)
+            raise TableError(f"--percent {name}: no measure and no column of a measure has this name{nearest}")

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import MEASURES
+from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, plain_name
 from bench.errors import TableError
 from bench.records.external.column_roles import SETTINGS
 from bench.records.external.evaluations import Column, Evaluations
-from bench.records.external.external_run import Row, ended
+from bench.records.external.external_run import Row, ended, is_loss_or_probe
 from bench.records.external.run_keys import RunKeys, run_keys
 from bench.records.external.spreadsheet import Spreadsheet
 from bench.records.external.table_parts import Part
@@ -83,25 +83,21 @@ class TableRun:
 
     @property
     def trace(self) -> list[Row]:
-        """One row per step, in ascending order, with the values measured; NaN for a lost value, None for no value.
+        """One row per step, in ascending order, all with the same keys; NaN for a lost value, None for no value.
 
         It is made anew at each call, because the traces of all runs together would take much memory.
         """
         first, last = self._bounds
         columns = self._columns
         if not columns:
-            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan)}]
+            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan), "seconds": math.nan}]
         seconds = self.tables.seconds.within(first, last)
-        names = [*columns, *(["seconds"] if len(seconds.places) else [])]
-        rows: list[Row] = [
-            {"step": step, **dict.fromkeys(names)} for step in self.tables.evaluations.steps[first:last].tolist()
-        ]
-        for name, column in columns.items():
+        steps = self.tables.evaluations.steps[first:last].tolist()
+        unknown = {**dict.fromkeys(columns), "seconds": None if len(seconds.places) else math.nan}
+        rows: list[Row] = [{"step": step, **unknown} for step in steps]
+        for name, column in (*columns.items(), ("seconds", seconds)):
             for place, value in zip((column.places - first).tolist(), column.values.tolist(), strict=True):
                 rows[place][name] = value
-        if len(seconds.places):
-            for place, value in zip((seconds.places - first).tolist(), seconds.values.tolist(), strict=True):
-                rows[place]["seconds"] = value
         return rows
 
     @property
@@ -164,7 +160,7 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
     keys = run_keys(parts)
     evaluations = Evaluations(parts, keys)
     columns = {}
-    for name in dict.fromkeys(name for part in parts for name in part.values):
+    for name in sorted({name for part in parts for name in part.values}, key=_by_rank):
         values = [part.values.pop(name, None) for part in parts]
         columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
     times = evaluations.column("seconds", [part.seconds for part in parts], keep_last=True)
@@ -173,6 +169,12 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
         keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=_failures(parts, keys)
     )
     return [TableRun(tables, number) for number in range(len(keys.keys))]
+
+
+def _by_rank(name: str) -> tuple[bool, int, str]:
+    """Return the place of a measure, which does not depend on the order of tables: as for primary ones, then losses."""
+    plain = plain_name(name)
+    return is_loss_or_probe(name), PRIMARY_ORDER.index(plain) if plain in PRIMARY_ORDER else len(PRIMARY_ORDER), name
 
 
 def _failures(parts: Iterable[Part], keys: RunKeys) -> dict[int, Failure]:

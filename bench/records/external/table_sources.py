@@ -8,11 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.catalogue import suggestion
 from bench.errors import TableError
 from bench.files import describe_error
 from bench.records.external.column_groups import Named
-from bench.records.external.column_roles import Roles
 from bench.records.external.event_folders import RUN, EventTable
 from bench.records.external.spreadsheet import Spreadsheet, open_table
 from bench.records.external.table_files import EVENTS, TableFile
@@ -47,19 +45,6 @@ def open_tables(files: Iterable[TableFile], separator: str | None, mapped: Colle
         if names_used[table.name] > 1:
             table.name = str(table.path)
     return tables
-
-
-def check_percent(percent: Iterable[str], roles: Iterable[Roles]) -> None:
-    """Check that each name of a column or measure of percentages is one.
-
-    Raises:
-        TableError: One is not.
-    """
-    roles = list(roles)
-    known = {name for each in roles for pair in each.columns.items() for name in pair}
-    for name in percent:
-        if name not in known and not any(each.is_long for each in roles):
-            raise TableError(f"--percent {name}: no column of this name is mapped{suggestion(name, known)}")
 
 
 def describe_sources(tables: Iterable[Spreadsheet]) -> dict[str, dict[str, Any]]:

@@ -24,8 +24,9 @@ from bench.compute import execution
 from bench.compute.checkpoints import restore
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.retries import attempt
-from bench.compute.execution import Settings, execute
+from bench.compute.execution import execute
 from bench.compute.interruption import HANG_UP, handling_signals
+from bench.compute.settings import Settings
 from bench.errors import ResultsError
 from bench.plan.runs import Run
 from bench.records.record import paths_by_run, read_metadata

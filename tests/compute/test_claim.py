@@ -14,6 +14,7 @@ import pytest
 
 from bench.compute import claim, execution
 from bench.compute.claim import claimed
+from bench.compute.settings import Settings
 from bench.errors import ResultsError
 from bench.files import HOSTNAME
 from bench.plan.grouping import divide
@@ -26,6 +27,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from bench.compute.claim import claimed
+from bench.compute.settings import Settings
 
 with claimed(Path(sys.argv[1])):
     print("claimed", flush=True)
@@ -88,7 +90,7 @@ def test_a_second_driver_says_so_and_leaves_out_what_is_recorded_meanwhile(
         return start(restored, *rest)
 
     monkeypatch.setattr(execution, "_execute_groups", noting)
-    settings = execution.Settings(folder=tmp_path)
+    settings = Settings(folder=tmp_path)
     waiting = [pack[0] for pack in divide(tiny_runs, lambda _: 1, 1)]  # in the order in which the first one takes them
     first, second, third, fourth = (run.id for run in waiting)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from collections.abc import Callable
 
 MAX_LABEL = 200  # characters; longer labels are refused, and shortened where a record has one
 MAX_IN_FIGURE = 80  # characters of a label in a figure, where there is less room
@@ -32,6 +33,11 @@ def visible(text: object) -> str:
 def visible_lines(text: str) -> str:
     """Return text as ``visible`` does, but keep its line breaks."""
     return "\n".join(map(visible, text.split("\n")))
+
+
+def replace_hidden(text: str, replacement: Callable[[str], str]) -> str:
+    """Return text with another form of each character that ``visible`` escapes; line breaks stay."""
+    return _HIDDEN.sub(lambda match: match[0] if match[0] == "\n" else replacement(match[0]), text)
 
 
 def hides_something(text: str) -> bool:

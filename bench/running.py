@@ -198,7 +198,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     workers = worker_settings(common, _resolve_devices(options.device, runs), options.workers, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)
-    packs = divide(findings.sound(waiting), findings.limited(size), len(workers))
+    packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
     engine = choose_engine(packs, workers, options.workers)
     with claimed(folder) as other, handling_signals() as interruption:
         if other:

@@ -80,7 +80,7 @@ def _load(kind: str, point: EntryPoint) -> Any:
     type_name = _TYPES.get(kind, kind.capitalize())
     try:
         entry = point.load()
-    except Exception as error:  # whatever the other package does wrong, only what uses it may fail
+    except (Exception, SystemExit) as error:  # whatever the other package does wrong, only what uses it may fail
         return PluginError(f"{title(kind, point.name)} cannot be loaded: {summarise_error(error)}")
     if not isinstance(entry, getattr(import_module(TABLES[kind][0]), type_name)):
         given = f"{point.value} is a {type(entry).__name__}"
@@ -124,7 +124,7 @@ def naming(kind: str, name: str, part: str = "") -> Iterator[None]:
         yield
     except (GanbenchError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not is_added(kind, name) or is_fault_of_device(error):
             raise
         who = f"{title(kind, name)}: {part}" if part else title(kind, name)
@@ -151,7 +151,7 @@ def is_fault_of_device(error: BaseException) -> bool:
     return type(error).__name__ in ("OutOfMemoryError", "AcceleratorError") or "allocate memory" in str(error)
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Return where in the code of another package an exception was raised, as `` (file.py, line 3)``."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(Path(frame.filename))]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -242,10 +242,12 @@ worker_options = options(
     device_option,
     click.option(
         "--workers",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, 4096),
         help="Number of worker processes. [default: one per CPU core, or per GPU]",
     ),
-    click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads per worker."),
+    click.option(
+        "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads per worker."
+    ),
 )
 pack_options = options(
     click.option(

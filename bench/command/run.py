@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,15 @@ from bench.escaping import visible
 
 if TYPE_CHECKING:
     from bench.running import Summary
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds: not nan, which is in every range, nor infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        seconds = float(super().convert(value, param, ctx))
+        return seconds if math.isfinite(seconds) else self.fail("expected a number of seconds", param, ctx)
 
 
 @click.command("list")
@@ -92,7 +102,7 @@ def plan(
 @pack_options
 @click.option(
     "--checkpoint-every",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -174,16 +184,16 @@ def _conclude(summary: Summary) -> None:
     help="Architecture of the generators. [default: dcgan for images that it supports, else mlp]",
 )
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Number of untrained generators."
+    "--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Number of untrained generators."
 )
 @click.option(
     "--samples",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 10_000_000),
     default=2500,
     show_default=True,
     help="Samples per generator, and maximum number of real samples.",
 )
-@click.option("--latent", type=click.IntRange(min=1), default=16, show_default=True, help="Latent dimension.")
+@click.option("--latent", type=click.IntRange(1, 1_000_000), default=16, show_default=True, help="Latent dimension.")
 @extractor_option
 @inception_option
 @device_option

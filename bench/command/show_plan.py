@@ -117,6 +117,21 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def _cannot_tell(calibration: Calibration) -> Iterator[str]:
+    """Yield one line about the measures that can classify runs, but by which real data is no better than untrained."""
+    candidates = [level for level in calibration.levels if level.about.primary_rank is not None]
+    labels = [
+        level.about.label
+        for level in candidates
+        if (level.real <= level.mean if level.about.higher_is_better else level.real >= level.mean)
+    ]
+    if labels:
+        yield (
+            f"real data is no better than untrained generators by {', '.join(labels)}: runs that are classified by "
+            f"this cannot be judged (unresolved)"
+        )
+
+
 def write_calibration(calibration: Calibration) -> None:
     """Write a calibration as CSV: one row per measure, in the unit of the measure, with the whole protocol."""
     protocol = {
@@ -162,6 +177,7 @@ def show_calibration(calibration: Calibration) -> None:
         f"untrained: {training.architecture}, latent {training.latent}, {protocol['samples']:,} samples, "
         + (f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed"),
         *(f"not measured: {name} (needs {requirement})" for name, requirement in calibration.refused.items()),
+        *_cannot_tell(calibration),
     ]
     console.print()
     for line in notes:

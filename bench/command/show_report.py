@@ -11,6 +11,7 @@ from rich.table import Table
 from bench.catalogue.metrics.measures import MEASURES
 from bench.command.terminal import Terminal
 from bench.escaping import as_label, as_message
+from bench.evidence.states import State
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def show_report(report: Report) -> None:
         ),
         highlight=False,
     )
+    if any(State.UNRESOLVED in text for frame in report.formatted.values() for text in frame.to_numpy().ravel()):
+        console.print("unresolved: the run cannot be judged; the reason is in table.md", highlight=False)
     if hidden:
         console.print(f"columns not shown (see table.md): {', '.join(hidden)}", highlight=False, markup=False)
     folders: dict[str, int] = {}

@@ -9,7 +9,6 @@ import codecs
 import errno
 import json
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from bench.errors import GanbenchError
-from bench.escaping import as_message, visible, visible_lines
+from bench.escaping import as_message, replace_hidden, visible, visible_lines
 from bench.files import describe_error
 
 HANDLER = "ganbench"  # what writes a character that the encoding of a stream lacks
@@ -154,11 +153,10 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def write_data(text: str, form: str) -> None:
-    """Write JSON or JUnit XML to standard output, with escapes for what the stream lacks; other forms as they are."""
-    encodes_all = (sys.stdout.encoding or "").lower().startswith("utf")
-    if form == "json":
-        lacking = "[\ud800-\udfff]" if encodes_all else "[^\x00-\x7f]"
-        text = re.sub(lacking, lambda match: json.dumps(match[0])[1:-1], text)
-    if form == "junit" and not encodes_all:
-        text = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    """Write JSON or JUnit XML to standard output, with their own escapes for what the stream lacks, or Markdown."""
+    escape = {"json": lambda letter: json.dumps(letter)[1:-1], "junit": lambda letter: f"&#{ord(letter)};"}.get(form)
+    if escape is not None:
+        text = replace_hidden(text, escape)
+        if not (sys.stdout.encoding or "").lower().startswith("utf"):
+            text = "".join(letter if letter.isascii() else escape(letter) for letter in text)
     click.echo(text, nl=False)

@@ -20,10 +20,14 @@ BUSY = 0.5  # load average above which a warning is printed
 @click.command("time")
 @click.argument("suite")
 @cell_options
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of timings per cell.")
-@click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True, help="Generator steps per timing.")
+@click.option(
+    "--rounds", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of timings per cell."
+)
+@click.option(
+    "--steps", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="Generator steps per timing."
+)
 @device_option
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of torch.")
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads of torch.")
 @handle_errors
 def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rounds: int, **arguments: Any) -> None:
     """Time the training of every cell of SUITE.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -21,7 +21,7 @@ from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
-from bench.records.differences import first_difference
+from bench.records.differences import describe_disagreement, first_difference
 from bench.records.frames import axes_of, axis_value, frame_of_traces
 from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata
@@ -59,7 +59,17 @@ class Evidence:
     @cached_property
     def directions(self) -> Directions:
         """Whether higher is better, for every measure in the records, or its whole description."""
-        return {name: given for each in self.metadata.values() for name, given in each.directions.items()}
+        merged: dict[str, bool | Measure | None] = {}
+        higher: dict[str, bool | None] = {}
+        for metadata in self.metadata.values():
+            for name, given in metadata.higher_is_better.items():
+                if higher.setdefault(name, given) != given:
+                    raise ResultsError(
+                        f"records disagree on whether more is better for the measure {name!r}; "
+                        f"move the records of one version of its metric to another folder"
+                    )
+            merged.update(metadata.directions)
+        return merged
 
     @property
     def title(self) -> str:
@@ -90,7 +100,8 @@ class Evidence:
 
     def kinds(self, name: str) -> tuple[str, ...]:
         """Return the summaries of a measure: ``best`` only if higher or lower values are better."""
-        return ("final",) if self.describe(name).higher_is_better is None else ("final", "best")
+        has_best = self.describe(name).higher_is_better is not None and f"{name}_best" in self.runs
+        return ("final", "best") if has_best else ("final",)
 
     def untrained(self, runs: pd.DataFrame, name: str) -> float:
         """Return the mean over runs of a measure at step 0, of its finite values; NaN if there are none."""
@@ -177,6 +188,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     runs = _without_duplicates(runs, {run: record.metadata for run, record in by_run.items()}, preferred)
     records = {run: by_run[run] for run in runs["run"]}
     metadata = {run: record.metadata for run, record in records.items()}
+    _check_directions(metadata.values())
     for dataset, group in runs.groupby("dataset", sort=False):
         _check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
     axes = [axis for axis in (*CELL_AXES, *axes_of(list(metadata.values()))) if axis != "dataset"]
@@ -215,6 +227,15 @@ def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
                 f"records of {dataset} were measured differently: {first_difference(records[0], other, sections)}; "
                 f"move one of them to another folder"
             )
+
+
+def _check_directions(records: Iterable[Metadata]) -> None:
+    """Check that records agree on whether higher values of a measure of other code are better."""
+    known: dict[str, bool | None] = {}
+    for record in records:
+        for name, higher in record.higher_is_better.items():
+            if name not in MEASURES and known.setdefault(name, higher) is not higher:
+                raise ResultsError(describe_disagreement(name, known[name], higher, "some records", "others"))
 
 
 def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from bench.errors import SuiteError
 from bench.escaping import MAX_LABEL, hides_something, quote
@@ -41,13 +41,20 @@ def check_label(label: object, what: str) -> None:
         raise SuiteError(f"{what}: {quote(label)} has a control character or a line break, which a label cannot have")
 
 
-def _check_title(title: str) -> str:
+def check_title(title: str) -> str:
+    """Return a title.
+
+    Raises:
+        ValueError: It is longer than ``MAX_TITLE``, or has control characters.
+    """
+    if len(title) > MAX_TITLE:
+        raise ValueError(f"longer than the {MAX_TITLE} characters that a title can have")
     if hides_something(" ".join(title.split())):
         raise ValueError("control characters are not allowed")
     return title
 
 
-Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_check_title)]
+Title = Annotated[str, AfterValidator(check_title)]
 
 
 class Identified:

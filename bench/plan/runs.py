@@ -10,6 +10,7 @@ from typing import Any
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data, Dataset
 from bench.catalogue.datasets.checks import check_data
+from bench.catalogue.global_generators import kept_generators
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, MissingDataError, SuiteError
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
@@ -185,7 +186,7 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
         PluginError: The loader of another package raised an exception.
     """
     entry = find("dataset", dataset.name)
-    with naming("dataset", dataset.name):
+    with naming("dataset", dataset.name), kept_generators():
         return check_data(dataset.name, _load(entry, dataset, download), entry.shape(dataset.options))
 
 

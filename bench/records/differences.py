@@ -24,6 +24,12 @@ def first_difference(
     return "they were made by versions of the code that give different numbers"
 
 
+def describe_disagreement(measure: str, one: bool | None, other: bool | None, *names: str) -> str:
+    """Return a sentence that two sides disagree on whether higher values of a measure are better."""
+    words = {True: "higher is better", False: "lower is better", None: "neither higher nor lower is better"}
+    return f"of {measure}, {words[one]} in {names[0]} and {words[other]} in {names[1]}"
+
+
 def _flatten(value: Any, key: str = "") -> dict[str, Any]:
     """Return nested tables as one, with dotted keys."""
     if not isinstance(value, dict):

@@ -195,3 +195,31 @@ def test_a_progress_line_has_no_control_characters() -> None:
     console.print("a\x1b[2Jb", highlight=False, markup=False, soft_wrap=True)
     console.print("[bold]c\x07[/]\nd")
     assert log.getvalue().splitlines() == ["a\\x1b[2Jb", "c\\x07", "d"]
+
+
+HUGE = str(10**12)
+TOO_MUCH = (
+    ("time", "suite.toml", "--rounds", HUGE),
+    ("time", "suite.toml", "--steps", HUGE),
+    ("time", "suite.toml", "--threads", HUGE),
+    ("run", "suite.toml", "--workers", HUGE),
+    ("run", "suite.toml", "--threads", str(10**30)),
+    ("run", "suite.toml", "--pack", str(10**30)),
+    ("run", "suite.toml", "--checkpoint-every", "nan"),
+    ("run", "suite.toml", "--checkpoint-every", "inf"),
+    ("calibrate", "ring", "--samples", HUGE),
+    ("calibrate", "ring", "--seeds", HUGE),
+    ("calibrate", "ring", "--latent", HUGE),
+    ("compare", "made", "made", "--alpha", "nan"),
+    ("plan", "suite.toml", "--results", "n" * 300),
+    ("report", "n" * 300),
+    ("report", "made", "--format", "none", "--output", "n" * 300),
+)
+
+
+@pytest.mark.parametrize("arguments", TOO_MUCH, ids=lambda words: " ".join(words)[:40])
+def test_a_number_or_a_name_of_no_use_is_refused_at_once(folder: Path, arguments: tuple[str, ...]) -> None:
+    result = run(arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    assert not Path("results").exists()

@@ -1,4 +1,4 @@
-"""``ganbench plan`` warns of Fréchet distances from fewer samples than the extractor has features."""
+"""``ganbench plan`` and ``calibrate`` warn of measures that too few samples make useless."""
 
 from __future__ import annotations
 
@@ -42,3 +42,13 @@ def test_too_few_samples_are_named_with_their_number(
     expected = f"Warning: {dataset}: FD is biased: {warning}; their covariance has full rank only with more than"
     assert (expected in output) == bool(warning)
     assert ("biased" in output) == bool(warning)
+
+
+def test_a_calibration_names_the_measures_that_cannot_tell_real_data_from_untrained_generators() -> None:
+    few, enough = (
+        CliRunner().invoke(main, ["calibrate", "digits", "--seeds", "1", "--samples", samples])
+        for samples in ("2", "100")
+    )
+    assert few.exit_code == enough.exit_code == 0
+    assert "real data is no better than untrained generators by FD: runs that are classified by this" in few.output
+    assert "no better" not in enough.output

@@ -13,6 +13,7 @@ from plugin_packages import Package, clear_caches, package_in
 
 import bench
 from bench.command import main
+from bench.compute.training.global_streams import global_state
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 from bench.running import Summary
@@ -56,6 +57,10 @@ numbers = GanLoss("no tensor", lambda r, f: 1.0, generator)
 detached = GanLoss("no gradient", lambda r, f: critic(r, f).detach(), generator)
 raising = GanLoss("raises", raises, generator)
 needs_real = GanLoss("uses real logits", critic, lambda r, f: softplus(r - f))
+def leaves(real, fake):
+    raise SystemExit(0)
+
+leaving = GanLoss("ends the program", leaves, generator)
 no_loss = critic
 
 def architecture(module):
@@ -149,6 +154,29 @@ def late(context, options):
     return measure
 """
 
+LOADERS = """
+import numpy as np
+from bench import Dataset, Options, make_data
+
+def seeded(options):
+    np.random.seed(0)
+    return drawn(options)
+
+def drawn(options):
+    points = np.random.rand(60, 2).astype(np.float32)
+    return make_data(points[:50], points[50:])
+
+calls = []
+
+def different(options):
+    calls.append(1)
+    points = np.random.default_rng(len(calls)).random((60, 2)).astype(np.float32)
+    return make_data(points[:50], points[50:])
+
+seeding = Dataset("", Options, lambda options: (2,), seeded, "coordinates")
+changing = Dataset("", Options, lambda options: (2,), different, "coordinates")
+"""
+
 SUITE = """
 name = "plugged"
 seeds = 2
@@ -225,6 +253,7 @@ def train(package: Package, tmp_path: Path, no_figures: None) -> Callable[..., S
         ("numbers", "critic returned a float, expected a tensor [8]"),
         ("detached", "critic returned values without a gradient"),
         ("raising", "critic raised ValueError: label smoothing needs a target (plugged.py, line "),
+        ("leaving", "critic raised SystemExit: 0"),
         ("needs_real", "set generator_needs_real=True"),
     ],
 )
@@ -409,6 +438,19 @@ def test_suites_without_plugins_are_not_checked(tiny_runs: list[Run], monkeypatc
     monkeypatch.setattr("bench.compute.contracts.dry_check._check", lambda *_: pytest.fail("checked"))
     findings = dry_check(tiny_runs, Settings(folder=Path()), print)
     assert findings.sound(tiny_runs) == tiny_runs
+
+
+def test_a_loader_that_gives_other_data_each_time_is_named(package: Package, tmp_path: Path, no_figures: None) -> None:
+    package.write(LOADERS, {"datasets": {"seeding": "seeding", "changing": "changing"}}, "plugged_data")
+    text = SUITE.format(losses=["hinge"], architectures=["mlp"], training="", metrics=["frechet"])
+    (tmp_path / "suite.toml").write_text(text.replace('[{ name = "ring", points = 500 }]', '["seeding", "changing"]'))
+    before = global_state(torch.device("cpu"))
+    summary = bench.run(str(tmp_path / "suite.toml"), results=tmp_path / "r", workers=0, device="cpu")
+    (fault,) = summary.faults
+    assert fault.startswith("dataset 'changing' (package plugged): its loader returns other data each time")
+    assert {run.training.dataset.name for run in summary.recorded} == {"seeding"}
+    after = global_state(torch.device("cpu"))
+    assert after.equals(before)
 
 
 def test_runs_are_planned_without_the_plugins_code(package: Package, tmp_path: Path) -> None:

@@ -131,6 +131,15 @@ def test_compare_tests_a_declared_measure(train: Callable[..., Summary], package
     assert "Vendi score" in result.output
 
 
+def test_records_that_disagree_on_a_direction_are_not_shown_together(
+    train: Callable[..., Summary], package: Package
+) -> None:
+    folder = train(metrics=("frechet", "vendi")).folder
+    next(folder.glob("records/*")).unlink()
+    redeclare(package, 'vendi=Measure("Vendi score", False)')
+    assert "disagree on whether more is better for the measure 'vendi'" in train().report_problem
+
+
 def test_a_suite_of_one_declared_measure_is_classified_by_it(train: Callable[..., Summary], package: Package) -> None:
     redeclare(package, 'vendi=Measure("Vendi score", True, primary_rank=0)')
     assert set(bench.load(train(metrics=("frechet", "vendi")).folder)["primary"]) == {"vendi"}

@@ -32,6 +32,8 @@ def architecture(module):
 dropout = architecture("plugged_dropout")
 noise = architecture("plugged_noise")
 quiet = architecture("plugged_quiet")
+own_generator = architecture("plugged_own")
+shared_generator = architecture("plugged_shared")
 
 def smoothed(real, fake):
     return F.softplus(-(real * random.uniform(0.7, 1.2))) + F.softplus(fake) * np.random.uniform(0.9, 1.1)
@@ -55,6 +57,15 @@ NOISE = """
 class Noise(nn.Module):
     def forward(self, x):
         return x + 0.1 * torch.randn_like(x)
+"""
+
+OWN = """
+class Noise(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.random = torch.Generator().manual_seed(0)
+    def forward(self, x):
+        return x + 0.1 * torch.randn(x.shape, generator=self.random)
 """
 
 SUITE = """
@@ -83,7 +94,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
     package.write(NETWORKS.format(layer="", name="nn.Dropout(0.5)"), {}, "plugged_dropout")
     package.write(NETWORKS.format(layer=NOISE, name="Noise()"), {}, "plugged_noise")
     package.write(NETWORKS.format(layer="", name="nn.Tanh()"), {}, "plugged_quiet")
-    names = ("dropout", "noise", "quiet")
+    package.write(NETWORKS.format(layer=OWN, name="Noise()"), {}, "plugged_own")
+    shared = OWN.replace("class Noise", "RANDOM = torch.Generator()\n\nclass Noise").replace("=self.random", "=RANDOM")
+    shared = shared.replace("        self.random = torch.Generator().manual_seed(0)\n", "")
+    package.write(NETWORKS.format(layer=shared, name="Noise()"), {}, "plugged_shared")
+    names = ("dropout", "noise", "quiet", "own_generator", "shared_generator")
     package.write(PLUGINS, {"architectures": {name: name for name in names}, "losses": {"smoothing": "smoothing"}})
     yield package
     package.forget()
@@ -190,8 +205,21 @@ def test_a_fixed_pack_size_is_one_for_runs_that_draw(
     plan("hinge", "dropout")
     suite = str(tmp_path / "hinge-dropout.toml")
     summary = bench.run(suite, results=tmp_path / "results", workers=0, pack=2, device="cpu")
-    assert not summary.notices
+    assert summary.notices == ["dropout: these runs draw random numbers of their own, so each trains alone"]
     assert set(bench.load(summary.folder)["pack"]) == {1}
+
+
+@pytest.mark.parametrize("architecture", ["own_generator", "shared_generator"])
+def test_a_generator_of_its_own_is_told(
+    plan: Callable[[str, str], list[Run]], architecture: str, tmp_path: Path, no_figures: None
+) -> None:
+    """Its state is in no checkpoint, and the runs of a pack would share it."""
+    plan("hinge", architecture)
+    suite = str(tmp_path / f"hinge-{architecture}.toml")
+    summary = bench.run(suite, results=tmp_path / "results", workers=0, pack="off", device="cpu")
+    (notice,) = summary.notices
+    told = f"architecture '{architecture}' (package plugged) draws random numbers from a generator of its own"
+    assert notice.startswith(told)
 
 
 def test_built_in_code_is_not_watched(runs: list[Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -413,3 +413,27 @@ def test_timings_are_compared_only_under_the_same_conditions(tmp_path: Path) -> 
         refused = compare(before, timings(tmp_path / "c", {"hinge": 0.01}, **change), "--speed")
         assert refused.exit_code == 2
         assert text in refused.stderr
+
+
+def test_timings_are_ok_against_themselves_however_few(tmp_path: Path) -> None:
+    """Rounds 1% apart are within the tolerance; one round alone decides nothing, unless it is the same on both sides."""
+    folder = timings(tmp_path / "a", {"hinge": 0.01})
+    path = folder / "timings.json"
+    content = json.loads(path.read_text())
+    content["cells"][0]["rounds"] = content["cells"][0]["rounds"][:1]
+    path.write_text(json.dumps(content))
+    assert compare(folder, folder, "--speed").exit_code == 0
+    other = timings(tmp_path / "b", {"hinge": 0.011})
+    assert compare(folder, other, "--speed").exit_code == 3
+
+
+def test_tolerances_of_timings_by_dataset(tmp_path: Path) -> None:
+    sides = [timings(tmp_path / name, {"hinge": seconds}) for name, seconds in (("a", 0.01), ("b", 0.015))]
+    for side in sides:
+        content = json.loads((side / "timings.json").read_text())
+        content["axes"].append("dataset")
+        content["cells"][0]["axes"]["dataset"] = "ring"
+        (side / "timings.json").write_text(json.dumps(content))
+    assert compare(*sides, "--speed").exit_code == 1
+    assert compare(*sides, "--speed", "--tolerance", "ring=0.8").exit_code == 0
+    assert "no dataset 'rnig'" in compare(*sides, "--speed", "--tolerance", "rnig=0.8").stderr

@@ -13,6 +13,8 @@ import pytest
 from made_runs import record
 
 from bench.evidence.results import Evidence, read_evidence
+from bench.plan.rules import Rules
+from bench.plan.suite import load_suite
 from bench.report.captions import caption, note
 from bench.report.contrasts import contrasts
 from bench.report.figures import draw_all
@@ -68,6 +70,9 @@ def test_tables_show_their_count_and_leave_them_out_of_the_rate(tmp_path: Path) 
     assert ring.loc["hinge", "failed"] == "1/3 (6–79%) + 1 unresolved"
     assert ring.loc["hinge", "failures"] == "1 diverged, 1 unresolved"
     assert ring.loc["minimax", "failed"] == "3 unresolved"
+    rows = [line for line in (tmp_path / "table.tex").read_text().splitlines() if line.startswith(("minimax", "hinge"))]
+    assert rows[0].endswith("& 3 unresolved \\\\")
+    assert rows[1].endswith("& 1/3 + 1 unresolved \\\\")
     assert formatted["grid"].set_index("loss").loc["hinge", "failed"].startswith("1/2 (")
     numbers = summarise_cells(evidence, "ring").set_index("loss")
     assert numbers.loc["hinge", ["n", "failed", "n_unresolved"]].tolist() == [4, 1, 1]
@@ -138,3 +143,15 @@ def test_captions_warn_of_fewer_samples_than_features(tmp_path: Path) -> None:
     assert "2,048 features" in of(1000, 5000, "inception")
     assert "for 2 features (coordinates)" in of(2, 100, "coordinates", (2,))
     assert "biased" not in of(2, 2, "an extractor of other code")
+
+
+def test_times_to_a_threshold_leave_them_out(tmp_path: Path) -> None:
+    """All runs reach an FD of 500, but the value of those that cannot be judged means nothing."""
+    evidence_of(tmp_path, MIXED)
+    suite = load_suite("ring").model_copy(update={"outcome": Rules(reach=500.0)})
+    evidence = read_evidence(tmp_path / "made", suite=suite)
+    text = tables_text(evidence, tmp_path).partition("## Time to the threshold")[2].partition("##")[0]
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.startswith("| ring")]
+    assert [(row[2], row[4]) for row in rows] == [("hinge", "3/3")]
+    with styled():
+        assert "threshold-ring" in [drawing.name for drawing in draw_all(evidence, Sheet(width=6.75))]

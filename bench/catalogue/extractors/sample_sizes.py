@@ -31,10 +31,10 @@ def describe_bias(label: str, extractor: object, shape: tuple[int, ...] | None, 
         label: The measure, for example "FD".
         extractor: See ``feature_count``.
         shape: See ``feature_count``.
-        counts: What the samples are → how many; anything that is no whole number is unknown.
+        counts: What the samples are → how many; anything that is no number is unknown.
     """
     features = feature_count(extractor, shape)
-    known = {what: count for what, count in counts.items() if isinstance(count, int)}
+    known = {what: int(count) for what, count in counts.items() if isinstance(count, int | float)}
     few = {what: count for what, count in known.items() if features is not None and count <= features}
     if not few:
         return ""

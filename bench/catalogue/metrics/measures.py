@@ -48,10 +48,13 @@ class Measure(NamedTuple):
         spec: Format of a value in tables, as in ``format(value, spec)``.
         scale: A value is multiplied by this before it is written; 100 turns shares into percent.
         logarithmic: Whether figures draw it on a logarithmic axis; all of its values must then be positive.
-        primary_rank: Runs are classified by the measured one with the lowest rank; None comes after all ranks.
+        primary_rank: Runs are classified by the measured one with the lowest rank; None comes after all ranks. Those
+            of ganbench have the ranks 1 (``fid``) to 7.
         coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
         table: Where it stands by default: "details" is left out first when a terminal is narrow.
         range: The values that it can have; others are refused in results of other code.
+
+    A metric of another package declares its own: ``Metric(..., measures={"vendi": Measure("Vendi score", True)})``.
     """
 
     label: str

@@ -6,9 +6,11 @@ that use nothing of other packages are not checked, because the tests of ganbenc
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from bench.catalogue import find, is_added, is_fault_of_device, title
@@ -19,10 +21,15 @@ from bench.compute.events import Event
 from bench.compute.settings import Settings
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import train
+from bench.compute.training.pack import Pack
+from bench.compute.training.players import Players
 from bench.compute.training.real_data import RealData, cached_dataset
 from bench.errors import DataError, PluginError, summarise_error
-from bench.plan.grouping import added_code, timing_key
+from bench.plan.grouping import added_code, pack_label, timing_key
 from bench.plan.runs import Run
+
+PackSize = Callable[[Sequence[Run]], int]
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
 @dataclass
@@ -45,9 +52,17 @@ class Findings:
         """Return the failures of the other runs."""
         return [Event(run, "failed", text=self.faults[run.id], fault=True) for run in runs if run.id in self.faults]
 
-    def limited(self, size: Callable[[Sequence[Run]], int]) -> Callable[[Sequence[Run]], int]:
+    def limited(self, size: PackSize, notify: Callable[[str], None]) -> PackSize:
         """Return a function that gives the sizes of packs as ``size`` does, but 1 for runs that train alone."""
-        return lambda runs: min(size(runs), 1 if runs[0].id in self.drawing else len(runs))
+
+        def limit(runs: Sequence[Run]) -> int:
+            wanted = size(runs)
+            if wanted > 1 and runs[0].id in self.drawing:
+                notify(f"{pack_label(runs[0])}: these runs draw random numbers of their own, so each trains alone")
+                return 1
+            return wanted
+
+        return limit
 
 
 def dry_check(runs: Iterable[Run], settings: Settings, notify: Callable[[str], None]) -> Findings:
@@ -121,7 +136,31 @@ def _check_parts(run: Run, foreign: list[tuple[str, str]], device: torch.device,
     for choice in training.penalty:
         if is_added("penalty", choice.name):
             check_penalty(choice, training, shape, players, device)
-    pack = RealData.load(training.dataset, device).start_pack([training], [run.seed])
+    first = _first_step(run, device)
+    own = [plugin for plugin in foreign if plugin[0] == "architecture" and _keeps_generator(players)]
+    if own or (device.type == "cpu" and not _same_numbers(first, _first_step(run, device))):
+        names = " or ".join(title(*part) for part in own or foreign)
+        notify(
+            f"{names} draws random numbers from a generator of its own, so a run cannot be repeated; draw from torch's "
+            f"global generator, which continues a stream of the run"
+        )
+    return first.draws
+
+
+def _first_step(run: Run, device: torch.device) -> Pack:
+    """Return the pack of a run alone after its first step."""
+    pack = RealData.load(run.training.dataset, device).start_pack([run.training], [run.seed])
     for _ in train(pack, 0, steps=1):
         pass
-    return pack.draws
+    return pack
+
+
+def _same_numbers(one: Pack, other: Pack) -> bool:
+    pairs = ((one.generator.flat, other.generator.flat), (one.critic.flat, other.critic.flat))
+    return all(torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num()) for a, b in pairs)
+
+
+def _keeps_generator(players: Players) -> bool:
+    """Return whether a layer has a random generator, whose state no checkpoint keeps."""
+    layers = [layer for network in (players.generator, players.critic) for layer in network.modules()]
+    return any(isinstance(value, GENERATORS) for layer in layers for value in vars(layer).values())

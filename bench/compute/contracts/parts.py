@@ -20,6 +20,7 @@ from bench.plan.specification import Choice, Training
 
 Notify = Callable[[str], None]
 PER_SAMPLE = "one value per sample"
+NOT_FINITE = "generator returned values that are not finite before the first step"
 
 
 def check_loss(choice: Choice, training: Training, device: torch.device) -> None:
@@ -85,13 +86,15 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
     wanted = f"samples of dataset {training.dataset.name!r}"
     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
         samples = own.check("generator", own.call("generator", players.generator, latents), samples_shape, wanted)
+        if not samples.isfinite().all():
+            raise own.fault(NOT_FINITE)
         detached = samples.detach().to(dtype) + 0
         logits = critics.call("critic", players.critic, detached)
         critics.check("critic", logits, [n], PER_SAMPLE)
     evaluated = own.call("generator", lambda given: generate(players.generator, given), latents.cpu().float())
     own.check("generator in eval mode", evaluated, samples_shape, wanted, gradient=False)
     if not evaluated.isfinite().all():
-        raise own.fault("generator returned values that are not finite before the first step")
+        raise own.fault(NOT_FINITE)
     if len(shape) == 3 and evaluated.min() >= 0 and evaluated.max() <= 1:
         notify(
             f"architecture {training.architecture.name!r}: all values of its untrained generator are between 0 and 1; "

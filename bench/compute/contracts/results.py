@@ -35,7 +35,7 @@ class Plugin:
         with naming(self.kind, self.name, part):
             returned = function(*arguments)
         for tensor, (version, copy) in zip(tensors, before, strict=True):
-            if tensor._version != version or not torch.equal(tensor.detach(), copy):
+            if tensor._version != version or not torch.equal(tensor.detach().nan_to_num(), copy.nan_to_num()):
                 raise self.fault(
                     f"{part} changes its input of shape {list(tensor.shape)} in place, expected a new tensor "
                     f"(such as -x in place of x.neg_())"

@@ -8,7 +8,7 @@ from bench.errors import ResultsError
 from bench.evidence.gate.cell_tests import count_of
 from bench.evidence.results import Evidence
 from bench.evidence.states import count_unresolved, is_unresolved
-from bench.records.differences import first_difference
+from bench.records.differences import describe_disagreement, first_difference
 from bench.records.schema import Data, Metadata
 
 
@@ -33,6 +33,11 @@ def check_same_protocol(dataset: str, one: Evidence, other: Evidence) -> None:
     Raises:
         ResultsError: It was not; the message names the difference.
     """
+    for name in set(one.measures(dataset)) & set(other.measures(dataset)):
+        left, right = (each.describe(name).higher_is_better for each in (one, other))
+        if left is not right:
+            reason = describe_disagreement(name, left, right, "the baseline", "the candidate")
+            raise ResultsError(f"not comparable: {reason}")
     a, b = _of_dataset(dataset, one, other)
     sections: tuple[str, ...] = ("protocol", "data", "evaluation")
     if _has_protocol(a) != _has_protocol(b):

@@ -222,4 +222,6 @@ def _measure_to_compare(one: Evidence, other: Evidence, dataset: str, wanted: st
     measure = one.describe(name)
     if measure.higher_is_better is None:
         raise ResultsError(f"--metric {name}: cannot be compared, because neither higher nor lower values are better")
+    if other.describe(name).higher_is_better != measure.higher_is_better:
+        raise ResultsError(f"--metric {name}: the two sides disagree on whether more is better")
     return name, measure

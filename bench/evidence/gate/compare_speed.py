@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
@@ -73,15 +74,10 @@ def _not_alone(timings: Timings, folder: Path) -> str | None:
 def _speed_tests(
     baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions, tolerance: float
 ) -> list[ComparisonTest]:
-    return [
-        compare_means(
-            "speed",
-            f"seconds per {event}",
-            baseline[f"seconds_per_{event}"].to_numpy(float),
-            candidate[f"seconds_per_{event}"].to_numpy(float),
-            higher_is_better=False,
-            tolerance=tolerance,
-            alpha=gate.alpha,
-        )
-        for event in ("step", "evaluation")
-    ]
+    tests = []
+    for event in ("step", "evaluation"):
+        one, other = (side[f"seconds_per_{event}"].to_numpy(float) for side in (baseline, candidate))
+        same = np.array_equal(one, other, equal_nan=True)
+        options: dict[str, Any] = {"tolerance": tolerance, "alpha": gate.alpha, "same": same}
+        tests.append(compare_means("speed", f"seconds per {event}", one, other, higher_is_better=False, **options))
+    return tests

@@ -192,7 +192,8 @@ def _decide_one(
     test: ComparisonTest, p_holm: float, count: int, typical_deviation: float, gate: GateOptions
 ) -> Finding:
     if test.identical:
-        reason = f"{test.subject}: same values as the baseline, seed by seed"
+        each = "round" if test.unit == "round" else "seed"
+        reason = f"{test.subject}: same values as the baseline, {each} by {each}"
         return Finding(test=test, verdict=Verdict.OK, reason=reason, p_holm=p_holm)
     enough = min(test.n) >= MINIMUM_RUNS
     if enough and test.degradation.value > test.margin and p_holm <= gate.alpha and test.robust().p <= gate.alpha:

@@ -21,7 +21,7 @@ from bench.catalogue.metrics.measures import (
     plain_name,
 )
 from bench.errors import SuiteError
-from bench.plan.identity import MAIN_AXES, Identified, Label
+from bench.plan.identity import MAIN_AXES, Identified, Label, check_label, check_title
 from bench.plan.rules import Rules
 from bench.records.external.possible_values import MAX_INTEGER, Count, CriticSteps, Seed, why_impossible, writable
 from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
@@ -88,7 +88,14 @@ class ExternalRun(Identified, Options):
                 raise SuiteError(f"{name!r} is reserved and cannot be the name of an axis")
             if label == "":
                 raise SuiteError(f"{name} is empty")
+            check_label(name, "the name of an axis")
+            check_label(label, name)
         return axes
+
+    @field_validator("title")
+    @classmethod
+    def _check_title(cls, title: str) -> str:
+        return check_title(title)
 
     @field_validator("higher_is_better")
     @classmethod

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import has_failed, is_unresolved
+from bench.evidence.states import has_failed, is_unresolved, judged
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
@@ -87,7 +87,8 @@ def _extra_handles(evidence: Evidence, datasets: list[str]) -> list[Line2D]:
 def draw_threshold(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
     """Draw the training time of every run to the threshold ``reach`` of the suite; on the right, runs that missed it.
 
-    The bar is the Kaplan–Meier median with its 95% CI. Nothing is drawn without a threshold.
+    The bar is the Kaplan–Meier median with its 95% CI. Runs that cannot be judged are left out. Without a threshold,
+    nothing is drawn.
     """
     runs = _runs(evidence, dataset)
     name, reach = evidence.primary(dataset), runs["reach"].dropna()
@@ -128,6 +129,7 @@ def _draw_threshold(
 
 
 def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame) -> None:
+    runs = judged(runs)
     reached = runs["reached"].to_numpy(dtype=bool)
     times = runs["seconds_to_threshold"].to_numpy(dtype=float)[reached]
     panel.plot(times, np.full(len(times), y - 0.12), "o", color="#0072B2", markersize=2.5, alpha=0.7)

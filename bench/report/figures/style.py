@@ -131,10 +131,12 @@ def width_in_inches(width: str | float) -> float:
 def styled() -> Iterator[None]:
     """Draw and save figures in this style, whatever the user's matplotlib settings are.
 
-    Characters that the font lacks, such as Chinese ones, are drawn as boxes.
+    Characters that the font lacks, such as Chinese ones, are drawn as boxes. An axis whose values are all equal, up to
+    rounding, is expanded.
     """
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high")
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
         yield

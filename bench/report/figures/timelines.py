@@ -12,7 +12,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.evidence.outcomes import Stage, states_over_time
 from bench.evidence.results import Evidence, cells
-from bench.evidence.states import State, count_outcomes, count_unresolved
+from bench.evidence.states import State, count_outcomes
+from bench.plan.rules import Rules
+from bench.records.record import Record
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import (
     MAX_HEIGHT,
@@ -23,7 +25,7 @@ from bench.report.figures.style import (
     text_width,
     wrap_text,
 )
-from bench.report.outcome_styles import STAGES, stage_intervals
+from bench.report.outcome_styles import STAGES, StageInterval, stage_intervals
 
 MAX_ROW, MIN_ROW = 0.16, 0.06  # inches of a row: with few runs, with many
 MIN_TEXT_ROW = 0.12  # inches of the lowest row with room for text
@@ -53,10 +55,12 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
     has_text = row >= MIN_TEXT_ROW
     labels = "its seed and its outcome" if has_text else "the outcomes of each cell"
     description = f"{dataset}: one row per run, coloured by stage at each evaluation, with {labels}"
+    intervals = {run: _intervals(evidence.records[run], evidence.rules) for _, runs in part for run in runs["run"]}
+    occurring = {interval.stage for of_run in intervals.values() for interval in of_run}
     keys = [
         Patch(facecolor=style.colour, edgecolor="0.4", linewidth=0.4, label=style.label)
         for stage, style in STAGES.items()
-        if stage != Stage.UNRESOLVED or count_unresolved(evidence.runs)
+        if stage != Stage.UNRESOLVED or stage in occurring
     ]
     height = row * (sum(len(runs) for _, runs in part) + GAP * (len(part) - 1)) + 0.65
     figure = sheet.figure(height + sheet.title_height(description) + sheet.legend_height(keys))
@@ -64,7 +68,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
     y, ticks = 0.0, []
     for name, runs in part:
         for run in runs.itertuples():
-            _draw_run(panel, evidence, y, str(run.run))
+            _draw_run(panel, y, intervals[run.run])
             if has_text:
                 _annotate(panel, y, run.outcome, grey=run.outcome == State.CONVERGED)
                 _annotate(panel, y, str(run.seed), grey=True, left=True)
@@ -78,7 +82,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
         y += GAP
     in_dataset = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
     steps = max(evidence.metadata[run].training.steps for run in in_dataset)
-    panel.set(xlim=(0, steps), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
+    panel.set(xlim=(0, max(steps, 1)), ylim=(y - GAP - 0.4, -0.6), xlabel="generator steps")
     panel.xaxis.set_major_locator(MaxNLocator(6 if sheet.width > 5 else 3, steps=[1, 2, 2.5, 5, 10]))
     panel.xaxis.set_major_formatter(FuncFormatter(format_thousands))
     panel.set_yticks(*map(list, zip(*ticks, strict=True)))
@@ -91,10 +95,12 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
     return figure, description
 
 
-def _draw_run(panel: Axes, evidence: Evidence, y: float, run: str) -> None:
-    record = evidence.records[run]
-    stages = states_over_time(record.trace, record.metadata, evidence.rules)
-    intervals = stage_intervals(stages, record.metadata.training.steps)
+def _intervals(record: Record, rules: Rules) -> list[StageInterval]:
+    stages = states_over_time(record.trace, record.metadata, rules)
+    return stage_intervals(stages, record.metadata.training.steps)
+
+
+def _draw_run(panel: Axes, y: float, intervals: list[StageInterval]) -> None:
     panel.broken_barh(
         [(start, end - start) for start, end, _ in intervals],
         (y - 0.44, 0.88),

@@ -21,7 +21,12 @@ from bench.report.dirac_theory import is_known, vector_field
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import SMALL, escape_dollars, text_width, wrap_text
 
-CONVERGED, FAILED = "#0072B2", "#D55E00"
+FAILED = "failed"
+STYLES: dict[str, tuple[str, Any]] = {  # colours and lines
+    State.CONVERGED: ("#0072B2", "-"),
+    FAILED: ("#D55E00", "--"),
+    State.UNRESOLVED: ("0.5", ":"),
+}
 MIN_SIDE, MAX_SIDE = 0.54, 1.15  # inches of a square
 GAP = 0.05  # inches between squares
 LABEL_WIDTH = 0.8  # inches at which the name of a loss is wrapped
@@ -45,7 +50,7 @@ def draw_trajectories(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterato
     """Draw one figure per update scheme and value of any other axis: one row per loss, one column per penalty.
 
     θ is horizontal, ψ vertical. Arrows are the closed-form vector field of continuous time. The line is the run of the
-    first seed, from the ring to the disc: solid if it converged, dashed if it failed.
+    first seed, from the ring to the disc: solid if it converged, dashed if it failed, dotted if it cannot be judged.
     """
     runs = with_labels(evidence, dataset)
     runs = runs[runs["seed"] == runs["seed"].min()]
@@ -78,7 +83,7 @@ def _draw(
         column, row = penalties.index(run.penalties), losses.index(run.loss)
         bottom = height - above - heading - (row + 1) * (side + GAP)
         square = Square(left + column * (side + GAP), bottom, side)
-        arrows += _draw_run(canvas, square, run.outcome == State.CONVERGED, evidence.records[run.run])
+        arrows += _draw_run(canvas, square, _verdict(run.outcome), evidence.records[run.run])
     if arrows:
         x, y, u, v = np.concatenate(arrows).T
         size: dict[str, Any] = {"scale": 1, "scale_units": "xy", "units": "xy", "width": 0.008, "headwidth": 4}
@@ -91,15 +96,21 @@ def _draw(
         label = escape_dollars(wrap_text(str(loss), LABEL_WIDTH, SMALL))
         canvas.text(left - 0.06, y, label, ha="right", va="center", fontsize=SMALL)
     canvas.text(sheet.width / 2, height - 0.05, sheet.wrap_title(description), ha="center", va="top")
+    shown = {State.CONVERGED, FAILED, *map(_verdict, runs["outcome"])}
     keys = [
-        Line2D([], [], color=CONVERGED, linewidth=1, label="converged"),
-        Line2D([], [], color=FAILED, linewidth=1, linestyle="--", label="failed"),
+        Line2D([], [], color=colour, linewidth=1, linestyle=line, label=str(verdict))
+        for verdict, (colour, line) in STYLES.items()
+        if verdict in shown
     ]
-    figure.legend(handles=keys, loc="lower center", ncols=2, borderaxespad=0.1)
+    figure.legend(handles=keys, loc="lower center", ncols=len(keys), borderaxespad=0.1)
     return figure
 
 
-def _draw_run(canvas: Axes, square: Square, converged: bool, record: Record) -> list[Array]:
+def _verdict(outcome: str) -> str:
+    return outcome if outcome in STYLES else FAILED
+
+
+def _draw_run(canvas: Axes, square: Square, verdict: str, record: Record) -> list[Array]:
     """Draw a run, and return the arrows of its vector field, [n, 4]: their starts and their lengths in x and y."""
     metadata = record.metadata
     path = np.stack([record.trace["theta"], record.trace["psi"]], axis=1).astype(float)
@@ -107,7 +118,7 @@ def _draw_run(canvas: Axes, square: Square, converged: bool, record: Record) -> 
     reach = float(np.clip(1.15 * np.abs(path).max(), 1.6, 3.0)) if len(path) else 1.6
     frame = square.transform(reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]), reach)
     (border,) = canvas.plot(*frame.T, color="0.4", linewidth=0.4, zorder=4)
-    colour, style = (CONVERGED, "-") if converged else (FAILED, "--")
+    colour, style = STYLES[verdict]
     positions = square.transform(path, reach)
     line = LineCollection([positions], colors=colour, linestyles=style, linewidths=0.8, zorder=2)
     canvas.add_collection(line)

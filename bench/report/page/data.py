@@ -12,7 +12,7 @@ from bench.catalogue.metrics.measures import PROBES, Measure
 from bench.escaping import MAX_LABEL, as_label, visible
 from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, cells, real_data_value
-from bench.evidence.states import State, count_unresolved
+from bench.evidence.states import State
 from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, note, provenance
 from bench.report.contrasts import contrasts
@@ -38,6 +38,8 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
     windows = {dataset: sample_window(evidence, dataset) for dataset in evidence.datasets()}
     tables = {table.datasets[0]: table for table in lay_out(evidence, Layout())}
     pool = Pool()
+    runs = _runs(evidence, windows, pool)
+    occurring = {stage for run in runs for _, _, stage in run["stage_intervals"]}
     return {
         "title": as_label(evidence.title, MAX_TITLE),
         "suite": f"{evidence.runs['suite'].iloc[0]}, version {evidence.runs['version'].iloc[0]}",
@@ -48,12 +50,12 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
         ],
         "stages": [
             {"name": style.label, "colour": style.colour}
-            for stage, style in STAGES.items()
-            if stage != Stage.UNRESOLVED or count_unresolved(evidence.runs)
+            for index, (stage, style) in enumerate(STAGES.items())
+            if stage != Stage.UNRESOLVED or index in occurring
         ],
         "series_styles": [{"colour": c, "dash": _dash(line)} for c, line in zip(COLOURS, LINES, strict=True)],
         "datasets": [_dataset(evidence, name, window, tables[name]) for name, window in windows.items()],
-        "runs": _runs(evidence, windows, pool),
+        "runs": runs,
         "pool": pool.values,
         "note": note(evidence),
         "provenance": visible(provenance(evidence)),

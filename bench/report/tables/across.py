@@ -92,7 +92,7 @@ def _threshold_times(evidence: Evidence) -> Section:
     for dataset in evidence.datasets():
         axes = evidence.varying(evidence.runs)
         for place, runs in _cells(evidence, dataset):
-            if runs["reach"].isna().all():
+            if runs["reach"].isna().all() or judged(runs).empty:
                 continue
             steps = time_to_reach(runs, "steps")
             rows.append(

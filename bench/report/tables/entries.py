@@ -68,7 +68,7 @@ def _failure_rate(runs: pd.DataFrame) -> Entry:
     words = f"{unresolved} {State.UNRESOLVED}" if unresolved else ""
     if unresolved == len(runs):
         return Entry(words)
-    return Entry(f"{count_failed(runs)}/{len(runs) - unresolved}", words and f"+ {words}")
+    return Entry(f"{count_failed(runs)}/{len(runs) - unresolved}" + (f" + {words}" if words else ""))
 
 
 def with_wilson_interval(rate: str) -> str:

@@ -10,7 +10,6 @@ with such gaps, ``measured`` in the metadata lists the rows that have a value.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,7 +26,7 @@ from bench.files import atomic_write, describe_error, put_aside
 from bench.records.record_bytes import SAMPLES, encode
 from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
 from bench.records.schema import SCHEMA, Metadata
-from bench.records.summaries import Row, measured_rows, summarise
+from bench.records.summaries import Row, measured_rows, only_finite, summarise
 
 if TYPE_CHECKING:  # a plan needs no frame
     import pandas as pd
@@ -63,7 +62,7 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
     complete = metadata.model_copy(
         update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
     )
-    content = only_finite(complete.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    content = only_finite(complete.model_dump(by_alias=True, exclude_unset=True))  # JSON mode refuses some text
     data = encode(pa.Table.from_pylist(trace), content)
     if not replace:
         _clear(path)
@@ -84,15 +83,6 @@ def _clear(path: Path) -> None:
             check_record(path)
         except DamagedRecordError:
             put_aside(path)
-
-
-def only_finite(value: Any) -> Any:
-    """Return ``value`` with None in place of every number that is not finite, at any depth: JSON has none of these."""
-    if isinstance(value, Mapping):
-        return {key: only_finite(nested) for key, nested in value.items()}
-    if isinstance(value, list | tuple):
-        return [only_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_metadata(path: Path) -> Metadata:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.catalogue.metrics.measures import plain_name
@@ -36,3 +36,12 @@ def measured_rows(trace: Sequence[Row]) -> dict[str, tuple[int, ...]]:
     """The rows that have a value, for the columns with gaps."""
     rows = {name: tuple(number for number, row in enumerate(trace) if row[name] is not None) for name in trace[0]}
     return {name: known for name, known in rows.items() if len(known) < len(trace) and name != "samples"}
+
+
+def only_finite(value: Any) -> Any:
+    """Return ``value`` with None in place of every number that is not finite, at any depth: JSON has none of these."""
+    if isinstance(value, Mapping):
+        return {key: only_finite(nested) for key, nested in value.items()}
+    if isinstance(value, list | tuple):
+        return [only_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bench.records.record import only_finite, publish, read_metadata
+from bench.records.record import publish, read_metadata
 from bench.records.schema import Data, Ending, Metadata, RecordedChoice, Timing, Training
+from bench.records.summaries import only_finite
 
 TRACE = [
     {"step": step, "seconds": float(step), "critic_loss": 1.0, "fd": value, "samples": b""}

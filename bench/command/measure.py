@@ -14,10 +14,9 @@ from bench.command.options import (
     handle_errors,
     inception_option,
     options,
-    parse_choice,
-    parse_value,
     results_option,
 )
+from bench.command.values import parse_choice, parse_value
 
 if TYPE_CHECKING:
     from bench.plan.suite import Suite

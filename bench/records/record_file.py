@@ -15,8 +15,9 @@ from pydantic_core import from_json
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import NotAFileError, describe_error, open_regular
 from bench.plan.identity import MAIN_AXES
+from bench.records.migration import migrated
 from bench.records.record_bytes import KEY, SAMPLES, read_checked
-from bench.records.schema import SCHEMA, SINCE_DIGESTS, Metadata, migrated
+from bench.records.schema import SCHEMA, SINCE_DIGESTS, Metadata
 
 INTEGERS = (types.is_integer,)
 NUMBERS = (types.is_floating, types.is_integer, types.is_boolean, types.is_null)

@@ -110,10 +110,7 @@ def plan_runs(
     declared_measures(metric.name for metric in suite.evaluation.metrics)
     seeds = suite.seeds if seeds is None else _as_seeds(seeds)
     selected = only(cells(suite, settings), filters or {})
-    try:
-        check_count(len(selected) * len(seeds), MAX_RUNS, f"runs ({len(selected):,} cells × {len(seeds):,} seeds)")
-    except ValueError as error:
-        raise SuiteError(f"{suite.where}: {error}") from None
+    _check_number(len(selected), len(seeds), suite)
     if skip_broken:
         selected = [_skipping_broken(cell) for cell in selected]
     for cell in selected:
@@ -145,6 +142,13 @@ def plan_runs(
     ]
     _check_distinct(runs, suite)
     return runs
+
+
+def _check_number(cell_count: int, seed_count: int, suite: Suite) -> None:
+    try:
+        check_count(cell_count * seed_count, MAX_RUNS, f"runs ({cell_count:,} cells × {seed_count:,} seeds)")
+    except ValueError as error:
+        raise SuiteError(f"{suite.where}: {error}") from None
 
 
 def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from changed_records import content_of, publish_content, rows_of
 
 import bench
 from bench.errors import DamagedRecordError, ResultsError
-from bench.records import record, record_file, schema
+from bench.records import migration, record, record_file, schema
 from bench.records.record import publish, read_metadata, read_record, read_samples, record_paths
 from bench.records.record_bytes import KEY
 from bench.records.schema import SCHEMA, Ending, Metadata
@@ -120,7 +120,7 @@ def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_later_schema_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (record, record_file, schema):
+    for module in (record, record_file, schema, migration):
         monkeypatch.setattr(module, "SCHEMA", 99)
     publish(tmp_path / "a.parquet", METADATA, TRACE)
     monkeypatch.undo()

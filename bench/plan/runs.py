@@ -80,6 +80,7 @@ class Run(Identified):
         return f"{Cell(self.axes, self.training)} · seed {self.seed}"
 
 
+# Long: half is the public signature and its docstring.
 def plan_runs(
     suite: Suite,
     *,

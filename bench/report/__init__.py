@@ -39,6 +39,7 @@ class Report:
     details: tuple[str, ...] = ()
 
 
+# Long: half is the public signature and its docstring.
 def write_report(
     results: str | Path,
     preferred: Collection[str] = (),

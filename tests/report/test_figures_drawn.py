@@ -195,7 +195,7 @@ def with_a_failure(tiny_results: Path) -> Path:
     """The tiny suite with one run recorded as diverged."""
     path = record_paths(tiny_results)[0]
     metadata = content_of(path)
-    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in rows_of(path)][:3]
+    trace = [{**row, "samples": bytes(200 * 2 * 4)} for row in rows_of(path)][:3]
     trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
     metadata["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
     publish_content(path, metadata, trace)

@@ -3,69 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from bench.catalogue import find
 from bench.catalogue.datasets import Data
+from bench.catalogue.extractors.sample_sizes import describe_bias
 from bench.catalogue.metrics.measures import MEASURES
 from bench.compute import environment
 from bench.compute.evaluation import Evaluator, build_evaluator
-from bench.compute.given_samples import Prepared, choose_some, prepare_images, prepare_points
+from bench.compute.given_samples import choose_some
 from bench.compute.measured import Measured
-from bench.compute.sample_files import Shape, Stored, read_samples
+from bench.compute.sample_folders import Shape, Stored
+from bench.compute.sample_reading import Reading
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, MissingDataError
 from bench.plan.extraction import hash_of_extractor
-from bench.plan.runs import load_dataset
+from bench.plan.runs import describe_files, load_dataset
 from bench.plan.specification import Choice
 from bench.plan.yardstick import Yardstick
-from bench.records.samples import KEPT_IMAGES, KEPT_POINTS, as_array
-
-Range: TypeAlias = "tuple[float, float] | None"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How to read samples; see ``measure`` for the meaning of each option."""
-
-    value_range: Range = None
-    resize: bool = False
-    key: str | None = None
-
-    def read(self, samples: Any, shape: Shape | None) -> tuple[str, Stored]:
-        """Return the name of samples for messages, and the samples as they are stored."""
-        if isinstance(samples, str | Path):
-            return f"samples {samples}", read_samples(Path(samples), shape, self.key, self.resize)
-        try:
-            return "samples", Stored(as_array(samples))
-        except (ValueError, TypeError, RuntimeError):  # nested lists of different lengths, sparse tensors
-            raise DataError(
-                "samples: expected an array, a tensor or a path; these cannot be read as one array"
-            ) from None
-
-    def prepare(self, array: NDArray[Any], shape: Shape, name: str) -> Prepared:
-        """Return samples in the form of generated ones."""
-        if len(shape) == 3:
-            return prepare_images(array, shape, self.value_range, self.resize, name)
-        if self.value_range is not None or self.resize:
-            raise DataError(f"{name}: a range and resizing are for images, but the dataset has points")
-        return prepare_points(array, shape, name)
-
-    def size_of(self, samples: Any) -> tuple[int, int]:
-        """Return the number of channels and the size of images whose dataset is not known yet."""
-        name, stored = self.read(samples, None)
-        array = stored.samples
-        if array.ndim not in (3, 4):
-            raise DataError(f"{name}: expected images, because the dataset is a folder, not {array.ndim} dimensions")
-        is_grey = array.ndim == 3 or 1 in (array.shape[1], array.shape[3])
-        return (1 if is_grey else 3), int(array.shape[2])
+from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
 
 
 # Long: two thirds are the public signature and its docstring.
@@ -80,6 +40,8 @@ def measure(
     value_range: tuple[float, float] | None = None,
     resize: bool = False,
     key: str | None = None,
+    background: Any = None,
+    skip_broken: bool = False,
     inception_weights: str | Path | None = None,
     device: str = "auto",
 ) -> Measured:
@@ -95,23 +57,23 @@ def measure(
         suite: The suite whose metrics, number of samples and extractor apply; ``against`` is then one of its datasets,
             by label or name, and may be left out if it has only one.
         extractor: The extractor of features: a name, or a table with a name. [default: the dataset's own]
-        value_range: Black and white of images that are not uint8: (-1, 1), (0, 1) or (0, 255).
+        value_range: The values of black and white in images of more than 8 bits, for example (-1, 1). A folder has by
+            default the option ``range`` of the dataset.
         resize: Whether to crop and resize images of another size than the dataset's; the protocol then says so.
         key: The name of the array in a .npz or .pt file that holds several.
+        background: The colour behind transparent pixels of images in folders: "white", "black" or (red, green, blue)
+            from 0 to 255. [default: that of the dataset]
+        skip_broken: Whether to leave out images in folders that cannot be decoded.
         inception_weights: The file with Inception's weights.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
     Raises:
-        SuiteError: A name is unknown, or the dataset does not support a metric or the extractor.
+        SuiteError: A name or an option is not valid, or the dataset does not support a metric or the extractor.
         DataError: The samples, the dataset or the weights of the extractor are missing or not as expected.
         DeviceError: The device is not available.
     """
     yardstick = Yardstick(against, metrics, count, suite, extractor)
-    reading = Reading(
-        value_range=tuple(value_range) if isinstance(value_range, list) else value_range,
-        resize=resize,
-        key=key,
-    )
+    reading = Reading(value_range=value_range, resize=resize, key=key, background=background, skip_broken=skip_broken)
     weights = None if inception_weights is None else Path(inception_weights)
     (measured,) = measure_each([samples], yardstick, reading, weights, device)
     return measured
@@ -137,13 +99,14 @@ def measure_each(
     """
     where = torch.device(environment.devices(device)[0])
     environment.set_up_device(where)
-    dataset = yardstick.dataset(lambda: reading.size_of(several[0]))
+    dataset = reading.for_dataset(yardstick.dataset(lambda: reading.size_of(several[0])))
+    reading.check_applies(several, dataset)
     data = _loaded(dataset)
     shape: Shape = tuple(find("dataset", dataset.name).shape(dataset.options))
     is_image = len(shape) == 3
     first = None
     for samples in several:
-        name, stored = reading.read(samples, shape)
+        name, stored = reading.read(samples, shape, dataset.options)
         array = choose_some(stored.samples, yardstick.count, name)
         first = first or (name, len(array))
         if len(array) != first[1]:
@@ -151,7 +114,7 @@ def measure_each(
                 f"{first[0]} has {first[1]:,} samples, but {name} has {len(array):,}: "
                 f"say how many to use of each (--samples)"
             )
-        prepared = reading.prepare(array, shape, name)
+        prepared = reading.prepare(array, shape, name, stored)
         evaluation = yardstick.evaluation(dataset, data.modes is not None, len(array))
         weights_hash = hash_of_extractor(dataset, evaluation, inception_weights)
         evaluator = build_evaluator(dataset, evaluation, weights_hash, inception_weights, where)
@@ -165,21 +128,26 @@ def measure_each(
             protocol={**evaluator.protocol, **resized},
             dataset=dataset,
             evaluation=evaluation,
-            notices=tuple(_notices(evaluator, prepared.samples, stored)),
+            notices=tuple(_notices(evaluator, dataset, data, stored)),
             kept=prepared.samples[: KEPT_IMAGES if is_image else KEPT_POINTS].numpy(),
         )
 
 
-def _notices(evaluator: Evaluator, samples: Tensor, stored: Stored) -> Iterator[str]:
-    """Yield warnings: of pixels changed by compression, and of too few samples for the covariance of features."""
+def _notices(evaluator: Evaluator, dataset: Choice, data: Data, stored: Stored) -> Iterator[str]:
+    """Yield warnings: of files left out, of pixels changed by compression, and of too few samples for a distance."""
+    if data.files and data.files.tells_more:
+        yield describe_files(dataset, data)
+    if stored.found:
+        yield stored.found
     if stored.lossy:
         yield f"{stored.lossy:,} of the images are JPEG or WebP files, whose compression changes the values"
-    if not {"fd", "fid"} & evaluator.real.keys():
-        return
-    features = evaluator.extract(samples[:2])[0].shape[1]
-    if len(samples) <= features:
-        label = MEASURES["fid" if "fid" in evaluator.real else "fd"].label
-        yield f"{len(samples):,} samples are too few for {label} on {features:,} features: it is biased upwards"
+    protocol = evaluator.protocol
+    labels = [MEASURES[name].label for name in ("fd", "fid") if name in evaluator.real]
+    if labels:
+        counts = {"samples": protocol["samples"], "samples of real data": protocol["real_samples"]}
+        bias = describe_bias(" and ".join(labels), protocol["extractor"], data.train.shape[1:], counts)
+        if bias:
+            yield bias
 
 
 def _loaded(dataset: Choice) -> Data:

@@ -15,8 +15,11 @@ from bench.command.options import (
     inception_option,
     options,
     results_option,
+    skip_broken_option,
 )
+from bench.command.streams import say
 from bench.command.values import parse_choice, parse_value
+from bench.escaping import as_label
 
 if TYPE_CHECKING:
     from bench.plan.suite import Suite
@@ -71,10 +74,17 @@ record_options = options(
     nargs=2,
     type=float,
     metavar="LOW HIGH",
-    help="Black and white of images that are not uint8: -1 1, 0 1 or 0 255.",
+    help="Values of black and white in images of more than 8 bits, for example -1 1.",
 )
 @click.option("--resize", is_flag=True, help="Crop and resize images of another size; the protocol says so.")
 @click.option("--key", metavar="NAME", help="Name of the array in a .npz or .pt file that holds several.")
+@click.option(
+    "--background",
+    metavar="COLOUR",
+    help='Colour behind transparent pixels of images in folders: white, black or "[255, 0, 0]". '
+    "[default: that of DATASET]",
+)
+@skip_broken_option
 @extractor_option
 @inception_option
 @device_option
@@ -103,7 +113,8 @@ def measure(
     with the metrics and the protocol of a training run, next to real data; nothing is trained.
     """
     from bench.command.show_measured import show_measured, write_csv, write_json
-    from bench.measuring import Reading, measure_each
+    from bench.compute.sample_reading import Reading
+    from bench.measuring import measure_each
     from bench.plan.yardstick import Yardstick
 
     record = _Record({key: arguments.pop(key) for key in _RECORD}, samples)
@@ -111,7 +122,11 @@ def measure(
     yardstick = Yardstick(
         chosen, _parse_metrics(metrics), count, suite, parse_choice("--extractor", arguments.pop("extractor"))
     )
-    reading = Reading(**{key: arguments.pop(key) for key in ("value_range", "resize", "key")})
+    background = arguments.pop("background")
+    reading = Reading(
+        background=None if background is None else parse_value(background),
+        **{key: arguments.pop(key) for key in ("value_range", "resize", "key", "skip_broken")},
+    )
     record.check(yardstick.suite, against)
     measured = list(measure_each(samples, yardstick, reading, **arguments))
     {"text": show_measured, "csv": write_csv, "json": write_json}[form](list(samples), measured)
@@ -166,7 +181,7 @@ class _Record:
         )
         steps = ", ".join(f"{step:,}" for step in self._steps)
         folder = self._path.parents[1]
-        click.echo(f"recorded {self._run} (step {steps}) as {self._path}; next: ganbench report {folder}", err=True)
+        say(f"recorded {self._run} (step {steps}) as {self._path}; next: ganbench report {folder}", err=True)
 
 
 def _label(suite: Suite | None, against: str | None) -> str:
@@ -192,7 +207,7 @@ def _parse_pair(text: str) -> tuple[str, Any]:
 
     key, equals, value = text.partition("=")
     if not (equals and key.strip() and value.strip()):
-        raise SuiteError(f"--set {text}: expected KEY=VALUE")
+        raise SuiteError(f"--set {as_label(text)}: expected KEY=VALUE")
     return key.strip(), parse_value(value.strip())
 
 

@@ -8,11 +8,13 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.catalogue.metrics.measures import MEASURES, Measure
+from bench.command.streams import say, write_data
+from bench.command.terminal import Terminal
+from bench.escaping import for_csv, visible
 
 if TYPE_CHECKING:
     from bench.compute.measured import Measured
@@ -23,9 +25,9 @@ BETTER = {True: "higher", False: "lower", None: "–"}
 
 def show_measured(names: list[str], measured: list[Measured]) -> None:
     """Print the measures of each set of samples and of real data, then how they were measured."""
-    console, first = Console(), measured[0]
-    measures = _in_order(first)
-    about = {name: MEASURES.get(name, Measure(name, None, ".4g")) for name in measures}
+    console, first = Terminal(), measured[0]
+    measures, known = _in_order(first), MEASURES | first.declared
+    about = {name: known.get(name, Measure(name, None, ".4g")) for name in measures}
     rows = [*zip(names, (each.values for each in measured), strict=True), ("real data", first.real)]
     texts = [
         (label, [f"{values[name] * about[name].scale:{about[name].spec}}" for name in measures])
@@ -47,7 +49,9 @@ def show_measured(names: list[str], measured: list[Measured]) -> None:
     console.print(table)
     console.print()
     for note in _notes(first):
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        say(visible(note))
+    for notice in dict.fromkeys(notice for each in measured for notice in each.notices):
+        say(visible(f"Warning: {notice}"))
 
 
 def _in_order(measured: Measured) -> list[str]:
@@ -67,15 +71,15 @@ def _notes(measured: Measured) -> list[str]:
     ]
     if "samples_resized" in protocol:
         notes.append(f"the samples were resized {protocol['samples_resized']}")
-    return [*notes, *(f"Warning: {notice}" for notice in measured.notices)]
+    return notes
 
 
 def write_csv(names: list[str], measured: list[Measured]) -> None:
     """Write CSV: one row per set of samples and measure, in the unit of the measure, with the whole protocol."""
     rows = [
         {
-            "samples_from": name,
-            "dataset": str(each.dataset),
+            "samples_from": for_csv(name),
+            "dataset": for_csv(str(each.dataset)),
             "measure": measure,
             "value": each.values[measure],
             "real": each.real[measure],
@@ -103,7 +107,7 @@ def write_json(names: list[str], measured: list[Measured]) -> None:
         }
         for name, each in zip(names, measured, strict=True)
     ]
-    sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_data(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "json")
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from bench.catalogue.datasets.pixels import check_range
 from bench.errors import DataError
 
-RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
-SLACK = 0.01  # of the range: interpolation can push a pixel a little outside it
+BYTES = (0.0, 255.0)
 NUMBERS = "fiub"  # kinds of numpy's types: floats, integers, bytes and booleans
 Shape = tuple[int, ...]
 
@@ -59,7 +59,7 @@ def prepare_images(
     Args:
         array: Images [n, channels, h, w] or [n, h, w, channels], or grey ones [n, h, w]; uint8, or numbers in a range.
         shape: The shape of one sample of the dataset, (channels, size, size).
-        value_range: The range of numbers that are not uint8: (−1, 1), (0, 1) or (0, 255).
+        value_range: The values of black and white, for numbers that are not uint8; for example (−1, 1).
         resize: Whether to crop images of another size to centred squares and resize them.
         name: Where the samples are from, for messages.
 
@@ -76,7 +76,7 @@ def prepare_images(
             f"{name}: expected images of {shape[1]}×{shape[2]} pixels, as in the dataset, not {height}×{width}; "
             f"--resize resizes them and says so in the protocol"
         )
-    resized = np.stack([_fit(image, shape[1]) for image in quantised])
+    resized = np.stack([_fit(image, shape) for image in quantised])
     return Prepared(torch.from_numpy(resized), f"from {height}×{width}, bicubic")
 
 
@@ -113,24 +113,25 @@ def _channels_first(array: NDArray[Any], shape: Shape, name: str) -> NDArray[Any
 
 def _as_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, name: str) -> NDArray[np.uint8]:
     """Return images as bytes: floats in (−1, 1) with the arithmetic of ``bench.compute.evaluation.quantised``."""
-    if value_range is not None and value_range not in RANGES:
-        raise DataError(f"the range of images (--range) must be -1 1, 0 1 or 0 255, not {value_range}")
-    if images.dtype == np.uint8:
-        if value_range not in (None, (0.0, 255.0)):
-            raise DataError(f"{name}: uint8 images are from 0 to 255; --range {_words(value_range)} does not apply")
+    if images.dtype == np.bool_:
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype == np.uint8 and value_range in (None, BYTES):
+        if value_range is None and images.max() == 1:
+            raise DataError(f"{name}: no value above 1 of 255; give the range of black and white, --range 0 1")
         return images
     _check_numbers(images, name)
-    least, most = float(images.min()), float(images.max())
-    found = f"values from {least:.3g} to {most:.3g}"
     if value_range is None:
+        most = float(images.max())
+        found = f"values from {float(images.min()):.6g} to {most:.6g}"
         raise DataError(
             f"{name}: {images.dtype} images with {found}: give the range of black and white, "
-            f"--range -1 1, --range 0 1 or --range 0 255"
+            f"--range -1 1, --range 0 1 or --range 0 {255 if most <= BYTES[1] else 65535}"
         )
     low, high = value_range
-    slack = SLACK * (high - low)
-    if least < low - slack or most > high + slack:
-        raise DataError(f"{name}: {found} are outside --range {_words(value_range)}; clip them, or give another range")
+    try:
+        check_range(images, low, high)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}; clip them, or give another --range") from None
     numbers = torch.from_numpy(np.array(images, dtype=np.float32))
     scaled = (numbers - low) * (255 / (high - low))  # (x + 1) · 127.5 for −1 and 1
     return np.asarray(scaled.round().clamp(0, 255).to(torch.uint8).numpy())
@@ -147,17 +148,13 @@ def _check_numbers(array: NDArray[Any], name: str) -> None:
         )
 
 
-def _fit(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return an image [channels, h, w] cropped to its centred square and resized, as folders of images are."""
+def _fit(image: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
+    """Return an image [channels, h, w] cropped around its centre and resized, as folders of images are."""
     channels_last = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    square = ImageOps.fit(Image.fromarray(channels_last), (size, size), Image.Resampling.BICUBIC)
-    pixels = np.asarray(square, dtype=np.uint8)
+    fitted = ImageOps.fit(Image.fromarray(channels_last), (shape[2], shape[1]), Image.Resampling.BICUBIC)
+    pixels = np.asarray(fitted, dtype=np.uint8)
     return pixels[None] if len(image) == 1 else pixels.transpose(2, 0, 1)
 
 
 def _times(shape: Shape) -> str:
     return "×".join(map(str, shape)) or "one number"
-
-
-def _words(value_range: tuple[float, float] | None) -> str:
-    return " ".join(f"{end:g}" for end in value_range or ())

@@ -10,9 +10,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bench.compute.metadata import describe_data, describe_evaluation
+from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.measures import MEASURES, Measure
+from bench.compute.metadata import describe_data, describe_evaluation, describe_measures
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, ResultsError, SuiteError
+from bench.escaping import as_label
 from bench.files import check_writable
 from bench.plan.identity import MAIN_AXES
 from bench.plan.rules import Rules
@@ -47,6 +50,12 @@ class Measured:
     notices: tuple[str, ...]
     kept: NDArray[Any]
 
+    @property
+    def declared(self) -> dict[str, Measure]:
+        """The measures among ``values`` that their metric declares, and ganbench does not define."""
+        known = declared_measures(metric.name for metric in self.evaluation.metrics)
+        return {name: measure for name, measure in known.items() if name in self.values}
+
 
 def describe_run(
     suite: str, settings: Mapping[str, Any], *, version: int = 1, title: str = "", rules: Rules | None = None
@@ -66,12 +75,12 @@ def describe_run(
     """
     for name in (*MAIN_AXES, "seed"):
         if name not in settings:
-            raise SuiteError(f"--record {suite}: {name} is missing: use --set {name}=VALUE")
+            raise SuiteError(f"--record {as_label(suite, 80)}: {name} is missing: use --set {name}=VALUE")
     names = [*MAIN_AXES, *(name for name in settings if name not in (*MAIN_AXES, *NUMBERS))]
     fields = {name: settings[name] for name in NUMBERS if name in settings}
     axes = {name: str(settings[name]) if name in MAIN_AXES else settings[name] for name in names}
     common = {"suite": suite, "version": version, "title": title, "rules": rules or Rules()}
-    return validated(ExternalRun, {**common, **fields, "axes": axes}, f"--record {suite}")
+    return validated(ExternalRun, {**common, **fields, "axes": axes}, f"--record {as_label(suite, 80)}")
 
 
 def check_recordable(run: ExternalRun, results: Path, replace: bool) -> Path:
@@ -123,7 +132,10 @@ def record_measured(
         samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype)),
     )
     evaluation = describe_evaluation(first.evaluation)
+    known = {name: measure for name, measure in (MEASURES | first.declared).items() if name in first.values}
     sections = {
+        "higher_is_better": {name: measure.higher_is_better for name, measure in known.items()},
+        **describe_measures(first.declared),
         "real": {name: value if math.isfinite(value) else None for name, value in first.real.items()},
         "data": describe_data(cached_dataset(first.dataset)),
         "evaluation": evaluation if of_suite else evaluation.model_copy(update={"every": None}),

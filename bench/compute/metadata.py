@@ -90,7 +90,7 @@ def metadata_of(
         real={name: value if math.isfinite(value) else None for name, value in judge.real.items()},
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
-        **_describe_measures({name: measure for name, measure in known.items() if name in declared}),
+        **describe_measures({name: measure for name, measure in known.items() if name in declared}),
         samples=Samples(shape=shape, dtype="uint8" if image else "float32"),
         parameters=Parameters(generator=_size(players.generator), critic=_size(players.critic)),
         ending=Ending(
@@ -128,7 +128,7 @@ def describe_evaluation(evaluation: Evaluation) -> schema.Evaluation:
     return schema.Evaluation.model_validate(evaluation.model_dump(mode="json", exclude=unset))
 
 
-def _describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
+def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
     """Return the section on measures that ganbench does not define; records without any have no such section."""
     sections = {
         name: DeclaredMeasure.model_validate(

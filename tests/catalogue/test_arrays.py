@@ -12,11 +12,9 @@ from click.testing import CliRunner
 from numpy.lib import format as npy
 
 from bench.catalogue.datasets import DATASETS, Data, array_files
-from bench.catalogue.datasets.array_samples import ArrayOptions
-from bench.catalogue.datasets.arrays import ImageArrayOptions, read_image_array, read_point_array
 from bench.catalogue.datasets.data import fingerprint
 from bench.command import main
-from bench.errors import DataError, GanbenchError, SuiteError
+from bench.errors import GanbenchError, SuiteError
 from bench.plan.specification import choose
 from bench.records.record import read_metadata, record_paths
 
@@ -281,14 +279,6 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
     array[-1] = np.nan
     refused("image-arrays", saved(tmp_path / "x.npy", array), range=[0, 1])
     assert not cache.exists() or not list(cache.iterdir())
-
-
-def test_samples_without_a_split(tmp_path: Path) -> None:
-    path = saved(tmp_path / "x.npz", samples=IMAGES, test=IMAGES[:3])
-    assert np.array_equal(read_image_array(ImageArrayOptions(path=str(path))), PLANES)
-    assert np.array_equal(read_point_array(ArrayOptions(path=str(saved(tmp_path / "p.npy", POINTS[:3])))), POINTS[:3])
-    with pytest.raises(DataError, match="expected images"):
-        read_image_array(ImageArrayOptions(path=str(saved(tmp_path / "q.npy", POINTS))))
 
 
 def test_plan_and_run_say_what_was_found_and_records_keep_it(

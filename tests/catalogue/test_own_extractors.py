@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.catalogue.datasets.pixels import PixelOptions
 from bench.catalogue.extractors import ExtractorChoice, __main__, extractor_hash, limitation, own_training
 from bench.catalogue.extractors.networks import extract
 from bench.catalogue.extractors.own_networks import RandomNetwork, build_own_network, load_chosen, reduced
@@ -87,7 +88,7 @@ def write_classes(folder: Path, counts: dict[str, int], size: int = 8) -> Path:
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """A classifier of two classes, trained by the command."""
-    monkeypatch.setattr(own_training, "EPOCHS", (5, 5))
+    monkeypatch.setattr(own_training, "EPOCHS", (10, 10))
     folder = write_classes(tmp_path / "photos", {"dark": 40, "light": 30, ".hidden": 1})
     with torch.random.fork_rng():
         __main__.run([str(folder), "--output", str(tmp_path / "photos.npz"), "--size", "8"])
@@ -109,22 +110,42 @@ def test_a_classifier_learns_the_subfolders(trained: Path) -> None:
     assert extractor_hash("trained", weights=str(trained)) == stored.sha256
 
 
-def test_the_subfolder_train_is_preferred(tmp_path: Path) -> None:
-    write_classes(tmp_path / "train", {"a": 1, "b": 1})
-    write_classes(tmp_path / "test", {"a": 1, "b": 1})
-    assert own_training.class_folders(tmp_path) == {"a": tmp_path / "train" / "a", "b": tmp_path / "train" / "b"}
+def test_of_two_splits_the_training_split_is_learned(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", {"a": 20, "b": 10})
+    write_classes(tmp_path / "test", {"a": 3, "c": 1})
+    data = own_training.read_classes(tmp_path, PixelOptions(size=8))
+    assert data.classes == ("a", "b")
+    assert data.labels.bincount().tolist() == [20, 10]
+    assert data.labels[data.test].tolist().count(0) == 2
+    assert len(data.images) == 30
+
+
+def test_classes_are_those_of_a_dataset(tmp_path: Path) -> None:
+    write_classes(tmp_path / "photos", {"dark": 12, "light": 12, ".ipynb_checkpoints": 12, "dark/deep": 2})
+    (tmp_path / "photos" / "notes").mkdir()
+    (tmp_path / "photos" / "notes" / "a.txt").write_text("no image")
+    data = own_training.read_classes(tmp_path / "photos", PixelOptions(size=8))
+    assert data.classes == ("dark", "light")
+    assert data.labels.bincount().tolist() == [14, 12]
+    for image, label in zip(data.images, data.labels, strict=True):
+        assert label == 1 or image.max() < 100 or image.min() >= 200  # dark, or the class below it
+    Image.new("RGBA", (8, 8)).save(tmp_path / "photos" / "light" / "clear.png")
+    with pytest.raises(DataError, match=r"light/clear\.png \(transparent pixels\): set background"):
+        own_training.read_classes(tmp_path / "photos", PixelOptions(size=8))
+    background = PixelOptions(size=8, background="white")
+    assert len(own_training.read_classes(tmp_path / "photos", background).images) == 27
 
 
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"one": 12}, "has 1 subfolder; a classifier needs"),
-        ({"one": 12, "two": 3}, "two has 3 images; at least 10 of each class"),
+        ({"one": 12}, "has no classes; a classifier needs one subfolder"),
+        ({"one": 12, "two": 3}, "class 'two' has 3 images; at least 10 of each class"),
     ],
 )
 def test_too_few_classes_or_images_are_an_error(tmp_path: Path, counts: dict[str, int], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        own_training.read_classes(write_classes(tmp_path / "photos", counts), 3, 8)
+        own_training.read_classes(write_classes(tmp_path / "photos", counts), PixelOptions(size=8))
 
 
 def test_a_wrong_file_of_weights_is_an_error(tmp_path: Path, trained: Path) -> None:

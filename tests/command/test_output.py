@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from made_runs import made_evidence
@@ -49,6 +50,9 @@ VERBS = {
     "import": ("import", "table.csv", "--suite", "imported", "--title", HOSTILE, *MAPPED),
     "calibrate": ("calibrate", "ring", "--samples", "50", "--seeds", "1"),
     "calibrate as CSV": ("calibrate", "ring", "--samples", "50", "--seeds", "1", "--format", "csv"),
+    "measure": ("measure", "漢.npy", "--against", '{ name = "ring", points = 500, label = "Kreis · 環" }'),
+    "measure as CSV": ("measure", "漢.npy", "--against", "ring", "--format", "csv"),
+    "measure as JSON": ("measure", "漢.npy", "--against", "ring", "--format", "json"),
     "a mistake": ("plan", "漢.toml"),
 }
 
@@ -60,6 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made_evidence(tmp_path)
     Path("suite.toml").write_text(SUITE, encoding="utf-8")
     Path("table.csv").write_text("dataset,architecture,loss,seed,step,fid\nzahlen,mlp,Größe 漢,0,10,3.5\n", "utf-8")
+    np.save("漢.npy", np.random.default_rng(0).normal(size=(60, 2)))
     return tmp_path
 
 

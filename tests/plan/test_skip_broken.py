@@ -57,7 +57,7 @@ def own_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_plan_says_what_was_found() -> None:
     result = CliRunner().invoke(main, ["plan", "own.toml"])
     assert "faces: 30 images, 2 ignored (.txt); 27 training, 3 test" in result.output.splitlines()
-    assert not [line for line in result.output.splitlines() if line.startswith("digits:")]
+    assert not any(line.startswith("digits:") for line in result.output.splitlines())
 
 
 def test_broken_images_stop_plan_and_run_unless_skipped(tmp_path: Path, no_figures: None) -> None:

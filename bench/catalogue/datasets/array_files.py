@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -23,6 +24,7 @@ from bench.files import describe_error
 
 PIECE = 16_000_000  # bytes that are read at once
 MAX_HEADER = 10_000  # bytes; numpy's own bound
+DAMAGES = (ValueError, EOFError, KeyError, RuntimeError, TokenError, zipfile.BadZipFile, zlib.error, LZMAError)
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,26 @@ class StoredArray:
                 yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
 
     def whole(self, where: str) -> NDArray[np.generic]:
-        """Return all samples; for labels, which are small."""
+        """Return all samples: those of a .npy file are memory-mapped, others are read.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        if self.path.suffix == ".npy" and 0 not in self.shape and not zipfile.is_zipfile(self.path):
+            with reading(self.path, where):
+                mapped: NDArray[np.generic] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+                return mapped
         pieces = list(self.pieces(where))
         return np.concatenate(pieces) if pieces else np.empty(self.shape, self.dtype)
 
 
-def stored_arrays(path: str | Path, where: str) -> dict[str, StoredArray]:
+def stored_arrays(path: str | Path, where: str, *, skip_objects: bool = False) -> dict[str, StoredArray]:
     """Return the arrays of a .npz file, of a .npy file, or of the .npy files of a folder, by name.
+
+    Args:
+        path: The file or the folder.
+        where: What asks for the arrays, for messages.
+        skip_objects: Whether pickled objects beside other arrays are left out, and are no error.
 
     Raises:
         DataError: There is no such file, it is no file of numpy's, or it has pickled objects.
@@ -94,7 +109,7 @@ def stored_arrays(path: str | Path, where: str) -> dict[str, StoredArray]:
         elif not file.is_file():
             raise ValueError("it is no ordinary file")
         elif zipfile.is_zipfile(file):
-            arrays = _of_npz(file)
+            arrays = _of_npz(file, skip_objects)
         else:
             arrays = [_of_npy(file)]
     if not arrays:
@@ -111,7 +126,7 @@ def reading(path: Path, where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, LZMAError, RuntimeError) as error:
+    except DAMAGES as error:
         reason = shown(" ".join(str(error).split())) or type(error).__name__
         raise DataError(f"{where}: cannot read {shown(path)}: {reason}") from None
     except OSError as error:
@@ -125,8 +140,8 @@ def _of_npy(path: Path) -> StoredArray:
     return _checked(StoredArray(path.stem, path, shape, dtype, fortran, lambda: path.open("rb")), stored)
 
 
-def _of_npz(path: Path) -> list[StoredArray]:
-    arrays = []
+def _of_npz(path: Path, skip_objects: bool) -> list[StoredArray]:
+    arrays, pickled = [], None
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if not member.filename.endswith(".npy"):
@@ -136,8 +151,11 @@ def _of_npz(path: Path) -> list[StoredArray]:
                 stored = member.file_size - file.tell()
             name = member.filename.removesuffix(".npy")
             array = StoredArray(name, path, shape, dtype, fortran, _opener(path, member.filename))
-            arrays.append(_checked(array, stored))
-    return arrays
+            if skip_objects and dtype.hasobject:
+                pickled = array
+            else:
+                arrays.append(_checked(array, stored))
+    return arrays if arrays or pickled is None else [_checked(pickled, 0)]
 
 
 def _opener(path: Path, member: str) -> Callable[[], IO[bytes]]:

@@ -105,16 +105,6 @@ def sample_shape(options: ArrayOptions, form: Form) -> tuple[int, ...]:
         return form.shape(array)
 
 
-def read_samples(options: ArrayOptions, form: Form) -> NDArray[np.generic]:
-    """Return all samples of the array that ``options.train`` names, converted and memory-mapped.
-
-    Raises:
-        DataError: The file cannot be read, or a value does not fit.
-    """
-    chosen = choose_arrays(options, form.dataset)._replace(test=None)
-    return _converted(options, chosen, np.zeros(chosen.train.shape[0], dtype=bool), form)[0]
-
-
 def load_arrays(options: ArrayOptions, form: Form) -> Data:
     """Return arrays as a dataset; without test samples, a random tenth is held out.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue.datasets.array_files import StoredArray
-from bench.catalogue.datasets.array_samples import ArrayOptions, Form, load_arrays, read_samples, sample_shape
+from bench.catalogue.datasets.array_samples import ArrayOptions, Form, load_arrays, sample_shape
 from bench.catalogue.datasets.data import Data
 from bench.catalogue.datasets.found_files import shown
 from bench.catalogue.datasets.pixels import ValueRange, check_range
@@ -56,26 +56,6 @@ def point_arrays(options: ArrayOptions) -> Data:
         DataError: The file cannot be read, or a value is not finite.
     """
     return load_arrays(options, POINTS)
-
-
-def read_image_array(options: ImageArrayOptions) -> NDArray[np.generic]:
-    """Return all images of one array as uint8 [n, channels, height, width], for measuring samples.
-
-    Raises:
-        DataError: The file cannot be read, or an option is missing.
-    """
-    images = read_samples(options, _images(options))
-    _check_depth(images, options)
-    return images
-
-
-def read_point_array(options: ArrayOptions) -> NDArray[np.generic]:
-    """Return all points of one array as float32 [n, d], for measuring samples.
-
-    Raises:
-        DataError: The file cannot be read, or a value is not finite.
-    """
-    return read_samples(options, POINTS)
 
 
 def _images(options: ImageArrayOptions) -> Form:

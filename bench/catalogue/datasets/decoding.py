@@ -23,8 +23,10 @@ DIM = 4095  # a 16-bit image without a larger value is taken for one of 12 bits
 HALF = 32767  # so are all 16-bit images together if none has a larger value
 MAX_REASON = 120  # letters
 HINTS = {
-    "background": 'set background to "white", "black" or [red, green, blue] in the dataset\'s options',
-    "range": "set range = [lowest, highest], the values of black and white, in the dataset's options",
+    "background": 'set background to "white", "black" or [red, green, blue] in the dataset\'s options '
+    "(measure: --background)",
+    "range": "set range = [lowest, highest], the values of black and white, in the dataset's options "
+    "(measure: --range)",
 }
 
 

@@ -103,7 +103,9 @@ def as_data(found: FolderImages, where: str) -> Data:
     return make_data(found.images[:split], found.images[split:], labels=labels, files=found.files)
 
 
-def read_folder(path: str | Path, options: PixelOptions, where: str = "image-folder") -> FolderImages:
+def read_folder(
+    path: str | Path, options: PixelOptions, where: str = "image-folder", cache: Path | None = None
+) -> FolderImages:
     """Return all images in a folder and its subfolders. They are decoded once into a file of the data folder.
 
     The name of that file depends on the folder, on the options, and on the names, sizes and times of the images, so a
@@ -113,6 +115,7 @@ def read_folder(path: str | Path, options: PixelOptions, where: str = "image-fol
         path: The folder.
         options: Size, channels, and how to treat transparent, deep and broken images.
         where: What asks for the images, for messages.
+        cache: Another folder for that file.
 
     Raises:
         DataError: the folder does not exist or has no images; images cannot be read, or need an option.
@@ -126,7 +129,7 @@ def read_folder(path: str | Path, options: PixelOptions, where: str = "image-fol
         ((name, folder / name) for name in names),
         len(names),
         options,
-        data_folder() / "folders" / f"{_stamp(folder, listing, options)}.images",
+        (cache or data_folder() / "folders") / f"{_stamp(folder, listing, options)}.images",
         f"{where}: {shown(path)}",
     )
     broken = [*decoded.broken, *(Broken(-1, shown(name), "a link that leads nowhere") for name in listing.dangling)]

@@ -50,6 +50,11 @@ class FoundFiles:
         ]
         return ", ".join(f"{count:,} {what}" for index, (count, what) in enumerate(parts) if count or not index)
 
+    @property
+    def tells_more(self) -> bool:
+        """Whether there is more to tell than the number of samples."""
+        return ", " in str(self)
+
     def and_also(self, other: FoundFiles) -> FoundFiles:
         """Return what was found in two folders together."""
         ignored = Counter(self.ignored) + Counter(other.ignored)

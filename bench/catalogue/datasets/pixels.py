@@ -24,6 +24,7 @@ FORMATS = (  # without EPS, whose files are programs that Pillow has another pro
     *("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF"),
     *("ICO", "TGA", "PCX", "SGI", "DDS", "QOI"),
 )
+ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # of EXIF
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0)}
 Colour = tuple[int, int, int]
 Range = tuple[float, float]
@@ -100,6 +101,27 @@ class OptionNeeded(Exception):  # noqa: N818, it is an answer rather than an err
     def __init__(self, option: str, reason: str):
         super().__init__(option, reason)
         self.option, self.reason = option, reason
+
+
+class Header(NamedTuple):
+    """What the header of an image file says: its size after the EXIF orientation, and its format, such as "PNG"."""
+
+    width: int
+    height: int
+    format: str
+
+
+def read_header(path: Path) -> Header | None:
+    """Return the header of an image file; None if it cannot be read, so that ``read_pixels`` says why."""
+    from PIL import Image
+
+    with suppress(Exception), warnings.catch_warnings():  # Pillow raises many types on damaged files
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=_formats()) as image:
+            width, height = image.size
+            turned = width != height and image.getexif().get(ORIENTATION) in QUARTER_TURNS
+            return Header(*((height, width) if turned else (width, height)), image.format or "")
+    return None
 
 
 def read_pixels(source: Path | bytes, options: PixelOptions) -> Pixels:

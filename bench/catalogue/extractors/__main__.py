@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,6 +33,7 @@ from bench.catalogue.datasets.images import (
     fashion_mnist_folder,
     read_idx,
 )
+from bench.catalogue.datasets.pixels import PixelOptions
 from bench.catalogue.extractors import WEIGHTS, trained_folder
 from bench.catalogue.extractors.networks import IMAGE_SIZES, build_network, file_hash, scaled
 from bench.catalogue.extractors.own_training import train_on_folder
@@ -137,6 +140,9 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("--output", type=Path, help="file of the weights of your own extractor, .npz")
     parser.add_argument("--size", type=int, default=64, help="size of the images in the dataset, in pixels (64)")
     parser.add_argument("--channels", type=int, choices=(1, 3), default=3, help="3 for colour, 1 for grey (3)")
+    parser.add_argument("--background", help="colour behind transparent pixels: white, black or red,green,blue")
+    parser.add_argument("--range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="black and white of deep images")
+    parser.add_argument("--skip-broken", action="store_true", help="leave out images that cannot be decoded")
     given = parser.parse_args(arguments)
     if given.what in IMAGE_SIZES and given.output is None:
         main(given.what)
@@ -147,7 +153,16 @@ def run(arguments: list[str]) -> None:
         parser.error("--output FILE.npz is needed for a folder")
     if not 8 <= given.size <= 1024:
         parser.error(f"--size {given.size}: expected 8 to 1024")
-    train_on_folder(Path(given.what), given.output, given.channels, given.size)
+    colour = given.background
+    if colour and re.fullmatch(r"\d{1,3},\d{1,3},\d{1,3}", colour):
+        colour = tuple(map(int, colour.split(",")))
+    table = {"size": given.size, "channels": given.channels, "background": colour, "range": given.range}
+    try:
+        pixels = PixelOptions.model_validate({**table, "skip_broken": given.skip_broken})
+    except ValidationError as error:
+        first = error.errors()[0]
+        parser.error(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}")
+    train_on_folder(Path(given.what), given.output, pixels)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.catalogue.datasets.folder import folder_arrays
+from bench.catalogue.datasets.folder import read_folder
+from bench.catalogue.datasets.found_files import shown
+from bench.catalogue.datasets.pixels import PixelOptions
 from bench.catalogue.extractors.networks import scaled
 from bench.catalogue.extractors.own_networks import build_own_network, reduced
 from bench.catalogue.extractors.trained_weights import write_trained
 from bench.errors import DataError
-from bench.files import data_folder
 
 FEWEST = 10  # images of a class
 HELD_OUT = 10  # every tenth image of a class
@@ -38,40 +39,41 @@ class Labelled(NamedTuple):
     test: Tensor
 
 
-def read_classes(folder: Path, channels: int, size: int) -> Labelled:
-    """Return the images in the subfolders of a folder, or of its subfolder ``train`` if it has one.
+def read_classes(folder: Path, pixels: PixelOptions) -> Labelled:
+    """Return the images in the class folders of a folder, or of its training split if folders are the splits.
+
+    Images and classes are those of a dataset ``image-folder``.
+
+    Args:
+        folder: The folder.
+        pixels: Size and channels of the dataset, and how to treat transparent, deep and broken images.
 
     Raises:
-        DataError: There are fewer than two subfolders, one has too few images, or an image cannot be read.
+        DataError: There are fewer than two classes, one has too few images, or an image cannot be read.
     """
-    folders = class_folders(folder)
-    parts = {name: folder_arrays(each, channels, size, data_folder() / "folders") for name, each in folders.items()}
-    for name, images in parts.items():
-        if len(images) < FEWEST:
-            raise DataError(f"{folders[name]} has {len(images)} images; at least {FEWEST} of each class are needed")
-    counts = [len(images) for images in parts.values()]
+    where = f"folder {shown(folder)}"
+    found = read_folder(folder, pixels, "extractor")
+    if found.files.tells_more:
+        print(f"{where}: {found.files}", flush=True)
+    images = found.images if found.train is None else found.images[: found.train]
+    classes = (found.classes or [])[: len(images)]
+    names, labels = np.unique(np.array(classes, dtype=object), return_inverse=True)
+    counts = np.bincount(labels, minlength=len(names))
+    if len(names) < 2:
+        held = f"the one class {names[0]!r}" if len(names) else "no classes"
+        raise DataError(f"{where} has {held}; a classifier needs one subfolder of images per class, at least 2")
+    for name, count in zip(names, counts, strict=True):
+        if count < FEWEST:
+            raise DataError(f"{where}: class {name!r} has {count} images; at least {FEWEST} of each class are needed")
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in range(len(names)):
+        held_out[np.flatnonzero(labels == label)[HELD_OUT - 1 :: HELD_OUT]] = True
     return Labelled(
-        classes=tuple(parts),
-        images=torch.cat([_reduced_bytes(torch.from_numpy(images)) for images in parts.values()]),
-        labels=torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)),
-        test=torch.cat([torch.arange(count) % HELD_OUT == HELD_OUT - 1 for count in counts]),
+        classes=tuple(map(str, names)),
+        images=_reduced_bytes(torch.from_numpy(images)),
+        labels=torch.from_numpy(labels),
+        test=torch.from_numpy(held_out),
     )
-
-
-def class_folders(folder: Path) -> Mapping[str, Path]:
-    """Return the subfolders that hold the classes, by name.
-
-    Raises:
-        DataError: The folder does not exist, or has fewer than two subfolders.
-    """
-    if not folder.is_dir():
-        raise DataError(f"folder {folder} does not exist")
-    root = folder / "train" if (folder / "train").is_dir() else folder
-    found = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
-    if len(found) < 2:
-        count = f"{len(found)} subfolder{'s' * (len(found) != 1)}"
-        raise DataError(f"{root} has {count}; a classifier needs one subfolder per class, at least 2")
-    return found
 
 
 def _reduced_bytes(images: Tensor) -> Tensor:
@@ -102,23 +104,22 @@ def train_classifier(data: Labelled, steps: int = STEPS) -> tuple[nn.Sequential,
     return network, (predicted == data.labels[data.test]).double().mean().item()
 
 
-def train_on_folder(folder: Path, output: Path, channels: int, size: int) -> None:
+def train_on_folder(folder: Path, output: Path, pixels: PixelOptions) -> None:
     """Train an extractor on the classes of a folder and write its file.
 
     Args:
         folder: Has one subfolder of images per class.
         output: Path of the file.
-        channels: 3 for colour, 1 for grey.
-        size: Size of the images in the dataset, in pixels.
+        pixels: See ``read_classes``.
 
     Raises:
         DataError: The folder has no classes, an image cannot be read, or the file cannot be written.
     """
     torch.manual_seed(0)
-    data = read_classes(folder, channels, size)
+    data = read_classes(folder, pixels)
     network, accuracy = train_classifier(data)
     arrays = {name: value.numpy() for name, value in network.state_dict().items()}
-    write_trained(output, arrays, data.classes, (channels, size, size), accuracy)
+    write_trained(output, arrays, data.classes, (pixels.channels, pixels.size, pixels.size), accuracy)
     held_out, most = int(data.test.sum()), int(data.labels.bincount().max())
     print(
         f"{len(data.classes)} classes. Accuracy on {held_out} held-out images: {100 * accuracy:.1f}% "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def plan_runs(
     selected = only(cells(suite, settings), filters or {})
     _check_number(len(selected), len(seeds), suite)
     if skip_broken:
-        selected = [_skipping_broken(cell) for cell in selected]
+        selected = [cell.skipping_broken() for cell in selected]
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
@@ -157,15 +157,6 @@ def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
         return as_seeds(given)
     except ValueError as error:
         raise SuiteError(f"seeds: {error}") from None
-
-
-def _skipping_broken(cell: Cell) -> Cell:
-    dataset = cell.training.dataset
-    if not hasattr(dataset.options, "skip_broken"):
-        return cell
-    options = dataset.options.model_copy(update={"skip_broken": True})
-    changed = dataset.model_copy(update={"options": options})
-    return replace(cell, training=cell.training.model_copy(update={"dataset": changed}))
 
 
 def describe_files(dataset: Choice, data: Data) -> str:

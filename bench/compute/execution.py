@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+import pyarrow as pa
 import torch
 
 from bench.compute import environment
@@ -252,6 +253,6 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
         workers=settings.workers,
         pack=active.pack,
     )
-    publish(settings.record(run), metadata, history.trace)
+    publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")

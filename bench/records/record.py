@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -27,7 +27,7 @@ from bench.files import atomic_write, describe_error, put_aside
 from bench.records.record_bytes import SAMPLES, encode
 from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
 from bench.records.schema import SCHEMA, Metadata
-from bench.records.summaries import Row, measured_rows, summarise
+from bench.records.summaries import measured_rows, summarise
 
 if TYPE_CHECKING:  # a plan needs no frame
     import pandas as pd
@@ -46,13 +46,13 @@ class Record(NamedTuple):
 Holder = TypeVar("Holder", Metadata, Record)
 
 
-def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bool = False) -> None:
+def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = False) -> None:
     """Publish a record: readers see either all of it or nothing.
 
     Args:
         path: Where to write it; a record that exists already is kept.
         metadata: Everything but ``final``, ``best`` and ``measured``, which are derived from the trace.
-        trace: Rows with equal keys; ``samples`` are bytes.
+        trace: One row per evaluation; null where a value was not measured. ``samples`` are bytes.
         replace: Whether to replace an existing record.
 
     Raises:
@@ -64,7 +64,7 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
         update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
     )
     content = only_finite(complete.model_dump(mode="json", by_alias=True, exclude_unset=True))
-    data = encode(pa.Table.from_pylist(trace), content)
+    data = encode(trace, content)
     if not replace:
         _clear(path)
     try:

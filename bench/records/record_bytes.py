@@ -37,7 +37,7 @@ class _Digests(NamedTuple):
         return f"{self.footer} {self.trace} {self.samples} {self.samples_start:016x}".encode()
 
 
-def encode(table: pa.Table, content: Mapping[str, Any]) -> bytes:
+def encode(table: pa.Table, content: Mapping[str, Any]) -> bytearray:
     r"""The bytes of a record.
 
     Args:
@@ -46,23 +46,26 @@ def encode(table: pa.Table, content: Mapping[str, Any]) -> bytes:
     """
     if SAMPLES in table.column_names:
         table = table.select([*(name for name in table.column_names if name != SAMPLES), SAMPLES])
+    table = table.replace_schema_metadata()  # that of a table read from a record holds another's content
     text = json.dumps(_as_text(content), allow_nan=False)
     sink = pa.BufferOutputStream()
     options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
     with pq.ParquetWriter(sink, table.schema, store_schema=False, **options) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({KEY: text, DIGESTS: UNKNOWN})
-    data = bytearray(sink.getvalue())
+    written = sink.getvalue()
+    data = bytearray(written)
     footer_start = _footer_start(data[-ENDING:], len(data))
-    samples_start = _samples_start(pq.ParquetFile(pa.BufferReader(sink.getvalue())), footer_start)
+    samples_start = _samples_start(pq.ParquetFile(pa.BufferReader(written)), footer_start)
     place = data.rindex(DIGESTS + b"\x18") + len(DIGESTS) + 3  # after the type and the two bytes of the length
     where = slice(place, place + len(UNKNOWN))
+    view = memoryview(data)
     unsigned = _Digests(
-        "0" * 64, _sha256(data[:samples_start]), _sha256(data[samples_start:footer_start]), samples_start
+        "0" * 64, _sha256(view[:samples_start]), _sha256(view[samples_start:footer_start]), samples_start
     )
     data[where] = bytes(unsigned)
-    data[where] = bytes(unsigned._replace(footer=_sha256(data[footer_start:])))
-    return bytes(data)
+    data[where] = bytes(unsigned._replace(footer=_sha256(view[footer_start:])))
+    return data
 
 
 def _as_text(value: Any) -> Any:
@@ -143,7 +146,7 @@ def _check(data: bytearray, digest: str, part: str) -> None:
         raise ValueError(f"the digest of its {part} does not agree")
 
 
-def _sha256(data: bytes | bytearray) -> str:
+def _sha256(data: bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 

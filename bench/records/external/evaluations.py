@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.errors import TableError
@@ -25,6 +26,15 @@ class Column(NamedTuple):
         """Return the values of the evaluations from ``first`` to before ``last``."""
         begin, end = np.searchsorted(self.places, (first, last))
         return Column(self.places[begin:end], self.values[begin:end])
+
+    def spread(self, first: int, last: int) -> pa.Array:
+        """Return one value for each evaluation from ``first`` to before ``last``; null for those without a value."""
+        if len(self.places) == last - first:
+            return pa.array(self.values)
+        values, is_missing = np.zeros(last - first), np.ones(last - first, dtype=bool)
+        places = self.places - first
+        values[places], is_missing[places] = self.values, False
+        return pa.array(values, mask=is_missing)
 
 
 class Evaluations:

@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, plain_name
 from bench.errors import TableError
 from bench.records.external.column_roles import SETTINGS
 from bench.records.external.evaluations import Column, Evaluations
-from bench.records.external.external_run import Row, ended, is_loss_or_probe
+from bench.records.external.external_run import ended, is_loss_or_probe
 from bench.records.external.run_keys import RunKeys, run_keys
 from bench.records.external.spreadsheet import Spreadsheet
 from bench.records.external.table_parts import Part
@@ -82,23 +83,21 @@ class TableRun:
         return ended(step) if values else _not_finite(next(iter(self.tables.columns)), step)
 
     @property
-    def trace(self) -> list[Row]:
-        """One row per step, in ascending order, all with the same keys; NaN for a lost value, None for no value.
+    def trace(self) -> pa.Table:
+        """One row per step, in ascending order; NaN for a lost value, null for no value.
 
         It is made anew at each call, because the traces of all runs together would take much memory.
         """
         first, last = self._bounds
         columns = self._columns
         if not columns:
-            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan), "seconds": math.nan}]
+            unknown = {name: [math.nan] for name in (*self.tables.columns, "seconds")}
+            return pa.table({"step": [self._first_step], **unknown})
         seconds = self.tables.seconds.within(first, last)
-        steps = self.tables.evaluations.steps[first:last].tolist()
-        unknown = {**dict.fromkeys(columns), "seconds": None if len(seconds.places) else math.nan}
-        rows: list[Row] = [{"step": step, **unknown} for step in steps]
-        for name, column in (*columns.items(), ("seconds", seconds)):
-            for place, value in zip((column.places - first).tolist(), column.values.tolist(), strict=True):
-                rows[place][name] = value
-        return rows
+        if not len(seconds.places):
+            seconds = Column(np.arange(first, last, dtype=np.int32), np.full(last - first, math.nan))
+        values = {name: column.spread(first, last) for name, column in {**columns, "seconds": seconds}.items()}
+        return pa.table({"step": self.tables.evaluations.steps[first:last], **values})
 
     @property
     def _bounds(self) -> tuple[int, int]:

@@ -70,6 +70,7 @@ def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = 
     try:
         with atomic_write(path, once=not replace) as partial:
             partial.write_bytes(data)
+            del data  # a long run has many
             check_record(partial)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
@@ -158,7 +159,7 @@ def check_record(path: Path) -> Metadata:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = open_record(path, samples=True)
-    _columns(file, [name for name in file.types if name != SAMPLES])
+    file.check([name for name in file.types if name != SAMPLES])
     _samples(file, metadata)
     return metadata
 

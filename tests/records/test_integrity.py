@@ -345,8 +345,9 @@ def test_a_record_is_read_back_before_it_gets_its_name(tmp_path: Path, monkeypat
     path.unlink()
     write = Path.write_bytes
 
-    def lossy(self: Path, data: bytes) -> int:
-        return write(self, data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    def lossy(self: Path, data: memoryview) -> int:
+        data[100] ^= 1
+        return write(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", lossy)
     with pytest.raises(ResultsError, match="cannot be written: it was read back and is not whole"):

@@ -126,7 +126,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRuns:
-    """All runs of some tables.
+    """Runs of some tables that have no run in common with others.
 
     Attributes:
         keys: The runs.
@@ -157,17 +157,33 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
         TableError: A measure has two values at a step of a run, an axis looks like a measure, or times are not valid.
     """
     keys = run_keys(parts)
-    evaluations = Evaluations(parts, keys)
-    columns = {}
-    for name in sorted({name for part in parts for name in part.values}, key=_by_rank):
-        values = [part.values.pop(name, None) for part in parts]
-        columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
-    times = evaluations.column("seconds", [part.seconds for part in parts], keep_last=True)
-    seconds = _since_start(times, evaluations, keys)
-    tables = TableRuns(
-        keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=_failures(parts, keys)
-    )
-    return [TableRun(tables, number) for number in range(len(keys.keys))]
+    names = sorted({name for part in parts for name in part.values}, key=_by_rank)
+    failures = _failures(parts, keys)
+    tables: dict[int, TableRuns] = {}
+    for numbers in _without_common_runs(parts, keys):
+        group = [parts[number] for number in numbers]
+        own_keys = keys._replace(runs=[keys.runs[number] for number in numbers])
+        evaluations = Evaluations(group, own_keys)
+        columns = {}
+        for name in names:
+            values = [part.values.pop(name, None) for part in group]
+            columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
+        times = evaluations.column("seconds", [part.seconds for part in group], keep_last=True)
+        seconds = _since_start(times, evaluations, own_keys)
+        own = TableRuns(keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=failures)
+        tables.update(dict.fromkeys(map(id, group), own))
+    return [TableRun(tables[id(members[0])], number) for number, members in enumerate(keys.parts)]
+
+
+def _without_common_runs(parts: Sequence[Part], keys: RunKeys) -> list[list[int]]:
+    """Return the numbers of parts in groups without a common run, because arrays of all parts would take much memory.
+
+    Parts that share a run with any other make up one group.
+    """
+    shared = {id(part) for members in keys.parts if len(members) > 1 for part in members}
+    together = [number for number, part in enumerate(parts) if id(part) in shared]
+    alone = [[number] for number, part in enumerate(parts) if id(part) not in shared]
+    return [*alone, together] if together else alone
 
 
 def _by_rank(name: str) -> tuple[bool, int, str]:
@@ -212,9 +228,10 @@ def _since_start(times: Column, evaluations: Evaluations, keys: RunKeys) -> Colu
     finite = times.values[np.isfinite(times.values)]
     if not len(finite) or (finite.max() < WALL_CLOCK and finite.min() >= 0):
         return times
-    pieces = [times.within(*evaluations.bounds(run)).values for run in range(len(keys.keys))]
+    pieces = [times.within(*evaluations.bounds(run)).values for run in evaluations.runs]
     counted = [
-        _counted(seconds, keys.first[run][0].roles.table.name, keys.name(run)) for run, seconds in enumerate(pieces)
+        _counted(seconds, keys.first[run][0].roles.table.name, keys.name(run))
+        for run, seconds in zip(evaluations.runs, pieces, strict=True)
     ]
     return Column(times.places, np.concatenate(counted))
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
+import pyarrow as pa
 import torch
 
 from bench.compute import environment
@@ -209,6 +210,6 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
         workers=settings.workers,
         pack=active.pack,
     )
-    publish(settings.record(run), metadata, history.trace)
+    publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")

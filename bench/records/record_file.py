@@ -74,6 +74,18 @@ class RecordFile:
         except (OSError, *UNREADABLE) as error:
             raise unreadable(self.path, error) from None
 
+    def check(self, names: list[str]) -> None:
+        """Read the columns with these names, some rows at a time.
+
+        Raises:
+            DamagedRecordError: They are not what was published.
+        """
+        try:
+            for group in range(self._file.num_row_groups):
+                self._file.read_row_group(group, names, use_threads=False)
+        except (OSError, *UNREADABLE) as error:
+            raise unreadable(self.path, error) from None
+
 
 def open_record(path: Path, *, trace: bool = True, samples: bool = False) -> tuple[RecordFile, Metadata]:
     """Open a record and check that its metadata keeps to the schema and agrees with its trace.

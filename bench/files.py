@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import platform
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from bench.errors import ResultsError
 
@@ -102,6 +104,24 @@ def read_regular(path: Path) -> bytes:
     """Return the bytes of a file; see ``open_regular`` for the errors."""
     with open_regular(path) as file:
         return file.read()
+
+
+def with_digest(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``content`` with the SHA-256 digest of its JSON under the key ``sha256``."""
+    return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
+
+
+def without_digest(content: Any) -> dict[str, Any]:
+    """Return what ``with_digest`` was given; also content that never had a digest.
+
+    Raises:
+        ValueError: ``content`` does not agree with its digest.
+        TypeError: It is no mapping.
+    """
+    plain = {key: value for key, value in {**content}.items() if key != "sha256"}
+    if plain != content and with_digest(plain) != content:
+        raise ValueError("the digest does not agree")
+    return plain
 
 
 def put_aside(path: Path, suffix: str = "damaged") -> Path:

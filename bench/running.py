@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.compute.claim import claimed
-from bench.compute.interruption import handling_signals
+from bench.compute.claim import AT_WORK, claimed
+from bench.compute.interruption import Interruption, handling_signals
 from bench.errors import ResultsError
-from bench.files import check_writable, remove_partial_files
+from bench.files import remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.external.staging import sweep_staging
 from bench.records.record import paths_in
-from bench.records.upkeep import find_intact, remove_checkpoints
+from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent, Report
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
 
 if TYPE_CHECKING:  # torch is imported only if there are runs to train
     from bench.compute.events import Event
-    from bench.compute.execution import Settings
 
 ON_EVERY_MACHINE = ("auto", "cpu")  # devices that need no check
-
-AT_WORK = (
-    "{other} trains runs in {folder} too; this one begins with the last runs and leaves out what is recorded meanwhile"
-)
 
 
 @dataclass
@@ -179,9 +173,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         GanbenchError: The device is not available, or the results folder is not writable.
         KeyboardInterrupt: Training was interrupted, after all active runs saved a checkpoint.
     """
-    check_writable(folder)
-    check_writable(folder / "checkpoints")
-    check_writable(folder / "records", max((run.file_name for run in runs), key=len, default=""))
+    check_usable(folder, (run.file_name for run in runs))
     named = {path.stem.rpartition("-")[2] for path in paths_in(folder)}
     if options.device not in ON_EVERY_MACHINE or any(run.id not in named for run in runs):
         _resolve_devices(options.device, runs)
@@ -199,31 +191,42 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     from bench.compute.contracts.dry_check import dry_check
     from bench.compute.engines.choice import choose_engine
     from bench.compute.pack_tuning import pack_sizer
+    from bench.compute.settings import Settings, worker_settings
 
-    workers = _worker_settings(folder, _resolve_devices(options.device, runs), options, len(waiting))
+    weights, every = options.inception_weights, options.checkpoint_every
+    common = Settings(folder, threads=options.threads, checkpoint_every=every, inception_weights=weights)
+    workers = worker_settings(common, _resolve_devices(options.device, runs), options.workers, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)
     packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
     engine = choose_engine(packs, workers, options.workers)
-    problem: Exception | None = None
     with claimed(folder) as other, handling_signals() as interruption:
         if other:
             summary.notices.append(AT_WORK.format(folder=folder, other=other))
             packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
-        for event in chain(findings.events(waiting), engine(packs, workers, interruption)):
-            _update(summary, event)
-            try:
-                if problem is None:
-                    options.watch(event)
-            except Exception as error:  # the runs still save their checkpoints
-                problem = error
-                interruption.stop()
-    if problem is not None:
-        raise problem
+        events = chain(findings.events(waiting), engine(packs, workers, interruption))
+        _follow(events, summary, options.watch, interruption)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
     return summary
+
+
+def _follow(
+    events: Iterable[Event], summary: Summary, watch: Callable[[Event], None], interruption: Interruption
+) -> None:
+    """Pass events on; if ``watch`` fails, request a stop, so that runs save their checkpoints, and raise its error."""
+    problem: Exception | None = None
+    for event in events:
+        _update(summary, event)
+        try:
+            if problem is None:
+                watch(event)
+        except Exception as error:
+            problem = error
+            interruption.stop()
+    if problem is not None:
+        raise problem
 
 
 def _resolve_devices(device: str, runs: Iterable[Run] = ()) -> list[str]:
@@ -244,21 +247,3 @@ def _update(summary: Summary, event: Event) -> None:
         others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
         notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
         summary.notices += [notice] if notice not in summary.notices else []
-
-
-def _worker_settings(folder: Path, devices: list[str], options: RunOptions, runs: int) -> list[Settings]:
-    """Return the settings of each worker: distributed over the devices, and no more workers than runs."""
-    from bench.compute.execution import Settings
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    default = max(1, cores // options.threads) if devices == ["cpu"] else len(devices)
-    count = max(1, min(runs, default if options.workers is None else max(1, options.workers)))
-    weights = options.inception_weights
-    settings = Settings(
-        folder=folder,
-        threads=options.threads,
-        workers=count,
-        checkpoint_every=options.checkpoint_every,
-        inception_weights=weights.resolve() if weights else None,
-    )
-    return [replace(settings, device=devices[index % len(devices)]) for index in range(count)]

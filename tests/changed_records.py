@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.records.record import publish, read_metadata
@@ -25,4 +26,4 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def publish_content(path: Path, content: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> None:
     """Publishes a record in place of one that is there."""
-    publish(path, Metadata.model_validate(content), rows, replace=True)
+    publish(path, Metadata.model_validate(content), pa.Table.from_pylist(rows), replace=True)

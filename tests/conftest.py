@@ -128,7 +128,7 @@ def train_suite(text: str, folder: Path) -> Path:
     import torch
 
     from bench.compute.engines.in_process import in_process
-    from bench.compute.execution import Settings
+    from bench.compute.settings import Settings
 
     torch.set_num_threads(1)
     path = folder / "suite.toml"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
@@ -77,7 +78,8 @@ def record(
         }
         for step, value in zip(steps, values, strict=True)
     ]
-    publish(folder / "made" / "records" / f"{run}.parquet", Metadata.model_validate(metadata | changed), trace)
+    path = folder / "made" / "records" / f"{run}.parquet"
+    publish(path, Metadata.model_validate(metadata | changed), pa.Table.from_pylist(trace))
 
 
 def made_evidence(folder: Path) -> Evidence:

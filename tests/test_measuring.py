@@ -22,7 +22,7 @@ from bench.command import main
 from bench.compute import sample_files
 from bench.compute.engines.in_process import in_process
 from bench.compute.evaluation import evaluation_latents, quantised
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.players import generate
 from bench.compute.training.real_data import RealData

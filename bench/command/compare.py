@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import (
-    handle_errors,
-    inception_option,
-    is_count,
-    options,
-    parse_count,
-    parse_seeds,
-    suite_option,
-    worker_options,
-)
+from bench.command.options import handle_errors, inception_option, options, suite_option, worker_options
 from bench.command.streams import say, write_data
+from bench.command.values import is_count, parse_count, parse_seeds
 
 if TYPE_CHECKING:
     from bench.evidence.gate.compare import Comparison

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import handle_errors, parse_value, results_option
+from bench.command.options import handle_errors, results_option
 from bench.command.streams import say
+from bench.command.values import parse_value
 
 if TYPE_CHECKING:
     from bench.records.external.import_table import Imported

@@ -14,12 +14,11 @@ from bench.command.options import (
     handle_errors,
     inception_option,
     options,
-    parse_choice,
-    parse_value,
     results_option,
     skip_broken_option,
 )
 from bench.command.streams import say
+from bench.command.values import parse_choice, parse_value
 from bench.escaping import as_label
 
 if TYPE_CHECKING:

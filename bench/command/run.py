@@ -16,14 +16,11 @@ from bench.command.options import (
     handle_errors,
     inception_option,
     pack_options,
-    parse_choice,
-    parse_filters,
-    parse_seeds,
-    parse_setting,
     run_options,
     worker_options,
 )
 from bench.command.streams import fail, say
+from bench.command.values import parse_choice, parse_filters, parse_seeds, parse_setting
 from bench.escaping import visible
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import cell_options, device_option, handle_errors, parse_filters, parse_setting
+from bench.command.options import cell_options, device_option, handle_errors
 from bench.command.streams import say
+from bench.command.values import parse_filters, parse_setting
 
 if TYPE_CHECKING:
     from bench.plan.runs import Run

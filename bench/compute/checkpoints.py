@@ -163,8 +163,10 @@ def load_states(pack: Pack, states: Sequence[dict[str, Any]]) -> None:
             (pack.critic_optimizer, pack.critic),
         ):
             for value in optimizer.state[stack.flat].values():
-                if isinstance(value, torch.Tensor) and value.dim() and value.shape != stack.flat.shape:
-                    raise ValueError("the state of an optimiser has another size")
+                if not isinstance(value, torch.Tensor) or not value.dim():  # the number of its steps
+                    continue
+                if value.shape != stack.flat.shape or value.dtype != stack.flat.dtype:
+                    raise ValueError("the state of an optimiser has another size or type")
     except Exception as error:
         if is_out_of_memory(error) or is_device_lost(error):
             raise

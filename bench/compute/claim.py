@@ -17,6 +17,9 @@ except ImportError:  # Windows, where nobody is told
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".running"
+AT_WORK = (
+    "{other} trains runs in {folder} too; this one begins with the last runs and leaves out what is recorded meanwhile"
+)
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
+import pyarrow as pa
 import torch
 
 from bench.compute import environment
@@ -19,54 +18,13 @@ from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evalu
 from bench.compute.events import Event, Progress
 from bench.compute.metadata import metadata_of
 from bench.compute.restored_packs import start_pack, without_incompatible
+from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.compute.training.players import Players
 from bench.compute.training.real_data import RealData
-from bench.errors import DamagedRecordError
 from bench.plan.runs import Run
-from bench.records.record import publish, read_metadata
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a worker executes runs. On the CPU, none of this changes results, except for the number of threads.
-
-    Attributes:
-        folder: The suite's results folder.
-        device: "cpu", "cuda:0", "mps".
-        threads: The number of torch threads.
-        workers: The number of workers that run in parallel, for the record.
-        checkpoint_every: Seconds between checkpoints.
-        inception_weights: The file with Inception's weights.
-    """
-
-    folder: Path
-    device: str = "cpu"
-    threads: int = 1
-    workers: int = 1
-    checkpoint_every: float = 60.0
-    inception_weights: Path | None = None
-
-    def record(self, run: Run) -> Path:
-        """Return the path of a run's record."""
-        return self.folder / "records" / run.file_name
-
-    def is_recorded(self, run: Run) -> bool:
-        """Return whether a run has a record by now.
-
-        Raises:
-            ResultsError: It has one that the system cannot read.
-        """
-        path = self.record(run)
-        try:
-            return os.path.lexists(path) and read_metadata(path).run == run.id
-        except DamagedRecordError:
-            return False
-
-    def checkpoint(self, run: Run) -> Path:
-        """Return the path of a run's checkpoint."""
-        return self.folder / "checkpoints" / f"{run.id}.pt"
+from bench.records.record import publish
 
 
 @dataclass
@@ -252,6 +210,6 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
         workers=settings.workers,
         pack=active.pack,
     )
-    publish(settings.record(run), metadata, history.trace)
+    publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")

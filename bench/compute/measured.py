@@ -20,7 +20,7 @@ from bench.files import check_writable
 from bench.plan.identity import MAIN_AXES
 from bench.plan.rules import Rules
 from bench.plan.specification import Choice, Evaluation, validated
-from bench.records.external.external_run import ExternalRun, complete_rows, describe_record, ended
+from bench.records.external.external_run import ExternalRun, describe_record, ended, trace_of
 from bench.records.external.origin import describe_versions
 from bench.records.record import publish
 from bench.records.schema import Samples
@@ -123,9 +123,10 @@ def record_measured(
         {"step": step, "seconds": math.nan, **by_step[step].values, "samples": by_step[step].kept.tobytes()}
         for step in sorted(by_step)
     ]
+    trace = trace_of(rows)
     metadata = describe_record(
         run.model_copy(update={"protocol": first.protocol}),
-        complete_rows(rows),
+        trace,
         ended(max(by_step)),
         {"kind": "measure", "samples": [name.encode("utf-8", "replace").decode() for name in names]},
         environment=describe_versions(),
@@ -140,4 +141,4 @@ def record_measured(
         "data": describe_data(cached_dataset(first.dataset)),
         "evaluation": evaluation if of_suite else evaluation.model_copy(update={"every": None}),
     }
-    publish(path, metadata.model_copy(update=sections), complete_rows(rows), replace=path.exists())
+    publish(path, metadata.model_copy(update=sections), trace, replace=path.exists())

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from bench.compute import environment
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
 from bench.compute.training.real_data import RealData

@@ -14,7 +14,7 @@ from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.contracts.dry_check import dry_check
 from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.compute.training.real_data import RealData

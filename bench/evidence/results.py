@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -16,12 +16,13 @@ from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
+from bench.evidence.agreement import check_directions, check_one_protocol
 from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
-from bench.records.differences import describe_disagreement, first_difference
+from bench.records.differences import first_difference
 from bench.records.frames import axes_of, axis_value, frame_of_traces
 from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata
@@ -188,9 +189,9 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     runs = _without_duplicates(runs, {run: record.metadata for run, record in by_run.items()}, preferred)
     records = {run: by_run[run] for run in runs["run"]}
     metadata = {run: record.metadata for run, record in records.items()}
-    _check_directions(metadata.values())
+    check_directions(metadata.values())
     for dataset, group in runs.groupby("dataset", sort=False):
-        _check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
+        check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
     axes = [axis for axis in (*CELL_AXES, *axes_of(list(metadata.values()))) if axis != "dataset"]
     axes = list(dict.fromkeys(axes))
     order = {axis: _order(axis, runs[axis].unique(), list(metadata.values())) for axis in ("dataset", *axes)}
@@ -217,25 +218,6 @@ def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], prefe
             )
         kept.append(wanted)
     return pd.concat(kept).drop(columns="cell")
-
-
-def _check_one_protocol(dataset: str, records: list[Metadata]) -> None:
-    for other in records[1:]:
-        sections = ("protocol", "data")
-        if any(getattr(other, section) != getattr(records[0], section) for section in sections):
-            raise ResultsError(
-                f"records of {dataset} were measured differently: {first_difference(records[0], other, sections)}; "
-                f"move one of them to another folder"
-            )
-
-
-def _check_directions(records: Iterable[Metadata]) -> None:
-    """Check that records agree on whether higher values of a measure of other code are better."""
-    known: dict[str, bool | None] = {}
-    for record in records:
-        for name, higher in record.higher_is_better.items():
-            if name not in MEASURES and known.setdefault(name, higher) is not higher:
-                raise ResultsError(describe_disagreement(name, known[name], higher, "some records", "others"))
 
 
 def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -45,6 +45,15 @@ class Cell:
 
     def __str__(self) -> str:
         return " · ".join(f"{value}" if axis in CHOICES else f"{axis} {value}" for axis, value in self.axes.items())
+
+    def skipping_broken(self) -> Cell:
+        """Return the cell with the option ``skip_broken`` of its dataset set, if the dataset has it."""
+        dataset = self.training.dataset
+        if not hasattr(dataset.options, "skip_broken"):
+            return self
+        options = dataset.options.model_copy(update={"skip_broken": True})
+        changed = dataset.model_copy(update={"options": options})
+        return replace(self, training=self.training.model_copy(update={"dataset": changed}))
 
 
 def cells(suite: Suite, settings: TomlTable | None = None) -> list[Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ class Run(Identified):
         return f"{Cell(self.axes, self.training)} · seed {self.seed}"
 
 
+# Long: half is the public signature and its docstring.
 def plan_runs(
     suite: Suite,
     *,
@@ -110,12 +111,9 @@ def plan_runs(
     declared_measures(metric.name for metric in suite.evaluation.metrics)
     seeds = suite.seeds if seeds is None else _as_seeds(seeds)
     selected = only(cells(suite, settings), filters or {})
-    try:
-        check_count(len(selected) * len(seeds), MAX_RUNS, f"runs ({len(selected):,} cells × {len(seeds):,} seeds)")
-    except ValueError as error:
-        raise SuiteError(f"{suite.where}: {error}") from None
+    _check_number(len(selected), len(seeds), suite)
     if skip_broken:
-        selected = [_skipping_broken(cell) for cell in selected]
+        selected = [cell.skipping_broken() for cell in selected]
     for cell in selected:
         _check_networks(cell, suite)
     datasets = {cell.training.dataset: None for cell in selected}
@@ -147,20 +145,18 @@ def plan_runs(
     return runs
 
 
+def _check_number(cell_count: int, seed_count: int, suite: Suite) -> None:
+    try:
+        check_count(cell_count * seed_count, MAX_RUNS, f"runs ({cell_count:,} cells × {seed_count:,} seeds)")
+    except ValueError as error:
+        raise SuiteError(f"{suite.where}: {error}") from None
+
+
 def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
     try:
         return as_seeds(given)
     except ValueError as error:
         raise SuiteError(f"seeds: {error}") from None
-
-
-def _skipping_broken(cell: Cell) -> Cell:
-    dataset = cell.training.dataset
-    if not hasattr(dataset.options, "skip_broken"):
-        return cell
-    options = dataset.options.model_copy(update={"skip_broken": True})
-    changed = dataset.model_copy(update={"options": options})
-    return replace(cell, training=cell.training.model_copy(update={"dataset": changed}))
 
 
 def describe_files(dataset: Choice, data: Data) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from bench.files import atomic_write, data_folder
+from bench.files import atomic_write, data_folder, read_regular
 
 GAIN = 0.03  # the fraction of a run's time that a larger pack must save
 PackSize = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -83,6 +83,6 @@ def _file() -> Path:
 def _read() -> dict[str, dict[str, Rates]]:
     """Return device → timing key → measurements."""
     try:
-        return _FORMAT.validate_json(_file().read_bytes()) if _file().is_file() else {}
+        return _FORMAT.validate_json(read_regular(_file()))
     except (OSError, ValueError):  # unreadable, or with a size or a time that no pack has
         return {}

@@ -10,9 +10,8 @@ with such gaps, ``measured`` in the metadata lists the rows that have a value.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -27,7 +26,7 @@ from bench.files import atomic_write, describe_error, put_aside
 from bench.records.record_bytes import SAMPLES, encode
 from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
 from bench.records.schema import SCHEMA, Metadata
-from bench.records.summaries import Row, measured_rows, summarise
+from bench.records.summaries import measured_rows, only_finite, summarise
 
 if TYPE_CHECKING:  # a plan needs no frame
     import pandas as pd
@@ -46,13 +45,13 @@ class Record(NamedTuple):
 Holder = TypeVar("Holder", Metadata, Record)
 
 
-def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bool = False) -> None:
+def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = False) -> None:
     """Publish a record: readers see either all of it or nothing.
 
     Args:
         path: Where to write it; a record that exists already is kept.
         metadata: Everything but ``final``, ``best`` and ``measured``, which are derived from the trace.
-        trace: Rows with equal keys; ``samples`` are bytes.
+        trace: One row per evaluation; null where a value was not measured. ``samples`` are bytes.
         replace: Whether to replace an existing record.
 
     Raises:
@@ -63,13 +62,14 @@ def publish(path: Path, metadata: Metadata, trace: Sequence[Row], *, replace: bo
     complete = metadata.model_copy(
         update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
     )
-    content = only_finite(complete.model_dump(mode="json", by_alias=True, exclude_unset=True))
-    data = encode(pa.Table.from_pylist(trace), content)
+    content = only_finite(complete.model_dump(by_alias=True, exclude_unset=True))  # JSON mode refuses some text
+    data = encode(trace, content)
     if not replace:
         _clear(path)
     try:
         with atomic_write(path, once=not replace) as partial:
             partial.write_bytes(data)
+            del data  # a long run has many
             check_record(partial)
     except OSError as error:
         raise ResultsError(f"record {path} cannot be written: {describe_error(error)}") from None
@@ -84,15 +84,6 @@ def _clear(path: Path) -> None:
             check_record(path)
         except DamagedRecordError:
             put_aside(path)
-
-
-def only_finite(value: Any) -> Any:
-    """Return ``value`` with None in place of every number that is not finite, at any depth: JSON has none of these."""
-    if isinstance(value, Mapping):
-        return {key: only_finite(nested) for key, nested in value.items()}
-    if isinstance(value, list | tuple):
-        return [only_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_metadata(path: Path) -> Metadata:
@@ -158,7 +149,7 @@ def check_record(path: Path) -> Metadata:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = open_record(path, samples=True)
-    _columns(file, [name for name in file.types if name != SAMPLES])
+    file.check([name for name in file.types if name != SAMPLES])
     _samples(file, metadata)
     return metadata
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ class _Digests(NamedTuple):
         return f"{self.footer} {self.trace} {self.samples} {self.samples_start:016x}".encode()
 
 
-def encode(table: pa.Table, content: Mapping[str, Any]) -> bytes:
+def encode(table: pa.Table, content: Mapping[str, Any]) -> memoryview:
     r"""The bytes of a record.
 
     Args:
@@ -46,23 +47,27 @@ def encode(table: pa.Table, content: Mapping[str, Any]) -> bytes:
     """
     if SAMPLES in table.column_names:
         table = table.select([*(name for name in table.column_names if name != SAMPLES), SAMPLES])
+    table = table.replace_schema_metadata()  # that of a table read from a record holds another's content
     text = json.dumps(_as_text(content), allow_nan=False)
-    sink = pa.BufferOutputStream()
+    sink = BytesIO()
     options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
     with pq.ParquetWriter(sink, table.schema, store_schema=False, **options) as writer:
-        writer.write_table(table)
+        # The samples of a single group of rows stand at the end of the file, where readers can leave them out.
+        writer.write_table(table, row_group_size=len(table) if SAMPLES in table.column_names else None)
         writer.add_key_value_metadata({KEY: text, DIGESTS: UNKNOWN})
-    data = bytearray(sink.getvalue())
-    footer_start = _footer_start(data[-ENDING:], len(data))
-    samples_start = _samples_start(pq.ParquetFile(pa.BufferReader(sink.getvalue())), footer_start)
-    place = data.rindex(DIGESTS + b"\x18") + len(DIGESTS) + 3  # after the type and the two bytes of the length
+    data = sink.getbuffer()
+    footer_start = _footer_start(bytes(data[-ENDING:]), len(data))
+    samples_start = _samples_start(pq.ParquetFile(pa.BufferReader(data)), footer_start)
+    place = (
+        footer_start + bytes(data[footer_start:]).rindex(DIGESTS + b"\x18") + len(DIGESTS) + 3
+    )  # after the type and the two bytes of the length
     where = slice(place, place + len(UNKNOWN))
     unsigned = _Digests(
         "0" * 64, _sha256(data[:samples_start]), _sha256(data[samples_start:footer_start]), samples_start
     )
     data[where] = bytes(unsigned)
     data[where] = bytes(unsigned._replace(footer=_sha256(data[footer_start:])))
-    return bytes(data)
+    return data
 
 
 def _as_text(value: Any) -> Any:
@@ -113,7 +118,8 @@ def read_checked(file: IO[bytes], trace: bool, samples: bool) -> tuple[bytearray
     parts = {"trace": (trace, 0, digests.samples_start), "samples": (samples, digests.samples_start, footer_start)}
     for name, (wanted, start, end) in parts.items():
         if wanted:
-            data[start:end] = part = _read(file, start, end)
+            part = memoryview(data)[start:end]
+            _fill(file, start, part)
             _check(part, getattr(digests, name), name)
     return data, True
 
@@ -138,18 +144,22 @@ def _digests_in(footer: bytearray) -> _Digests | None:
     return _Digests(own, trace, samples, int(start, 16))
 
 
-def _check(data: bytearray, digest: str, part: str) -> None:
+def _check(data: bytearray | memoryview, digest: str, part: str) -> None:
     if _sha256(data) != digest:
         raise ValueError(f"the digest of its {part} does not agree")
 
 
-def _sha256(data: bytes | bytearray) -> str:
+def _sha256(data: bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def _read(file: IO[bytes], start: int, end: int) -> bytearray:
-    file.seek(start)
     data = bytearray(end - start)
+    _fill(file, start, memoryview(data))
+    return data
+
+
+def _fill(file: IO[bytes], start: int, data: memoryview) -> None:
+    file.seek(start)
     if file.readinto(data) != len(data):  # type: ignore[attr-defined]
         raise ValueError("it became shorter while it was read")
-    return data

@@ -15,8 +15,9 @@ from pydantic_core import from_json
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import NotAFileError, describe_error, open_regular
 from bench.plan.identity import MAIN_AXES
+from bench.records.migration import migrated
 from bench.records.record_bytes import KEY, SAMPLES, read_checked
-from bench.records.schema import SCHEMA, SINCE_DIGESTS, Metadata, migrated
+from bench.records.schema import SCHEMA, SINCE_DIGESTS, Metadata
 
 INTEGERS = (types.is_integer,)
 NUMBERS = (types.is_floating, types.is_integer, types.is_boolean, types.is_null)
@@ -70,6 +71,18 @@ class RecordFile:
         """
         try:
             return self._file.read(names, use_threads=False)
+        except (OSError, *UNREADABLE) as error:
+            raise unreadable(self.path, error) from None
+
+    def check(self, names: list[str]) -> None:
+        """Read the columns with these names, some rows at a time.
+
+        Raises:
+            DamagedRecordError: They are not what was published.
+        """
+        try:
+            for group in range(self._file.num_row_groups):
+                self._file.read_row_group(group, names, use_threads=False)
         except (OSError, *UNREADABLE) as error:
             raise unreadable(self.path, error) from None
 

@@ -61,8 +61,8 @@ it. Records of schemas 1 and 2 have no digests, only a checksum of each page.
 ## Name
 
 The name of a record ends with the identity of its run, which is the key `run` of the metadata. If the two differ, the
-record was copied or renamed: `ganbench run` puts it aside in the same way, and the other commands refuse it, as they
-refuse two records of the same run.
+record was copied or renamed: `ganbench run` renames it to `NAME.misplaced`, and the other commands refuse it, as they
+refuse two records of the same run. [Interruptions and faults](faults.md) has more.
 
 ## Metadata
 """

@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from bench.catalogue.metrics.measures import plain_name
+from bench.records.record_bytes import SAMPLES
 from bench.records.schema import Metadata
 
-Row = dict[str, Any]
 
-
-def summarise(trace: Sequence[Row], metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:
+def summarise(trace: pa.Table, metadata: Metadata) -> tuple[dict[str, float | None], dict[str, float | None]]:
     """The last and the best value of every measure.
 
     A diverged run has no last value. The best leaves the untrained generator out, and a measure whose direction is
     None has no best.
     """
     higher, ending = metadata.higher_is_better, metadata.ending
+    steps = trace["step"].to_numpy()
     end = math.inf if ending.finished else ending.step  # other code may have gone on after a failure
+    counts = (steps > 0) & (steps <= end)
     final: dict[str, float | None] = {}
     best: dict[str, float | None] = {}
-    for name in (name for name in trace[0] if plain_name(name) in higher):
-        known = [(row["step"], row[name]) for row in trace if row[name] is not None]
-        values = [value for step, value in known if 0 < step <= end and math.isfinite(value)]
+    for name in (name for name in trace.column_names if plain_name(name) in higher):
+        column = trace[name]
+        known = column.drop_null().to_numpy()
+        finite = np.isfinite(known) if len(known) else np.zeros(0, dtype=bool)
         better = higher[plain_name(name)]
         if better is not None:
-            best[name] = (max if better else min)(values, default=None)
-        final[name] = known[-1][1] if ending.finished and known and math.isfinite(known[-1][1]) else None
+            values = known[finite & counts[column.is_valid().to_numpy()]]
+            best[name] = values[values.argmax() if better else values.argmin()].item() if len(values) else None
+        final[name] = known[-1].item() if ending.finished and len(known) and finite[-1] else None
     return final, best
 
 
-def measured_rows(trace: Sequence[Row]) -> dict[str, tuple[int, ...]]:
+def measured_rows(trace: pa.Table) -> dict[str, tuple[int, ...]]:
     """The rows that have a value, for the columns with gaps."""
-    rows = {name: tuple(number for number, row in enumerate(trace) if row[name] is not None) for name in trace[0]}
-    return {name: known for name, known in rows.items() if len(known) < len(trace) and name != "samples"}
+    return {
+        name: tuple(np.flatnonzero(column.is_valid().to_numpy()).tolist())
+        for name, column in zip(trace.column_names, trace.columns, strict=True)
+        if column.null_count and name != SAMPLES
+    }
+
+
+def only_finite(value: Any) -> Any:
+    """Return ``value`` with None in place of every number that is not finite, at any depth: JSON has none of these."""
+    if isinstance(value, Mapping):
+        return {key: only_finite(nested) for key, nested in value.items()}
+    if isinstance(value, list | tuple):
+        return [only_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.files import atomic_write, describe_error
+from bench.files import NotAFileError, atomic_write, describe_error, read_regular, with_digest, without_digest
 
 SCHEMA = 1
 CONDITIONS = ("device_name", "device", "threads", "workers", "pack", "alone")
@@ -60,9 +60,10 @@ def write_timings(folder: Path, content: Mapping[str, Any]) -> Path:
         ResultsError: they cannot be written; no partial file is left.
     """
     path = timings_path(folder)
+    signed = with_digest({"schema": SCHEMA, **content})
     try:
         with atomic_write(path) as partial:
-            partial.write_text(json.dumps({"schema": SCHEMA, **content}, indent=1, allow_nan=False) + "\n", "utf-8")
+            partial.write_text(json.dumps(signed, indent=1, allow_nan=False) + "\n", "utf-8")
     except OSError as error:
         raise ResultsError(f"timings {path} cannot be written: {describe_error(error)}") from None
     return path
@@ -76,12 +77,14 @@ def read_timings(folder: str | Path) -> Timings:
     """
     path = timings_path(Path(folder))
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path))
         if content["schema"] != SCHEMA:
             raise ResultsError(f"{path} has schema {content['schema']}; this version of ganbench reads schema {SCHEMA}")
-        return _timings(content)
+        return _timings(without_digest(content))
     except (FileNotFoundError, NotADirectoryError):
         raise ResultsError(f"{folder} holds no timings ({path.name}); run `ganbench time SUITE` to take them") from None
+    except NotAFileError as error:
+        raise ResultsError(f"{path} is {error}, not a file of timings") from None
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {describe_error(error)}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

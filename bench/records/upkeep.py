@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import DamagedRecordError, ResultsError
-from bench.files import put_aside
+from bench.files import check_writable, put_aside
 from bench.records.record import check_record, paths_in
 from bench.records.record_file import describe_other, is_named_after
+
+
+def check_usable(folder: Path, names: Iterable[str]) -> None:
+    """Check, before anything is trained, that records and checkpoints can be written.
+
+    Args:
+        folder: The suite's results folder; nothing is created.
+        names: The names of the records.
+
+    Raises:
+        ResultsError: they cannot.
+    """
+    check_writable(folder)
+    check_writable(folder / "checkpoints")
+    check_writable(folder / "records", max(names, key=len, default=""))
 
 
 def find_intact(folder: Path, notices: list[str]) -> dict[str, Path]:

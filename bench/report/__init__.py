@@ -39,6 +39,7 @@ class Report:
     details: tuple[str, ...] = ()
 
 
+# Long: half is the public signature and its docstring.
 def write_report(
     results: str | Path,
     preferred: Collection[str] = (),
@@ -85,9 +86,9 @@ def write_report(
         bundle()
     evidence = read_evidence(results, preferred, suite)
     folder = Path(results if output is None else output)
+    shown = {name: evidence.describe(name) for dataset in evidence.datasets() for name in evidence.measures(dataset)}
     if layout and layout.measures:
-        known = [name for dataset in evidence.datasets() for name in evidence.measures(dataset)]
-        layout = replace(layout, measures=tuple(known_name(name, known) for name in layout.measures))
+        layout = replace(layout, measures=tuple(known_name(name, shown) for name in layout.measures))
     measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:
@@ -100,7 +101,5 @@ def write_report(
         page = write_page(evidence, folder / PAGE) if complete else None
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
-    shown = {name for dataset in evidence.datasets() for name in evidence.measures(dataset)}
-    about = [evidence.describe(name) for name in sorted(shown)]
-    details = tuple(measure.label for measure in about if measure.table == "details")
+    details = tuple(shown[name].label for name in sorted(shown) if shown[name].table == "details")
     return Report(tables, figures, page, formatted, details=details)

@@ -30,7 +30,7 @@ STAGES = {
     Stage.RELAPSED: StageStyle("relapsed", "#E08A00"),
     Stage.COLLAPSED: StageStyle("collapsed", "#8C3B83"),
     Stage.DIVERGED: StageStyle("diverged", "#141414"),
-    Stage.UNRESOLVED: StageStyle("cannot be judged", "#FBF0B8"),
+    Stage.UNRESOLVED: StageStyle("cannot be judged", "#B6AC58"),
 }
 # The worst first, and last the runs that are neither good nor bad; an outcome has the colour of its stage, and
 # neighbours in grey differ by their hatch.

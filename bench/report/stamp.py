@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.catalogue import additions
 from bench.errors import ResultsError
-from bench.files import atomic_write, describe_error
+from bench.files import NotAFileError, atomic_write, describe_error, read_regular, with_digest, without_digest
 from bench.plan.suite import Suite
 from bench.records.record import record_paths
 from bench.records.timing_results import timings_path
@@ -39,8 +39,10 @@ def refresh_report(
     try:
         inputs = _hash_inputs(folder, preferred, suite, formats, extent)
         report = _read_stamp(folder, inputs)
+    except NotAFileError as error:
+        raise ResultsError(f"results folder {folder}: what should be a file is {error}") from None
     except OSError as error:
-        raise ResultsError(f"{error.filename} cannot be read: {describe_error(error)}") from None
+        raise ResultsError(f"{error.filename or folder} cannot be read: {describe_error(error)}") from None
     if report is None:
         report = write_report(folder, preferred, suite, formats=formats, extent=extent)
         _write_stamp(folder, inputs, report)
@@ -69,18 +71,23 @@ def _hash_inputs(
 
 
 def _hashes(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(read_regular(path)).hexdigest() for path in paths}
 
 
 def _read_stamp(folder: Path, inputs: str) -> Report | None:
     """The existing report; None if there is none, its inputs differ, or one of its files is missing or changed."""
     try:
-        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
-        written = stamp["written"]
-        if stamp["inputs"] != inputs or _hashes(folder, [folder / name for name in written]) != written:
+        signed = json.loads(read_regular(folder / STAMP))
+        stamp, written = without_digest(signed), signed["written"]
+        if (
+            "sha256" not in signed
+            or stamp["inputs"] != inputs
+            or _hashes(folder, [folder / name for name in written]) != written
+        ):
             return None
     except (
         FileNotFoundError,
+        NotAFileError,
         ValueError,
         KeyError,
         TypeError,
@@ -117,6 +124,6 @@ def _write_stamp(folder: Path, inputs: str, report: Report) -> None:
     }
     try:
         with atomic_write(folder / STAMP) as partial:
-            partial.write_text(json.dumps(content), encoding="utf-8")
+            partial.write_text(json.dumps(with_digest(content)), encoding="utf-8")
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None

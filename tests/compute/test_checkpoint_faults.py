@@ -24,8 +24,9 @@ from bench.compute import execution
 from bench.compute.checkpoints import restore
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.retries import attempt
-from bench.compute.execution import Settings, execute
+from bench.compute.execution import execute
 from bench.compute.interruption import HANG_UP, handling_signals
+from bench.compute.settings import Settings
 from bench.errors import ResultsError
 from bench.plan.runs import Run
 from bench.records.record import paths_by_run, read_metadata
@@ -164,6 +165,11 @@ def wrong_size(checkpoint: dict[str, Any]) -> None:
     state["exp_avg"] = state["exp_avg"][:-32]
 
 
+def other_precision(checkpoint: dict[str, Any]) -> None:
+    state = checkpoint["state"]["critic_optimizer"]
+    state["exp_avg_sq"] = state["exp_avg_sq"].double()
+
+
 def wrong_layer(checkpoint: dict[str, Any]) -> None:
     generator = checkpoint["state"]["players"]["generator"]
     name = next(iter(generator))
@@ -182,6 +188,7 @@ UNUSABLE: dict[str, Callable[[Path], Any]] = {
     "a trace of other rows": changed(lambda checkpoint: checkpoint["history"]["trace"].append({"fid": 1.0})),
     "another layer": changed(wrong_layer),
     "another optimiser": changed(wrong_size),
+    "an optimiser of another precision": changed(other_precision),
     "no streams": changed(lambda checkpoint: checkpoint["state"].pop("streams")),
 }
 

@@ -433,7 +433,7 @@ def test_the_check_draws_nothing_and_changes_no_run(train: Callable[..., Summary
 
 def test_suites_without_plugins_are_not_checked(tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     from bench.compute.contracts.dry_check import dry_check
-    from bench.compute.execution import Settings
+    from bench.compute.settings import Settings
 
     monkeypatch.setattr("bench.compute.contracts.dry_check._check", lambda *_: pytest.fail("checked"))
     findings = dry_check(tiny_runs, Settings(folder=Path()), print)

@@ -110,6 +110,13 @@ def test_a_declared_measure_is_in_records_frames_tables_and_page(
     assert "vendi_final" in (summary.folder / "table.csv").read_text().partition("\n")[0]
 
 
+def test_metrics_of_images_get_their_features(train: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("test_declared_measures.SUITE", SUITE.replace('{{ name = "ring", points = 500 }}', '"digits"'))
+    summary = train()
+    assert not summary.failed
+    assert (bench.load(summary.folder)["vendi_final"] > 1).all()
+
+
 def test_records_hold_the_declaration_and_others_have_no_such_section(train: Callable[..., Summary]) -> None:
     def section(folder: Path) -> object:
         path = next(folder.glob("records/*"))

@@ -25,8 +25,9 @@ from bench.compute.engines.in_process import in_process
 from bench.compute.engines.local import local
 from bench.compute.engines.retries import attempt
 from bench.compute.events import Event
-from bench.compute.execution import Settings, execute
+from bench.compute.execution import execute
 from bench.compute.interruption import handling_signals
+from bench.compute.settings import Settings
 from bench.compute.training.pack import Pack
 from bench.errors import ResultsError
 from bench.plan.runs import Run, plan_runs

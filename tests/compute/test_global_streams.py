@@ -14,7 +14,7 @@ from plugin_packages import Package, clear_caches, package_in
 
 import bench
 from bench.compute.engines.in_process import in_process
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.global_streams import GlobalStream, drawing_from, global_state
 from bench.compute.training.pack import Pack
 from bench.plan.runs import Run, plan_runs

@@ -21,7 +21,7 @@ from bench.catalogue.penalties import PENALTIES
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.retries import attempt
 from bench.compute.events import Event
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack, assemble
 from bench.plan.grouping import divide, pack_key

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from counterparts import convolutions, evaluation, growth, many_runs
+from counterparts import convolutions, evaluation, growth, many_runs, whole_process
 from tabulate import tabulate
 
 from bench.compute import environment
@@ -59,6 +59,25 @@ def many_runs_section() -> str:
         "WGAN-GP with five critic steps), without evaluation. ganbench trains packs on two workers with one thread each; "
         "the plain loop trains one run after another, with one thread and with two (torch's default here).\n\n"
         + table(["runs", "packs", "ganbench", "loop, 1 thread", "loop, 2 threads", "ratio to 1", "ratio to 2"], rows)
+    )
+
+
+def whole_process_section() -> str:
+    """Time whole commands, one short run and many runs, against the plain loop."""
+    short = whole_process.short_run()
+    measured = whole_process.measure()
+    plain = [f"{seconds:.0f}" for seconds in measured.plain.values()]
+    ratios = [f"**{seconds / measured.ours:.2f}**" for seconds in measured.plain.values()]
+    return (
+        "## The whole process\n\nSeconds from the start of the command to its exit, with an empty data folder, so that pack "
+        "sizes are tuned anew. One run of 50 steps on `ring`, with tables, page and figures: best "
+        f"{short[0]:.1f}, median {median(short):.1f} of {len(short)}.\n\n"
+        "`ganbench run ring --seeds 8 --set steps=1500` evaluates every run seven times and writes the report. The plain "
+        "loop only trains, one run after another, and its start is not counted; it is timed with one seed per loss.\n\n"
+        + table(
+            ["runs", "ganbench", "loop, 1 thread", "loop, 2 threads", "ratio to 1", "ratio to 2"],
+            [[measured.runs, f"{measured.ours:.0f}", *plain, *ratios]],
+        )
     )
 
 
@@ -162,6 +181,7 @@ def growth_section() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "many-runs": many_runs_section,
+    "whole-process": whole_process_section,
     "convolutions": convolutions_section,
     "evaluation": evaluation_section,
     "start": command_section,
@@ -171,6 +191,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 HEADINGS = {
     "many-runs": "## Many runs of points",
+    "whole-process": "## The whole process",
     "convolutions": "## A step of images",
     "evaluation": "## An evaluation",
     "start": "## The command",

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
-from counterparts import convolutions, growth, many_runs
+from counterparts import convolutions, growth, many_runs, whole_process
 
 
 @pytest.mark.slow
@@ -16,6 +16,14 @@ def test_many_runs_against_the_plain_loop() -> None:
     found = many_runs.measure("two", many_runs.ring_runs(2, ["hinge"]), steps=2, rounds=1)
     assert sum(found.packs) == found.runs == 2
     assert min(*found.plain.values(), found.ours) > 0
+
+
+@pytest.mark.slow
+def test_the_whole_process_against_the_plain_loop() -> None:
+    found = whole_process.measure(seeds=2, steps=4, losses=["hinge"], rounds=1)
+    assert found.runs == 2
+    assert min(found.ours, *found.plain.values()) > 0
+    assert whole_process.short_run(1)[0] > 0
 
 
 def test_a_step_of_convolutions_against_the_plain_loop() -> None:

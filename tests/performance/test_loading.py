@@ -22,7 +22,7 @@ MANY, FEW = 1000, 40
 
 def write_copies(folder: Path, count: int) -> Path:
     """A results folder with so many records."""
-    recorded = [(read_metadata(path), pq.read_table(path).to_pylist()) for path in sorted(RECORDED.glob("*.parquet"))]
+    recorded = [(read_metadata(path), pq.read_table(path)) for path in sorted(RECORDED.glob("*.parquet"))]
     for number in range(count):
         metadata, trace = recorded[number % len(recorded)]
         own = metadata.model_copy(update={"run": f"{number:016x}", "seed": number})

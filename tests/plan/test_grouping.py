@@ -19,7 +19,7 @@ from bench.catalogue import entries
 from bench.catalogue.losses import LOSSES
 from bench.compute import pack_tuning
 from bench.compute.engines.in_process import in_process
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.errors import SuiteError, summarise_error

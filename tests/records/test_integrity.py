@@ -345,12 +345,13 @@ def test_a_record_is_read_back_before_it_gets_its_name(tmp_path: Path, monkeypat
     path.unlink()
     write = Path.write_bytes
 
-    def lossy(self: Path, data: bytes) -> int:
-        return write(self, data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    def lossy(self: Path, data: memoryview) -> int:
+        data[100] ^= 1
+        return write(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", lossy)
     with pytest.raises(ResultsError, match="cannot be written: it was read back and is not whole"):
-        publish(path, metadata, rows)
+        publish(path, metadata, pa.Table.from_pylist(rows))
     assert list(path.parent.iterdir()) == []
 
 
@@ -359,6 +360,6 @@ def test_a_damaged_file_in_the_place_of_a_record_is_not_taken_for_it(tmp_path: P
     path = a_record(tmp_path)
     metadata, rows = Metadata.model_validate(content_of(path)), rows_of(path)
     path.write_bytes(path.read_bytes()[:-1])
-    publish(path, metadata, rows)
+    publish(path, metadata, pa.Table.from_pylist(rows))
     assert check_record(path).run == "ring-hinge-0"
     assert path.with_suffix(".damaged").is_file()

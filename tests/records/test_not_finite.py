@@ -6,11 +6,13 @@ import json
 import math
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.records.record import only_finite, publish, read_metadata
+from bench.records.record import publish, read_metadata
 from bench.records.schema import Data, Ending, Metadata, RecordedChoice, Timing, Training
+from bench.records.summaries import only_finite
 
 TRACE = [
     {"step": step, "seconds": float(step), "critic_loss": 1.0, "fd": value, "samples": b""}
@@ -37,7 +39,7 @@ def test_a_value_that_is_not_finite_is_null_anywhere_in_the_metadata(tmp_path: P
         timing=Timing(steps_per_second=value),
     )
     path = tmp_path / "records" / f"made-s0-{'0' * 16}.parquet"
-    publish(path, metadata, TRACE)
+    publish(path, metadata, pa.Table.from_pylist(TRACE))
     text = pq.read_schema(path).metadata[b"ganbench"]
     json.loads(text, parse_constant=lambda name: pytest.fail(name))
     read = read_metadata(path)

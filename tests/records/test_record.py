@@ -16,17 +16,17 @@ from changed_records import content_of, publish_content, rows_of
 
 import bench
 from bench.errors import DamagedRecordError, ResultsError
-from bench.records import record, record_file, schema
+from bench.records import migration, record, record_file, schema
 from bench.records.record import publish, read_metadata, read_record, read_samples, record_paths
 from bench.records.record_bytes import KEY
 from bench.records.schema import SCHEMA, Ending, Metadata
 from bench.records.summaries import summarise
 
-TRACE = [
+TRACE = pa.Table.from_pylist([
     {"step": 0, "seconds": 0.0, "critic_loss": float("nan"), "generator_loss": 0.1, "fd": 1.0, "modes": 8.0, "samples": b"ab"},
     {"step": 10, "seconds": 1.0, "critic_loss": 0.5, "generator_loss": 0.1, "fd": 3.0, "modes": 2.0, "samples": b"cd"},
     {"step": 20, "seconds": 2.0, "critic_loss": 0.5, "generator_loss": 0.1, "fd": 4.0, "modes": 3.0, "samples": b"ef"},
-]  # fmt: skip
+])  # fmt: skip
 NAMES = {"dataset": "ring", "architecture": "mlp", "loss": "hinge"}
 METADATA = Metadata.model_validate(
     {
@@ -63,8 +63,8 @@ def test_best_leaves_the_untrained_generator_aside_and_final_needs_an_end() -> N
     assert summarise(TRACE, METADATA) == ({"fd": 4, "modes": 3}, {"fd": 3, "modes": 3})
     diverged = METADATA.model_copy(update={"ending": Ending(status="diverged", step=20)})
     assert summarise(TRACE, diverged)[0] == {"fd": None, "modes": None}
-    assert summarise(TRACE[:1], diverged)[1] == {"fd": None, "modes": None}
-    broken = [TRACE[0], {**TRACE[1], "fd": float("inf")}, {**TRACE[2], "fd": float("nan")}]
+    assert summarise(TRACE.slice(0, 1), diverged)[1] == {"fd": None, "modes": None}
+    broken = TRACE.set_column(4, "fd", pa.array([1.0, float("inf"), float("nan")]))
     assert summarise(broken, METADATA)[1]["fd"] is None
     assert summarise(broken, METADATA)[0]["fd"] is None
 
@@ -120,7 +120,7 @@ def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_later_schema_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (record, record_file, schema):
+    for module in (record, record_file, schema, migration):
         monkeypatch.setattr(module, "SCHEMA", 99)
     publish(tmp_path / "a.parquet", METADATA, TRACE)
     monkeypatch.undo()
@@ -192,7 +192,7 @@ def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
     path = tmp_path / "old.parquet"
     content = METADATA.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content |= {"schema": 1, "judged": {"fd": [1.0, 3.0, 4.0]}, "final": {"fd": 4.0}, "best": {"fd": 3.0}}
-    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({KEY: json.dumps(content)})
+    table = TRACE.replace_schema_metadata({KEY: json.dumps(content)})
     pq.write_table(table, path)
     metadata = read_metadata(path)
     assert (metadata.schema_version, metadata.seed, metadata.final) == (SCHEMA, 2**53 + 1, {"fd": 4.0})
@@ -207,7 +207,7 @@ def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
 def test_metadata_that_are_not_of_the_schema_are_damage(tmp_path: Path, change: dict[str, object], where: str) -> None:
     path = tmp_path / "wrong.parquet"
     content = METADATA.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"schema": SCHEMA} | change
-    table = pa.Table.from_pylist(TRACE).replace_schema_metadata({KEY: json.dumps(content)})
+    table = TRACE.replace_schema_metadata({KEY: json.dumps(content)})
     pq.write_table(table, path)
     with pytest.raises(DamagedRecordError, match=rf"wrong.parquet is not a record of ganbench: {where}: "):
         read_metadata(path)
@@ -216,6 +216,6 @@ def test_metadata_that_are_not_of_the_schema_are_damage(tmp_path: Path, change: 
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
 def test_metadata_that_is_no_table_is_damage(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wrong.parquet"
-    pq.write_table(pa.Table.from_pylist(TRACE).replace_schema_metadata({KEY: content}), path)
+    pq.write_table(TRACE.replace_schema_metadata({KEY: content}), path)
     with pytest.raises(DamagedRecordError, match="its metadata is not a table"):
         read_metadata(path)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bench.records.migration import migrated
 from bench.records.record import read_metadata, record_paths
-from bench.records.schema import Ending, Metadata, migrated
+from bench.records.schema import Ending, Metadata
 from bench.records.schema_page import page
 
 ROOT = Path(__file__).parents[2]

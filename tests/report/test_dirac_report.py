@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.compute.engines.in_process import in_process
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.errors import SuiteError
 from bench.evidence.outcomes import load
 from bench.plan.runs import plan_runs

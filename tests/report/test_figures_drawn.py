@@ -157,13 +157,13 @@ def test_figures_without_content_are_not_drawn(tmp_path: Path) -> None:
 
 def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:
     """No samples, times, batch size, real data or modes, and no evaluation before the first step."""
-    from bench.records.external.external_run import ExternalRun, complete_rows, describe_record, ended
+    from bench.records.external.external_run import ExternalRun, describe_record, ended, trace_of
 
     for loss in LOSSES:
         for seed in range(2):
             axes = {"dataset": "faces", "architecture": "theirs", "loss": loss}
             run = ExternalRun(suite="foreign", axes=axes, seed=seed, higher_is_better={"their_fid": False})
-            trace = complete_rows([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
+            trace = trace_of([{"step": step, "their_fid": 90.0 / step} for step in (1, 2, 3)])
             publish(run.record_path(tmp_path), describe_record(run, trace, ended(3), {}), trace)
     evidence = read_evidence(tmp_path)
     paths = draw_figures(evidence, tmp_path / "figures", ["svg"])
@@ -195,7 +195,7 @@ def with_a_failure(tiny_results: Path) -> Path:
     """The tiny suite with one run recorded as diverged."""
     path = record_paths(tiny_results)[0]
     metadata = content_of(path)
-    trace = [{**row, "samples": bytes(500 * 2 * 4)} for row in rows_of(path)][:3]
+    trace = [{**row, "samples": bytes(200 * 2 * 4)} for row in rows_of(path)][:3]
     trace[-1]["samples"] = np.zeros((200, 2), np.float32).tobytes()
     metadata["ending"] = {"status": "diverged", "step": 93, "place": "critic loss", "reason": "critic loss not finite"}
     publish_content(path, metadata, trace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,20 @@ def cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def change_number(path: Path) -> None:
+    """Change a number in a table that the terminal would show."""
+    text = path.read_text()
+    place = re.search(r"\d\.(\d)", text[text.index('"formatted"') :])
+    assert place is not None
+    start = text.index('"formatted"') + place.start(1)
+    path.write_text(text[:start] + str(9 - int(text[start])) + text[start + 1 :])
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a figure is gone": lambda folder: next(folder.glob("figures/*.png")).unlink(),
     "a figure is cut short": lambda folder: cut_short(next(folder.glob("figures/*.png"))),
@@ -85,6 +100,9 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "timings were added": lambda folder: (folder / "timings.json").write_text("{}"),
     "the stamp is gone": lambda folder: (folder / ".report.json").unlink(),
     "the stamp is cut short": lambda folder: cut_short(folder / ".report.json"),
+    "a number in the stamp is another": lambda folder: change_number(folder / ".report.json"),
+    "the stamp is a folder": lambda folder: as_folder(folder / ".report.json"),
+    "the stamp is nested too deeply": lambda folder: (folder / ".report.json").write_text("[" * 100_000),
     "the stamp is another JSON value": lambda folder: (folder / ".report.json").write_text("[]"),
 }
 

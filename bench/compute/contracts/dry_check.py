@@ -18,7 +18,7 @@ from bench.compute import environment
 from bench.compute.contracts.parts import check_architectures, check_loss, check_optimizer, check_penalty
 from bench.compute.contracts.results import Plugin
 from bench.compute.events import Event
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack

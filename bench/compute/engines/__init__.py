@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bench.compute.events import Event
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.plan.runs import Run
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.compute.engines import Engine
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.local import local
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.plan.runs import Run
 from bench.records.costs import estimate_seconds, shipped_speeds
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.compute.engines.retries import attempt
 from bench.compute.environment import limited_threads
 from bench.compute.events import Event
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.plan.runs import Run
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from bench.compute.engines.retries import attempt, retry_event
 from bench.compute.environment import keep_freed_memory, limited_threads
 from bench.compute.events import Event
-from bench.compute.execution import Settings
 from bench.compute.interruption import SIGNALS, blocked_signals
+from bench.compute.settings import Settings
 from bench.errors import GanbenchError
 from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run

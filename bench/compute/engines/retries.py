@@ -9,7 +9,8 @@ import torch
 
 from bench.compute import environment
 from bench.compute.events import Event, Progress
-from bench.compute.execution import Settings, execute
+from bench.compute.execution import execute
+from bench.compute.settings import Settings
 from bench.errors import ContractError, GanbenchError, PluginError, summarise_error
 from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run

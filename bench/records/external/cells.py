@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -52,13 +53,27 @@ class Values(NamedTuple):
     values: NDArray[Any]
 
 
+class _Cells:
+    """Rows and values that grow in place: pieces joined at the end would need the memory twice."""
+
+    def __init__(self, kind: str) -> None:
+        self._rows, self._values = array("i"), array(kind)
+
+    def add(self, rows: Sequence[int] | NDArray[Any], values: NDArray[Any]) -> None:
+        self._rows.frombytes(np.asarray(rows, dtype=np.int32).tobytes())
+        self._values.frombytes(values.tobytes())
+
+    def finish(self) -> Values:
+        return Values(np.asarray(self._rows), np.asarray(self._values))
+
+
 class Numbers:
     """A column of numbers. Empty cells are left out."""
 
     def __init__(self, written: NumberFormat, *, is_percent: bool = False) -> None:
         """Create the reader of a column; ``is_percent`` says whether its numbers are percentages."""
         self._written, self._is_percent = written, is_percent
-        self._pieces: list[Values] = []
+        self._cells = _Cells("d")
 
     def add(self, first: int, cells: Sequence[Any]) -> None:
         """Read the next cells, which begin at row ``first``.
@@ -70,7 +85,7 @@ class Numbers:
             try:
                 if set(map(type, cells)) == {str}:
                     values = np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
-                    self._pieces.append(Values(np.arange(first, first + len(cells), dtype=np.int32), values))
+                    self._cells.add(range(first, first + len(cells)), values)
                     return
             except ValueError:
                 pass
@@ -79,7 +94,7 @@ class Numbers:
             if not is_missing(cell):
                 rows.append(row)
                 numbers.append(self._number(row, cell))
-        self._pieces.append(Values(np.array(rows, dtype=np.int32), np.array(numbers, dtype=np.float64)))
+        self._cells.add(rows, np.array(numbers, dtype=np.float64))
 
     def _number(self, row: int, cell: Any) -> float:
         try:
@@ -91,8 +106,8 @@ class Numbers:
             raise CellError(row, f"expected a number, not {shown(cell)}{hint(cell, self._written)}") from None
 
     def finish(self) -> Values:
-        """Return the column; the reader is empty afterwards."""
-        return _joined(self._pieces)
+        """Return the column; the reader takes no more cells afterwards."""
+        return self._cells.finish()
 
 
 class Counts:
@@ -102,7 +117,7 @@ class Counts:
         """Create the reader of a column of integers from ``least`` to ``most``."""
         self._written, self._least, self._most = written, least, most
         self._type = np.int64 if most < 2**63 else np.uint64
-        self._pieces: list[NDArray[Any]] = []
+        self._counts = array("q" if most < 2**63 else "Q")
 
     def add(self, first: int, cells: Sequence[Any]) -> None:
         """Read the next cells, which begin at row ``first``.
@@ -119,7 +134,7 @@ class Counts:
         if counts is None or (counts < self._least).any() or (counts > self._most).any():
             numbers = [self._count(row, cell) for row, cell in enumerate(cells, first)]
             counts = np.array(numbers, dtype=self._type)
-        self._pieces.append(counts)
+        self._counts.frombytes(counts.tobytes())
 
     def _count(self, row: int, cell: Any) -> int:
         expected = f"expected an integer ≥ {self._least}"
@@ -138,10 +153,8 @@ class Counts:
         return count
 
     def finish(self) -> NDArray[Any]:
-        """Return the column, [rows]; the reader is empty afterwards."""
-        counts = np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=self._type)
-        self._pieces.clear()
-        return counts
+        """Return the column, [rows]; the reader takes no more cells afterwards."""
+        return np.asarray(self._counts)
 
 
 class Labels:
@@ -157,7 +170,7 @@ class Labels:
         self._expected, self._may_be_empty = expected, may_be_empty
         self._known: dict[Any, int] = {}  # cell as it stands in the table → index; -1: empty
         self._indices: dict[tuple[type, Any], int] = {}  # type and word → index, because True equals 1
-        self._pieces: list[Values] = []
+        self._codes = _Cells("i")
 
     def add(self, first: int, cells: Sequence[Any]) -> None:
         """Read the next cells, which begin at row ``first``.
@@ -178,7 +191,7 @@ class Labels:
         if not self._may_be_empty and (codes < 0).any():
             raise CellError(first + int(np.argmax(codes < 0)), f"expected {self._expected}, but the cell is empty")
         kept = np.flatnonzero(codes >= 0)
-        self._pieces.append(Values((kept + first).astype(np.int32), codes[kept]))
+        self._codes.add(kept + first, codes[kept])
 
     def _code(self, row: int, cell: Any) -> int:
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
@@ -200,8 +213,8 @@ class Labels:
         return code
 
     def finish(self) -> Values:
-        """Return the indices; the reader is empty afterwards."""
-        return _joined(self._pieces, dtype=np.int32)
+        """Return the indices; the reader takes no more cells afterwards."""
+        return self._codes.finish()
 
 
 def as_flags(words: list[str | bool], column: Values) -> Values:
@@ -221,12 +234,3 @@ def as_flags(words: list[str | bool], column: Values) -> Values:
 def _kind(cell: Any) -> str:
     kinds: dict[type, str] = {dict: "an object", list: "a list", bytes: "bytes"}
     return kinds.get(type(cell), f"a value of type {type(cell).__name__}")
-
-
-def _joined(pieces: list[Values], dtype: Any = np.float64) -> Values:
-    if not pieces:
-        return Values(np.empty(0, dtype=np.int32), np.empty(0, dtype=dtype))
-    rows = np.concatenate([piece.rows for piece in pieces])
-    values = np.concatenate([piece.values for piece in pieces])
-    pieces.clear()
-    return Values(rows, values)

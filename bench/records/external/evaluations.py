@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.errors import TableError
@@ -26,6 +28,15 @@ class Column(NamedTuple):
         begin, end = np.searchsorted(self.places, (first, last))
         return Column(self.places[begin:end], self.values[begin:end])
 
+    def spread(self, first: int, last: int) -> pa.Array:
+        """Return one value for each evaluation from ``first`` to before ``last``; null for those without a value."""
+        if len(self.places) == last - first:
+            return pa.array(self.values)
+        values, is_missing = np.zeros(last - first), np.ones(last - first, dtype=bool)
+        places = self.places - first
+        values[places], is_missing[places] = self.values, False
+        return pa.array(values, mask=is_missing)
+
 
 class Evaluations:
     """The evaluations of all runs, ordered by run, then by step.
@@ -38,8 +49,8 @@ class Evaluations:
         """Find the evaluations: only a row with a value of a measure is one."""
         self._parts, self._keys = parts, keys
         measured = [_rows_with_values(part) for part in parts]
-        runs = np.concatenate([keys.runs[number][rows] for number, rows in enumerate(measured)])
-        steps = np.concatenate([_steps(part)[rows] for part, rows in zip(parts, measured, strict=True)])
+        runs = _joined([_chosen(*each) for each in zip(keys.runs, measured, strict=True)])
+        steps = _joined([_chosen(_steps(part), rows) for part, rows in zip(parts, measured, strict=True)])
         self._rows = measured
         self._starts = np.cumsum([0, *map(len, measured)])
         self._place_of_row = np.arange(len(steps), dtype=np.int32)
@@ -49,12 +60,19 @@ class Evaluations:
             is_new = np.r_[True, (runs[1:] != runs[:-1]) | (steps[1:] != steps[:-1])]
             self._place_of_row[order] = np.cumsum(is_new) - 1
             runs, steps = runs[is_new], steps[is_new]
-        self._runs, self.steps = runs, steps
+        self.steps = steps
+        starts = np.flatnonzero(np.diff(runs, prepend=-1))
+        bounds = pairwise([*starts.tolist(), len(runs)])
+        self._bounds = dict(zip(runs[starts].tolist(), bounds, strict=True))
+
+    @property
+    def runs(self) -> list[int]:
+        """The numbers of the runs that have evaluations, ascending."""
+        return list(self._bounds)
 
     def bounds(self, run: int) -> tuple[int, int]:
         """Return the index of the first evaluation of a run, and of the first after its last."""
-        first, last = np.searchsorted(self._runs, (run, run + 1))
-        return int(first), int(last)
+        return self._bounds.get(run, (0, 0))
 
     def column(self, name: str, values: Sequence[Values | None], *, keep_last: bool) -> Column:
         """Return the values of a measure by evaluation.
@@ -75,7 +93,7 @@ class Evaluations:
                 numbers.append(cells.values[known])
         if not places:
             return Column(np.empty(0, dtype=np.int32), np.empty(0))
-        place, joined = np.concatenate(places), np.concatenate(numbers)
+        place, joined = _joined(places), _joined(numbers)
         del places, numbers
         if (place[1:] > place[:-1]).all():
             return Column(place, joined)
@@ -120,12 +138,21 @@ class Evaluations:
 
 
 def _rows_with_values(part: Part) -> NDArray[np.int32]:
-    if len(part.values) == 1:
-        return next(iter(part.values.values())).rows
+    for values in part.values.values():
+        if len(part.values) == 1 or len(values.rows) == part.size:
+            return values.rows
     has_value = np.zeros(part.size, dtype=bool)
     for values in part.values.values():
         has_value[values.rows] = True
     return np.flatnonzero(has_value).astype(np.int32)
+
+
+def _chosen(column: NDArray[Any], rows: NDArray[np.int32]) -> NDArray[Any]:
+    return column if len(rows) == len(column) else column[rows]
+
+
+def _joined(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
 
 
 def _steps(part: Part) -> NDArray[np.int64]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator
 
 from bench.catalogue import Options, suggestion
@@ -174,22 +175,24 @@ def ended(step: int, reason: str = "", place: str | None = None) -> Ending:
     return Ending(status="diverged" if reason else "finished", step=step, place=place, reason=reason)
 
 
-def complete_rows(rows: list[Row]) -> list[Row]:
-    """Give all rows of a trace the same keys; the value of a missing key is None.
+def trace_of(rows: Sequence[Row]) -> pa.Table:
+    """Return rows as the trace of a record: a column for each key that has a value, null where a row has none.
 
     Args:
         rows: The rows, each with a step and the values known at it.
     """
     names = dict.fromkeys(name for row in rows for name in row if row[name] is not None)
-    unknown = {} if "seconds" in names else {"seconds": math.nan}
-    if names.keys() <= {"step", "seconds", "samples"}:
-        unknown["critic_loss"] = math.nan  # the trace of a record has at least one measure
-    return [{**{name: row.get(name) for name in names}, **unknown} for row in rows]
+    columns = {name: pa.array([row.get(name) for row in rows]) for name in names}
+    unknown = pa.array([math.nan] * len(rows))
+    columns.setdefault("seconds", unknown)
+    if columns.keys() <= {"step", "seconds", "samples"}:
+        columns["critic_loss"] = unknown  # the trace of a record has at least one measure
+    return pa.table(columns)
 
 
 def describe_record(
     run: ExternalRun,
-    trace: list[Row],
+    trace: pa.Table,
     ending: Ending,
     origin: Mapping[str, Any],
     *,
@@ -201,16 +204,16 @@ def describe_record(
 
     Args:
         run: The run.
-        trace: Its trace, as ``complete_rows`` returns it.
+        trace: Its trace, as ``publish`` takes it.
         ending: How it ended.
         origin: How the record was made; the steps that the run was given are added.
         timing: What the run cost.
         environment: Keys of the record's section of that name.
         samples: Which samples the trace keeps.
     """
-    measured = {plain_name(name) for name in trace[0]}
+    measured = {plain_name(name) for name in trace.column_names}
     choices = {axis: {"name": str(run.axes[axis]), "label": str(run.axes[axis])} for axis in MAIN_AXES}
-    steps = max(run.steps or 1, ending.step, trace[-1]["step"])
+    steps = max(run.steps or 1, ending.step, trace["step"][-1].as_py())
     training = {**run.axes, **choices, "steps": steps, "batch_size": run.batch_size, "critic_steps": run.critic_steps}
     today = datetime.now(UTC).date().isoformat()
     directions = {name: MEASURES[name].higher_is_better for name in MEASURES if name in measured}

@@ -8,13 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from bench.errors import ResultsError
 from bench.plan.identity import Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
 from bench.records.external.column_groups import unused_columns
 from bench.records.external.column_roles import assign_roles
-from bench.records.external.external_run import ExternalRun, Row, describe_record
+from bench.records.external.external_run import ExternalRun, describe_record
 from bench.records.external.number_format import NumberFormat
 from bench.records.external.staging import publish_all
 from bench.records.external.table_files import find_files
@@ -132,9 +134,7 @@ def import_table(
     return Imported(folder=folder, runs=tuple(runs), endings=endings, notices=tuple(unused_columns(roles)))
 
 
-def _content(
-    run: ExternalRun, table_run: TableRun, sources: Mapping[str, dict[str, Any]]
-) -> tuple[Metadata, list[Row]]:
+def _content(run: ExternalRun, table_run: TableRun, sources: Mapping[str, dict[str, Any]]) -> tuple[Metadata, pa.Table]:
     trace = table_run.trace
     origin = {**origin_of(table_run.sources, sources), "outcome": table_run.said}
     return describe_record(run, trace, table_run.ending, origin), trace

@@ -11,10 +11,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from bench.catalogue.metrics.measures import Directions, measure_name
 from bench.errors import ResultsError
-from bench.records.external.external_run import Row, complete_rows, is_known_column, unknown_measure
+from bench.records.external.external_run import Row, is_known_column, trace_of, unknown_measure
 from bench.records.external.possible_values import DATE, MAX_STEPS, as_integer, why_impossible
 from bench.records.schema import Timing
 
@@ -109,19 +110,19 @@ class Logbook:
                 raise ResultsError(f"Recorder.log: {name} at step {step:,}: {reason}")
         return numbers
 
-    def trace(self) -> list[Row]:
-        """Return the rows of the record; a single row without values if nothing was logged."""
+    def trace(self) -> pa.Table:
+        """Return the trace of the record; a single row without values if nothing was logged."""
         rows = [dict(row) for row in self._rows.values()] or [{"step": 0, CLOCK: 0.0}]
         for row in rows:
             clock = row.pop(CLOCK)
             row["seconds"] = row.get("seconds", math.nan) if self._timed else clock
-        return complete_rows(rows)
+        return trace_of(rows)
 
     def timing(self, images_per_step: int | None) -> Timing:
         """Return what is known about the speed; rates need given seconds, because those exclude evaluation."""
         wall_seconds = self.elapsed
-        timed = [row for row in self.trace() if math.isfinite(row["seconds"])]
-        if not self._timed or not timed:
+        timed = [row for row in self._rows.values() if math.isfinite(row.get("seconds", math.nan))]
+        if not timed:
             return Timing(wall_seconds=wall_seconds)
         rates = [
             (late["step"] - early["step"]) / (late["seconds"] - early["seconds"])

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
+
 from bench.errors import ResultsError
 from bench.files import HOSTNAME, check_writable, describe_error, remove_partial_files
-from bench.records.external.external_run import Row
 from bench.records.record import publish
 from bench.records.schema import Metadata
 
@@ -25,7 +26,7 @@ BEFORE = ".before"  # the end of the name of an earlier record, kept in case of 
 STALE = 3600.0  # seconds after which a folder without the name of its process is taken for left behind
 
 
-Content = Callable[[], tuple[Metadata, list[Row]]]  # makes the metadata and the trace of a record
+Content = Callable[[], tuple[Metadata, pa.Table]]  # makes the metadata and the trace of a record
 
 
 def publish_all(folder: Path, contents: Mapping[Path, Content], *, replace: bool) -> None:

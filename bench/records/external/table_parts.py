@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -136,8 +137,15 @@ class _Columns:
     def _column(self, kind: str, column: str) -> Any:
         key = kind, column
         if key not in self._finished:
-            self._finished[key] = self._readers[key].finish()
+            self._finished[key] = found = self._readers[key].finish()
+            if isinstance(found, Values) and len(found.rows) == self._size:
+                self._finished[key] = found._replace(rows=self._all_rows)
         return self._finished[key]
+
+    @cached_property
+    def _all_rows(self) -> NDArray[np.int32]:
+        """The numbers of all rows, one array for all columns without empty cells."""
+        return np.arange(self._size, dtype=np.int32)
 
     def _words(self, kind: str, column: str) -> Words:
         codes, reader = self._column(kind, column), self._readers[kind, column]

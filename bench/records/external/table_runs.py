@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import MEASURES, PRIMARY_ORDER, plain_name
 from bench.errors import TableError
 from bench.records.external.column_roles import SETTINGS
 from bench.records.external.evaluations import Column, Evaluations
-from bench.records.external.external_run import Row, ended, is_loss_or_probe
+from bench.records.external.external_run import ended, is_loss_or_probe
 from bench.records.external.run_keys import RunKeys, run_keys
 from bench.records.external.spreadsheet import Spreadsheet
 from bench.records.external.table_parts import Part
@@ -82,23 +83,21 @@ class TableRun:
         return ended(step) if values else _not_finite(next(iter(self.tables.columns)), step)
 
     @property
-    def trace(self) -> list[Row]:
-        """One row per step, in ascending order, all with the same keys; NaN for a lost value, None for no value.
+    def trace(self) -> pa.Table:
+        """One row per step, in ascending order; NaN for a lost value, null for no value.
 
         It is made anew at each call, because the traces of all runs together would take much memory.
         """
         first, last = self._bounds
         columns = self._columns
         if not columns:
-            return [{"step": self._first_step, **dict.fromkeys(self.tables.columns, math.nan), "seconds": math.nan}]
+            unknown = {name: [math.nan] for name in (*self.tables.columns, "seconds")}
+            return pa.table({"step": [self._first_step], **unknown})
         seconds = self.tables.seconds.within(first, last)
-        steps = self.tables.evaluations.steps[first:last].tolist()
-        unknown = {**dict.fromkeys(columns), "seconds": None if len(seconds.places) else math.nan}
-        rows: list[Row] = [{"step": step, **unknown} for step in steps]
-        for name, column in (*columns.items(), ("seconds", seconds)):
-            for place, value in zip((column.places - first).tolist(), column.values.tolist(), strict=True):
-                rows[place][name] = value
-        return rows
+        if not len(seconds.places):
+            seconds = Column(np.arange(first, last, dtype=np.int32), np.full(last - first, math.nan))
+        values = {name: column.spread(first, last) for name, column in {**columns, "seconds": seconds}.items()}
+        return pa.table({"step": self.tables.evaluations.steps[first:last], **values})
 
     @property
     def _bounds(self) -> tuple[int, int]:
@@ -127,7 +126,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRuns:
-    """All runs of some tables.
+    """Runs of some tables that have no run in common with others.
 
     Attributes:
         keys: The runs.
@@ -158,17 +157,33 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
         TableError: A measure has two values at a step of a run, an axis looks like a measure, or times are not valid.
     """
     keys = run_keys(parts)
-    evaluations = Evaluations(parts, keys)
-    columns = {}
-    for name in sorted({name for part in parts for name in part.values}, key=_by_rank):
-        values = [part.values.pop(name, None) for part in parts]
-        columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
-    times = evaluations.column("seconds", [part.seconds for part in parts], keep_last=True)
-    seconds = _since_start(times, evaluations, keys)
-    tables = TableRuns(
-        keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=_failures(parts, keys)
-    )
-    return [TableRun(tables, number) for number in range(len(keys.keys))]
+    names = sorted({name for part in parts for name in part.values}, key=_by_rank)
+    failures = _failures(parts, keys)
+    tables: dict[int, TableRuns] = {}
+    for numbers in _without_common_runs(parts, keys):
+        group = [parts[number] for number in numbers]
+        own_keys = keys._replace(runs=[keys.runs[number] for number in numbers])
+        evaluations = Evaluations(group, own_keys)
+        columns = {}
+        for name in names:
+            values = [part.values.pop(name, None) for part in group]
+            columns[name] = evaluations.column(name, values, keep_last=repeated_steps == "last")
+        times = evaluations.column("seconds", [part.seconds for part in group], keep_last=True)
+        seconds = _since_start(times, evaluations, own_keys)
+        own = TableRuns(keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=failures)
+        tables.update(dict.fromkeys(map(id, group), own))
+    return [TableRun(tables[id(members[0])], number) for number, members in enumerate(keys.parts)]
+
+
+def _without_common_runs(parts: Sequence[Part], keys: RunKeys) -> list[list[int]]:
+    """Return the numbers of parts in groups without a common run, because arrays of all parts would take much memory.
+
+    Parts that share a run with any other make up one group.
+    """
+    shared = {id(part) for members in keys.parts if len(members) > 1 for part in members}
+    together = [number for number, part in enumerate(parts) if id(part) in shared]
+    alone = [[number] for number, part in enumerate(parts) if id(part) not in shared]
+    return [*alone, together] if together else alone
 
 
 def _by_rank(name: str) -> tuple[bool, int, str]:
@@ -213,9 +228,10 @@ def _since_start(times: Column, evaluations: Evaluations, keys: RunKeys) -> Colu
     finite = times.values[np.isfinite(times.values)]
     if not len(finite) or (finite.max() < WALL_CLOCK and finite.min() >= 0):
         return times
-    pieces = [times.within(*evaluations.bounds(run)).values for run in range(len(keys.keys))]
+    pieces = [times.within(*evaluations.bounds(run)).values for run in evaluations.runs]
     counted = [
-        _counted(seconds, keys.first[run][0].roles.table.name, keys.name(run)) for run, seconds in enumerate(pieces)
+        _counted(seconds, keys.first[run][0].roles.table.name, keys.name(run))
+        for run, seconds in zip(evaluations.runs, pieces, strict=True)
     ]
     return Column(times.places, np.concatenate(counted))
 

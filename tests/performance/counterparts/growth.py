@@ -19,7 +19,7 @@ from test_loading import write_copies
 
 import bench
 from bench.compute.engines.retries import attempt
-from bench.compute.execution import Settings
+from bench.compute.settings import Settings
 from bench.compute.training.game import Game
 from bench.compute.training.loop import train
 from bench.compute.training.pack import assemble

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from counterparts.training import Apart, our_loops, plain_loop
 
-from bench.compute.execution import Settings
 from bench.compute.pack_tuning import pack_sizer
+from bench.compute.settings import Settings
 from bench.compute.training.real_data import cached_dataset
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs

@@ -1,0 +1,70 @@
+"""How workers execute runs, and where they keep records and checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.errors import DamagedRecordError
+from bench.plan.runs import Run
+from bench.records.record import read_metadata
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a worker executes runs. On the CPU, none of this changes results, except for the number of threads.
+
+    Attributes:
+        folder: The suite's results folder.
+        device: "cpu", "cuda:0", "mps".
+        threads: The number of torch threads.
+        workers: The number of workers that run in parallel, for the record.
+        checkpoint_every: Seconds between checkpoints.
+        inception_weights: The file with Inception's weights.
+    """
+
+    folder: Path
+    device: str = "cpu"
+    threads: int = 1
+    workers: int = 1
+    checkpoint_every: float = 60.0
+    inception_weights: Path | None = None
+
+    def record(self, run: Run) -> Path:
+        """Return the path of a run's record."""
+        return self.folder / "records" / run.file_name
+
+    def is_recorded(self, run: Run) -> bool:
+        """Return whether a run has a record by now.
+
+        Raises:
+            ResultsError: It has one that the system cannot read.
+        """
+        path = self.record(run)
+        try:
+            return os.path.lexists(path) and read_metadata(path).run == run.id
+        except DamagedRecordError:
+            return False
+
+    def checkpoint(self, run: Run) -> Path:
+        """Return the path of a run's checkpoint."""
+        return self.folder / "checkpoints" / f"{run.id}.pt"
+
+
+def worker_settings(common: Settings, devices: Sequence[str], workers: int | None, runs: int) -> list[Settings]:
+    """Return the settings of each worker: distributed over the devices, and no more workers than runs.
+
+    Args:
+        common: What all workers share.
+        devices: The devices to use.
+        workers: The number of workers. [default: one per CPU core, or one per GPU]
+        runs: The number of runs to train.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    default = max(1, cores // common.threads) if devices == ["cpu"] else len(devices)
+    count = max(1, min(runs, default if workers is None else max(1, workers)))
+    weights = common.inception_weights.resolve() if common.inception_weights else None
+    common = replace(common, workers=count, inception_weights=weights)
+    return [replace(common, device=devices[index % len(devices)]) for index in range(count)]

@@ -109,7 +109,7 @@ def test_float_images_need_a_range(tmp_path: Path) -> None:
         Image.fromarray(image).save(tmp_path / "floats" / f"{number}.tif")
     with pytest.raises(DataError, match=r"floats from .*: set range = .*\(measure: --range\)"):
         measured(tmp_path / "floats")
-    kept = measured(tmp_path / "floats", value_range=(0, 1)).kept
+    kept = measured(tmp_path / "floats", value_range=np.array([0, 1])).kept
     in_array = measured(images, value_range=(0, 1)).kept
     assert abs(kept.mean() - in_array.mean()) < 10  # in another order
 
@@ -120,6 +120,8 @@ def test_a_folder_with_splits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a training and a test split; which of them are the samples"):
         measured(tmp_path / "data")
     assert measured(tmp_path / "data" / "train").protocol["samples"] == 30
+    with pytest.raises(DataError, match="--key a: it names an array in a file"):
+        measured(tmp_path / "data" / "train", key="a")
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:

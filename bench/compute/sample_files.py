@@ -44,6 +44,8 @@ def read_samples(
     if is_folder:
         if len(shape) != 3:
             raise DataError(f"{named(path)}: a folder holds images, but the dataset has points; expected .npz or .npy")
+        if key is not None:
+            raise DataError(f"{named(path)}: --key {key}: it names an array in a file, but this is a folder")
         return read_image_folder(path, shape, resize, pixels or PixelOptions())
     return Stored(read_array(path, key, (2, 1) if len(shape) == 1 else (4, 3)))
 
@@ -60,7 +62,7 @@ def existing(path: Path) -> tuple[Path, bool]:
             return full, full.is_dir()
         problem = "no such file or folder"
     except (OSError, ValueError, RuntimeError) as error:  # too long, with a null byte, or an unknown home
-        problem = describe_error(error) if isinstance(error, OSError) else str(error)
+        problem = describe_error(error) if isinstance(error, OSError) else str(error).rstrip(".")
     raise DataError(f"{named(path)}: {problem}; expected {FORMS}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue import Options
@@ -28,7 +29,7 @@ class Reading:
     def __init__(
         self,
         *,
-        value_range: tuple[float, float] | None = None,
+        value_range: Any = None,
         resize: bool = False,
         key: str | None = None,
         background: Any = None,
@@ -39,6 +40,8 @@ class Reading:
         Raises:
             SuiteError: The range or the background is not valid.
         """
+        if isinstance(value_range, list | tuple | np.ndarray):
+            value_range = tuple(end.item() if isinstance(end, np.generic) else end for end in value_range)
         given = {"range": value_range, "background": background, "skip_broken": skip_broken}
         self.pixels = validated(PixelOptions, given, "measure")
         self._resize, self._key = resize, key

@@ -15,6 +15,7 @@ from PIL import Image
 import bench
 from bench.catalogue import entries
 from bench.catalogue.datasets import Dataset
+from bench.catalogue.datasets.pixels import PixelOptions
 from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, extractor_hash, own_training
 from bench.catalogue.extractors.random_weights import random_weights_hash
 from bench.command import main
@@ -123,7 +124,7 @@ def test_a_trained_extractor_gives_modes_and_its_path_is_no_part_of_the_identity
     monkeypatch.setattr(own_training, "EPOCHS", (1, 1))
     with pytest.raises(SuiteError, match=r"'modes' needs true modes or a classifier.*train one on classes of your own"):
         plan(photos, 'metrics = ["modes"]')
-    own_training.train_on_folder(tmp_path / "photos", tmp_path / "a.npz", 3, 8)
+    own_training.train_on_folder(tmp_path / "photos", tmp_path / "a.npz", PixelOptions(size=8))
     (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes())
     runs = {}
     for name in "ab":
@@ -146,7 +147,7 @@ def test_records_compare_wherever_the_weights_lay(
 ) -> None:
     monkeypatch.setattr(own_training, "EPOCHS", (1, 1))
     for side in ("a", "b"):
-        own_training.train_on_folder(tmp_path / "photos", tmp_path / f"{side}.npz", 3, 8)
+        own_training.train_on_folder(tmp_path / "photos", tmp_path / f"{side}.npz", PixelOptions(size=8))
         (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes())
         weights = f'extractor = {{ name = "trained", weights = "{tmp_path / side}.npz" }}'
         suite = write_suite(SUITE.format(dataset=photos, evaluation=f'metrics = ["frechet"]\n{weights}'))

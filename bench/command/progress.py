@@ -55,7 +55,8 @@ class Display:
         """Show the number of runs, and how many of them are already recorded."""
         self._show_notices()  # those of the previous suite
         self._summary, self._notices_shown = summary, 0
-        line = f"{len(summary.runs)} runs, {len(summary.already)} already recorded in {summary.folder}"
+        count = "1 run" if len(summary.runs) == 1 else f"{len(summary.runs)} runs"
+        line = f"{count}, {len(summary.already)} already recorded in {summary.folder}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._show_notices()
         recorded = {run.id for run in summary.already}

@@ -60,11 +60,11 @@ def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = 
             partial file is left.
     """
     final, best = summarise(trace, metadata)
-    complete = metadata.model_copy(
-        update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
-    )
+    complete = metadata.model_copy(update={"schema_version": SCHEMA, "final": final, "best": best, "measured": {}})
     content = only_finite(complete.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    content["measured"] = measured_rows(trace)  # only now, because each copy of millions of numbers takes memory
     data = encode(trace, content)
+    del content
     if not replace:
         _clear(path)
     try:
@@ -171,9 +171,11 @@ def _columns(file: RecordFile, names: list[str]) -> dict[str, NDArray[Any]]:
 
 def _samples(file: RecordFile, metadata: Metadata) -> tuple[list[int], NDArray[Any]]:
     layout = metadata.samples
-    table = file.read([name for name in ("step", SAMPLES) if name in file.types])
-    contents = table.column(SAMPLES).to_pylist() if SAMPLES in file.types else []
-    kept = [each for each in zip(table.column("step").to_pylist(), contents, strict=False) if each[1]]
+    kept: list[tuple[int, bytes]] = []
+    if SAMPLES in file.types:
+        steps, contents = file.read(["step", SAMPLES]).columns
+        pairs = zip(steps.to_numpy(), contents.to_pylist(), strict=True)
+        kept = [(int(step), content) for step, content in pairs if content]
     try:
         frames = np.frombuffer(b"".join(content for _, content in kept), dtype=layout.dtype)
         return [step for step, _ in kept], frames.reshape(len(kept), *(layout.shape or ()))

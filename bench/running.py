@@ -17,7 +17,7 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.external.staging import sweep_staging
-from bench.records.record import paths_in
+from bench.records.listing import paths_in
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent, Report
 from bench.report.stamp import refresh_report

@@ -15,7 +15,8 @@ from plugin_packages import package_in
 import bench
 from bench.command import main
 from bench.errors import DataError
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 RING = '{ name = "ring", points = 1000 }'
 

@@ -30,7 +30,8 @@ from bench.errors import DataError, SuiteError
 from bench.evidence.gate.compare import compare
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
-from bench.records.record import read_metadata, read_record, read_samples, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata, read_record, read_samples
 
 SUITE = """
 name = "twin"

@@ -21,7 +21,8 @@ from PIL import Image
 import bench
 from bench.command import main
 from bench.errors import GanbenchError
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 pytestmark = pytest.mark.slow
 EXAMPLES = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import atomic_write, describe_error, put_aside
+from bench.records.listing import paths_in, record_paths
 from bench.records.record_bytes import SAMPLES, encode
 from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
 from bench.records.schema import SCHEMA, Metadata
@@ -59,11 +60,11 @@ def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = 
             partial file is left.
     """
     final, best = summarise(trace, metadata)
-    complete = metadata.model_copy(
-        update={"schema_version": SCHEMA, "final": final, "best": best, "measured": measured_rows(trace)}
-    )
+    complete = metadata.model_copy(update={"schema_version": SCHEMA, "final": final, "best": best, "measured": {}})
     content = only_finite(complete.model_dump(by_alias=True, exclude_unset=True))  # JSON mode refuses some text
+    content["measured"] = measured_rows(trace)  # only now, because each copy of millions of numbers takes memory
     data = encode(trace, content)
+    del content
     if not replace:
         _clear(path)
     try:
@@ -161,55 +162,16 @@ def _columns(file: RecordFile, names: list[str]) -> dict[str, NDArray[Any]]:
 
 def _samples(file: RecordFile, metadata: Metadata) -> tuple[list[int], NDArray[Any]]:
     layout = metadata.samples
-    table = file.read([name for name in ("step", SAMPLES) if name in file.types])
-    contents = table.column(SAMPLES).to_pylist() if SAMPLES in file.types else []
-    kept = [each for each in zip(table.column("step").to_pylist(), contents, strict=False) if each[1]]
+    kept: list[tuple[int, bytes]] = []
+    if SAMPLES in file.types:
+        steps, contents = file.read(["step", SAMPLES]).columns
+        pairs = zip(steps.to_numpy(), contents.to_pylist(), strict=True)
+        kept = [(int(step), content) for step, content in pairs if content]
     try:
         frames = np.frombuffer(b"".join(content for _, content in kept), dtype=layout.dtype)
         return [step for step, _ in kept], frames.reshape(len(kept), *(layout.shape or ()))
     except (TypeError, ValueError) as error:
         raise DamagedRecordError(f"{file.path} is not a record of ganbench: its samples: {error}") from None
-
-
-def record_paths(results: str | Path) -> list[Path]:
-    """All records below a folder, sorted by name.
-
-    Raises:
-        ResultsError: no such folder, no record in it, or a folder that cannot be read.
-    """
-    folder = Path(results)
-    try:
-        if not folder.is_dir():
-            raise ResultsError(f"there is no results folder {folder}")
-        parents = [Path(parent) for parent, _, _ in os.walk(folder, onerror=_raise)]
-    except OSError as error:
-        raise _unlisted(folder, error) from None
-    paths = sorted(path for parent in parents for path in paths_in(parent))
-    if not paths:
-        raise ResultsError(f"{folder} holds no records (*/records/*.parquet)")
-    return paths
-
-
-def paths_in(folder: Path) -> list[Path]:
-    """The files that should be records in a suite's results folder, sorted by name; hidden ones are the system's.
-
-    Raises:
-        ResultsError: the folder cannot be read.
-    """
-    records = folder / "records"
-    try:
-        entries = records.iterdir() if records.is_dir() else ()
-        return sorted(path for path in entries if path.suffix == ".parquet" and path.name[0] != ".")
-    except OSError as error:
-        raise _unlisted(records, error) from None
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _unlisted(folder: Path, error: OSError) -> ResultsError:
-    return ResultsError(f"{error.filename or folder} cannot be read: {describe_error(error)}")
 
 
 def read_all(results: str | Path, read: Callable[[Path], Holder]) -> list[Holder]:

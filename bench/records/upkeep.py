@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import check_writable, put_aside
-from bench.records.record import check_record, paths_in
+from bench.records.listing import paths_in
+from bench.records.record import check_record
 from bench.records.record_file import describe_other, is_named_after
 
 

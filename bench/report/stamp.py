@@ -18,7 +18,7 @@ from bench.catalogue import additions
 from bench.errors import ResultsError
 from bench.files import NotAFileError, atomic_write, describe_error, read_regular, with_digest, without_digest
 from bench.plan.suite import Suite
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 from bench.records.timing_results import timings_path
 from bench.report import Extent, Report, write_report
 

@@ -16,7 +16,8 @@ from bench.catalogue.datasets.data import fingerprint
 from bench.command import main
 from bench.errors import GanbenchError, SuiteError
 from bench.plan.specification import choose
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)

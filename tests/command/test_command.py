@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import bench
 from bench.command import main
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 
 
 @pytest.fixture

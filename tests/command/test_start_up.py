@@ -28,7 +28,7 @@ def test_a_single_small_pack_trains_in_the_process_of_the_command(tiny: str, tmp
 
 @pytest.mark.usefixtures("no_workers", "no_figures")
 @pytest.mark.parametrize(
-    ("options", "settings"), [({"workers": 1}, {}), ({"pack": "off", "seeds": 2}, {}), ({}, {"steps": 10**7})]
+    ("options", "settings"), [({"workers": 1}, {}), ({"pack": "off", "seeds": 2}, {}), ({}, {"steps": 10**6})]
 )
 def test_other_work_goes_to_workers(
     tiny: str, tmp_path: Path, options: dict[str, Any], settings: dict[str, Any]

@@ -32,7 +32,8 @@ from bench.compute.training.pack import Pack
 from bench.errors import ResultsError
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
-from bench.records.record import read_metadata, read_samples, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata, read_samples
 from bench.records.schema import Metadata
 from bench.report import write_report
 

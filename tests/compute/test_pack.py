@@ -27,7 +27,8 @@ from bench.compute.training.pack import Pack, assemble
 from bench.plan.grouping import divide, pack_key
 from bench.plan.runs import Run
 from bench.plan.specification import Training, complete_training
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 CPU = torch.device("cpu")
 SMALL: dict[str, dict[str, Any]] = {

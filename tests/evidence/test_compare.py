@@ -21,7 +21,8 @@ from bench.compute.engines.in_process import in_process
 from bench.errors import SuiteError
 from bench.evidence.gate.compare import compare as bench_compare
 from bench.plan.rebuilding import rebuild
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 from bench.records.timing_results import write_timings
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -15,7 +15,7 @@ import bench
 from bench.command import main
 from bench.evidence.results import read_evidence
 from bench.records.external.import_table import import_table
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 
 FIXED = {"dataset": "cifar10", "architecture": "dcgan", "loss": "hinge"}
 WHOLE = {0: 398.0, 1000: 41.0, 2000: 30.0, 3000: 25.0, 4000: 24.0}

@@ -18,7 +18,7 @@ from made_runs import record
 from bench.command import main
 from bench.evidence.gate.compare import compare
 from bench.evidence.gate.decision import Verdict
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 
 RESULTS = Path(__file__).parents[2] / "results"
 NAN = math.nan

@@ -20,7 +20,8 @@ from bench.evidence.primary_measure import choose_primary, primary_curve
 from bench.evidence.states import State
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import load_suite
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 from bench.records.schema import Metadata
 
 NAN = float("nan")

@@ -20,7 +20,8 @@ from bench.evidence.results import read_evidence
 from bench.evidence.states import State, count_failed, count_unresolved, judged
 from bench.evidence.statistics import failures_as_worst
 from bench.plan.rules import Rules
-from bench.records.record import Record, read_record, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import Record, read_record
 
 WITHOUT_MODES: dict[str, Any] = {"higher_is_better": {"fd": False}}
 VALUES = (501.0, 480.0, 490.0, 500.0)

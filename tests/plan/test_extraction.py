@@ -25,7 +25,8 @@ from bench.evidence.gate.compare import compare
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 SUITE = """
 name = "folder"

@@ -16,7 +16,8 @@ from bench.errors import DataError
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import plan_runs
 from bench.plan.suite import load_suite
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 from bench.running import run_suite
 
 SUITE = """

@@ -15,7 +15,7 @@ from bench.errors import GanbenchError, SuiteError, TableError
 from bench.evidence.gate.compare import compare
 from bench.evidence.results import read_evidence
 from bench.records.external.import_table import import_table
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 
 BIG = 2**53 + 1  # 9007199254740993; the nearest float is one less
 GIVEN: dict[str, Any] = {"suite": "mine", "dataset": "ring", "architecture": "mlp", "loss": "hinge"}

@@ -16,7 +16,8 @@ from bench.command import main
 from bench.errors import TableError
 from bench.records.external.import_table import Imported, import_table
 from bench.records.external.role_patterns import role_pattern
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 FIXED = {"dataset": "c10", "architecture": "dcgan"}
 ONE = {**FIXED, "loss": "hinge", "seed": 0}

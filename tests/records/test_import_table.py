@@ -19,7 +19,8 @@ import bench.records.external.staging as importing
 from bench.command import main
 from bench.errors import GanbenchError, ResultsError, TableError
 from bench.records.external.import_table import Imported, import_table
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 ROLES = {"data": "dataset", "net": "architecture", "obj": "loss", "run": "seed", "iters": "step", "FID": "fid"}
 WIDE = """data,net,obj,run,iters,FID

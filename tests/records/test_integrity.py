@@ -21,6 +21,7 @@ from made_runs import record as publish_made
 import bench
 from bench.errors import DamagedRecordError, ResultsError
 from bench.evidence.results import read_evidence
+from bench.records.listing import record_paths
 from bench.records.record import (
     check_record,
     paths_by_run,
@@ -29,7 +30,6 @@ from bench.records.record import (
     read_judged,
     read_metadata,
     read_record,
-    record_paths,
 )
 from bench.records.schema import SCHEMA, Metadata
 

@@ -15,7 +15,8 @@ from bench.catalogue.metrics.measures import MEASURES, PROBE_RANGES, PROBES, kno
 from bench.errors import GanbenchError, ResultsError, SuiteError, TableError
 from bench.records.external.import_table import import_table
 from bench.records.external.possible_values import why_impossible
-from bench.records.record import read_metadata, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
 
 GIVEN: dict[str, Any] = {"suite": "mine", "dataset": "ring", "architecture": "mlp", "loss": "hinge", "seed": 0}
 FIXED = {"dataset": "ring", "architecture": "mlp", "loss": "hinge", "seed": 0}

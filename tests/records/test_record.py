@@ -17,7 +17,8 @@ from changed_records import content_of, publish_content, rows_of
 import bench
 from bench.errors import DamagedRecordError, ResultsError
 from bench.records import migration, record, record_file, schema
-from bench.records.record import publish, read_metadata, read_record, read_samples, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import publish, read_metadata, read_record, read_samples
 from bench.records.record_bytes import KEY
 from bench.records.schema import SCHEMA, Ending, Metadata
 from bench.records.summaries import summarise

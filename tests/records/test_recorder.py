@@ -18,7 +18,8 @@ from bench.errors import GanbenchError, ResultsError, SuiteError
 from bench.evidence.outcomes import Stage, states_over_time
 from bench.evidence.results import read_evidence
 from bench.plan.rules import Rules
-from bench.records.record import read_metadata, read_record, read_samples, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata, read_record, read_samples
 from bench.report.captions import caption, provenance
 from bench.report.dirac import has_dirac
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bench.records.listing import record_paths
 from bench.records.migration import migrated
-from bench.records.record import read_metadata, record_paths
+from bench.records.record import read_metadata
 from bench.records.schema import Ending, Metadata
 from bench.records.schema_page import page
 

@@ -18,7 +18,7 @@ from bench.files import HOSTNAME
 from bench.records.external import staging
 from bench.records.external.import_table import import_table
 from bench.records.external.staging import sweep_staging
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 
 OLD = "seed,step,fid\n0,10,40\n1,10,41\n"
 NEW = "seed,step,fid\n0,10,20\n1,10,21\n2,10,22\n"

@@ -15,7 +15,8 @@ from matplotlib.colors import to_hex
 from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.statistics import expected_best, wilson_interval
-from bench.records.record import publish, record_paths
+from bench.records.listing import record_paths
+from bench.records.record import publish
 from bench.report.figures import draw_all, draw_figures
 from bench.report.figures.budget import final_values, worst_seen
 from bench.report.figures.contact_sheets import image_grid

@@ -19,7 +19,7 @@ from bench.command.show_report import fitting_columns
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.suite import load_suite
-from bench.records.record import record_paths
+from bench.records.listing import record_paths
 from bench.report import Report, write_report
 from bench.report.tables import Layout, format_table, summarise_cells
 from bench.report.tables.layout import lay_out

@@ -82,6 +82,17 @@ def run_keys(parts: Sequence[Part]) -> RunKeys:
     return keys
 
 
+def groups_without_common_runs(parts: Sequence[Part], keys: RunKeys) -> list[list[int]]:
+    """Return the numbers of parts in groups without a common run, because arrays of all parts would take much memory.
+
+    Parts that share a run with any other make up one group.
+    """
+    shared = {id(part) for members in keys.parts if len(members) > 1 for part in members}
+    together = [number for number, part in enumerate(parts) if id(part) in shared]
+    alone = [[number] for number, part in enumerate(parts) if id(part) not in shared]
+    return [*alone, together] if together else alone
+
+
 def _labels(axis: str, parts: Sequence[Part]) -> dict[Any, Label]:
     """Return word → label: numbers if all words of an axis are finite numbers, else names."""
     words: dict[Any, None] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -98,6 +97,7 @@ class _Columns:
         self._readers: dict[tuple[str, str], Numbers | Counts | Labels] = {}
         self._finished: dict[tuple[str, str], Any] = {}
         self._size = 0
+        self._all_rows: NDArray[np.int32] | None = None
 
     def request(self, part: Roles) -> None:
         """Create the readers of the columns of a part."""
@@ -137,15 +137,12 @@ class _Columns:
     def _column(self, kind: str, column: str) -> Any:
         key = kind, column
         if key not in self._finished:
-            self._finished[key] = found = self._readers[key].finish()
-            if isinstance(found, Values) and len(found.rows) == self._size:
-                self._finished[key] = found._replace(rows=self._all_rows)
+            found: Any = self._readers[key].finish()
+            if isinstance(found, Values) and len(found.rows) == self._size:  # columns without empty cells share this
+                self._all_rows = found.rows if self._all_rows is None else self._all_rows
+                found = found._replace(rows=self._all_rows)
+            self._finished[key] = found
         return self._finished[key]
-
-    @cached_property
-    def _all_rows(self) -> NDArray[np.int32]:
-        """The numbers of all rows, one array for all columns without empty cells."""
-        return np.arange(self._size, dtype=np.int32)
 
     def _words(self, kind: str, column: str) -> Words:
         codes, reader = self._column(kind, column), self._readers[kind, column]
@@ -205,10 +202,8 @@ class _Columns:
 
     def _long(self, roles: Roles) -> dict[str, Values]:
         """Return the values of each measure of a table in long form."""
-        words, numbers = (
-            self._words("labels", roles.columns["measure"]),
-            self._column("numbers", roles.columns["value"]),
-        )
+        words = self._words("labels", roles.columns["measure"])
+        numbers = self._column("numbers", roles.columns["value"])
         names = []
         for code, word in enumerate(words.words):
             name = measure_name(str(word), roles.directions)

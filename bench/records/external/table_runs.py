@@ -17,7 +17,7 @@ from bench.errors import TableError
 from bench.records.external.column_roles import SETTINGS
 from bench.records.external.evaluations import Column, Evaluations
 from bench.records.external.external_run import ended, is_loss_or_probe
-from bench.records.external.run_keys import RunKeys, run_keys
+from bench.records.external.run_keys import RunKeys, groups_without_common_runs, run_keys
 from bench.records.external.spreadsheet import Spreadsheet
 from bench.records.external.table_parts import Part
 from bench.records.schema import Ending
@@ -94,9 +94,10 @@ class TableRun:
             unknown = {name: [math.nan] for name in (*self.tables.columns, "seconds")}
             return pa.table({"step": [self._first_step], **unknown})
         seconds = self.tables.seconds.within(first, last)
-        if not len(seconds.places):
-            seconds = Column(np.arange(first, last, dtype=np.int32), np.full(last - first, math.nan))
-        values = {name: column.spread(first, last) for name, column in {**columns, "seconds": seconds}.items()}
+        values = {name: column.spread(first, last) for name, column in columns.items()}
+        values["seconds"] = (
+            seconds.spread(first, last) if len(seconds.places) else pa.array(np.full(last - first, math.nan))
+        )
         return pa.table({"step": self.tables.evaluations.steps[first:last], **values})
 
     @property
@@ -160,7 +161,7 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
     names = sorted({name for part in parts for name in part.values}, key=_by_rank)
     failures = _failures(parts, keys)
     tables: dict[int, TableRuns] = {}
-    for numbers in _without_common_runs(parts, keys):
+    for numbers in groups_without_common_runs(parts, keys):
         group = [parts[number] for number in numbers]
         own_keys = keys._replace(runs=[keys.runs[number] for number in numbers])
         evaluations = Evaluations(group, own_keys)
@@ -173,17 +174,6 @@ def runs_of(parts: Sequence[Part], *, repeated_steps: str = "error") -> list[Tab
         own = TableRuns(keys=keys, evaluations=evaluations, columns=columns, seconds=seconds, failures=failures)
         tables.update(dict.fromkeys(map(id, group), own))
     return [TableRun(tables[id(members[0])], number) for number, members in enumerate(keys.parts)]
-
-
-def _without_common_runs(parts: Sequence[Part], keys: RunKeys) -> list[list[int]]:
-    """Return the numbers of parts in groups without a common run, because arrays of all parts would take much memory.
-
-    Parts that share a run with any other make up one group.
-    """
-    shared = {id(part) for members in keys.parts if len(members) > 1 for part in members}
-    together = [number for number, part in enumerate(parts) if id(part) in shared]
-    alone = [[number] for number, part in enumerate(parts) if id(part) not in shared]
-    return [*alone, together] if together else alone
 
 
 def _by_rank(name: str) -> tuple[bool, int, str]:

@@ -144,7 +144,7 @@ def test_records_that_disagree_on_a_direction_are_not_shown_together(
     folder = train(metrics=("frechet", "vendi")).folder
     next(folder.glob("records/*")).unlink()
     redeclare(package, 'vendi=Measure("Vendi score", False)')
-    assert "disagree on whether more is better for the measure 'vendi'" in train().report_problem
+    assert "vendi, higher is better in some records and lower is better in others" in train().report_problem
 
 
 def test_a_suite_of_one_declared_measure_is_classified_by_it(train: Callable[..., Summary], package: Package) -> None:

@@ -15,6 +15,10 @@ Any other exception is a bug: it is reported with its traceback, the run can be 
 an outcome.
 """
 
+from __future__ import annotations
+
+from bench.escaping import as_message
+
 
 def summarise_error(error: BaseException) -> str:
     """Return the type of an error and the first sentence of its message, on one line."""
@@ -25,7 +29,14 @@ def summarise_error(error: BaseException) -> str:
 
 
 class GanbenchError(Exception):
-    """An error that the user can correct. Its message says what is wrong and where."""
+    """An error that the user can correct. Its message says what is wrong and where, on one line.
+
+    Messages quote names and values from outside, so whatever has no shape of its own is escaped.
+    """
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return as_message(super().__str__())
 
 
 class SuiteError(GanbenchError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -211,7 +213,8 @@ def test_a_non_finite_critic_ends_the_run_before_evaluation() -> None:
         next(players.critic.parameters())[0] = math.nan
     state = GameState(training, players, 0, 1, (2,), lambda i: REALS[i], len(REALS), CPU)
     history = History(step=1, trace=[])
-    evaluate(state, torch.randn(4, 3), None, None, history, None)  # type: ignore[arg-type]
+    unused: Any = SimpleNamespace(metrics=(), game_metrics=())
+    evaluate(state, torch.randn(4, 3), None, unused, history, None)  # type: ignore[arg-type]
     assert history.diverged == "critic's weights"
     assert not history.trace
 

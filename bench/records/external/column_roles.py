@@ -90,7 +90,7 @@ def assign_roles(
     directions: dict[str, bool | None] = {**dict.fromkeys(lower, False), **dict.fromkeys(higher, True)}
     if both := sorted({*lower} & {*higher}):
         raise TableError(f"--lower and --higher: {both[0]!r} is given to both")
-    given, fixed = fixed, {known_role(role, directions): as_integer(value) for role, value in fixed.items()}
+    given, fixed = fixed, {known_role(role, directions): _fixed_value(role, value) for role, value in fixed.items()}
     if len(fixed) < len(given):
         raise TableError(f"--set: a role is given twice in {', '.join(given)}")
     for role, value in fixed.items():
@@ -194,6 +194,13 @@ def _role(column: str, given: str, directions: Directions) -> str:
 
 def _is_axis(role: str, directions: Directions) -> bool:
     return role not in NO_AXES and not is_known_column(role, directions)
+
+
+def _fixed_value(role: str, value: object) -> object:
+    try:
+        return as_integer(value)
+    except ValueError as error:
+        raise TableError(f"--set {role}={value}: {error}") from None
 
 
 def _check_fixed(role: str, value: Any, directions: Directions) -> None:

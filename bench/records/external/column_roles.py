@@ -196,7 +196,7 @@ def _is_axis(role: str, directions: Directions) -> bool:
     return role not in NO_AXES and not is_known_column(role, directions)
 
 
-def _fixed_value(role: str, value: object) -> object:
+def _fixed_value(role: str, value: Label) -> Label:
     try:
         return as_integer(value)
     except ValueError as error:

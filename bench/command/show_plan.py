@@ -54,7 +54,8 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         )
     console.print(table)
     console.print(
-        f"\n{len(cells)} cells, {len(runs)} runs, {len(runs) - len(missing)} recorded in {folder}. "
+        f"\n{_counted(len(cells), 'cell')}, {_counted(len(runs), 'run')}, {len(runs) - len(missing)} recorded "
+        + f"in {folder}. "
         + (_work(missing, speeds) if missing else "Nothing to train."),
         highlight=False,
         markup=False,
@@ -64,12 +65,16 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         console.print(line, highlight=False, markup=False)
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _work(missing: list[Run], speeds: object) -> str:
     steps = sum(run.training.steps for run in missing)
     samples = sum(run.training.steps * run.training.critic_steps * run.training.batch_size for run in missing)
     return (
-        f"To train: {len(missing)} runs, {steps:,} generator steps, {samples:,} samples seen by the critic; "
-        f"estimated time on one worker, without packs: {_estimated_time(missing, speeds)}."
+        f"To train: {_counted(len(missing), 'run')}, {steps:,} generator steps, {samples:,} samples "
+        f"seen by the critic; estimated time on one worker, without packs: {_estimated_time(missing, speeds)}."
     )
 
 

@@ -176,7 +176,7 @@ def test_seeds_stay_whole_numbers(tmp_path: Path) -> None:
     listed = load_suite(write(tmp_path, SUITE.replace("seeds = 2", f"seeds = {two}")))
     assert [run.seed for run in plan_runs(listed)] == two
     result = CliRunner().invoke(main, ["plan", write(tmp_path, SUITE), "--seeds", f"{two[0]}-{two[1]}"])
-    assert "1 cells, 2 runs" in " ".join(result.stdout.split())
+    assert "1 cell, 2 runs" in " ".join(result.stdout.split())
     runs = plan_runs(listed, seeds=[*two, LARGEST_SEED])
     assert len({run.id for run in runs}) == len({run.file_name for run in runs}) == 3
     line = refused(["plan", write(tmp_path, SUITE), "--seeds", str(two[1])])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench.compute.claim import AT_WORK, claimed
+from bench.compute.engines.worker_processes import Reserve, count_to_start
 from bench.compute.interruption import Interruption, handling_signals
 from bench.errors import ResultsError
 from bench.files import remove_partial_files
@@ -17,7 +18,6 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.external.staging import sweep_staging
-from bench.records.listing import paths_in
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent, Report
 from bench.report.stamp import refresh_report
@@ -174,9 +174,6 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         KeyboardInterrupt: Training was interrupted, after all active runs saved a checkpoint.
     """
     check_usable(folder, (run.file_name for run in runs))
-    named = {path.stem.rpartition("-")[2] for path in paths_in(folder)}
-    if options.device not in ON_EVERY_MACHINE or any(run.id not in named for run in runs):
-        _resolve_devices(options.device, runs)
     remove_partial_files(folder)
     sweep_staging(folder)
     summary = Summary(folder, runs, notices=list(dict.fromkeys(run.found for run in runs if run.found)))
@@ -185,31 +182,35 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
     options.begin(summary)
-    if not waiting:
-        return summary
+    if waiting:
+        processes = count_to_start(options.device, options.workers, options.threads, waiting)
+        with Reserve(processes) as reserve:  # these load torch at the same time as this process
+            _train(waiting, summary, options, reserve)
+    return summary
 
+
+def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: Reserve) -> None:
     from bench.compute.contracts.dry_check import dry_check
     from bench.compute.engines.choice import choose_engine
     from bench.compute.pack_tuning import pack_sizer
     from bench.compute.settings import Settings, worker_settings
 
     weights, every = options.inception_weights, options.checkpoint_every
-    common = Settings(folder, threads=options.threads, checkpoint_every=every, inception_weights=weights)
-    workers = worker_settings(common, _resolve_devices(options.device, runs), options.workers, len(waiting))
+    common = Settings(summary.folder, threads=options.threads, checkpoint_every=every, inception_weights=weights)
+    workers = worker_settings(common, _resolve_devices(options.device, summary.runs), options.workers, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)
     packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
-    engine = choose_engine(packs, workers, options.workers)
-    with claimed(folder) as other, handling_signals() as interruption:
+    engine = choose_engine(packs, workers, options.workers, reserve)
+    with claimed(summary.folder) as other, handling_signals() as interruption:
         if other:
-            summary.notices.append(AT_WORK.format(folder=folder, other=other))
+            summary.notices.append(AT_WORK.format(folder=summary.folder, other=other))
             packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
         events = chain(findings.events(waiting), engine(packs, workers, interruption))
         _follow(events, summary, options.watch, interruption)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
-    return summary
 
 
 def _follow(

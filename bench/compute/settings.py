@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import DamagedRecordError
 from bench.plan.runs import Run
+from bench.records.costs import estimate_seconds, shipped_speeds
 from bench.records.record import read_metadata
+
+SMALL = 20.0  # estimated seconds of training; a worker takes seconds to start
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ class Settings:
         return self.folder / "checkpoints" / f"{run.id}.pt"
 
 
+def core_count() -> int:
+    """Return the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_small(runs: Iterable[Run]) -> bool:
+    """Return whether runs train so quickly that starting a worker for them would take a good part of the time."""
+    seconds = estimate_seconds(runs, shipped_speeds())
+    return seconds is not None and seconds <= SMALL
+
+
 def worker_settings(common: Settings, devices: Sequence[str], workers: int | None, runs: int) -> list[Settings]:
     """Return the settings of each worker: distributed over the devices, and no more workers than runs.
 
@@ -62,8 +76,7 @@ def worker_settings(common: Settings, devices: Sequence[str], workers: int | Non
         workers: The number of workers. [default: one per CPU core, or one per GPU]
         runs: The number of runs to train.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    default = max(1, cores // common.threads) if devices == ["cpu"] else len(devices)
+    default = max(1, core_count() // common.threads) if devices == ["cpu"] else len(devices)
     count = max(1, min(runs, default if workers is None else max(1, workers)))
     weights = common.inception_weights.resolve() if common.inception_weights else None
     common = replace(common, workers=count, inception_weights=weights)

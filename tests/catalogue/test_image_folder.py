@@ -489,12 +489,6 @@ def test_random_damage_is_one_line_or_an_image(folder: Path, damage: int) -> Non
         assert load(folder, skip_broken=True, background="black", range=[0, 65535]).files.samples >= 30
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_may_not_be_read_is_no_broken_image(folder: Path) -> None:
-    (folder / "000.png").chmod(0)
-    assert "000.png (Permission denied)" in refused(folder, skip_broken=True)
-
-
 def test_an_error_of_the_system_is_no_broken_image(folder: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import bench
-from bench.compute.engines import local
+from bench.compute.engines import worker_processes
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     def started(*_: Any) -> None:
         raise AssertionError("a worker was started")
 
-    monkeypatch.setattr(local, "_start_worker", started)
+    monkeypatch.setattr(worker_processes.Reserve, "_start", started)
 
 
 @pytest.mark.usefixtures("no_workers", "no_figures")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
-from bench.compute.engines.retries import attempt, retry_event
-from bench.compute.environment import keep_freed_memory, limited_threads
+from bench.compute.engines.retries import retry_event
+from bench.compute.engines.worker_processes import Reserve
 from bench.compute.events import Event
-from bench.compute.interruption import SIGNALS, blocked_signals
 from bench.compute.settings import Settings
 from bench.errors import GanbenchError
 from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run
 
-CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not work in forked processes
 MAIN_GUARD = "; a script must call bench.run below: if __name__ == '__main__':"
 POLL_INTERVAL = 0.2  # seconds between checks for a requested stop
 
@@ -56,22 +51,24 @@ class WorkerDeath:
 
 
 def local(
-    packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool] = lambda: False
+    packs: Sequence[Sequence[Run]],
+    workers: Sequence[Settings],
+    stopping: Callable[[], bool] = lambda: False,
+    reserve: Reserve | None = None,
 ) -> Iterator[Event]:
-    """Execute packs in as many worker processes as there are settings.
+    """Execute packs in as many worker processes as there are settings, taken from a reserve if one is given.
 
     If a worker dies, its runs are retried in halves, since it may have run out of memory. A single run fails instead.
     """
-    waiting = deque(packs)
-    stop = CONTEXT.RawValue("b", 0)  # without a lock, because a worker may be killed while it reads
-    pool = [_start_worker(settings, stop) for settings in workers[: len(packs)]]
+    waiting, reserve = deque(packs), reserve or Reserve()
+    pool = [Worker(*reserve.take(settings), settings) for settings in workers[: len(packs)]]
     error: GanbenchError | None = None
     try:
         while True:
             if error is not None or stopping():
-                stop.value = 1
-            for worker in pool if not stop.value else ():
-                _assign(worker, waiting, stop)
+                reserve.stop.value = 1
+            for worker in pool if not reserve.stop.value else ():
+                _assign(worker, waiting, reserve)
             busy = [worker for worker in pool if worker.runs]
             if not busy:
                 break
@@ -94,25 +91,15 @@ def local(
         raise error
 
 
-def _start_worker(settings: Settings, stop: Any) -> Worker:
-    resource_tracker.ensure_running()  # starting it unblocks signals
-    parent_end, worker_end = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_work, args=(worker_end, stop, settings), daemon=True)
-    with blocked_signals():  # Ctrl-C reaches the whole process group, but the parent decides when workers stop
-        process.start()
-    worker_end.close()
-    return Worker(process, parent_end, settings)
-
-
-def _assign(worker: Worker, waiting: deque[Sequence[Run]], stop: Any) -> None:
+def _assign(worker: Worker, waiting: deque[Sequence[Run]], reserve: Reserve) -> None:
     """Give an idle worker the next pack; a dead worker is replaced first."""
     if worker.runs or not waiting:
         return
     try:
         worker.pipe.send(list(waiting[0]))
     except OSError:
-        replacement = _start_worker(worker.settings, stop)
-        worker.process, worker.pipe, worker.responded = replacement.process, replacement.pipe, False
+        worker.process, worker.pipe = reserve.take(worker.settings)
+        worker.responded = False
         worker.pipe.send(list(waiting[0]))
     pack = waiting.popleft()
     worker.runs, worker.pack_size = {run.id: run for run in pack}, len(pack)
@@ -157,33 +144,3 @@ def _clean_up(worker: Worker) -> None:
 
 def _describe_exit(code: int | None) -> str:
     return f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
-
-
-def _work(pipe: Connection, stop: Any, settings: Settings) -> None:
-    """Execute packs in the worker process until the pipe closes."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    keep_freed_memory()
-    try:
-        with limited_threads(settings.threads):
-            while True:
-                _execute_pack(pipe.recv(), pipe, stop, settings)
-    except (EOFError, OSError):
-        return  # the parent is gone; the last checkpoints remain
-
-
-def _execute_pack(pack: Sequence[Run], pipe: Connection, stop: Any, settings: Settings) -> None:
-    orphaned = False
-
-    def send(message: object) -> None:
-        nonlocal orphaned
-        try:
-            pipe.send(message)
-        except OSError:
-            orphaned = True  # the parent no longer reads events: stop at the next chance, with checkpoints
-
-    try:
-        for event in attempt(pack, settings, lambda: orphaned or bool(stop.value)):
-            send((event.run.id, event.state, event.progress, event.text, event.fault))
-    except GanbenchError as error:
-        send(error)

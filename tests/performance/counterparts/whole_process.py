@@ -59,8 +59,8 @@ def short_run(rounds: int = 5) -> list[float]:
         return sorted(seconds_of_command("run", str(suite), "--device", "cpu") for _ in range(rounds))
 
 
-def measure(seeds: int = 8, steps: int = 1500, losses: Sequence[str] | None = None, rounds: int = 3) -> WholeProcess:
-    """Time ``ganbench run ring`` and the loops alternately, and return medians.
+def measure(seeds: int = 8, steps: int = 1500, losses: Sequence[str] | None = None, rounds: int = 2) -> WholeProcess:
+    """Time ``ganbench run ring`` and the loops alternately, and return medians (of two: means).
 
     The plain loop is timed with one seed per loss, because all seeds cost the same. Its processes are started, and its
     first steps taken, before the clock starts.

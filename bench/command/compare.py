@@ -52,7 +52,7 @@ gate_options = options(
         "--tolerance",
         multiple=True,
         metavar="[DATASET=]NUMBER",
-        help="Maximum tolerated relative degradation, of all datasets or of one. Repeatable. "
+        help="Maximum tolerated relative degradation, for all datasets or for one. Repeatable. "
         "[default: the suite's, otherwise 0.25]",
     ),
     click.option(

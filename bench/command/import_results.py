@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     "mapped",
     multiple=True,
     metavar="COLUMN=ROLE",
-    help="Role of a column: dataset, seed, step, fid, ... FILE:COLUMN=ROLE is for one file, and COLUMN may be a "
-    "pattern such as '{loss}-s{seed} - fid'. Repeatable.",
+    help="Role of a column: dataset, seed, step, fid, ... FILE:COLUMN=ROLE applies only to files of this name. "
+    "COLUMN may be a pattern such as '{loss}-s{seed} - fid'. Repeatable.",
 )
 @click.option(
     "--set",
@@ -88,8 +88,8 @@ def import_results(tables: tuple[str, ...], mapped: tuple[str, ...], **arguments
 
     TABLE is a .csv, .tsv, .json, .jsonl or .parquet file with one row per run, or one row per run and step. In wide
     form, each measure has its own column. In long form, each value has its own row: map one column to "measure" and one
-    to "value". Several files are joined by run and step. A quoted pattern, such as 'runs/{loss}-s{seed}.csv', takes
-    roles from the names of files. A folder stands for the event files of TensorBoard in it, or for its tables.
+    to "value". Several files are joined by run and step. A quoted pattern, such as 'runs/{loss}-s{seed}.csv', reads
+    roles from the names of files. A folder means the TensorBoard event files in it, or else the tables in it.
 
     Required roles: dataset, architecture, loss, seed, step. Optional: seconds, outcome (true if the run failed),
     reason, steps, batch_size, critic_steps, measures (for example fid) and training losses (for example critic_loss).

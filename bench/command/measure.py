@@ -28,14 +28,15 @@ record_options = options(
     click.option(
         "--record",
         metavar="NAME",
-        help="Record the values as one run of this name of a suite, for report and compare. Needs --set and a step.",
+        help="Record the values as one run of the suite NAME, for report and compare. Needs --set and a step.",
     ),
     click.option(
         "--set",
         "settings",
         multiple=True,
         metavar="KEY=VALUE",
-        help="With --record: what made the samples: architecture, loss, seed, and any other axis. Repeatable.",
+        help="With --record: a property of the run that produced the samples: architecture, loss, seed or any other "
+        "axis. Repeatable.",
     ),
     click.option(
         "--step",
@@ -43,14 +44,20 @@ record_options = options(
         multiple=True,
         type=click.IntRange(min=0),
         metavar="N",
-        help="With --record: the generator step of each SAMPLES, in their order. "
-        "[default: the number in the name of each]",
+        help="With --record: the generator step of each SAMPLES, in the same order. Repeatable. "
+        "[default: the number in its name]",
     ),
     results_option,
     click.option(
-        "--version", type=click.IntRange(min=1), help="With --record: version of the experiment. [default: 1]"
+        "--version",
+        type=click.IntRange(min=1),
+        help="With --record: version of the experiment. [default: the suite's if --suite NAME is given, otherwise 1]",
     ),
-    click.option("--title", default="", help="With --record: title of the report. [default: the name of the suite]"),
+    click.option(
+        "--title",
+        default="",
+        help="With --record: title of the report. [default: the suite's if --suite NAME is given, otherwise NAME]",
+    ),
     click.option("--replace", is_flag=True, help="With --record: replace the record of the same run."),
 )
 
@@ -58,16 +65,23 @@ record_options = options(
 @click.command("measure")
 @click.argument("samples", nargs=-1, required=True)
 @click.option(
-    "--against", metavar="DATASET", help="Dataset: a name, a table as in a suite, or a folder of real images."
+    "--against",
+    metavar="DATASET",
+    help="Dataset: a name, a table as in a suite, or a folder of real images. Not needed if --suite has only one.",
 )
-@click.option("--suite", metavar="SUITE", help="Suite, by name or file, whose metrics, samples and extractor apply.")
+@click.option(
+    "--suite", metavar="SUITE", help="Suite, by name or file, whose metrics, number of samples and extractor apply."
+)
 @click.option(
     "--metrics",
     multiple=True,
     metavar="METRIC",
-    help="Metric, by name or as a table; or several names with commas. Repeatable. [default: all that can be computed]",
+    help="Metric, by name or as a table, or several names separated by commas. Repeatable. "
+    "[default: all that can be computed]",
 )
-@click.option("--samples", "count", type=click.IntRange(min=2), help="Samples to use of each SAMPLES. [default: all]")
+@click.option(
+    "--samples", "count", type=click.IntRange(min=2), help="Number of samples to use from each SAMPLES. [default: all]"
+)
 @click.option(
     "--range",
     "value_range",
@@ -76,12 +90,14 @@ record_options = options(
     metavar="LOW HIGH",
     help="Values of black and white in images of more than 8 bits, for example -1 1.",
 )
-@click.option("--resize", is_flag=True, help="Crop and resize images of another size; the protocol says so.")
-@click.option("--key", metavar="NAME", help="Name of the array in a .npz or .pt file that holds several.")
+@click.option(
+    "--resize", is_flag=True, help="Crop and resize images to the size of the dataset; the protocol records this."
+)
+@click.option("--key", metavar="NAME", help="Name of the array, if a .npz or .pt file contains several.")
 @click.option(
     "--background",
     metavar="COLOUR",
-    help='Colour behind transparent pixels of images in folders: white, black or "[255, 0, 0]". '
+    help='Colour to put behind transparent pixels of images in folders: white, black or "[255, 0, 0]". '
     "[default: that of DATASET]",
 )
 @skip_broken_option
@@ -109,8 +125,8 @@ def measure(
 ) -> None:
     """Measure samples that exist already.
 
-    Each SAMPLES is a folder of images, or a .npz, .npy or .pt file, for example of one checkpoint. They are measured
-    with the metrics and the protocol of a training run, next to real data; nothing is trained.
+    Each SAMPLES is a folder of images, or a .npz, .npy or .pt file, for example from one checkpoint. Metrics and
+    protocol are those of a training run, and real data is measured as a reference. Nothing is trained.
     """
     from bench.command.show_measured import show_measured, write_csv, write_json
     from bench.compute.sample_reading import Reading

@@ -86,18 +86,18 @@ results_option = click.option(
     help="Folder for all results; each suite has its own folder in it.",
 )
 skip_broken_option = click.option(
-    "--skip-broken", is_flag=True, help="Leave out images that cannot be decoded; the records say how many."
+    "--skip-broken", is_flag=True, help="Leave out images that cannot be decoded; messages and records say how many."
 )
 inception_option = click.option(
     "--inception-weights",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="File with the Inception weights, required to compute FID.",
+    help="File with the Inception weights, for FID and KID. [default: downloaded by torch-fidelity]",
 )
 extractor_option = click.option(
     "--extractor",
     metavar="NAME|TABLE",
-    help="Feature extractor of images: random needs no download. [default: the dataset's own]",
+    help="Feature extractor of images, for example random, which needs no download. [default: the dataset's own]",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps", help="Device to use."
@@ -112,8 +112,8 @@ cell_options = options(
         "--only",
         multiple=True,
         metavar="AXIS=VALUE",
-        help="Keep only cells with this value, for example loss=hinge. Repeatable: values of one axis add up, and all "
-        "axes must match.",
+        help="Keep only cells with this value, for example loss=hinge. Repeatable: a cell must match "
+        "every axis, and may match any of the values given for it.",
     ),
     click.option(
         "--set",

@@ -39,7 +39,7 @@ class Seconds(click.FloatRange):
 @click.command("list")
 @handle_errors
 def list_entries() -> None:
-    """List all suites, losses, metrics, extractors and so on."""
+    """List all suites, losses, metrics, extractors and other names that a suite can use."""
     from bench.catalogue import TABLES, entries, shadowed, unusable
     from bench.catalogue.extractors import EXTRACTORS
     from bench.plan.suite import load_suite, suite_files
@@ -111,7 +111,7 @@ def plan(
     default="all",
     show_default=True,
     help="What to write at the end: nothing, tables, or also the page and figures as PNG. "
-    "`ganbench report` writes PDF and SVG, too.",
+    "For PDF and SVG, use `ganbench report`.",
 )
 @handle_errors
 def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
@@ -203,8 +203,8 @@ def calibrate(
 ) -> None:
     """Measure real data and untrained generators.
 
-    Computes every measure available for DATASET, a name or a table as in a suite, on held-out real data and on
-    untrained generators, the two ends of its scale.
+    Computes every measure available for DATASET on held-out real data and on untrained generators: the two ends of its
+    scale. DATASET is a name or a table as in a suite.
     """
     from bench.command.show_plan import show_calibration, write_calibration
     from bench.compute.calibration import calibrate as run_calibration

@@ -134,10 +134,8 @@ def measure(
     from bench.plan.yardstick import Yardstick
 
     record = _Record({key: arguments.pop(key) for key in _RECORD}, samples)
-    chosen = parse_choice("--against", against)
-    yardstick = Yardstick(
-        chosen, _parse_metrics(metrics), count, suite, parse_choice("--extractor", arguments.pop("extractor"))
-    )
+    extractor = parse_choice("--extractor", arguments.pop("extractor"))
+    yardstick = Yardstick(parse_choice("--against", against), _parse_metrics(metrics), count, suite, extractor)
     background = arguments.pop("background")
     reading = Reading(
         background=None if background is None else parse_value(background),

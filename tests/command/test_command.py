@@ -118,7 +118,7 @@ def test_failed_runs_are_reported_and_retried(
         return real(runs, *rest)
 
     monkeypatch.setattr(retries, "execute", broken)
-    monkeypatch.setattr("bench.compute.engines.choice.local", in_process.in_process)
+    monkeypatch.setattr("bench.compute.engines.choice.choose_engine", lambda *_: in_process.in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 1
     assert "2 of 4 runs have no record; run the same command to retry them" in result.stderr
@@ -191,7 +191,7 @@ def test_the_size_of_packs_is_recorded_and_changes_no_number(
     """Two pack keys with two runs each, on one worker."""
     from bench.compute.engines.in_process import in_process
 
-    monkeypatch.setattr("bench.compute.engines.choice.local", in_process)
+    monkeypatch.setattr("bench.compute.engines.choice.choose_engine", lambda *_: in_process)
     result = invoke("run", tiny, "--results", "others", "--workers", "1", "--pack", pack)
     assert result.exit_code == 0, result.output
     alone, found = (bench.load(folder).set_index("run").sort_index() for folder in (tiny_results, "others/tiny"))
@@ -239,7 +239,7 @@ def test_a_full_disk_is_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bench.files.os.fsync", full)
-    monkeypatch.setattr("bench.compute.engines.choice.local", in_process)
+    monkeypatch.setattr("bench.compute.engines.choice.choose_engine", lambda *_: in_process)
     result = invoke("run", tiny)
     assert result.exit_code == 2
     last = result.stderr.splitlines()[-1]

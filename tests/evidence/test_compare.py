@@ -263,7 +263,7 @@ def confirm(*words: object) -> Result:
 
 def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The records have ten times the FD that the code gives, so runs on fresh seeds are not worse."""
-    monkeypatch.setattr("bench.compute.engines.choice.local", in_process)
+    monkeypatch.setattr("bench.compute.engines.choice.choose_engine", lambda *_: in_process)
     wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
     assert compare(many, wrong).exit_code == 1
     first = confirm(many, wrong)

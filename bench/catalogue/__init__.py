@@ -128,8 +128,7 @@ def naming(kind: str, name: str, part: str = "") -> Iterator[None]:
         if not is_added(kind, name) or is_fault_of_device(error):
             raise
         who = f"{title(kind, name)}: {part}" if part else title(kind, name)
-        told = f"{who} raised {summarise_error(error)}{_place(error)}"
-        raise PluginError(told) from error
+        raise PluginError(f"{who} raised {summarise_error(error)}{_place(error)}") from error
 
 
 def named(kind: str, name: str, function: Callable[..., Any], part: str = "") -> Callable[..., Any]:

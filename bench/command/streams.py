@@ -27,21 +27,11 @@ ASCII = "ganbench-ascii"  # click writes UTF-8 to a stream whose encoding is cal
 COLUMNS = range(20, 2000)  # widths of a terminal that tables can be laid out for
 READER_LEFT = 141  # the exit status of a shell's command whose reader has left: 128 + SIGPIPE
 _SUBSTITUTES = {
-    **{"–": "-", "—": "-", "−": "-", "±": "+/-", "×": "x", "·": "/", "≤": "<=", "≥": ">=", "→": "->", "←": "<-"},
-    **{
-        "…": "...",
-        "‘": "'",
-        "’": "'",
-        "“": "'",
-        "”": "'",
-        "∞": "inf",
-        "²": "^2",
-        "🔴": "(!)",
-        "🟢": "(+)",
-        "⚪": "(o)",
-    },
-    **{"τ": "tau", "σ": "sigma", "θ": "theta", "ψ": "psi", "λ": "lambda", "μ": "mu", "µ": "mu", "ø": "o", "ß": "ss"},
-}
+    "–": "-", "—": "-", "−": "-", "±": "+/-", "×": "x", "·": "/", "≤": "<=", "≥": ">=", "→": "->", "←": "<-",
+    "…": "...", "‘": "'", "’": "'", "“": "'", "”": "'", "∞": "inf", "²": "^2",
+    "🔴": "(!)", "🟢": "(+)", "⚪": "(o)",
+    "τ": "tau", "σ": "sigma", "θ": "theta", "ψ": "psi", "λ": "lambda", "μ": "mu", "µ": "mu", "ø": "o", "ß": "ss",
+}  # fmt: skip
 
 
 def prepare_streams() -> None:
@@ -99,7 +89,7 @@ class _Watched:
 
     Args:
         stream: The stream.
-        drops: Whether nobody is told.
+        drops: Whether a failure is ignored instead of raised.
     """
 
     def __init__(self, stream: TextIO, *, drops: bool = False):

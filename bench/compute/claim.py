@@ -13,7 +13,7 @@ from bench.files import HOSTNAME, describe_error
 
 try:
     import fcntl
-except ImportError:  # Windows, where nobody is told
+except ImportError:  # Windows, which has no such locks
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".running"

@@ -198,9 +198,9 @@ def test_a_real_value_that_is_not_finite_is_told_and_recorded_as_missing(
         ('vendi=Measure("fid", True)', "label: 'fid' is the label of 'fid' already"),
         ('vendi=Measure("a\\tb", True)', "label: expected a line of text"),
         ('vendi=Measure("Vendi", "higher")', "higher_is_better: expected True, False or None, not 'higher'"),
-        ('vendi=Measure("Vendi", True, "two digits")', "spec: 'two digits' is no format of a number"),
+        ('vendi=Measure("Vendi", True, "two digits")', "spec: 'two digits' is not a number format"),
         ('vendi=Measure("Vendi", True, scale=float("nan"))', "scale: expected a number above 0"),
-        ('vendi=Measure("Vendi", None, primary_rank=1)', "primary_rank: runs can only be classified by"),
+        ('vendi=Measure("Vendi", None, primary_rank=1)', "primary_rank: a measure can only classify runs if higher"),
     ],
 )
 def test_a_declaration_that_is_not_valid_is_refused_when_the_suite_is_planned(

@@ -71,7 +71,7 @@ def _problem(name: object, measure: object) -> str:
 
 
 def _problem_of_label(name: str, measure: Measure, declared: Mapping[str, Measure]) -> str:
-    """Return the problem of a label that another measure has: its columns could not be told apart."""
+    """Return the problem of a label that another measure already has, because their columns would look alike."""
     for other, known in {**MEASURES, **declared}.items():
         if other != name and isinstance(known, Measure) and str(known.label).casefold() == measure.label.casefold():
             return f"label: {measure.label!r} is the label of {other!r} already"
@@ -91,7 +91,7 @@ def _problem_of_fields(measure: Measure) -> str:
         if not (value is None or (isinstance(value, int | float) and math.isfinite(value))):
             return f"{rank}: expected a number or None, not {value!r}"
     if measure.primary_rank is not None and measure.higher_is_better is None:
-        return "primary_rank: runs can only be classified by a measure of which more or less is better"
+        return "primary_rank: a measure can only classify runs if higher or lower values are better"
     if measure.coverage_rank is not None and measure.higher_is_better is not True:
         return "coverage_rank: of a coverage, more must be better"
     if measure.table not in ("main", "details"):
@@ -99,7 +99,7 @@ def _problem_of_fields(measure: Measure) -> str:
     try:
         format(0.5, measure.spec)
     except (ValueError, TypeError):
-        return f"spec: {measure.spec!r} is no format of a number, such as '.3g'"
+        return f"spec: {measure.spec!r} is not a number format, such as '.3g'"
     return ""
 
 

@@ -59,6 +59,6 @@ class Plugin:
             raise self.fault(f"{part} returned values without a gradient, so nothing can be learned from them")
         return returned
 
-    def fault(self, told: str) -> ContractError:
+    def fault(self, problem: str) -> ContractError:
         """Return the error that names this plug-in."""
-        return ContractError(f"{title(self.kind, self.name)}: {told}")
+        return ContractError(f"{title(self.kind, self.name)}: {problem}")

@@ -29,11 +29,6 @@ class TableFile(NamedTuple):
     labels: Mapping[str, str]
     run: str = ""
 
-    @property
-    def has_events(self) -> bool:
-        """Whether this is a folder with event files."""
-        return self.path.is_dir()
-
 
 def find_files(given: Iterable[str | Path]) -> list[TableFile]:
     """Return the files that names and patterns stand for, each once, in the order in which they are given.

@@ -21,7 +21,7 @@ from bench.plan.throughput import GAIN, Rates, read_rates, write_rates
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 SLOW = 0.05  # seconds: a longer step on the CPU is dominated by arithmetic, which packs do not reduce
-MINIMUM_TIME = 0.1  # seconds to time at least, three times
+MINIMUM_TIME = 0.05  # seconds to time at least, three times
 PATIENCE = 2  # number of larger sizes without a gain before the search stops; a single timing may be an outlier
 MEMORY_SHARE = 0.8  # share of the available memory that packs may use
 
@@ -59,13 +59,14 @@ def pack_sizer(
     machine = f"{environment.device_name(device)}, {threads}, torch {torch.__version__}"
 
     def size(runs: Sequence[Run]) -> int:
-        if len(runs) == 1:
+        largest = -(-len(runs) // len(workers))  # the runs are spread over all workers before packs grow
+        if largest == 1:
             return 1
         key = timing_key(runs[0])
         rates = read_rates(key, machine)
-        if rates is None or not rates.suffice(len(runs)):
+        if rates is None or not rates.suffice(largest):
             with environment.limited_threads(first.threads):
-                rates = _measure_first_stable(runs, device)
+                rates = _measure_first_stable(runs, device, largest)
             if rates is None:
                 return 1
             write_rates(key, machine, rates)
@@ -76,11 +77,11 @@ def pack_sizer(
     return size
 
 
-def _measure_first_stable(runs: Sequence[Run], device: torch.device) -> Rates | None:
+def _measure_first_stable(runs: Sequence[Run], device: torch.device, largest: int) -> Rates | None:
     """Return the rates of the first cell that does not diverge immediately; None if there is none, or a run fails."""
     for run in {run.cell: run for run in runs}.values():
         try:
-            return measure_rates(run, device, len(runs))
+            return measure_rates(run, device, largest)
         except ArithmeticError:
             continue
         except Exception:  # the run will fail with the same error when it trains
@@ -98,13 +99,13 @@ def _memory_limit(device: torch.device, workers: int, memory: float | None) -> f
     return None if available is None else MEMORY_SHARE * available / workers
 
 
-def measure_rates(run: Run, device: torch.device, count: int) -> Rates:
+def measure_rates(run: Run, device: torch.device, largest: int) -> Rates:
     """Time a step of packs of growing size until larger packs no longer pay off.
 
     Args:
         run: The run to fill the packs with.
         device: The device to train on.
-        count: The number of runs to train; the search stops at the first size that is at least as large.
+        largest: The largest pack of interest; the search stops at the first size that is at least as large.
 
     Raises:
         ArithmeticError: The run diverges immediately.
@@ -112,7 +113,7 @@ def measure_rates(run: Run, device: torch.device, count: int) -> Rates:
     seconds: dict[int, float] = {}
     memory: dict[int, int] = {}
     if device.type == "cpu":
-        _time_step(run, 1, device)  # memory that libraries allocate only once does not belong to the pack
+        _start_pack(run, 1, device)  # memory that libraries allocate only once does not belong to the pack
     for size in SIZES:
         try:
             step, memory[size] = _time_step(run, size, device)
@@ -125,7 +126,7 @@ def measure_rates(run: Run, device: torch.device, count: int) -> Rates:
         seconds[size] = step / size
         if _no_more_gain(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):
             return Rates(seconds, memory, ended=True)
-        if size >= count:
+        if size >= largest:
             break
     return Rates(seconds, memory, ended=size == SIZES[-1])
 
@@ -141,12 +142,18 @@ def _time_step(run: Run, size: int, device: torch.device) -> tuple[float, int]:
     environment.release_memory(device)  # otherwise the pack could use freed memory, which would not be counted
     environment.set_up_device(device)
     before = environment.peak_memory_bytes(device) or 0
-    pack = RealData.load(run.training.dataset, device).start_pack([run.training] * size, range(size))
-    _time_steps(pack, 0, 1)
-    second = _time_steps(pack, 1, 2)  # the first step selects kernels and fills caches
+    pack = _start_pack(run, size, device)
+    second = _time_steps(pack, 1, 2)
     steps = max(1, round(MINIMUM_TIME / second))
     best = min(second, *(_time_steps(pack, first, first + steps) / steps for first in range(2, 2 + 3 * steps, steps)))
     return best, max(pack.nbytes, (environment.peak_memory_bytes(device) or 0) - before)
+
+
+def _start_pack(run: Run, size: int, device: torch.device) -> Pack:
+    """Return a pack after its first step, which selects kernels and fills caches."""
+    pack = RealData.load(run.training.dataset, device).start_pack([run.training] * size, range(size))
+    _time_steps(pack, 0, 1)
+    return pack
 
 
 def _time_steps(pack: Pack, first: int, last: int) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 EXPORTS = "window.vega = vega; window.vegaEmbed = vegaEmbed;"  # the bundle includes Vega-Lite
+WRITE_BUNDLE = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1]).encode())"
 
 
 @cache
 def bundle() -> Future[str]:
-    """Start to bundle the libraries in another thread, and return the future script.
+    """Start to bundle the libraries in another process, and return the future script.
 
-    Bundling takes more than a second, in which ``vl_convert`` does not hold Python's lock. Call this early.
+    Bundling takes more than a second and holds Python's lock. Call this early.
     """
     executor = ThreadPoolExecutor(1, thread_name_prefix="vega")
     future = executor.submit(_bundle)
@@ -21,6 +24,5 @@ def bundle() -> Future[str]:
 
 
 def _bundle() -> str:
-    import vl_convert
-
-    return vl_convert.javascript_bundle(EXPORTS).replace("</script", "<\\/script")
+    written = subprocess.run([sys.executable, "-c", WRITE_BUNDLE, EXPORTS], stdout=subprocess.PIPE, check=True)
+    return written.stdout.decode().replace("</script", "<\\/script")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +63,14 @@ def test_the_report_is_as_large_as_asked_for(tiny: str, tmp_path: Path) -> None:
     again = bench.run(tiny, **arguments).report
     assert again is not None
     assert not again.anew
+
+
+def test_the_script_of_the_page_is_bundled_in_another_process() -> None:
+    """Bundling holds Python's lock, so a thread would stop the command for more than a second."""
+    script = (
+        "import sys; from bench.report.vega import bundle; print(len(bundle().result()), 'vl_convert' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    length, is_loaded = printed.split()
+    assert int(length) > 100_000
+    assert is_loaded == "False"

@@ -110,6 +110,25 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
     assert notices == []
 
 
+@pytest.mark.usefixtures("cache")
+def test_no_pack_is_timed_that_would_leave_a_worker_without_runs(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four runs on two workers train as two packs of two, and on four workers alone."""
+    timed: list[int] = []
+
+    def time_step(run: Run, size: int, device: torch.device) -> tuple[float, int]:
+        timed.append(size)
+        return 1e-3, 1
+
+    monkeypatch.setattr(pack_tuning, "_time_step", time_step)
+    four, crew = [runs[0]] * 4, [Settings(folder=Path("nowhere"))] * 4
+    assert pack_tuning.pack_sizer("auto", crew, None, print)(four) == 1
+    assert timed == []
+    assert pack_tuning.pack_sizer("auto", crew[:2], None, print)(four) == 2
+    assert timed == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("pack", "memory", "message"),
     [

@@ -19,6 +19,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.parametrize import is_parametrized
 
 from bench.catalogue.architectures.layers import Maxout
+from bench.compute.training.rectify import rectify_in_place
 
 Tensors = Mapping[str, Tensor]
 Rule = Callable[[nn.Module, Tensors, Tensor], Tensor]
@@ -120,49 +121,11 @@ def rectify(module: nn.Module, tensors: Tensors, columns: Tensor) -> Tensor:
 
 
 def rectify_for_double_backward(module: nn.Module, tensors: Tensors, columns: Tensor) -> Tensor:
-    """Apply ReLU or LeakyReLU in place: slower with one backward pass, faster if its gradient is differentiated."""
-    slope = module.negative_slope if isinstance(module, nn.LeakyReLU) else 0.0
-    out: Tensor = _Rectify.apply(columns, slope)
-    return out
+    """Apply ReLU or LeakyReLU in place: slower with one backward pass, faster if its gradient is differentiated.
 
-
-class _Rectify(torch.autograd.Function):
-    """max(x, slope · x), with no second derivative.
-
-    Torch's own version gives zeros, which a gradient penalty then propagates back through the whole network.
+    The layer after it must be linear: it hands its gradient to no other, so that too can be changed in place.
     """
-
-    @staticmethod
-    def forward(ctx: Any, columns: Tensor, slope: float) -> Tensor:
-        ctx.mark_dirty(columns)
-        ctx.set_materialize_grads(False)
-        ctx.slope = slope
-        out = F.leaky_relu_(columns, slope) if slope else F.relu_(columns)
-        ctx.save_for_backward(out)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None]:
-        (out,) = ctx.saved_tensors
-        return None if gradient is None else _RectifyGradient.apply(gradient, out, ctx.slope), None
-
-
-class _RectifyGradient(torch.autograd.Function):
-    """The gradient of ``_Rectify``. It depends on the output only through its sign, so it has no gradient there."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, out: Tensor, slope: float) -> Tensor:
-        ctx.set_materialize_grads(False)
-        ctx.slope = slope
-        ctx.save_for_backward(out)
-        if slope:
-            return torch.ops.aten.leaky_relu_backward(gradient, out, slope, True)
-        return torch.ops.aten.threshold_backward(gradient, out, 0.0)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None, None]:
-        (out,) = ctx.saved_tensors
-        return None if gradient is None else _RectifyGradient.apply(gradient, out, ctx.slope), None, None
+    return rectify_in_place(columns, module.negative_slope if isinstance(module, nn.LeakyReLU) else 0.0)
 
 
 def elementwise(module: nn.Module, tensors: Tensors, columns: Tensor) -> Tensor:
@@ -195,7 +158,11 @@ def stacked_forward(network: nn.Module, double_backward: bool = False) -> Callab
     previous = [None, *(module for _, module in inner)]
     rules = [_find_rule(module, before) for (_, module), before in zip(inner, previous, strict=False)]
     if double_backward:
-        rules = [rectify_for_double_backward if rule is rectify else rule for rule in rules]
+        following = [*(module for _, module in inner[1:]), None]
+        rules = [
+            rectify_for_double_backward if rule is rectify and isinstance(module, nn.Linear) else rule
+            for rule, module in zip(rules, following, strict=True)
+        ]
     if not inner or not all(rules):
         return None
     full = {id(tensor): name for name, tensor in _named_tensors(network)}

@@ -105,7 +105,12 @@ def test_generators_ignore_the_options_of_critics() -> None:
         pooling = {"pooling": "sum"} if name == "resnet" else {}
         sizes = []
         for given in ({}, {**options, **pooling}):
-            table = {"dataset": "digits", "architecture": {"name": name, **small, **given}, "loss": "hinge", "latent": 5}
+            table = {
+                "dataset": "digits",
+                "architecture": {"name": name, **small, **given},
+                "loss": "hinge",
+                "latent": 5,
+            }
             generator = build_players(complete_training(table, "test"), SHAPE, 0, CPU).generator
             sizes.append([module for module in generator.modules() if type(module).__module__.startswith("bench")])
         assert len(sizes[0]) == len(sizes[1])

@@ -63,7 +63,7 @@ def check_critic(generator: Options, critic: Options, *, own: bool) -> None:
         if normalisation != "spectral":
             raise SuiteError(
                 f"critic: lipschitz = {critic.lipschitz:g} needs normalisation 'spectral', not {normalisation!r}; "
-                f"with others, leave lipschitz out or at 1"
+                f"otherwise leave lipschitz out, or set it to 1"
             )
 
 

@@ -150,6 +150,16 @@ def test_the_rule_of_deviations_equals_vmap_and_separate_networks(
         torch.testing.assert_close(ours, other, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "options"), [("dcgan", OPTIONS[1]), ("resnet", CHOICES[-1][1])], ids=str)
+def test_convolutional_critics_give_the_same_logits_by_vmap(name: str, options: dict[str, Any]) -> None:
+    """CUDA trains packs of convolutions by vmap, which supports spectral normalisation only in evaluation mode."""
+    training = specify(name, options, precision="float64")
+    networks = [build_players(training, SHAPE, seed, CPU).critic.eval() for seed in range(3)]
+    samples = torch.randn(3, 6, *SHAPE, dtype=torch.float64)
+    expected = torch.stack([network(own) for network, own in zip(networks, samples, strict=True)])
+    torch.testing.assert_close(Stack(networks, rules=False)(samples), expected, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_real_and_generated_samples_are_never_in_one_group(name: str) -> None:
     """The critic's loss is that of two separate batches, written out here."""

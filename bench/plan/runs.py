@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.catalogue import find, naming
+from bench.catalogue.architectures.critic_options import check_groups
 from bench.catalogue.datasets import Data, Dataset
 from bench.catalogue.datasets.checks import check_data
 from bench.catalogue.global_generators import kept_generators
@@ -230,6 +231,7 @@ def _check_networks(cell: Cell, suite: Suite) -> None:
         check_architecture(architecture, training.dataset, where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":
             raise SuiteError(f"{where}: batch normalisation needs a batch_size of at least 2")
+    check_groups(training.critic.options, training.batch_size, f"{where}: batch_size")
 
 
 def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
@@ -241,4 +243,7 @@ def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
             raise SuiteError(
                 f"{suite.where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
             )
+        if entry.of == "game" and hasattr(metric.options, "samples"):
+            what = f"{suite.where}: cell ({cell}): metric {metric.name!r}: samples"
+            check_groups(cell.training.critic.options, metric.options.samples, what)
     check_extraction(dataset, suite.evaluation, data.modes is not None, suite.where)

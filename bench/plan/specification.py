@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from bench.catalogue import Options, find, suggestion
+from bench.catalogue.architectures.critic_options import check_critic
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
@@ -189,7 +190,9 @@ def _critic(architecture: Choice, given: object, generator_table: TomlTable) -> 
     defaults = dict(find("architecture", name).critic_defaults) if isinstance(name, str) else {}
     if name == architecture.name:
         defaults |= {key: value for key, value in generator_table.items() if key not in ("name", "label")}
-    return choose("architecture", {"name": name, **table}, defaults)
+    critic = choose("architecture", {"name": name, **table}, defaults)
+    check_critic(architecture.options, critic.options, own=critic.name != architecture.name)
+    return critic
 
 
 def validated(model: type[Model], table: TomlTable, where: str, context: Mapping[str, Any] | None = None) -> Model:

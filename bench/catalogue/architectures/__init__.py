@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple, Protocol
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from bench.catalogue import Options
+from bench.catalogue.architectures.critic_options import CriticOptions as CriticOptions
+from bench.catalogue.architectures.critic_options import mixes_samples as mixes_samples
 
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
@@ -25,7 +27,7 @@ class Fits(Protocol):
     def __call__(self, shape: Shape) -> str | None: ...  # noqa: D102
 
 
-class MlpOptions(Options):
+class MlpOptions(CriticOptions):
     """Options of fully connected networks.
 
     ``width``: units per hidden layer, by default 128.
@@ -42,7 +44,7 @@ class MlpOptions(Options):
     maxout: NonNegativeInt = 0
 
 
-class DcganOptions(Options):
+class DcganOptions(CriticOptions):
     """Options of DCGAN.
 
     ``width``: channels of the layer next to the image, doubled with every halving of the size; by default 64.
@@ -53,7 +55,7 @@ class DcganOptions(Options):
     normalisation: Normalisation = "batch"
 
 
-class DcganUpsampleOptions(Options):
+class DcganUpsampleOptions(CriticOptions):
     """Options of DCGAN with upsampling.
 
     ``width``: channels of the generator's first layers, by default 128; all other widths are proportional to it.
@@ -66,15 +68,18 @@ class DcganUpsampleOptions(Options):
     normalisation_eps: PositiveFloat = 1e-5
 
 
-class ResnetOptions(Options):
+class ResnetOptions(CriticOptions):
     """Options of residual networks.
 
     ``width``: channels of all blocks, by default 128.
     ``normalisation``: by default "batch" for the generator and "none" for the critic.
+    ``pooling``: over the critic's last feature map, by default the "mean" (Gulrajani et al. 2017). The code of Miyato
+    et al. 2018 takes the "sum"; with the mean, the logits of a spectrally normalised critic are close to 0.
     """
 
     width: int = Field(default=128, gt=0, le=16_384)
     normalisation: Normalisation = "batch"
+    pooling: Literal["mean", "sum"] = "mean"
 
 
 class DiracOptions(Options):

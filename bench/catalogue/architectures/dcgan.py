@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from bench.catalogue.architectures import DcganOptions, Shape
-from bench.catalogue.architectures.layers import initialise_normal, normalisation
+from bench.catalogue.architectures.layers import initialise_normal, lipschitz, minibatch_deviation, normalisation
 
 
 def feature_map_sizes(size: int) -> list[int]:
@@ -51,4 +51,6 @@ def critic(options: DcganOptions, shape: Shape) -> nn.Module:
         layers += [] if first else normalisation(options.normalisation, width, images=True)
         layers.append(nn.LeakyReLU(0.2))
         channels, width = width, width * 2
-    return initialise_normal(nn.Sequential(*layers, nn.Conv2d(channels, 1, smallest), nn.Flatten(0)))
+    deviation = minibatch_deviation(options)
+    output = [nn.Conv2d(channels + len(deviation), 1, smallest), nn.Flatten(0)]
+    return initialise_normal(nn.Sequential(*layers, *deviation, *output, *lipschitz(options)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from bench.catalogue.architectures import DcganUpsampleOptions, Shape
-from bench.catalogue.architectures.layers import initialise_normal, normalisation
+from bench.catalogue.architectures.layers import initialise_normal, lipschitz, minibatch_deviation, normalisation
 
 
 def generator(options: DcganUpsampleOptions, latent: int, shape: Shape) -> nn.Module:
@@ -52,4 +52,6 @@ def critic(options: DcganUpsampleOptions, shape: Shape) -> nn.Module:
             layers += normalisation(options.normalisation, width, images=True, eps=eps)
         layers.append(nn.LeakyReLU(0.2))
         channels, size = width, (size + 1) // 2
-    return initialise_normal(nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * size**2, 1), nn.Flatten(0)))
+    deviation = minibatch_deviation(options)
+    output = [nn.Flatten(), nn.Linear((channels + len(deviation)) * size**2, 1), nn.Flatten(0)]
+    return initialise_normal(nn.Sequential(*layers, *deviation, *output, *lipschitz(options)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from bench.catalogue.architectures import Activation, Normalisation, Shape
+from bench.catalogue.architectures.critic_options import CriticOptions
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -50,6 +52,59 @@ class Maxout(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return the maximum over the pieces."""
         return features.unflatten(-1, (-1, self.pieces)).amax(dim=-1)
+
+
+class Scale(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features times the factor."""
+        return self.factor * features
+
+
+class MinibatchDeviation(nn.Module):
+    """One more feature that says how much samples differ, [n, c, ...] → [n, c + 1, ...].
+
+    Samples i, i + n/g, i + 2n/g, ... form a group of g. The feature is √(variance over the group + 1e-8), averaged over
+    all channels and pixels, and the same for all samples of the group.
+
+    Source: Karras et al. 2018, section 3; the groups are those of their code and of Karras et al. 2020 (StyleGAN2).
+    """
+
+    def __init__(self, group_size: int):
+        super().__init__()
+        self.group_size = group_size
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features and the deviation of each sample's group."""
+        size = self.size_of_groups(len(features))
+        groups = features.flatten(1).unflatten(0, (size, len(features) // size))
+        deviations = deviation(groups, dim=0).mean(dim=1).repeat(size).to(features.dtype)
+        return torch.cat([features, deviations.view(-1, *[1] * (features.dim() - 1)).expand_as(features[:, :1])], dim=1)
+
+    def size_of_groups(self, count: int) -> int:
+        """Return the largest size of equal groups of ``count`` samples that is at most ``group_size``."""
+        return next(size for size in range(min(self.group_size, count), 0, -1) if count % size == 0)
+
+
+def deviation(groups: Tensor, dim: int) -> Tensor:
+    """Return √(variance + 1e-8) over a dimension, in at least float32."""
+    groups = groups.float() if groups.dtype is torch.bfloat16 else groups
+    return (groups.var(dim=dim, correction=0) + 1e-8).sqrt()
+
+
+def minibatch_deviation(options: CriticOptions) -> list[nn.Module]:
+    """Return at most one layer, which adds one channel."""
+    return [MinibatchDeviation(options.minibatch_deviation)] if options.minibatch_deviation else []
+
+
+def lipschitz(options: CriticOptions) -> list[nn.Module]:
+    """Return at most one layer, which multiplies the logits."""
+    return [Scale(options.lipschitz)] if options.lipschitz != 1 else []
 
 
 def initialise_normal(network: nn.Module) -> nn.Module:

@@ -7,21 +7,31 @@ from math import prod
 from torch import nn
 
 from bench.catalogue.architectures import MlpOptions, Shape
-from bench.catalogue.architectures.layers import Maxout, activation, normalisation, output_range
+from bench.catalogue.architectures.layers import (
+    Maxout,
+    activation,
+    lipschitz,
+    minibatch_deviation,
+    normalisation,
+    output_range,
+)
 
 
 def generator(options: MlpOptions, latent: int, shape: Shape) -> nn.Module:
     """Return the generator, [n, latent] → [n, *shape]."""
     unflatten = [nn.Unflatten(1, shape)] if len(shape) > 1 else []
-    return nn.Sequential(*_layers(options, latent, prod(shape)), *output_range(shape), *unflatten)
+    hidden = _hidden_layers(options, latent)
+    return nn.Sequential(*hidden, nn.Linear(options.width, prod(shape)), *output_range(shape), *unflatten)
 
 
 def critic(options: MlpOptions, shape: Shape) -> nn.Module:
     """Return the critic, [n, *shape] → logits [n]."""
-    return nn.Sequential(nn.Flatten(), *_layers(options, prod(shape), 1), nn.Flatten(0))
+    hidden, deviation = _hidden_layers(options, prod(shape)), minibatch_deviation(options)
+    output = nn.Linear(options.width + len(deviation), 1)
+    return nn.Sequential(nn.Flatten(), *hidden, *deviation, output, *lipschitz(options), nn.Flatten(0))
 
 
-def _layers(options: MlpOptions, inputs: int, outputs: int) -> list[nn.Module]:
+def _hidden_layers(options: MlpOptions, inputs: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for _ in range(options.depth):
         layers += [
@@ -31,4 +41,4 @@ def _layers(options: MlpOptions, inputs: int, outputs: int) -> list[nn.Module]:
             *([] if options.maxout else [activation(options.activation)]),
         ]
         inputs = options.width
-    return [*layers, nn.Linear(inputs, outputs)]
+    return layers

@@ -1,8 +1,8 @@
 """Residual networks of Gulrajani et al. 2017 (appendix C) and Miyato et al. 2018 (appendix B.4), for every square size.
 
 At 32×32 these are the papers' networks for CIFAR-10 (table 4 of Miyato et al.): three blocks double the size from 4×4;
-in the critic two blocks halve it and two keep it. As in Gulrajani et al., the critic averages its last feature map;
-Miyato et al. take the sum.
+in the critic two blocks halve it and two keep it. The critic averages its last feature map as in Gulrajani et al., or
+sums it as in the code of Miyato et al. (https://github.com/pfnet-research/sngan_projection, snresnet_32.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.catalogue.architectures import Normalisation, ResnetOptions, Shape
 from bench.catalogue.architectures.dcgan import feature_map_sizes
-from bench.catalogue.architectures.layers import normalisation
+from bench.catalogue.architectures.layers import Scale, lipschitz, minibatch_deviation, normalisation
 
 SMALLEST = 8  # the critic halves larger feature maps
 
@@ -58,15 +58,19 @@ def critic(options: ResnetOptions, shape: Shape) -> nn.Module:
     while size > SMALLEST:
         blocks.append(_downsampling_block(width, options.normalisation))
         size = (size + 1) // 2
+    deviation = minibatch_deviation(options)
     return initialise_xavier(
         nn.Sequential(
             *blocks,
             ResidualBlock(_two_convolutions(width, options.normalisation), []),
             ResidualBlock(_two_convolutions(width, options.normalisation), []),
             *_activation(width, options.normalisation),
+            *deviation,
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(width, 1),
+            *([Scale(size**2)] if options.pooling == "sum" else []),
+            nn.Linear(width + len(deviation), 1),
+            *lipschitz(options),
             nn.Flatten(0),
         )
     )

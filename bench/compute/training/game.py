@@ -75,7 +75,7 @@ class Game:
         self._perturbations = [partial(entry.perturb, choice.options) for _, choice, entry in entries if entry.perturb]
         self._projections = [partial(entry.project, choice.options) for _, choice, entry in entries if entry.project]
         self.penalty_names = [choice.name for _, choice, entry in entries if entry.term]
-        # with batch normalisation, a batch must not mix real and generated samples
+        # a critic that judges a sample by its batch must not see real and generated samples in one batch
         self._separate = mixes_samples(critic.networks[0])
         bf16 = self.training.precision == "bf16"
         self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16)

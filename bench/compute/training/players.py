@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
+from bench.catalogue.architectures.layers import MinibatchDeviation
 from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.sampler import DTYPES
@@ -115,8 +116,9 @@ def with_converged_spectral_norm(network: nn.Module) -> nn.Module:
 
 
 def mixes_samples(network: nn.Module) -> bool:
-    """Return whether the output for a sample depends on the rest of its batch, as with batch normalisation."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    """Return whether the output for a sample depends on its batch: batch normalisation, or deviations of groups."""
+    mixing = (nn.modules.batchnorm._BatchNorm, MinibatchDeviation)
+    return any(isinstance(module, mixing) for module in network.modules())
 
 
 def generate(network: nn.Module, latents: Tensor) -> Tensor:

@@ -18,8 +18,9 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-from bench.catalogue.architectures.layers import Maxout
+from bench.catalogue.architectures.layers import Maxout, MinibatchDeviation, Scale
 from bench.compute.training.rectify import rectify_in_place
+from bench.compute.training.stacked_deviation import append_deviation
 
 Tensors = Mapping[str, Tensor]
 Rule = Callable[[nn.Module, Tensors, Tensor], Tensor]
@@ -138,8 +139,9 @@ AFFINE: dict[type[nn.Module], Rule] = {nn.Linear: linear, nn.BatchNorm1d: batch_
 RULES: dict[type[nn.Module], Rule] = {
     **AFFINE,
     Maxout: maxout,
+    MinibatchDeviation: append_deviation,
     **dict.fromkeys((nn.ReLU, nn.LeakyReLU), rectify),
-    **dict.fromkeys((nn.Tanh, nn.Sigmoid, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity), elementwise),
+    **dict.fromkeys((nn.Tanh, nn.Sigmoid, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity, Scale), elementwise),
 }
 
 

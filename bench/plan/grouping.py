@@ -121,7 +121,7 @@ def _split(runs: Sequence[Run], count: int) -> list[Pack]:
 
 def _sort_by_loss(runs: Pack) -> Pack:
     """Return the runs sorted by loss: neighbours with the same loss share its evaluation."""
-    return sorted(runs, key=lambda run: run.training.loss.name)
+    return sorted(runs, key=lambda run: (run.training.loss.name, repr(run.training.loss.options)))
 
 
 def _work(pack: Pack) -> float:

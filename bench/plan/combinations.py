@@ -49,6 +49,9 @@ def _check_unroll(training: Training, evaluation: Evaluation) -> str:
     for penalty in training.penalty:
         if find("penalty", penalty.name).joint:
             return f"unroll cannot be combined with penalty {penalty.name!r}, which needs the gradients of both players"
+        if find("penalty", penalty.name).term and getattr(training.critic.options, "normalisation", None) == "batch":
+            both = f"penalty {penalty.name!r} and batch normalisation in the critic"
+            return f"unroll cannot be combined with {both}, which has no third derivative"
     optimizer = training.critic_optimizer.name
     if optimizer not in UNROLLED:
         return f"unroll needs a critic_optimizer that it can differentiate, not {optimizer!r}: {', '.join(UNROLLED)}"

@@ -17,7 +17,7 @@ from bench.catalogue import Options, find, suggestion
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
-from bench.plan.top_k import TopK
+from bench.plan.top_k import TopK, as_top_k
 
 TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)
@@ -102,7 +102,7 @@ class Training(Options):
     precision: Literal["float32", "float64", "bf16"] = "float32"
     tf32: bool = False
     pac: int = Field(default=1, gt=0, le=1_000)
-    top_k: Annotated[TopK | None, BeforeValidator(lambda given: None if given == "none" else given)] = None
+    top_k: Annotated[TopK | None, BeforeValidator(as_top_k)] = None
     unroll: int = Field(default=0, ge=0, le=1_000)
 
     @field_validator("penalty")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 
 from pydantic import Field
 
-from bench.catalogue import Options
+from bench.catalogue import Options, suggestion
+from bench.escaping import quote
 
 
 class TopK(Options):
@@ -30,3 +32,19 @@ class TopK(Options):
         """Return k of ``batch`` samples after ``step`` generator steps, rounded up."""
         share = max(self.final, self.decay ** (step // self.every))
         return ceil(round(batch * share, 9))  # 100 · 0.07 is 7.000000000000001
+
+
+def as_top_k(given: object) -> object:
+    """Return None for "none", and a table as it is, if its keys are known.
+
+    Raises:
+        ValueError: It is neither, or has an unknown key; the message suggests the closest known key.
+    """
+    if given in (None, "none"):
+        return None
+    if not isinstance(given, Mapping | TopK):
+        raise ValueError('expected "none" or a table with final, decay and every')
+    for key in given if isinstance(given, Mapping) else ():
+        if key not in TopK.model_fields:
+            raise ValueError(f"unknown key {quote(key)}{suggestion(key, TopK.model_fields)}")
+    return given

@@ -16,7 +16,7 @@ class TopK(Options):
 
     k starts at the batch size and is multiplied by ``decay`` every ``every`` steps, down to ``final`` of the batch.
 
-    Source: Sinha et al. 2020, algorithm 1, where k falls once per epoch.
+    Source: Sinha et al. 2020, where k falls once per epoch.
 
     Attributes:
         final: The smallest share of the batch (ν over the batch size).

@@ -174,7 +174,7 @@ class Game:
         All steps and the loss itself use one batch, as in the authors' code: the generated samples, and real samples
         drawn for the generators. The steps include the penalties and the projections of the critics' updates.
 
-        Source: Metz et al. 2017, eq. 11.
+        Source: Metz et al. 2017, section 2.2.
         """
         assert self._critic_optimizer is not None
         fake = self._shown(fake, sampler, update)

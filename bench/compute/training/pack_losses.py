@@ -61,7 +61,7 @@ def highest(real: Tensor, fake: Tensor, k: int) -> tuple[Tensor, Tensor]:
         fake: The logits of generated samples, [s, n]. Only those that are kept get gradients.
         k: How many to keep, 1 to n.
 
-    Source: Sinha et al. 2020, section 3.
+    Source: Sinha et al. 2020.
     """
     chosen = fake.detach().topk(k, dim=1).indices
     return (real.gather(1, chosen) if real.shape[1] else real), fake.gather(1, chosen)

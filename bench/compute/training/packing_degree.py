@@ -17,7 +17,7 @@ def joined(samples: Tensor, degree: int) -> Tensor:
 
     The first dimension of a sample is the coordinates of a point, or the channels of an image.
 
-    Source: Lin et al. 2018, section 3.
+    Source: Lin et al. 2018.
     """
     if degree == 1:
         return samples

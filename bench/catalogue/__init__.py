@@ -138,9 +138,9 @@ def named(kind: str, name: str, function: Callable[..., Any], part: str = "") ->
 
 @cache  # the same function again is the same object, so that runs with the same loss share its evaluation
 def _named(kind: str, name: str, function: Callable[..., Any], part: str) -> Callable[..., Any]:
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **options: Any) -> Any:
         with naming(kind, name, part):
-            return function(*arguments)
+            return function(*arguments, **options)
 
     return call
 

@@ -3,17 +3,34 @@
 ``real`` and ``fake`` are the logits on real and on generated samples, r and f, both of shape [n]. s(t) = log(1 + eᵗ) is
 the softplus and D = σ(logit) the probability that a sample is real.
 
-To add a loss, write the two functions and add an entry to ``LOSSES``; the tests cover every entry. torch is imported
-only when a loss is evaluated, so listing the losses and validating a suite do not need it.
+To add a loss, write the two functions and add an entry to ``LOSSES``; the tests cover every entry. A loss with options
+also names their class in ``options``, and both functions take them as keyword arguments. torch is imported only when a
+loss is evaluated, so listing the losses and validating a suite do not need it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import Field
+
+from bench.catalogue import Options
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class SmoothingOptions(Options):
+    """``smoothing``: ε of one-sided label smoothing; the critic's label of real samples is 1 − ε. By default 0.
+
+    The label of generated samples stays 0, and the generator's loss stays the same.
+
+    Source: Salimans et al. 2016, section 3.4.
+    """
+
+    smoothing: float = Field(default=0.0, ge=0, lt=0.5)
 
 
 class GanLoss(NamedTuple):
@@ -27,13 +44,23 @@ class GanLoss(NamedTuple):
         penalties: Names of the penalties that are used with this loss unless the suite sets ``penalty``.
         generator_needs_real: Whether ``generator`` uses ``real``. If not, training skips the critic's forward pass on
             real samples and passes an empty tensor.
+        options: What a suite can set. Both functions get all options as keyword arguments.
     """
 
     summary: str
-    critic: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor, Tensor], Tensor]
+    critic: Callable[..., Tensor]
+    generator: Callable[..., Tensor]
     penalties: tuple[str, ...] = ()
     generator_needs_real: bool = False
+    options: type[Options] = Options
+
+
+def with_options(loss: GanLoss, options: Options) -> GanLoss:
+    """Return a loss whose functions take only the logits: the options are bound to them."""
+    given = dict(options)
+    if not given:
+        return loss
+    return loss._replace(critic=partial(loss.critic, **given), generator=partial(loss.generator, **given))
 
 
 def softplus(t: Tensor) -> Tensor:
@@ -43,29 +70,33 @@ def softplus(t: Tensor) -> Tensor:
     return F.softplus(t)
 
 
-def cross_entropy_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """Return the binary cross-entropy s(−r) + s(f), [n].
+def cross_entropy_critic(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the binary cross-entropy (1 − ε) s(−r) + ε s(r) + s(f), [n], with the label 1 − ε for real samples.
 
-    Source: Goodfellow et al. 2014, eq. 1.
+    s(r) = r + s(−r), so label smoothing adds ε r to the plain cross-entropy.
+
+    Source: Goodfellow et al. 2014, eq. 1; Salimans et al. 2016, section 3.4.
     """
-    return softplus(-real) + softplus(fake)
+    plain = softplus(-real) + softplus(fake)
+    return plain + smoothing * real if smoothing else plain
 
 
-def minimax_generator(real: Tensor, fake: Tensor) -> Tensor:
+def minimax_generator(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return −s(f) = log(1 − D), [n], the generator's part of the zero-sum game.
 
-    Its gradient −σ(f) vanishes where the critic is confident that a sample is generated.
+    Its gradient −σ(f) vanishes where the critic is confident that a sample is generated. Label smoothing does not
+    change it.
 
     Source: Goodfellow et al. 2014, eq. 1.
     """
     return -softplus(fake)
 
 
-def non_saturating_generator(real: Tensor, fake: Tensor) -> Tensor:
+def non_saturating_generator(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return s(−f) = −log D, [n].
 
     The fixed point is that of minimax. The gradient −σ(−f) is largest where the critic is confident that a sample is
-    generated.
+    generated. Label smoothing does not change it.
 
     Source: Goodfellow et al. 2014, section 3.
     """
@@ -96,16 +127,16 @@ def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
     return (1 - real).relu() + (1 + fake).relu()
 
 
-def least_squares_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """Return ½(r − 1)² + ½f², [n]: the labels are 1 for real and 0 for generated samples.
+def least_squares_critic(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return ½(r − (1 − ε))² + ½f², [n]: the labels are 1 − ε for real and 0 for generated samples.
 
-    Source: Mao et al. 2017, eq. 9.
+    Source: Mao et al. 2017, eq. 9; Salimans et al. 2016, section 3.4.
     """
-    return 0.5 * (real - 1).square() + 0.5 * fake.square()
+    return 0.5 * (real - (1 - smoothing)).square() + 0.5 * fake.square()
 
 
-def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """Return ½(f − 1)², [n].
+def least_squares_generator(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return ½(f − 1)², [n]. Label smoothing does not change it.
 
     Source: Mao et al. 2017, eq. 9.
     """
@@ -146,12 +177,16 @@ def relativistic_average_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 LOSSES = {
     "minimax": GanLoss(
-        "zero-sum game with a saturating generator (Goodfellow et al. 2014)", cross_entropy_critic, minimax_generator
+        "zero-sum game with a saturating generator: smoothing (Goodfellow et al. 2014)",
+        cross_entropy_critic,
+        minimax_generator,
+        options=SmoothingOptions,
     ),
     "non-saturating": GanLoss(
-        "as minimax, but the generator minimises −log D (Goodfellow et al. 2014)",
+        "as minimax, but the generator minimises −log D: smoothing (Goodfellow et al. 2014)",
         cross_entropy_critic,
         non_saturating_generator,
+        options=SmoothingOptions,
     ),
     "wasserstein": GanLoss(
         "difference of mean logits; needs weight-clip or a penalty (Arjovsky et al. 2017)",
@@ -166,7 +201,10 @@ LOSSES = {
     ),
     "hinge": GanLoss("hinge loss for the critic, −f for the generator (Lim & Ye 2017)", hinge_critic, negated_fake),
     "least-squares": GanLoss(
-        "squared errors with labels 1 and 0 (Mao et al. 2017)", least_squares_critic, least_squares_generator
+        "squared errors with labels 1 and 0: smoothing (Mao et al. 2017)",
+        least_squares_critic,
+        least_squares_generator,
+        options=SmoothingOptions,
     ),
     "relativistic": GanLoss(
         "pairs of a real and a generated sample: RpGAN (Jolicoeur-Martineau 2018; R3GAN 2024)",

@@ -10,9 +10,7 @@ from contextlib import contextmanager, suppress
 
 HANG_UP = getattr(signal, "SIGHUP", None)  # the terminal was closed, or the connection to it ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([HANG_UP] if HANG_UP else []))
-STOPPING = (
-    b"\nganbench: stopping; saving a checkpoint of each active run (a second Ctrl-C or SIGTERM exits at once)\n"
-)
+STOPPING = b"\nganbench: stopping; saving a checkpoint of each active run (a second Ctrl-C or SIGTERM exits at once)\n"
 
 
 class Interruption:

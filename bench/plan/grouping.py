@@ -17,8 +17,8 @@ Pack = list[Run]
 def pack_key(run: Run) -> str:
     """Return the key that runs must share to train in one pack.
 
-    Such runs may differ only in their seed, loss and penalty weights. A loss from another package never shares a pack
-    with other losses, because its code may not run under vmap.
+    Such runs may differ only in their seed, loss (with its options) and penalty weights. A loss from another package
+    never shares a pack with other losses, because its code may not run under vmap.
     """
     return hash_content(
         {
@@ -102,10 +102,12 @@ def units_per_step(training: Mapping[str, Any]) -> float:
     """Return the cost of one generator step, in samples that pass through a network.
 
     This does not depend on the machine. A pass with gradients counts 3, one without counts 1; the points of a penalty
-    are differentiated twice and count 6.
+    are differentiated twice and count 6. Each unrolled step counts 16, as measured with multilayer perceptrons.
     """
     critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
-    return float(training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
+    return float(
+        training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3 + 16 * training.get("unroll", 0))
+    )
 
 
 def _split_evenly(runs: Pack, size: int, workers: int) -> list[Pack]:
@@ -121,7 +123,7 @@ def _split(runs: Sequence[Run], count: int) -> list[Pack]:
 
 def _sort_by_loss(runs: Pack) -> Pack:
     """Return the runs sorted by loss: neighbours with the same loss share its evaluation."""
-    return sorted(runs, key=lambda run: run.training.loss.name)
+    return sorted(runs, key=lambda run: (run.training.loss.name, repr(run.training.loss.options)))
 
 
 def _work(pack: Pack) -> float:

@@ -14,6 +14,7 @@ from bench.catalogue.datasets.checks import check_data
 from bench.catalogue.global_generators import kept_generators
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, MissingDataError, SuiteError
+from bench.plan.combinations import check_combination
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
@@ -227,6 +228,7 @@ def _check_networks(cell: Cell, suite: Suite) -> None:
             f"{where}: {training.steps:,} steps with an evaluation every {suite.evaluation.every:,} are "
             f"{evaluations:,} evaluations, more than the {MAX_EVALUATIONS:,} that a run can have"
         )
+    check_combination(training, suite.evaluation, where)
     for architecture in (training.architecture, training.critic):
         check_architecture(architecture, training.dataset, where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":

@@ -18,6 +18,7 @@ from bench.catalogue.architectures.critic_options import check_critic
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
+from bench.plan.top_k import TopK, as_top_k
 
 TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)
@@ -80,6 +81,9 @@ class Training(Options):
         ema: Decay of an exponential moving average of the generator, which is evaluated too; 0 for none.
         precision: Floating-point format of the networks.
         tf32: Whether matrix products on a GPU may use TF32.
+        pac: Samples that the critic judges together, as one (PacGAN).
+        top_k: How many of a batch the generator learns from; "none" for all (top-k training).
+        unroll: Steps of the critic that the generator's loss looks ahead (unrolled GAN).
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -98,6 +102,9 @@ class Training(Options):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["float32", "float64", "bf16"] = "float32"
     tf32: bool = False
+    pac: int = Field(default=1, gt=0, le=1_000)
+    top_k: Annotated[TopK | None, BeforeValidator(as_top_k)] = None
+    unroll: int = Field(default=0, ge=0, le=1_000)
 
     @field_validator("penalty")
     @classmethod

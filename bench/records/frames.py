@@ -35,7 +35,7 @@ def axis_value(metadata: Metadata, axis: str) -> Any:
         return " + ".join(each["label"] for each in value) or "none"
     if isinstance(value, list):
         return str(value)
-    value = value["label"] if isinstance(value, Mapping) else value
+    value = value.get("label", str(value)) if isinstance(value, Mapping) else value
     return "–" if value is None else value  # the record has no such option
 
 

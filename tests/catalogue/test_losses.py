@@ -5,7 +5,15 @@ from math import log
 import pytest
 import torch
 
-from bench.catalogue.losses import LOSSES, cross_entropy_critic, hinge_critic, wasserstein_critic
+from bench.catalogue import Options
+from bench.catalogue.losses import (
+    LOSSES,
+    SmoothingOptions,
+    cross_entropy_critic,
+    hinge_critic,
+    wasserstein_critic,
+    with_options,
+)
 from bench.catalogue.losses import minimax_generator as minimax
 from bench.catalogue.losses import non_saturating_generator as non_saturating
 
@@ -70,3 +78,32 @@ def test_minimax_is_a_zero_sum_game_in_the_generated_samples() -> None:
     game = LOSSES["minimax"].critic(real, fake) + LOSSES["minimax"].generator(real, fake)
     (gradient,) = torch.autograd.grad(game.sum(), fake)
     assert gradient.abs().max().item() == 0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.4])
+def test_label_smoothing_is_the_loss_with_the_label_one_minus_epsilon(smoothing: float) -> None:
+    """(1 − ε) s(−r) + ε s(r) + s(f) and ½(r − 1 + ε)² + ½f²; the generator's loss stays the same."""
+    real, fake = logits(-40.0, -0.3, 2.0, 40.0), logits(0.4, -1.0, 3.0, -40.0)
+    for name in ("minimax", "non-saturating", "least-squares"):
+        smooth = with_options(LOSSES[name], SmoothingOptions(smoothing=smoothing))
+        if name == "least-squares":
+            expected = 0.5 * (real - 1 + smoothing) ** 2 + 0.5 * fake**2
+        else:
+            labels = torch.full_like(real, 1 - smoothing)
+            cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+            expected = cross_entropy(real, labels, reduction="none") + cross_entropy(
+                fake, torch.zeros_like(fake), reduction="none"
+            )
+        torch.testing.assert_close(smooth.critic(real, fake), expected, rtol=1e-12, atol=1e-12)
+        assert torch.equal(smooth.generator(real, fake), LOSSES[name].generator(real, fake))
+
+
+def test_a_smoothed_critic_is_no_surer_than_its_label() -> None:
+    """Where real and generated samples do not overlap, the best logit of a real sample is log((1 − ε) / ε)."""
+    best = logits(log(0.9 / 0.1))
+    (gradient,) = torch.autograd.grad(cross_entropy_critic(best, logits(0.0), smoothing=0.1).sum(), best)
+    assert gradient.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_loss_without_options_keeps_its_functions() -> None:
+    assert with_options(LOSSES["hinge"], Options()) is LOSSES["hinge"]

@@ -48,6 +48,18 @@ def raises(real, fake):
     raise ValueError("label smoothing needs a target")
 
 good = GanLoss("fine", own_result_in_place, generator)
+class MarginOptions(Options):
+    margin: float
+
+def margin_critic(real, fake, margin):
+    if margin < 0:
+        raise ValueError("a negative margin")
+    return (margin - real).relu() + (margin + fake).relu()
+
+def margin_generator(real, fake, margin):
+    return margin - fake
+
+marginal = GanLoss("a margin", margin_critic, margin_generator, options=MarginOptions)
 scalar = GanLoss("mean", lambda r, f: critic(r, f).mean(), generator)
 column = GanLoss("a column", lambda r, f: critic(r, f)[:, None], generator)
 generator_mean = GanLoss("mean", critic, lambda r, f: generator(r, f).mean())
@@ -268,6 +280,20 @@ def test_a_faulty_loss_is_named_once_and_the_other_cells_train(
     assert len(summary.faults[fault]) == 2
     assert {run.training.loss.name for run in summary.recorded} == {"hinge", "good"}
     assert not [path for path in summary.folder.glob("records/*") if loss in path.name.split("-")]
+
+
+def test_both_functions_of_a_loss_get_its_options(train: Callable[..., Summary]) -> None:
+    """The loss of a margin 1 is the hinge loss, but for a constant of the generator; faults name the loss."""
+    summary = train(training="pac = 2", settings={"loss": {"name": "marginal", "margin": 1.0}})
+    hinge = train(training="pac = 2")
+    pairs = [(bench.traces(each.folder), each.runs[0].id) for each in (summary, hinge)]
+    losses = [frame[(frame["run"] == run) & (frame["measure"] == "critic_loss")]["value"] for frame, run in pairs]
+    assert losses[0].dropna().tolist() == losses[1].dropna().tolist() != []
+    faulty = train(settings={"loss": {"name": "marginal", "margin": -1.0}})
+    (fault,) = faulty.faults
+    assert fault.startswith(
+        "loss 'marginal' (package plugged): critic raised ValueError: a negative margin (plugged.py"
+    )
 
 
 @pytest.mark.parametrize(

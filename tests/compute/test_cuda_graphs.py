@@ -46,13 +46,17 @@ def capture(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         {"penalty": {"name": "r1", "every": 3}},
         {"loss": "relativistic", "ema": 0.9},
         {"critic": {"normalisation": "batch"}, "updates": "simultaneous"},
+        {"batch_size": 6, "pac": 2, "penalty": "wgan-gp"},
+        {"loss": {"name": "minimax", "smoothing": 0.1}},
+        {"unroll": 2, "penalty": {"name": "r1", "every": 3}},
+        {"unroll": 1, "critic_optimizer": {"name": "sgd", "momentum": 0.5}},
     ],
     ids=str,
 )
 def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
     training = specify(**keys)
     plain, graphed = packed(training), packed(training)
-    games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, graphed)]
+    games = [Game(pack.trainings, pack.generator, pack.critic, CPU, pack.critic_optimizer) for pack in (plain, graphed)]
     calls = 0
 
     def counted(*args: object) -> Tensor:
@@ -103,6 +107,8 @@ def test_operations_that_wait_for_the_host_disable_graphs() -> None:
     [
         ({}, True),
         ({"penalty": "r1"}, True),
+        ({"unroll": 3}, True),
+        ({"top_k": {"final": 0.5}}, False),
         ({"schedule": "linear"}, False),
         ({"penalty": {"name": "instance-noise", "anneal": "linear"}}, False),
         ({"optimizer": {"name": "optimistic-adam"}}, False),
@@ -115,12 +121,24 @@ def test_steps_that_depend_on_their_number_are_not_captured(keys: dict[str, obje
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("keys", [{}, {"penalty": "wgan-gp", "critic_steps": 2}, {"optimizer": "rmsprop"}], ids=str)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"penalty": "wgan-gp", "critic_steps": 2},
+        {"optimizer": "rmsprop"},
+        {"unroll": 2},
+        {"batch_size": 6, "pac": 2},
+    ],
+    ids=str,
+)
 def test_a_cuda_graph_gives_the_same_steps_as_separate_kernels(keys: dict[str, object]) -> None:
     device = torch.device("cuda")
     training = specify(**keys)
     plain, graphed = packed(training, device), packed(training, device)
-    games = [Game(pack.trainings, pack.generator, pack.critic, device) for pack in (plain, graphed)]
+    games = [
+        Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_optimizer) for pack in (plain, graphed)
+    ]
     take = with_graphs(loop._take_step, graphed, capture_on_cuda)
     for step in range(30):
         loop._take_step(plain, games[0], plain.sampler, step)

@@ -117,6 +117,18 @@ def test_the_same_bits_with_every_regulariser(penalty: str) -> None:
         {"schedule": "cosine"},
         {"batch_size": 33, "latent": 5},
         {"architecture": {"name": "mlp", "width": 8, "depth": 1, "maxout": 3}},
+        {"pac": 3},
+        {"pac": 2, "batch_size": 64, "penalty": "wgan-gp"},
+        {"loss": {"name": "minimax", "smoothing": 0.1}},
+        {"top_k": {"decay": 0.5, "every": 1}},
+        {"top_k": {"decay": 0.5, "every": 1}, "loss": "relativistic", "batch_size": 64},
+        {"unroll": 2},
+        {"unroll": 1, "critic_optimizer": {"name": "sgd", "momentum": 0.5}, "penalty": "r1"},
+        {"unroll": 2, "critic_optimizer": {"name": "rmsprop"}, "critic": {"normalisation": "spectral"}},
+        *(
+            {"unroll": 1, "architecture": mlp(32, 2), "critic": {"normalisation": name}, "batch_size": 32}
+            for name in ("batch", "layer")
+        ),
         *({"optimizer": {"name": name, "lr": 0.01}} for name in ("sgd", "rmsprop", "optimistic-adam")),
     ],
     ids=str,
@@ -143,6 +155,8 @@ def test_losses_and_penalty_weights_may_differ_between_runs() -> None:
     ]
     check_alike(trainings, [0, 0, 0, 1, 2])
     check_alike([specify(loss=loss, batch_size=32) for loss in losses], [3, 4, 3, 4, 5])
+    smoothed: list[Any] = [{"name": "minimax", "smoothing": 0.1}, *losses, {"name": "least-squares", "smoothing": 0.2}]
+    check_alike([specify(loss=loss) for loss in smoothed], [0, 0, 1, 2, 3, 4, 4])
 
 
 # Records: independent of which runs share a pack

@@ -23,6 +23,7 @@ def test_units_are_samples_through_networks() -> None:
     training = {"batch_size": 10, "critic_steps": 5, "penalty": []}
     assert units_per_step(training) == 10 * (5 * 7 + 6)  # five times: 1 without gradient, 2 with; then 1 through both
     assert units_per_step({**training, "penalty": ["r1"]}) == 10 * (5 * 13 + 6)
+    assert units_per_step({**training, "unroll": 2}) == 10 * (5 * 7 + 6 + 2 * 16)
 
 
 def test_costs_are_medians_over_the_runs_of_an_architecture() -> None:

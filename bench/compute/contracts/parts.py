@@ -9,9 +9,10 @@ from torch import Tensor
 
 from bench.catalogue import find
 from bench.catalogue.architectures import Shape
-from bench.catalogue.losses import GanLoss
+from bench.catalogue.losses import GanLoss, with_options
 from bench.catalogue.penalties import Penalty
 from bench.compute.contracts.results import Plugin
+from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import Players, build_players, generate
 from bench.compute.training.sampler import DTYPES
 from bench.compute.training.stack import VECTOR, Stack
@@ -29,7 +30,8 @@ def check_loss(choice: Choice, training: Training, device: torch.device) -> None
     Raises:
         PluginError: They do not, or raise an exception.
     """
-    plugin, loss, n = Plugin("loss", choice.name), find("loss", choice.name), training.batch_size
+    plugin, n = Plugin("loss", choice.name), training.batch_size // training.pac
+    loss = with_options(find("loss", choice.name), choice.options)
     plugin.check("critic", plugin.call("critic", loss.critic, *_logits(training, device)), [n], PER_SAMPLE)
     real, fake = _logits(training, device)
     if not loss.generator_needs_real:
@@ -50,12 +52,13 @@ def _works_with_real(loss: GanLoss, training: Training, device: torch.device) ->
         returned = loss.generator(*_logits(training, device))
     except Exception:
         return False
-    return isinstance(returned, Tensor) and list(returned.shape) == [training.batch_size]
+    return isinstance(returned, Tensor) and list(returned.shape) == [training.batch_size // training.pac]
 
 
 def _logits(training: Training, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return logits on real and on generated samples, [n] each, with gradients; in place operations are possible."""
-    leaf = torch.linspace(-1, 1, training.batch_size, dtype=DTYPES[training.precision], device=device)
+    n = training.batch_size // training.pac
+    leaf = torch.linspace(-1, 1, n, dtype=DTYPES[training.precision], device=device)
     leaf.requires_grad_()
     return leaf + 0.5, leaf.flip(0) - 0.5
 
@@ -88,9 +91,9 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
         samples = own.check("generator", own.call("generator", players.generator, latents), samples_shape, wanted)
         if not samples.isfinite().all():
             raise own.fault(NOT_FINITE)
-        detached = samples.detach().to(dtype) + 0
-        logits = critics.call("critic", players.critic, detached)
-        critics.check("critic", logits, [n], PER_SAMPLE)
+        (judged,) = joined((samples.detach().to(dtype) + 0).unsqueeze(0), training.pac)
+        logits = critics.call("critic", players.critic, judged)
+        critics.check("critic", logits, [len(judged)], PER_SAMPLE)
     evaluated = own.call("generator", lambda given: generate(players.generator, given), latents.cpu().float())
     own.check("generator in eval mode", evaluated, samples_shape, wanted, gradient=False)
     if not evaluated.isfinite().all():
@@ -123,7 +126,7 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
     real, fake, normal = (torch.randn(size, dtype=DTYPES[training.precision], device=device) for _ in range(3))
     critic = Stack([players.critic], double_backward=True)
     if fields == ["term"]:
-        _check_term(plugin, entry, critic, real, fake)
+        _check_term(plugin, entry, critic, joined(real, training.pac), joined(fake, training.pac))
     elif fields == ["perturb"]:
         seen = plugin.call("perturb", entry.perturb, options, real, normal, 0.0)
         plugin.check("perturb", seen, size, "like the samples it is given", gradient=False)

@@ -51,9 +51,9 @@ class StaticDraws(BatchSampler):
         """Return latents like ``BatchSampler.latents``."""
         return self._give(super().latents)
 
-    def uniform(self, count: int) -> Tensor:
+    def uniform(self, count: int, size: int | None = None) -> Tensor:
         """Return uniform numbers like ``BatchSampler.uniform``."""
-        return self._give(lambda: super(StaticDraws, self).uniform(count))
+        return self._give(lambda: super(StaticDraws, self).uniform(count, size))
 
     def rewind(self) -> StaticDraws:
         """From now on, return the remembered tensors, starting with the first."""
@@ -127,14 +127,18 @@ def with_graphs(take_step: TakeStep, pack: Pack, capture: Capture = capture_on_c
 
 
 def can_capture(training: Training) -> bool:
-    """Return whether steps differ only in what they draw: with constant learning rates and no noise on samples."""
+    """Return whether steps differ only in what they draw: constant learning rates, no noise on samples, no top k."""
     optimizers = training.optimizer.name, training.critic_optimizer.name
     perturbed = any(find("penalty", penalty.name).perturb for penalty in training.penalty)
-    return training.schedule == "constant" and not perturbed and set(optimizers) <= set(CAPTURABLE)
+    constant = training.schedule == "constant" and training.top_k is None
+    return constant and not perturbed and set(optimizers) <= set(CAPTURABLE)
 
 
 def _due_penalties(training: Training, step: int) -> tuple[bool, ...]:
-    """Return which penalties each update of a step includes; steps that differ in this need different graphs."""
-    updates = range(step * training.critic_steps, (step + 1) * training.critic_steps)
+    """Return which penalties each update of a step includes; steps that differ in this need different graphs.
+
+    Unrolled updates are those that follow.
+    """
+    updates = range(step * training.critic_steps, (step + 1) * training.critic_steps + training.unroll)
     intervals = [getattr(penalty.options, "every", 1) for penalty in training.penalty]
     return tuple(update % every == 0 for update in updates for every in intervals)

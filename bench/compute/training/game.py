@@ -8,23 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import vmap
+from torch.optim import Optimizer
 
 from bench.catalogue import find, is_added, named
-from bench.catalogue.losses import GanLoss
 from bench.catalogue.penalties import Penalty
+from bench.compute.training.gradients import Gradients, gradients_of, summed
+from bench.compute.training.pack_losses import PackLosses, highest
+from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import mixes_samples
 from bench.compute.training.sampler import BatchSampler
-from bench.compute.training.stack import VECTOR, Stack
+from bench.compute.training.stack import Stack
+from bench.compute.training.unrolling import UnrolledCritic
 from bench.plan.specification import Choice, Training
 
-Gradients = tuple[Tensor, ...]
-LossFunction = Callable[[Tensor, Tensor], Tensor]
+Critic = Callable[[Tensor], Tensor]
 
 
 class CriticTerms(NamedTuple):
@@ -33,8 +34,9 @@ class CriticTerms(NamedTuple):
     Attributes:
         total: The loss with all penalties, [s].
         penalties: Each weighted penalty, [s]; NaN if this update does not include it.
-        real: The real samples as the critics saw them, [s, n, *shape].
-        fake: The generated samples as the critics saw them, [s, n, *shape].
+        real: The real samples as the critics saw them, [s, n, *shape]; if they judge m samples together, n and the
+            first dimension of the shape are those of joined samples.
+        fake: The generated samples as the critics saw them, like ``real``.
         real_logits: The critics' output on the real samples, [s, n].
         fake_logits: The critics' output on the generated samples, [s, n].
     """
@@ -55,13 +57,20 @@ class Game:
         generator: The generators, [s, n, latent] → [s, n, *shape].
         critic: The critics, [s, n, *shape] → logits [s, n].
         device: The device of the players.
+        critic_optimizer: The optimiser of the critics; only unrolling needs it.
     """
 
-    def __init__(self, trainings: Sequence[Training], generator: Stack, critic: Stack, device: torch.device):
+    def __init__(
+        self,
+        trainings: Sequence[Training],
+        generator: Stack,
+        critic: Stack,
+        device: torch.device,
+        critic_optimizer: Optimizer | None = None,
+    ):
         self.trainings, self.training, self.generator, self.critic = list(trainings), trainings[0], generator, critic
-        losses = [_named_loss(training.loss.name) for training in trainings]
-        self._losses: list[tuple[GanLoss, int]] = [(loss, len(list(group))) for loss, group in groupby(losses)]
-        self._needs_real = losses[0].generator_needs_real
+        self._losses = PackLosses([training.loss for training in trainings])
+        self._critic_optimizer = critic_optimizer
         entries: list[tuple[int, Choice, Penalty]] = [
             (index, choice, _named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
@@ -89,15 +98,19 @@ class Game:
         with torch.no_grad():
             fake = self.generate(sampler).detach()  # a view of a parameter keeps its graph even under no_grad
         terms = self.critic_terms(real, fake, sampler, update)
-        return terms, _gradients(terms.total, self.critic.parameters)
+        return terms, gradients_of(terms.total, self.critic.parameters)
 
     def generator_gradients(self, sampler: BatchSampler, update: int) -> tuple[Tensor, Gradients]:
         """Return the generators' losses on fresh latents and their gradients, without gradients of the critics."""
         if self._joint:
             _, loss, gradients = self.field(sampler, update)
             return loss.detach(), gradients[len(self.critic.parameters) :]
-        loss = self.generator_loss(self.generate(sampler), None, sampler, update)
-        return loss.detach(), _gradients(loss, self.generator.parameters)
+        fake = self.generate(sampler)
+        if self.training.unroll:
+            loss = self._unrolled_loss(fake, sampler, update)
+        else:
+            loss = self.generator_loss(fake, None, sampler, update)
+        return loss.detach(), gradients_of(loss, self.generator.parameters)
 
     def generate(self, sampler: BatchSampler) -> Tensor:
         """Generate samples from fresh latents, [s, n, *shape]."""
@@ -107,22 +120,28 @@ class Game:
 
     def critic_terms(self, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int) -> CriticTerms:
         """Return the critics' losses on samples [s, n, *shape] in update number ``update``, counted from 0."""
-        real, fake = self._perturb(real, sampler, update), self._perturb(fake, sampler, update)
+        real, fake = self._shown(real, sampler, update), self._shown(fake, sampler, update)
+        return self._critic_terms(self.critic, real, fake, sampler, update)
+
+    def _critic_terms(
+        self, critic: Critic, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int
+    ) -> CriticTerms:
+        """Return the losses of some critics on samples as the critics see them."""
         with self._autocast():
             if self._separate:
-                real_logits, fake_logits = self.critic(real), self.critic(fake)
+                real_logits, fake_logits = critic(real), critic(fake)
             else:
-                real_logits, fake_logits = self.critic(torch.cat([real, fake], dim=1)).chunk(2, dim=1)
+                real_logits, fake_logits = critic(torch.cat([real, fake], dim=1)).chunk(2, dim=1)
         real_logits, fake_logits = real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype)
-        total = self._sample_losses([loss.critic for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
+        total = self._losses.critic(real_logits, fake_logits)
         penalties = []
         for options, entry, weight in self._terms:
             if update % options.every:  # type: ignore[attr-defined]
                 penalties.append(torch.full_like(total, math.nan))
                 continue
-            uniform = sampler.uniform(entry.uniforms(real[0, 0].numel()))
+            uniform = sampler.uniform(entry.uniforms(real[0, 0].numel()), real.shape[1])
             with self._autocast():
-                term = entry.term(self.critic, real, fake, uniform).to(sampler.dtype)  # type: ignore[misc]
+                term = entry.term(critic, real, fake, uniform).to(sampler.dtype)  # type: ignore[misc]
             weighted = weight * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
@@ -139,16 +158,42 @@ class Game:
             update: The number of the critics' update, counted from 0.
         """
         with self._autocast():
-            fake_logits = self.critic(self._perturb(fake, sampler, update))
-            if not self._needs_real:
+            fake_logits = self.critic(self._shown(fake, sampler, update))
+            if not self._losses.needs_real:
                 real_logits = fake_logits.new_empty(len(fake), 0)
             elif real is not None:
-                real_logits = self.critic(self._perturb(real, sampler, update))
+                real_logits = self.critic(self._shown(real, sampler, update))
             else:
                 with torch.no_grad():
-                    real_logits = self.critic(self._perturb(sampler.real_samples("generator data"), sampler, update))
-        real_logits, fake_logits = real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype)
-        return self._sample_losses([loss.generator for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
+                    real_logits = self.critic(self._shown(sampler.real_samples("generator data"), sampler, update))
+        return self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
+
+    def _unrolled_loss(self, fake: Tensor, sampler: BatchSampler, update: int) -> Tensor:
+        """Return the generators' losses at the critics after ``unroll`` further steps, [s], with a graph through them.
+
+        All steps and the loss itself use one batch, as in the authors' code: the generated samples, and real samples
+        drawn for the generators. The steps include the penalties and the projections of the critics' updates.
+
+        Source: Metz et al. 2017, section 2.2.
+        """
+        assert self._critic_optimizer is not None
+        fake = self._shown(fake, sampler, update)
+        real = self._shown(sampler.real_samples("generator data"), sampler, update)
+        critic = UnrolledCritic(self.critic, self._critic_optimizer, self.training.critic_optimizer.name)
+        first = update + (self.training.updates == "alternating")  # the next update of the critics
+        for later in range(first, first + self.training.unroll):
+            critic.descend(self._critic_terms(critic, real, fake, sampler, later).total)
+            critic.project(self._projections)
+        with self._autocast():
+            fake_logits = critic(fake)
+            real_logits = critic(real) if self._losses.needs_real else fake_logits.new_empty(len(fake), 0)
+        return self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
+
+    def _generator_losses(self, real: Tensor, fake: Tensor, update: int) -> Tensor:
+        """Return the generators' losses on logits, [s], of all generated samples or of the top k."""
+        top_k, n = self.training.top_k, fake.shape[1]
+        k = n if top_k is None else top_k.count(n, update // self.training.critic_steps)
+        return self._losses.generator(*(highest(real, fake, k) if k < n else (real, fake)))
 
     def field(
         self, sampler: BatchSampler, update: int, *, create_graph: bool = False
@@ -163,13 +208,13 @@ class Game:
         loss = self.generator_loss(fake, real, sampler, update)
         create = create_graph or bool(self._joint)
         critic_parameters, generator_parameters = self.critic.parameters, self.generator.parameters
-        critic = _gradients(terms.total, critic_parameters, create=create, retain=True)
-        generator = _gradients(loss, generator_parameters, create=create)
+        critic = gradients_of(terms.total, critic_parameters, create=create, retain=True)
+        generator = gradients_of(loss, generator_parameters, create=create)
         for joint, weight in self._joint:
             value = weight * joint(critic, generator)
-            extra = _gradients(value, [*critic_parameters, *generator_parameters], create=create_graph)
-            critic = _sum(critic, extra[: len(critic)])
-            generator = _sum(generator, extra[-len(generator) :])
+            extra = gradients_of(value, [*critic_parameters, *generator_parameters], create=create_graph)
+            critic = summed(critic, extra[: len(critic)])
+            generator = summed(generator, extra[-len(generator) :])
         return terms, loss, (*critic, *generator)
 
     def project(self) -> None:
@@ -178,32 +223,12 @@ class Game:
             for project in self._projections:
                 project(self.critic.parameters)
 
-    def _sample_losses(self, functions: Sequence[LossFunction], real: Tensor, fake: Tensor) -> Tensor:
-        """Apply the loss of each run to its logits, [s, n]; adjacent runs with the same loss share one evaluation."""
-        counts = [count for _, count in self._losses]
-        vectorised = fake.device.type != "cpu" or fake.shape[1] % VECTOR == 0  # otherwise the bits would differ
-        losses = []
-        for function, reals, fakes in zip(functions, real.split(counts), fake.split(counts), strict=True):
-            if vectorised and len(fakes) > 1:
-                losses.append(vmap(function)(reals, fakes))
-            else:
-                losses += [function(*logits).unsqueeze(0) for logits in zip(reals, fakes, strict=True)]
-        return losses[0] if len(losses) == 1 else torch.cat(losses)
-
-    def _perturb(self, samples: Tensor, sampler: BatchSampler, update: int) -> Tensor:
+    def _shown(self, samples: Tensor, sampler: BatchSampler, update: int) -> Tensor:
+        """Return samples as the critics see them: with all perturbations, then joined if they are judged together."""
         progress = min(1.0, update / (self.training.steps * self.training.critic_steps))
         for perturb in self._perturbations:
             samples = perturb(samples, sampler.normal(samples), progress)
-        return samples
-
-
-def _named_loss(name: str) -> GanLoss:
-    """Return a loss whose errors name it, if another package provides it."""
-    loss: GanLoss = find("loss", name)
-    if not is_added("loss", name):
-        return loss
-    critic, generator = named("loss", name, loss.critic, "critic"), named("loss", name, loss.generator, "generator")
-    return loss._replace(critic=critic, generator=generator)
+        return joined(samples, self.training.pac)
 
 
 def _named_penalty(name: str) -> Penalty:
@@ -217,19 +242,3 @@ def _named_penalty(name: str) -> Penalty:
         project=entry.project and named("penalty", name, entry.project, "project"),
         joint=entry.joint and named("penalty", name, entry.joint, "joint"),
     )
-
-
-def _gradients(losses: Tensor, parameters: Sequence[Tensor], create: bool = False, retain: bool = False) -> Gradients:
-    """Return the gradients of the losses [s]; zero for parameters that the losses do not depend on."""
-    return torch.autograd.grad(
-        losses.sum(),
-        parameters,
-        create_graph=create,
-        retain_graph=create or retain,
-        allow_unused=True,
-        materialize_grads=True,
-    )
-
-
-def _sum(one: Sequence[Tensor], other: Sequence[Tensor]) -> Gradients:
-    return tuple(a + b for a, b in zip(one, other, strict=True))

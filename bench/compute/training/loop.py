@@ -103,7 +103,8 @@ def _prepare_steps(pack: Pack) -> tuple[Game, TakeStep]:
     if pack.prepared is None:
         device = pack.sampler.device
         take_step = with_graphs(_take_step, pack) if device.type == "cuda" else _take_step
-        pack.prepared = Game(pack.trainings, pack.generator, pack.critic, device), take_step
+        game = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_optimizer)
+        pack.prepared = game, take_step
     prepared: tuple[Game, TakeStep] = pack.prepared
     return prepared
 

@@ -15,6 +15,7 @@ from bench.catalogue.architectures import Shape
 from bench.catalogue.architectures.layers import MinibatchDeviation
 from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
+from bench.compute.training.packing_degree import joined_shape
 from bench.compute.training.sampler import DTYPES
 from bench.errors import ContractError
 from bench.plan.specification import Choice, Training
@@ -30,7 +31,7 @@ class Players:
 
     Attributes:
         generator: [n, latent] → [n, *shape].
-        critic: [n, *shape] → logits [n].
+        critic: [n, *shape] → logits [n]; the shape is that of joined samples if it judges several together.
         average: The exponential moving average of the generator, or None.
     """
 
@@ -67,7 +68,8 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         generator = _build(training.architecture, "generator", training.latent, shape)
         generator = place(apply_spectral_norm(generator, training.architecture))
     with drawing_from(seed, "critic weights"):
-        critic = place(apply_spectral_norm(_build(training.critic, "critic", shape), training.critic))
+        judged = joined_shape(shape, training.pac)
+        critic = place(apply_spectral_norm(_build(training.critic, "critic", judged), training.critic))
     return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
 
 

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from bench.catalogue.metrics.measures import PROBES
-from bench.compute.training.game import CriticTerms, Game, Gradients
+from bench.compute.training.game import CriticTerms, Game
+from bench.compute.training.gradients import Gradients
+from bench.compute.training.packing_degree import joined
 
 
 class Probe:
@@ -41,7 +43,8 @@ class Probe:
         game, terms = self._game, self._terms
         real, fake = terms.real_logits, terms.fake_logits
         with torch.no_grad():
-            train_logits, test_logits = map(game.critic.observe, self._draw(seeds))
+            train, test = (joined(samples, game.training.pac) for samples in self._draw(seeds))
+            train_logits, test_logits = game.critic.observe(train), game.critic.observe(test)
         critic_weights, critic_ratio = _update(game.critic.parameters, self._critic)
         generator_weights, generator_ratio = _update(game.generator.parameters, self._generator)
         real_mean, fake_mean = real.mean(dim=1), fake.mean(dim=1)

@@ -58,11 +58,10 @@ class BatchSampler:
         drawn = self._streams.normal("latents", self.size * self._latent)
         return self._one_row_per_run(drawn.unflatten(1, (self.size, self._latent)))
 
-    def uniform(self, count: int) -> Tensor:
-        """Draw ``count`` numbers from U(0, 1) for each sample, [s, n, count]."""
-        return self._one_row_per_run(
-            self._streams.uniform("penalty", self.size * count).unflatten(1, (self.size, count))
-        )
+    def uniform(self, count: int, size: int | None = None) -> Tensor:
+        """Draw ``count`` numbers from U(0, 1) for each of ``size`` samples, by default n: [s, n, count]."""
+        size = size or self.size
+        return self._one_row_per_run(self._streams.uniform("penalty", size * count).unflatten(1, (size, count)))
 
     def normal(self, like: Tensor) -> Tensor:
         """Draw standard normal noise of the shape of the samples ``like``, [s, n, *shape]."""

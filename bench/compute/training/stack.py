@@ -48,8 +48,8 @@ class Stack:
         offsets = list(accumulate((parameter.numel() for parameter in first), initial=0))
         self.flat = first[0].new_zeros(len(self.networks), -(-offsets[-1] // VECTOR) * VECTOR)
         self.flat.grad = torch.zeros_like(self.flat)
-        self.parameters = [_view(self.flat, offset, like) for offset, like in zip(offsets, first, strict=False)]
-        self._gradients = [_view(self.flat.grad, offset, like) for offset, like in zip(offsets, first, strict=False)]
+        self._places = list(zip(offsets, first, strict=False))
+        self.parameters, self._gradients = self.views(self.flat), self.views(self.flat.grad)
         for name, stacked in zip(self._names, self.parameters, strict=True):
             _make_slices(stacked, [parameters[name] for parameters in trained])
             stacked.requires_grad_()
@@ -67,22 +67,27 @@ class Stack:
         torch._foreach_copy_(self._gradients, list(gradients))
         optimizer.step()
 
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """Return the part of each parameter in a tensor with the layout of ``flat``, [s, ...] each."""
+        return [_view(flat, offset, like) for offset, like in self._places]
+
     def __call__(self, samples: Tensor) -> Tensor:
         """Apply each network to its samples, [s, n, ...] → [s, n, ...]."""
-        return self._run(self.buffers, samples)
+        return self.apply(self.parameters, self.buffers, samples)
 
     def observe(self, samples: Tensor) -> Tensor:
         """Apply each network to its samples without changing its buffers, [s, n, ...] → [s, n, ...]."""
-        return self._run({name: buffer.clone() for name, buffer in self.buffers.items()}, samples)
+        return self.apply(self.parameters, {name: buffer.clone() for name, buffer in self.buffers.items()}, samples)
 
-    def _run(self, buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
+    def apply(self, parameters: Sequence[Tensor], buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
+        """Apply each network with other parameters and buffers, [s, ...] each; the buffers are changed in place."""
         if not self._architecture:
-            return self._forward_all(buffers, samples)
+            return self._forward_all(parameters, buffers, samples)
         with naming("architecture", self._architecture):
-            return self._forward_all(buffers, samples)
+            return self._forward_all(parameters, buffers, samples)
 
-    def _forward_all(self, buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
-        tensors = {**dict(zip(self._names, self.parameters, strict=True)), **buffers}
+    def _forward_all(self, parameters: Sequence[Tensor], buffers: Mapping[str, Tensor], samples: Tensor) -> Tensor:
+        tensors = {**dict(zip(self._names, parameters, strict=True)), **buffers}
         if self._forward is not None:
             return self._forward(tensors, samples)
         if self._separate:

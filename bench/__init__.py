@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from bench.catalogue.metrics.context import Context, GameView, Sampled
     from bench.catalogue.metrics.measures import Measure
     from bench.catalogue.optimizers import OptimizerEntry
-    from bench.catalogue.penalties import Penalty, TermOptions, input_gradients
+    from bench.catalogue.penalties import Penalty, input_gradients
+    from bench.catalogue.term_options import TermOptions
     from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
     from bench.measuring import measure
@@ -80,7 +81,7 @@ _HOMES = {
     "Penalty": "bench.catalogue.penalties",
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
-    "TermOptions": "bench.catalogue.penalties",
+    "TermOptions": "bench.catalogue.term_options",
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",
     "make_data": "bench.catalogue.datasets.data",

@@ -294,7 +294,10 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
             'penalty = "mean_penalty"',
             "penalty 'mean_penalty' (package plugged): term returned shape [], expected [1, 8]",
         ),
-        ('penalty = "two_parts"', "term and perturb of term, perturb, project and joint is set, expected exactly one"),
+        (
+            'penalty = "two_parts"',
+            "term and perturb of term, perturb, project, joint, augment, consistency and latent is set, expected exactly one",
+        ),
         ('penalty = "without_weight"', "its options have no 'weight', which term needs (use bench.TermOptions)"),
         ('penalty = "cropping"', "perturb returned shape [1, 8, 1], expected [1, 8, 2]"),
         ('optimizer = "normed"', "the update of one row of the parameters depends on the other rows"),

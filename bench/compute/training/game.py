@@ -16,9 +16,11 @@ from torch import Tensor
 from torch.func import vmap
 
 from bench.catalogue import find, is_added, named
+from bench.catalogue.consistency import Judged
 from bench.catalogue.losses import GanLoss
 from bench.catalogue.penalties import Penalty
 from bench.compute.training.players import mixes_samples
+from bench.compute.training.regularisers import Batch, critic_term, move_latents, named_penalty, shown_to_critic
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import VECTOR, Stack
 from bench.plan.specification import Choice, Training
@@ -63,18 +65,21 @@ class Game:
         self._losses: list[tuple[GanLoss, int]] = [(loss, len(list(group))) for loss, group in groupby(losses)]
         self._needs_real = losses[0].generator_needs_real
         entries: list[tuple[int, Choice, Penalty]] = [
-            (index, choice, _named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
+            (index, choice, named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
 
         def weights(index: int) -> Tensor:
             values = [training.penalty[index].options.weight for training in trainings]  # type: ignore[attr-defined]
             return torch.tensor(values, dtype=generator.parameters[0].dtype, device=device)
 
-        self._terms = [(choice.options, entry, weights(index)) for index, choice, entry in entries if entry.term]
+        self._terms = [
+            (choice.options, entry, weights(index)) for index, choice, entry in entries if entry.in_critic_loss
+        ]
         self._joint = [(entry.joint, weights(index)) for index, _, entry in entries if entry.joint]
-        self._perturbations = [partial(entry.perturb, choice.options) for _, choice, entry in entries if entry.perturb]
+        self._inputs = [(choice.options, entry) for _, choice, entry in entries if entry.perturb or entry.augment]
+        self._latent = [(choice.options, entry.latent) for _, choice, entry in entries if entry.latent]
         self._projections = [partial(entry.project, choice.options) for _, choice, entry in entries if entry.project]
-        self.penalty_names = [choice.name for _, choice, entry in entries if entry.term]
+        self.penalty_names = [choice.name for _, choice, entry in entries if entry.in_critic_loss]
         # with batch normalisation, a batch must not mix real and generated samples
         self._separate = mixes_samples(critic.networks[0])
         bf16 = self.training.precision == "bf16"
@@ -101,13 +106,15 @@ class Game:
 
     def generate(self, sampler: BatchSampler) -> Tensor:
         """Generate samples from fresh latents, [s, n, *shape]."""
+        latents = sampler.latents()
         with self._autocast():
-            samples = self.generator(sampler.latents())
+            samples = self.generator(latents)
+            self._moved = move_latents(self._latent, self.generator, latents, sampler)
         return samples.to(sampler.dtype)
 
     def critic_terms(self, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int) -> CriticTerms:
         """Return the critics' losses on samples [s, n, *shape] in update number ``update``, counted from 0."""
-        real, fake = self._perturb(real, sampler, update), self._perturb(fake, sampler, update)
+        real, fake = self._perturb(real, sampler, update, real=True), self._perturb(fake, sampler, update)
         with self._autocast():
             if self._separate:
                 real_logits, fake_logits = self.critic(real), self.critic(fake)
@@ -115,14 +122,14 @@ class Game:
                 real_logits, fake_logits = self.critic(torch.cat([real, fake], dim=1)).chunk(2, dim=1)
         real_logits, fake_logits = real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype)
         total = self._sample_losses([loss.critic for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
-        penalties = []
+        moved = {latent: self._perturb(self._moved[latent], sampler, update) for _, latent in self._latent}
+        batch, penalties = Batch(Judged(real, real_logits), Judged(fake, fake_logits), moved), []
         for options, entry, weight in self._terms:
             if update % options.every:  # type: ignore[attr-defined]
                 penalties.append(torch.full_like(total, math.nan))
                 continue
-            uniform = sampler.uniform(entry.uniforms(real[0, 0].numel()))
             with self._autocast():
-                term = entry.term(self.critic, real, fake, uniform).to(sampler.dtype)  # type: ignore[misc]
+                term = critic_term(entry, options, self.critic, batch, sampler).to(sampler.dtype)
             weighted = weight * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
@@ -143,12 +150,16 @@ class Game:
             if not self._needs_real:
                 real_logits = fake_logits.new_empty(len(fake), 0)
             elif real is not None:
-                real_logits = self.critic(self._perturb(real, sampler, update))
+                real_logits = self.critic(self._perturb(real, sampler, update, real=True))
             else:
                 with torch.no_grad():
-                    real_logits = self.critic(self._perturb(sampler.real_samples("generator data"), sampler, update))
+                    real = sampler.real_samples("generator data")
+                    real_logits = self.critic(self._perturb(real, sampler, update, real=True))
         real_logits, fake_logits = real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype)
-        return self._sample_losses([loss.generator for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
+        total = self._sample_losses([loss.generator for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
+        for options, latent in self._latent:
+            total = total + latent.generator(options, fake, self._moved[latent]).mean(dim=1)
+        return total
 
     def field(
         self, sampler: BatchSampler, update: int, *, create_graph: bool = False
@@ -190,11 +201,9 @@ class Game:
                 losses += [function(*logits).unsqueeze(0) for logits in zip(reals, fakes, strict=True)]
         return losses[0] if len(losses) == 1 else torch.cat(losses)
 
-    def _perturb(self, samples: Tensor, sampler: BatchSampler, update: int) -> Tensor:
+    def _perturb(self, samples: Tensor, sampler: BatchSampler, update: int, *, real: bool = False) -> Tensor:
         progress = min(1.0, update / (self.training.steps * self.training.critic_steps))
-        for perturb in self._perturbations:
-            samples = perturb(samples, sampler.normal(samples), progress)
-        return samples
+        return shown_to_critic(samples, self._inputs, sampler, progress, real=real)
 
 
 def _named_loss(name: str) -> GanLoss:
@@ -204,19 +213,6 @@ def _named_loss(name: str) -> GanLoss:
         return loss
     critic, generator = named("loss", name, loss.critic, "critic"), named("loss", name, loss.generator, "generator")
     return loss._replace(critic=critic, generator=generator)
-
-
-def _named_penalty(name: str) -> Penalty:
-    """Return a penalty whose errors name it, if another package provides it."""
-    entry: Penalty = find("penalty", name)
-    if not is_added("penalty", name):
-        return entry
-    return entry._replace(
-        term=entry.term and named("penalty", name, entry.term, "term"),
-        perturb=entry.perturb and named("penalty", name, entry.perturb, "perturb"),
-        project=entry.project and named("penalty", name, entry.project, "project"),
-        joint=entry.joint and named("penalty", name, entry.joint, "joint"),
-    )
 
 
 def _gradients(losses: Tensor, parameters: Sequence[Tensor], create: bool = False, retain: bool = False) -> Gradients:

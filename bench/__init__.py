@@ -17,6 +17,7 @@ from bench.version import __version__
 if TYPE_CHECKING:
     from bench.catalogue import Options
     from bench.catalogue.architectures import Architecture
+    from bench.catalogue.consistency import LatentConsistency
     from bench.catalogue.datasets import Data, Dataset
     from bench.catalogue.datasets.data import Labels, Modes, make_data
     from bench.catalogue.losses import GanLoss
@@ -43,6 +44,7 @@ __all__ = [
     "GanLoss",
     "GanbenchError",
     "Labels",
+    "LatentConsistency",
     "Measure",
     "Metric",
     "MissingDataError",
@@ -72,6 +74,7 @@ _HOMES = {
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
     "Labels": "bench.catalogue.datasets.data",
+    "LatentConsistency": "bench.catalogue.consistency",
     "Measure": "bench.catalogue.metrics.measures",
     "Metric": "bench.catalogue.metrics",
     "MissingDataError": "bench.errors",

@@ -17,6 +17,7 @@ from bench.version import __version__
 if TYPE_CHECKING:
     from bench.catalogue import Options
     from bench.catalogue.architectures import Architecture
+    from bench.catalogue.consistency import LatentConsistency
     from bench.catalogue.datasets import Data, Dataset
     from bench.catalogue.datasets.data import Labels, Modes, make_data
     from bench.catalogue.losses import GanLoss
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from bench.catalogue.metrics.context import Context, GameView, Sampled
     from bench.catalogue.metrics.measures import Measure
     from bench.catalogue.optimizers import OptimizerEntry
-    from bench.catalogue.penalties import Penalty, TermOptions, input_gradients
+    from bench.catalogue.penalties import Penalty, input_gradients
+    from bench.catalogue.term_options import TermOptions
     from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
     from bench.measuring import measure
@@ -42,6 +44,7 @@ __all__ = [
     "GanLoss",
     "GanbenchError",
     "Labels",
+    "LatentConsistency",
     "Measure",
     "Metric",
     "MissingDataError",
@@ -71,6 +74,7 @@ _HOMES = {
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
     "Labels": "bench.catalogue.datasets.data",
+    "LatentConsistency": "bench.catalogue.consistency",
     "Measure": "bench.catalogue.metrics.measures",
     "Metric": "bench.catalogue.metrics",
     "MissingDataError": "bench.errors",
@@ -80,7 +84,7 @@ _HOMES = {
     "Penalty": "bench.catalogue.penalties",
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
-    "TermOptions": "bench.catalogue.penalties",
+    "TermOptions": "bench.catalogue.term_options",
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",
     "make_data": "bench.catalogue.datasets.data",

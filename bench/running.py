@@ -15,6 +15,7 @@ from bench.errors import ResultsError
 from bench.files import remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
+from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
 from bench.plan.suite import load_suite
 from bench.records.external.staging import sweep_staging
@@ -40,7 +41,7 @@ class Summary:
         recorded: The runs whose record was published now.
         failed: The error of each run whose code failed.
         faults: What is wrong with a plug-in → the runs that use it; they are among ``failed``.
-        notices: Notices for the user, such as images found in a folder, and damaged records and checkpoints.
+        notices: Notices for the user: images found in a folder, unsound combinations, damaged records and checkpoints.
         report: The report if tables and figures were written or are up to date, else None.
         report_problem: Why the report could not be written, or "".
         stopping: Returns whether a stop was requested.
@@ -107,14 +108,12 @@ def run_suite(
         results: The folder that contains the suite's results folder.
         seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
         device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
-        workers: The number of worker processes; 0 trains in this process. [default: one per CPU core, or one per GPU;
-            0 for a single small pack on the CPU]
+        workers: Worker processes; 0: train in this one. [default: one per CPU core or GPU; 0 for one small pack on CPU]
         threads: The number of torch threads per worker. It can affect the bits of results.
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells run.
         checkpoint_every: Seconds between checkpoints of a run.
-        pack: The maximum number of runs to train as one tensor program: a number, "auto" (the fastest that fits into
-            memory, measured when training starts), or "off" (one).
+        pack: The largest number of runs in one tensor program: a number, "auto" (measured at the start) or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
         skip_broken: Whether to leave out images that cannot be decoded.
@@ -176,7 +175,8 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     check_usable(folder, (run.file_name for run in runs))
     remove_partial_files(folder)
     sweep_staging(folder)
-    summary = Summary(folder, runs, notices=list(dict.fromkeys(run.found for run in runs if run.found)))
+    unsound = unsound_combinations(run.training for run in runs)
+    summary = Summary(folder, runs, notices=[*dict.fromkeys(run.found for run in runs if run.found), *unsound])
     recorded = find_intact(folder, summary.notices)
     remove_checkpoints(folder, recorded)
     waiting = [run for run in runs if run.id not in recorded]

@@ -1,10 +1,8 @@
 """Penalties and other regularisers of the critic. They combine with any loss and with one another.
 
 To add a term of the critic's loss, write the function and add an entry to ``PENALTIES``; the tests cover every entry. A
-regulariser of another kind sets another field of ``Penalty``.
-
-The first dimension of all tensors is the s runs of a pack, 1 for a single run. A regulariser must compute for each run
-what it would compute for that run alone, and must not mix runs.
+regulariser of another kind sets another field of ``Penalty``. The first dimension of all tensors is the s runs of a
+pack, 1 for a single run. A regulariser computes for each run what it would for that run alone, and must not mix runs.
 """
 
 from __future__ import annotations
@@ -12,26 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import Field, PositiveFloat
+from pydantic import PositiveFloat
 
 from bench.catalogue import Options
+from bench.catalogue.augmentations import NUMBERS, DiffAugmentOptions, FlipOptions, diff_augment, flip
+from bench.catalogue.consistency import (
+    BcrOptions,
+    Judged,
+    LatentConsistency,
+    ZcrOptions,
+    balanced,
+    latent_critic,
+    latent_generator,
+    moved_latents,
+)
+from bench.catalogue.term_options import TermOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Critic = Callable[[Tensor], Tensor]  # [s, n, ...] → logits [s, n]
-
-
-class TermOptions(Options):
-    """Options of a penalty that is added to the critic's loss.
-
-    ``weight``: the factor of the penalty, by default 10.
-    ``every``: the penalty is added in every k-th update of the critic, with k times its weight (lazy regularisation,
-    Karras et al. 2020, section 3.1). By default 1, every update.
-    """
-
-    weight: PositiveFloat = 10.0
-    every: int = Field(default=1, gt=0, le=1_000_000_000)
+    from bench.catalogue.consistency import Critic, Draw
 
 
 class ConsensusOptions(Options):
@@ -58,19 +56,26 @@ class InstanceNoiseOptions(Options):
 
 
 class Penalty(NamedTuple):
-    """A regulariser. Exactly one of ``term``, ``perturb``, ``project`` and ``joint`` is set.
+    """A regulariser. Exactly one of the fields ``KINDS`` is set.
 
     Attributes:
         summary: One line for ``ganbench list``.
         options: What a suite can set; ``TermOptions`` if ``term`` is set.
         term: (critic, real [s, n, ...], fake [s, n, ...], uniform [s, n, k]) → the penalty per sample [s, n], before
             the weight. It must be differentiable by the critic's parameters, and by ``fake`` if that requires grad.
-        uniforms: Number of elements of one sample → k, how many random numbers from U(0, 1) ``term`` needs per sample.
+        uniforms: Number of elements of one sample → k, how many random numbers from U(0, 1) ``term`` or ``augment``
+            needs per sample.
         perturb: (options, samples [s, n, ...], standard normal noise like samples, fraction of training done) → the
             samples that the critic sees.
         project: (options, the critic's parameters, each [s, ...]). It changes them in place after every update.
         joint: (gradients of the critics' losses, gradients of the generators' losses, each [s, ...]) → a term [s] that
             is added, with its weight, to the losses of both players. Its options need a ``weight``.
+        augment: (options, samples [s, n, ...], uniform [s, n, k], whether they are real) → the samples that the critic
+            sees, in the updates of both players.
+        consistency: (options, critic, real samples with their logits, generated ones, a function k → uniform
+            [s, n, k]) → a term of the critic's loss like ``term``. Its options are ``TermOptions`` or a subclass.
+        latent: Compares generated samples with those of changed latents; the options are as for ``consistency``.
+        images_only: Whether samples must be images.
     """
 
     summary: str
@@ -80,6 +85,18 @@ class Penalty(NamedTuple):
     perturb: Callable[[Any, Tensor, Tensor, float], Tensor] | None = None
     project: Callable[[Any, Iterable[Tensor]], None] | None = None
     joint: Callable[[Iterable[Tensor], Iterable[Tensor]], Tensor] | None = None
+    augment: Callable[[Any, Tensor, Tensor, bool], Tensor] | None = None
+    consistency: Callable[[Any, Critic, Judged, Judged, Draw], Tensor] | None = None
+    latent: LatentConsistency | None = None
+    images_only: bool = False
+
+    @property
+    def in_critic_loss(self) -> bool:
+        """Whether it adds a term, with a weight, to the critic's loss alone."""
+        return any((self.term, self.consistency, self.latent))
+
+
+KINDS = ("term", "perturb", "project", "joint", "augment", "consistency", "latent")
 
 
 def input_gradients(critic: Critic, points: Tensor) -> Tensor:
@@ -205,5 +222,29 @@ PENALTIES = {
         "½‖v‖², v the gradients of both players, in both losses (Mescheder et al. 2017)",
         ConsensusOptions,
         joint=consensus,
+    ),
+    "diffaugment": Penalty(
+        "random colours, translation and cutout of all images (Zhao et al. 2020)",
+        DiffAugmentOptions,
+        augment=diff_augment,
+        uniforms=lambda size: NUMBERS,
+        images_only=True,
+    ),
+    "flip": Penalty(
+        "random mirror images of real images, or of all that the critic sees",
+        FlipOptions,
+        augment=flip,
+        uniforms=lambda size: 1,
+        images_only=True,
+    ),
+    "bcr": Penalty(
+        "λ(D(x) − D(T(x)))², x real or generated, T an augmentation (Zhang et al. 2020; Zhao et al. 2021)",
+        BcrOptions,
+        consistency=balanced,
+    ),
+    "zcr": Penalty(
+        "λ(D(G(z)) − D(G(z + δ)))², and −λ'‖G(z) − G(z + δ)‖² for the generator (Zhao et al. 2021)",
+        ZcrOptions,
+        latent=LatentConsistency(moved_latents, latent_critic, latent_generator),
     ),
 }

@@ -37,9 +37,19 @@ class Seconds(click.FloatRange):
 
 
 @click.command("list")
+@click.argument("what", required=False, type=click.Choice(["techniques"]))
 @handle_errors
-def list_entries() -> None:
-    """List all suites, losses, metrics, extractors and other names that a suite can use."""
+def list_entries(what: str | None) -> None:
+    """List all suites, losses, metrics, extractors and other names that a suite can use.
+
+    With `techniques`, list what can make training more stable, grouped by what it acts on, with the line of a suite
+    that switches it on.
+    """
+    if what == "techniques":
+        from bench.command.show_techniques import show_techniques
+
+        show_techniques()
+        return
     from bench.catalogue import TABLES, entries, shadowed, unusable
     from bench.catalogue.extractors import EXTRACTORS
     from bench.plan.suite import load_suite, suite_files

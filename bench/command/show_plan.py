@@ -17,6 +17,7 @@ from bench.catalogue.extractors.sample_sizes import describe_bias
 from bench.command.terminal import Terminal
 from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
+from bench.plan.soundness import unsound_combinations
 from bench.plan.suite import Suite
 from bench.plan.throughput import rates_by_device
 from bench.records.costs import estimate_seconds, measured_speeds, shipped_speeds
@@ -61,7 +62,8 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
         markup=False,
     )
     found = dict.fromkeys(run.found for run in runs if run.found)
-    for line in (*found, *_packs(missing), *_too_few_samples(runs)):
+    unsound = unsound_combinations(run.training for run in runs)
+    for line in (*found, *_packs(missing), *_too_few_samples(runs), *unsound):
         console.print(line, highlight=False, markup=False)
 
 

@@ -193,7 +193,7 @@ def _evaluate(
         history.diverged = "samples"
         return
     samples = quantised(samples, data.train)
-    terms = [penalty.name for penalty in state.training.penalty if find("penalty", penalty.name).term]
+    terms = [penalty.name for penalty in state.training.penalty if find("penalty", penalty.name).in_critic_loss]
     row: dict[str, Any] = {
         "step": history.step,
         "seconds": history.training_seconds,

@@ -20,6 +20,7 @@ from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
+from bench.plan.soundness import check_regularisers
 from bench.plan.specification import Choice, Evaluation, TomlTable, Training
 from bench.plan.suite import Suite, as_seeds
 
@@ -230,7 +231,7 @@ def _check_networks(cell: Cell, suite: Suite) -> None:
         )
     check_combination(training, suite.evaluation, where)
     for architecture in (training.architecture, training.critic):
-        check_architecture(architecture, training.dataset, where)
+        check_regularisers(training, check_architecture(architecture, training.dataset, where), where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":
             raise SuiteError(f"{where}: batch normalisation needs a batch_size of at least 2")
     check_groups(training.critic.options, training.batch_size, f"{where}: batch_size")

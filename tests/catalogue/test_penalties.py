@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.catalogue.penalties import (
+    KINDS,
     PENALTIES,
     InstanceNoiseOptions,
     WeightClipOptions,
@@ -42,7 +43,7 @@ def test_there_are_penalties() -> None:
 @pytest.mark.parametrize("name", PENALTIES)
 def test_a_penalty_sets_one_function(name: str) -> None:
     entry = PENALTIES[name]
-    assert sum(field is not None for field in (entry.term, entry.perturb, entry.project, entry.joint)) == 1
+    assert sum(getattr(entry, kind) is not None for kind in KINDS) == 1
 
 
 def linear(slope: tuple[float, float]) -> nn.Module:

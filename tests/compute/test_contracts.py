@@ -94,6 +94,13 @@ two_parts = Penalty("", TermOptions, lambda *a: None, perturb=lambda *a: None)
 without_weight = Penalty("", Options, lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
 cropping = Penalty("", Options, perturb=lambda options, samples, normal, done: samples[..., :1])
 
+grey = Penalty("", Options, augment=lambda options, x, u, real: x if real else x.mean(dim=2), uniforms=lambda size: 1)
+halved = Penalty("", Options, augment=lambda options, x, u, real: x * u[..., :1], uniforms=lambda size: "two")
+summed = Penalty("", TermOptions, consistency=lambda o, critic, real, fake, draw: real.logits.sum(dim=1))
+weightless = Penalty("", Options, consistency=lambda o, critic, real, fake, draw: real.logits)
+alike = Penalty("", TermOptions, consistency=lambda o, critic, real, fake, draw: (
+    real.logits - critic(real.samples * draw(1))).square())
+
 def optimizer(build):
     return OptimizerEntry("", Options, build)
 
@@ -320,8 +327,15 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
             'penalty = "mean_penalty"',
             "penalty 'mean_penalty' (package plugged): term returned shape [], expected [1, 8]",
         ),
-        ('penalty = "two_parts"', "term and perturb of term, perturb, project and joint is set, expected exactly one"),
+        (
+            'penalty = "two_parts"',
+            "term and perturb of term, perturb, project, joint, augment, consistency and latent is set, expected exactly one",
+        ),
         ('penalty = "without_weight"', "its options have no 'weight', which term needs (use bench.TermOptions)"),
+        ('penalty = "grey"', "augment returned shape [1, 8], expected [1, 8, 2]"),
+        ('penalty = "halved"', "uniforms returned 'two', expected how many random numbers a sample needs"),
+        ('penalty = "summed"', "consistency returned shape [1], expected [1, 8]"),
+        ('penalty = "weightless"', "its options have no 'weight', which consistency needs (use bench.TermOptions)"),
         ('penalty = "cropping"', "perturb returned shape [1, 8, 1], expected [1, 8, 2]"),
         ('optimizer = "normed"', "the update of one row of the parameters depends on the other rows"),
         ('optimizer = "no_optimizer"', "build returned a NoneType, expected a torch.optim.Optimizer"),
@@ -335,7 +349,7 @@ def test_a_faulty_penalty_or_optimiser_is_named(train: Callable[..., Summary], t
 
 
 def test_sound_plugins_of_all_kinds_train(train: Callable[..., Summary]) -> None:
-    training = 'penalty = "squared"\noptimizer = "plain"'
+    training = 'penalty = ["squared", "alike"]\noptimizer = "plain"'
     summary = train(losses=("good",), training=training, metrics=("frechet", "known"))
     assert not summary.faults
     assert len(summary.recorded) == 2

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from bench.compute.training import loop
-from bench.compute.training.cuda_graphs import WARM_UP, can_capture, capture_on_cuda, with_graphs
+from bench.compute.training.cuda_graphs import WARM_UP, StaticDraws, can_capture, capture_on_cuda, with_graphs
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack, assemble
+from bench.compute.training.sampler import BatchSampler
 from bench.plan.specification import Training, complete_training
 
 CPU = torch.device("cpu")
@@ -45,6 +46,7 @@ def capture(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         {"penalty": "wgan-gp", "critic_steps": 2},
         {"penalty": {"name": "r1", "every": 3}},
         {"loss": "relativistic", "ema": 0.9},
+        {"penalty": [{"name": "bcr", "every": 2}, "zcr"]},
         {"critic": {"normalisation": "batch"}, "updates": "simultaneous"},
         {"batch_size": 6, "pac": 2, "penalty": "wgan-gp"},
         {"loss": {"name": "minimax", "smoothing": 0.1}},
@@ -72,6 +74,12 @@ def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
     for one, two in ((plain.generator, graphed.generator), (plain.critic, graphed.critic)):
         assert torch.equal(one.flat, two.flat)
     assert plain.sampler.state_dict(1)["latents"]["taken"] == graphed.sampler.state_dict(1)["latents"]["taken"]
+
+
+def test_everything_that_a_captured_step_draws_is_kept_in_fixed_memory() -> None:
+    others = {"keep", "state_dict", "load_state_dict", "normal"}  # steps with noise on samples are not captured
+    drawing = {name for name, value in vars(BatchSampler).items() if callable(value) and not name.startswith("_")}
+    assert drawing - others <= vars(StaticDraws).keys()
 
 
 def test_steps_that_draw_from_the_global_generators_are_not_captured() -> None:

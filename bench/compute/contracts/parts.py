@@ -10,7 +10,8 @@ from torch import Tensor
 from bench.catalogue import find
 from bench.catalogue.architectures import Shape
 from bench.catalogue.losses import GanLoss, with_options
-from bench.catalogue.penalties import Penalty
+from bench.catalogue.penalties import KINDS, Penalty
+from bench.compute.contracts.copies import check_new_inputs, uniform_numbers
 from bench.compute.contracts.results import Plugin
 from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import Players, build_players, generate
@@ -113,20 +114,22 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
         PluginError: It is not what the field of ``Penalty`` asks for, or it raises an exception.
     """
     plugin, entry, options = Plugin("penalty", choice.name), find("penalty", choice.name), choice.options
-    fields = [part for part in ("term", "perturb", "project", "joint") if getattr(entry, part) is not None]
+    fields = [part for part in KINDS if getattr(entry, part) is not None]
     if len(fields) != 1:
-        given = " and ".join(fields) or "none"
-        raise plugin.fault(f"{given} of term, perturb, project and joint is set, expected exactly one")
-    needed = {"term": ("weight", "every"), "joint": ("weight",)}.get(fields[0], ())
+        given, kinds = " and ".join(fields) or "none", f"{', '.join(KINDS[:-1])} and {KINDS[-1]}"
+        raise plugin.fault(f"{given} of {kinds} is set, expected exactly one")
+    needed = ("weight", "every") if entry.in_critic_loss else ("weight",) if entry.joint else ()
     for option in needed:
         if not hasattr(options, option):
-            hint = " (use bench.TermOptions)" if fields[0] == "term" else ""
+            hint = " (use bench.TermOptions)" if entry.in_critic_loss else ""
             raise plugin.fault(f"its options have no {option!r}, which {fields[0]} needs{hint}")
     size = (1, training.batch_size, *shape)
     real, fake, normal = (torch.randn(size, dtype=DTYPES[training.precision], device=device) for _ in range(3))
     critic = Stack([players.critic], double_backward=True)
     if fields == ["term"]:
         _check_term(plugin, entry, critic, joined(real, training.pac), joined(fake, training.pac))
+    elif fields[0] in ("augment", "consistency", "latent"):
+        check_new_inputs(plugin, entry, options, critic, real, fake)
     elif fields == ["perturb"]:
         seen = plugin.call("perturb", entry.perturb, options, real, normal, 0.0)
         plugin.check("perturb", seen, size, "like the samples it is given", gradient=False)
@@ -144,10 +147,7 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
 
 def _check_term(plugin: Plugin, entry: Penalty, critic: Stack, real: Tensor, fake: Tensor) -> None:
     assert entry.term is not None
-    count = plugin.call("uniforms", entry.uniforms, real[0, 0].numel())
-    if not isinstance(count, int) or count < 0:
-        raise plugin.fault(f"uniforms returned {count!r}, expected how many random numbers a sample needs")
-    uniform = torch.rand(*real.shape[:2], count, dtype=real.dtype, device=real.device)
+    uniform = uniform_numbers(plugin, entry, real)
     term = plugin.call("term", entry.term, critic, real, fake, uniform)
     plugin.check("term", term, real.shape[:2], "one value per run and sample")
 

@@ -55,6 +55,14 @@ class StaticDraws(BatchSampler):
         """Return uniform numbers like ``BatchSampler.uniform``."""
         return self._give(lambda: super(StaticDraws, self).uniform(count, size))
 
+    def augmentation(self, count: int) -> Tensor:
+        """Return uniform numbers like ``BatchSampler.augmentation``."""
+        return self._give(lambda: super(StaticDraws, self).augmentation(count))
+
+    def latent_noise(self) -> Tensor:
+        """Return noise like ``BatchSampler.latent_noise``."""
+        return self._give(super().latent_noise)
+
     def rewind(self) -> StaticDraws:
         """From now on, return the remembered tensors, starting with the first."""
         self._next = 0

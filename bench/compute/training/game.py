@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bench.catalogue import find, is_added, named
+from bench.catalogue.consistency import Judged
 from bench.catalogue.penalties import Penalty
 from bench.compute.training.gradients import Gradients, gradients_of, summed
 from bench.compute.training.pack_losses import PackLosses, highest
 from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import mixes_samples
+from bench.compute.training.regularisers import Batch, critic_term, move_latents, named_penalty, shown_to_critic
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.compute.training.unrolling import UnrolledCritic
@@ -72,18 +73,21 @@ class Game:
         self._losses = PackLosses([training.loss for training in trainings])
         self._critic_optimizer = critic_optimizer
         entries: list[tuple[int, Choice, Penalty]] = [
-            (index, choice, _named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
+            (index, choice, named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
 
         def weights(index: int) -> Tensor:
             values = [training.penalty[index].options.weight for training in trainings]  # type: ignore[attr-defined]
             return torch.tensor(values, dtype=generator.parameters[0].dtype, device=device)
 
-        self._terms = [(choice.options, entry, weights(index)) for index, choice, entry in entries if entry.term]
+        self._terms = [
+            (choice.options, entry, weights(index)) for index, choice, entry in entries if entry.in_critic_loss
+        ]
         self._joint = [(entry.joint, weights(index)) for index, _, entry in entries if entry.joint]
-        self._perturbations = [partial(entry.perturb, choice.options) for _, choice, entry in entries if entry.perturb]
+        self._inputs = [(choice.options, entry) for _, choice, entry in entries if entry.perturb or entry.augment]
+        self._latent = [(choice.options, entry.latent) for _, choice, entry in entries if entry.latent]
         self._projections = [partial(entry.project, choice.options) for _, choice, entry in entries if entry.project]
-        self.penalty_names = [choice.name for _, choice, entry in entries if entry.term]
+        self.penalty_names = [choice.name for _, choice, entry in entries if entry.in_critic_loss]
         # a critic that judges a sample by its batch must not see real and generated samples in one batch
         self._separate = mixes_samples(critic.networks[0])
         bf16 = self.training.precision == "bf16"
@@ -114,13 +118,15 @@ class Game:
 
     def generate(self, sampler: BatchSampler) -> Tensor:
         """Generate samples from fresh latents, [s, n, *shape]."""
+        latents = sampler.latents()
         with self._autocast():
-            samples = self.generator(sampler.latents())
+            samples = self.generator(latents)
+            self._moved = move_latents(self._latent, self.generator, latents, sampler)
         return samples.to(sampler.dtype)
 
     def critic_terms(self, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int) -> CriticTerms:
         """Return the critics' losses on samples [s, n, *shape] in update number ``update``, counted from 0."""
-        real, fake = self._shown(real, sampler, update), self._shown(fake, sampler, update)
+        real, fake = self._shown(real, sampler, update, real=True), self._shown(fake, sampler, update)
         return self._critic_terms(self.critic, real, fake, sampler, update)
 
     def _critic_terms(
@@ -134,14 +140,14 @@ class Game:
                 real_logits, fake_logits = critic(torch.cat([real, fake], dim=1)).chunk(2, dim=1)
         real_logits, fake_logits = real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype)
         total = self._losses.critic(real_logits, fake_logits)
-        penalties = []
+        moved = {latent: self._shown(self._moved[latent], sampler, update) for _, latent in self._latent}
+        batch, penalties = Batch(Judged(real, real_logits), Judged(fake, fake_logits), moved), []
         for options, entry, weight in self._terms:
             if update % options.every:  # type: ignore[attr-defined]
                 penalties.append(torch.full_like(total, math.nan))
                 continue
-            uniform = sampler.uniform(entry.uniforms(real[0, 0].numel()), real.shape[1])
             with self._autocast():
-                term = entry.term(critic, real, fake, uniform).to(sampler.dtype)  # type: ignore[misc]
+                term = critic_term(entry, options, critic, batch, sampler).to(sampler.dtype)
             weighted = weight * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
@@ -162,11 +168,13 @@ class Game:
             if not self._losses.needs_real:
                 real_logits = fake_logits.new_empty(len(fake), 0)
             elif real is not None:
-                real_logits = self.critic(self._shown(real, sampler, update))
+                real_logits = self.critic(self._shown(real, sampler, update, real=True))
             else:
                 with torch.no_grad():
-                    real_logits = self.critic(self._shown(sampler.real_samples("generator data"), sampler, update))
-        return self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
+                    real = sampler.real_samples("generator data")
+                    real_logits = self.critic(self._shown(real, sampler, update, real=True))
+        loss = self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
+        return self._with_latent_terms(loss, fake)
 
     def _unrolled_loss(self, fake: Tensor, sampler: BatchSampler, update: int) -> Tensor:
         """Return the generators' losses at the critics after ``unroll`` further steps, [s], with a graph through them.
@@ -177,23 +185,30 @@ class Game:
         Source: Metz et al. 2017, section 2.2.
         """
         assert self._critic_optimizer is not None
-        fake = self._shown(fake, sampler, update)
-        real = self._shown(sampler.real_samples("generator data"), sampler, update)
+        shown = self._shown(fake, sampler, update)
+        real = self._shown(sampler.real_samples("generator data"), sampler, update, real=True)
         critic = UnrolledCritic(self.critic, self._critic_optimizer, self.training.critic_optimizer.name)
         first = update + (self.training.updates == "alternating")  # the next update of the critics
         for later in range(first, first + self.training.unroll):
-            critic.descend(self._critic_terms(critic, real, fake, sampler, later).total)
+            critic.descend(self._critic_terms(critic, real, shown, sampler, later).total)
             critic.project(self._projections)
         with self._autocast():
-            fake_logits = critic(fake)
+            fake_logits = critic(shown)
             real_logits = critic(real) if self._losses.needs_real else fake_logits.new_empty(len(fake), 0)
-        return self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
+        loss = self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
+        return self._with_latent_terms(loss, fake)
 
     def _generator_losses(self, real: Tensor, fake: Tensor, update: int) -> Tensor:
         """Return the generators' losses on logits, [s], of all generated samples or of the top k."""
         top_k, n = self.training.top_k, fake.shape[1]
         k = n if top_k is None else top_k.count(n, update // self.training.critic_steps)
         return self._losses.generator(*(highest(real, fake, k) if k < n else (real, fake)))
+
+    def _with_latent_terms(self, losses: Tensor, fake: Tensor) -> Tensor:
+        """Return the generators' losses [s] with the terms that compare generated samples with changed latents."""
+        for options, latent in self._latent:
+            losses = losses + latent.generator(options, fake, self._moved[latent]).mean(dim=1)
+        return losses
 
     def field(
         self, sampler: BatchSampler, update: int, *, create_graph: bool = False
@@ -223,22 +238,8 @@ class Game:
             for project in self._projections:
                 project(self.critic.parameters)
 
-    def _shown(self, samples: Tensor, sampler: BatchSampler, update: int) -> Tensor:
-        """Return samples as the critics see them: with all perturbations, then joined if they are judged together."""
+    def _shown(self, samples: Tensor, sampler: BatchSampler, update: int, *, real: bool = False) -> Tensor:
+        """Return samples as the critics see them: regularised, then joined if they are judged together."""
         progress = min(1.0, update / (self.training.steps * self.training.critic_steps))
-        for perturb in self._perturbations:
-            samples = perturb(samples, sampler.normal(samples), progress)
-        return joined(samples, self.training.pac)
-
-
-def _named_penalty(name: str) -> Penalty:
-    """Return a penalty whose errors name it, if another package provides it."""
-    entry: Penalty = find("penalty", name)
-    if not is_added("penalty", name):
-        return entry
-    return entry._replace(
-        term=entry.term and named("penalty", name, entry.term, "term"),
-        perturb=entry.perturb and named("penalty", name, entry.perturb, "perturb"),
-        project=entry.project and named("penalty", name, entry.project, "project"),
-        joint=entry.joint and named("penalty", name, entry.joint, "joint"),
-    )
+        shown = shown_to_critic(samples, self._inputs, sampler, progress, real=real)
+        return joined(shown, self.training.pac)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.catalogue.architectures import Shape
 from bench.catalogue.optimizers import SCHEDULES
-from bench.catalogue.penalties import TermOptions
+from bench.catalogue.term_options import TermOptions
 from bench.compute.training.game import Game
 from bench.compute.training.players import Players, build_players, with_converged_spectral_norm
 from bench.compute.training.sampler import BatchSampler

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data")
+TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data", "augmentation", "latent noise")
 NORMALS_AT_ONCE = (
     16  # torch draws normal numbers in groups of this size, and treats an incomplete last group differently
 )
@@ -88,7 +88,8 @@ class Streams:
     def load_state_dict(self, states: dict[int, State]) -> None:
         """Restore the streams of all seeds from states that were taken after the same number of steps."""
         for name, seed_stream in self._streams.items():
-            seed_stream.load([states[seed][name] for seed in self.seeds])
+            if all(name in states[seed] for seed in self.seeds):  # checkpoints of earlier versions have fewer streams
+                seed_stream.load([states[seed][name] for seed in self.seeds])
 
 
 class _Stream:

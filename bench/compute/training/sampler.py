@@ -63,6 +63,16 @@ class BatchSampler:
         size = size or self.size
         return self._one_row_per_run(self._streams.uniform("penalty", size * count).unflatten(1, (size, count)))
 
+    def augmentation(self, count: int) -> Tensor:
+        """Draw ``count`` numbers from U(0, 1) for the augmentation of each sample, [s, n, count]."""
+        drawn = self._streams.uniform("augmentation", self.size * count)
+        return self._one_row_per_run(drawn.unflatten(1, (self.size, count)))
+
+    def latent_noise(self) -> Tensor:
+        """Draw standard normal noise of the shape of the latents, [s, n, latent]."""
+        drawn = self._streams.normal("latent noise", self.size * self._latent)
+        return self._one_row_per_run(drawn.unflatten(1, (self.size, self._latent)))
+
     def normal(self, like: Tensor) -> Tensor:
         """Draw standard normal noise of the shape of the samples ``like``, [s, n, *shape]."""
         return self._one_row_per_run(self._streams.normal("noise", like[0].numel()).unflatten(1, like.shape[1:]))

@@ -1,0 +1,19 @@
+"""The options of every penalty that is a term of the critic's loss."""
+
+from __future__ import annotations
+
+from pydantic import Field, PositiveFloat
+
+from bench.catalogue import Options
+
+
+class TermOptions(Options):
+    """Options of a penalty that is added to the critic's loss.
+
+    ``weight``: the factor of the penalty, by default 10.
+    ``every``: the penalty is added in every k-th update of the critic, with k times its weight (lazy regularisation,
+    Karras et al. 2020, section 3.1). By default 1, every update.
+    """
+
+    weight: PositiveFloat = 10.0
+    every: int = Field(default=1, gt=0, le=1_000_000_000)

@@ -1,0 +1,59 @@
+"""The contracts of regularisers that change what the critic sees, or compare samples with changed copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.catalogue.consistency import Judged
+from bench.catalogue.penalties import Penalty
+from bench.compute.contracts.results import Plugin
+from bench.compute.training.stack import Stack
+
+PER_RUN_AND_SAMPLE = "one value per run and sample"
+
+
+def check_new_inputs(plugin: Plugin, entry: Penalty, options: Any, critic: Stack, real: Tensor, fake: Tensor) -> None:
+    """Check what ``augment``, ``consistency`` or ``latent`` of a regulariser returns.
+
+    Raises:
+        PluginError: It is not what the field of ``Penalty`` asks for, or it raises an exception.
+    """
+    if entry.augment is not None:
+        for samples, is_real in ((real, True), (fake, False)):
+            uniform = uniform_numbers(plugin, entry, samples)
+            seen = plugin.call("augment", entry.augment, options, samples, uniform, is_real)
+            plugin.check("augment", seen, samples.shape, "like the samples it is given", gradient=False)
+        return
+    judged = Judged(real, critic(real)), Judged(fake, critic(fake))
+    if entry.consistency is not None:
+        term = plugin.call("consistency", entry.consistency, options, critic, *judged, lambda k: _uniform(real, k))
+        plugin.check("consistency", term, real.shape[:2], PER_RUN_AND_SAMPLE)
+    if entry.latent is not None:
+        latents = torch.randn(*real.shape[:2], 3, dtype=real.dtype, device=real.device)
+        moved = plugin.call("move", entry.latent.move, options, latents, latents)
+        plugin.check("move", moved, latents.shape, "like the latents it is given", gradient=False)
+        logits = [each.logits for each in judged]
+        term = plugin.call("critic", entry.latent.critic, options, *logits)
+        plugin.check("critic", term, real.shape[:2], PER_RUN_AND_SAMPLE)
+        pair = real.clone().requires_grad_(), fake.clone().requires_grad_()
+        term = plugin.call("generator", entry.latent.generator, options, *pair)
+        plugin.check("generator", term, real.shape[:2], PER_RUN_AND_SAMPLE)
+
+
+def uniform_numbers(plugin: Plugin, entry: Penalty, samples: Tensor) -> Tensor:
+    """Return as many random numbers as ``uniforms`` of a regulariser asks for, [s, n, k].
+
+    Raises:
+        PluginError: It does not return a number.
+    """
+    count = plugin.call("uniforms", entry.uniforms, samples[0, 0].numel())
+    if not isinstance(count, int) or count < 0:
+        raise plugin.fault(f"uniforms returned {count!r}, expected how many random numbers a sample needs")
+    return _uniform(samples, count)
+
+
+def _uniform(samples: Tensor, count: int) -> Tensor:
+    return torch.rand(*samples.shape[:2], count, dtype=samples.dtype, device=samples.device)

@@ -42,7 +42,11 @@ def timing_key(run: Run) -> str:
             "training": without_labels(training),
             "shape": find("dataset", run.training.dataset.name).shape(run.training.dataset.options),
             "penalty": [
-                {"name": penalty.name, **penalty.options.model_dump(mode="json", exclude={"weight"})}
+                {
+                    "name": penalty.name,
+                    **penalty.options.model_dump(mode="json", exclude={"weight", "final_weight"}),
+                    "annealed": getattr(penalty.options, "final_weight", None) is not None,
+                }
                 for penalty in run.training.penalty
             ],
             "generator_needs_real": find("loss", loss.name).generator_needs_real,
@@ -102,10 +106,11 @@ def units_per_step(training: Mapping[str, Any]) -> float:
     """Return the cost of one generator step, in samples that pass through a network.
 
     This does not depend on the machine. A pass with gradients counts 3, one without counts 1; the points of a penalty
-    are differentiated twice and count 6.
+    are differentiated twice and count 6. An extragradient step computes all gradients twice.
     """
     critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
-    return float(training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
+    evaluations = 2 if training.get("updates") == "extragradient" else 1
+    return float(evaluations * training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
 
 
 def _split_evenly(runs: Pack, size: int, workers: int) -> list[Pack]:

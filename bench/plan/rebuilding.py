@@ -59,7 +59,7 @@ def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
     def choice(key: str, value: Any) -> Any:
         if isinstance(value, list):
             return [choice(key, item) for item in value]
-        if not isinstance(value, Mapping) or key == "extractor":  # it has no options
+        if not isinstance(value, Mapping) or key in ("extractor", "lookahead"):  # they have no options
             return value
         return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})
 

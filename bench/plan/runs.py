@@ -20,6 +20,7 @@ from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.specification import Choice, Evaluation, TomlTable, Training
 from bench.plan.suite import Suite, as_seeds
+from bench.plan.update_checks import contradictions
 
 NUMERICS = 1  # raised when a change of the code, or of a default, changes the numbers of a run
 
@@ -220,6 +221,8 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
 def _check_networks(cell: Cell, suite: Suite) -> None:
     training = cell.training
     where = f"{suite.where}: cell ({cell})"
+    for problem in contradictions(training):
+        raise SuiteError(f"{where}: {problem}")
     evaluations = training.steps // suite.evaluation.every
     if evaluations > MAX_EVALUATIONS:
         raise SuiteError(

@@ -17,6 +17,7 @@ from bench.catalogue import Options, find, suggestion
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
+from bench.plan.lookahead import Lookahead, lookahead_or_none
 
 TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)
@@ -75,10 +76,13 @@ class Training(Options):
         batch_size: Samples per batch.
         latent: Dimension of the standard normal latent.
         critic_steps: Critic steps per generator step.
-        updates: Whether the generator is updated against the critic after its last update, or before it.
+        updates: Whether the generator is updated against the critic after its last update, or before it, or both
+            players by an extragradient step.
         ema: Decay of an exponential moving average of the generator, which is evaluated too; 0 for none.
         precision: Floating-point format of the networks.
         tf32: Whether matrix products on a GPU may use TF32.
+        ema_warmup: Limit of the average's half-life, as a share of the steps done; 0 for no limit.
+        lookahead: Return of both players to slow weights, or None.
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -93,10 +97,12 @@ class Training(Options):
     batch_size: int = Field(default=128, gt=0, le=1_000_000)
     latent: int = Field(default=16, gt=0, le=1_000_000)
     critic_steps: int = Field(default=1, gt=0, le=100_000)
-    updates: Literal["alternating", "simultaneous"] = "alternating"
+    updates: Literal["alternating", "simultaneous", "extragradient"] = "alternating"
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["float32", "float64", "bf16"] = "float32"
     tf32: bool = False
+    ema_warmup: Annotated[float, Field(ge=0, le=1)] = 0.0
+    lookahead: Annotated[Lookahead | None, BeforeValidator(lookahead_or_none)] = None
 
     @field_validator("penalty")
     @classmethod

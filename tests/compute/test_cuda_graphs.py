@@ -46,6 +46,8 @@ def capture(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         {"penalty": {"name": "r1", "every": 3}},
         {"loss": "relativistic", "ema": 0.9},
         {"critic": {"normalisation": "batch"}, "updates": "simultaneous"},
+        {"updates": "extragradient", "optimizer": {"name": "sgd", "max_norm": 0.1}},
+        {"lookahead": {"every": 3}, "ema": 0.9},
     ],
     ids=str,
 )
@@ -103,7 +105,12 @@ def test_operations_that_wait_for_the_host_disable_graphs() -> None:
     [
         ({}, True),
         ({"penalty": "r1"}, True),
+        ({"updates": "extragradient", "lookahead": {}, "optimizer": {"name": "adam", "max_norm": 1.0}}, True),
         ({"schedule": "linear"}, False),
+        ({"optimizer": {"name": "adam", "final_beta2": 0.99}}, False),
+        ({"critic_optimizer": {"final_lr": 1e-5}}, False),
+        ({"penalty": {"name": "r1", "final_weight": 1.0}}, False),
+        ({"ema": 0.9, "ema_warmup": 0.05}, False),
         ({"penalty": {"name": "instance-noise", "anneal": "linear"}}, False),
         ({"optimizer": {"name": "optimistic-adam"}}, False),
         ({"critic_optimizer": {"name": "optimistic-adam"}}, False),
@@ -115,7 +122,17 @@ def test_steps_that_depend_on_their_number_are_not_captured(keys: dict[str, obje
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("keys", [{}, {"penalty": "wgan-gp", "critic_steps": 2}, {"optimizer": "rmsprop"}], ids=str)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"penalty": "wgan-gp", "critic_steps": 2},
+        {"optimizer": "rmsprop"},
+        {"updates": "extragradient", "optimizer": {"name": "adam", "max_norm": 0.1}},
+        {"lookahead": {"every": 3}},
+    ],
+    ids=str,
+)
 def test_a_cuda_graph_gives_the_same_steps_as_separate_kernels(keys: dict[str, object]) -> None:
     device = torch.device("cuda")
     training = specify(**keys)

@@ -27,9 +27,17 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 NORMALISATIONS = get_args(Normalisation)
 PENALTY = [None, *PENALTIES]
+UPDATES: list[dict[str, Any]] = [  # training keys that change how the players are updated
+    {"updates": "extragradient"},
+    {"lookahead": {"every": 2}},
+    {"optimizer": {"name": "adam", "max_norm": 0.01}},
+    {"optimizer": {"name": "adam", "final_lr": 1e-5, "final_beta2": 0.9, "burn_in": 0.5}},
+    {"ema": 0.9, "ema_warmup": 0.05},
+    {"penalty": {"name": "r1", "final_weight": 1.0}, "updates": "extragradient", "lookahead": {"every": 2}},
+]
 
 
-def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Training:
+def specify(name: str, normalisation: str, loss: str, penalty: str | None, keys: dict[str, Any]) -> Training:
     options = {} if name == "dirac" else {"normalisation": normalisation}
     table = {
         "dataset": "point" if name == "dirac" else "digits",
@@ -39,6 +47,7 @@ def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Tr
         "batch_size": 3,
         "latent": 2,
         "steps": 2,
+        **keys,
     }
     return complete_training(table, f"{name}, {normalisation}, {loss}, {penalty}")
 
@@ -92,12 +101,21 @@ def run_all(name: str, share: int, device: torch.device = CPU) -> None:
     shape = (1,) if name == "dirac" else (1, 8, 8)
     for number, (normalisation, loss, penalty) in enumerate(choices(name)):
         if number % share == 0:
-            check(specify(name, normalisation, loss, penalty), shape, device)
+            check(specify(name, normalisation, loss, penalty, {}), shape, device)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_share_of_the_product(name: str) -> None:
     run_all(name, 13)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_way_to_update_the_players(name: str) -> None:
+    shape = (1,) if name == "dirac" else (1, 8, 8)
+    cells = list(choices(name))
+    for number, keys in enumerate(UPDATES):
+        for normalisation, loss, penalty in cells[number :: len(cells) // 3 + 1]:
+            check(specify(name, normalisation, loss, penalty, keys), shape)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from torch.func import vmap
 from bench.catalogue import find, is_added, named
 from bench.catalogue.losses import GanLoss
 from bench.catalogue.penalties import Penalty
+from bench.compute.training.annealing import PenaltyWeights
 from bench.compute.training.players import mixes_samples
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import VECTOR, Stack
@@ -66,9 +67,9 @@ class Game:
             (index, choice, _named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
 
-        def weights(index: int) -> Tensor:
-            values = [training.penalty[index].options.weight for training in trainings]  # type: ignore[attr-defined]
-            return torch.tensor(values, dtype=generator.parameters[0].dtype, device=device)
+        def weights(index: int) -> PenaltyWeights:
+            options = [training.penalty[index].options for training in trainings]
+            return PenaltyWeights(options, generator.parameters[0].dtype, device)
 
         self._terms = [(choice.options, entry, weights(index)) for index, choice, entry in entries if entry.term]
         self._joint = [(entry.joint, weights(index)) for index, _, entry in entries if entry.joint]
@@ -116,14 +117,14 @@ class Game:
         real_logits, fake_logits = real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype)
         total = self._sample_losses([loss.critic for loss, _ in self._losses], real_logits, fake_logits).mean(dim=1)
         penalties = []
-        for options, entry, weight in self._terms:
+        for options, entry, weights in self._terms:
             if update % options.every:  # type: ignore[attr-defined]
                 penalties.append(torch.full_like(total, math.nan))
                 continue
             uniform = sampler.uniform(entry.uniforms(real[0, 0].numel()))
             with self._autocast():
                 term = entry.term(self.critic, real, fake, uniform).to(sampler.dtype)  # type: ignore[misc]
-            weighted = weight * term.mean(dim=1)
+            weighted = weights.at(self._progress(update)) * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
         return CriticTerms(total, tuple(penalties), real, fake.detach(), real_logits.detach(), fake_logits.detach())
@@ -165,8 +166,8 @@ class Game:
         critic_parameters, generator_parameters = self.critic.parameters, self.generator.parameters
         critic = _gradients(terms.total, critic_parameters, create=create, retain=True)
         generator = _gradients(loss, generator_parameters, create=create)
-        for joint, weight in self._joint:
-            value = weight * joint(critic, generator)
+        for joint, weights in self._joint:
+            value = weights.at(self._progress(update)) * joint(critic, generator)
             extra = _gradients(value, [*critic_parameters, *generator_parameters], create=create_graph)
             critic = _sum(critic, extra[: len(critic)])
             generator = _sum(generator, extra[-len(generator) :])
@@ -191,10 +192,12 @@ class Game:
         return losses[0] if len(losses) == 1 else torch.cat(losses)
 
     def _perturb(self, samples: Tensor, sampler: BatchSampler, update: int) -> Tensor:
-        progress = min(1.0, update / (self.training.steps * self.training.critic_steps))
         for perturb in self._perturbations:
-            samples = perturb(samples, sampler.normal(samples), progress)
+            samples = perturb(samples, sampler.normal(samples), self._progress(update))
         return samples
+
+    def _progress(self, update: int) -> float:
+        return min(1.0, update / (self.training.steps * self.training.critic_steps))
 
 
 def _named_loss(name: str) -> GanLoss:

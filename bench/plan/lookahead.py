@@ -1,0 +1,28 @@
+"""The training key of lookahead: a table of options, or "none"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from bench.catalogue import Options
+
+
+class Lookahead(Options):
+    """Lookahead-minmax (Chavdarova et al. 2021).
+
+    ``every``: generator steps between two returns to the slow weights, by default 5.
+    ``alpha``: how far the slow weights move towards the players before each return, by default 0.5.
+    """
+
+    every: int = Field(default=5, gt=0, le=1_000_000_000)
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
+def lookahead_or_none(given: object) -> object:
+    """Return None for "none", and a table without the name that it has if an override changes options of "none"."""
+    if isinstance(given, Mapping):
+        return {key: value for key, value in given.items() if (key, value) != ("name", "none")}
+    return None if given == "none" else given

@@ -156,13 +156,13 @@ def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimize
 
 
 OPTIMIZERS = {
-    "adam": OptimizerEntry("Adam: lr, betas, eps, weight_decay (Kingma & Ba 2015)", AdamOptions, _adam),
+    "adam": OptimizerEntry("Adam: lr, betas, eps, weight_decay, final_beta2 (Kingma & Ba 2015)", AdamOptions, _adam),
     "sgd": OptimizerEntry("gradient descent: lr, momentum, weight_decay", SgdOptions, _sgd),
     "rmsprop": OptimizerEntry(
         "RMSprop: lr, alpha, momentum, eps, weight_decay (Tieleman & Hinton 2012)", RmsPropOptions, _rmsprop
     ),
     "optimistic-adam": OptimizerEntry(
-        "Adam with optimistic updates: lr, betas, eps (Daskalakis et al. 2018)",
+        "Adam with optimistic updates: lr, betas, eps, final_beta2 (Daskalakis et al. 2018)",
         OptimisticAdamOptions,
         _optimistic_adam,
     ),

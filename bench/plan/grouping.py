@@ -10,6 +10,7 @@ from bench.catalogue import find, is_added
 from bench.plan.identity import hash_content, without_labels
 from bench.plan.runs import Run
 from bench.plan.specification import Training
+from bench.plan.updates import batches_per_update
 
 Pack = list[Run]
 
@@ -17,8 +18,8 @@ Pack = list[Run]
 def pack_key(run: Run) -> str:
     """Return the key that runs must share to train in one pack.
 
-    Such runs may differ only in their seed, loss and penalty weights. A loss from another package never shares a pack
-    with other losses, because its code may not run under vmap.
+    Such runs may differ only in their seed, loss and penalty weights (first and final). A loss from another package
+    never shares a pack with other losses, because its code may not run under vmap.
     """
     return hash_content(
         {
@@ -109,8 +110,8 @@ def units_per_step(training: Mapping[str, Any]) -> float:
     are differentiated twice and count 6. An extragradient step computes all gradients twice.
     """
     critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
-    evaluations = 2 if training.get("updates") == "extragradient" else 1
-    return float(evaluations * training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
+    batches = batches_per_update(training.get("updates"))
+    return float(batches * training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3))
 
 
 def _split_evenly(runs: Pack, size: int, workers: int) -> list[Pack]:

@@ -17,7 +17,7 @@ from bench.catalogue import Options, find, suggestion
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
-from bench.plan.lookahead import Lookahead, lookahead_or_none
+from bench.plan.updates import Lookahead, lookahead_or_none
 
 TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.plan.updates import critic_batches
 from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata, Timing
 
@@ -128,7 +129,9 @@ def _curves(record: Record) -> dict[str, NDArray[Any]]:
     columns = {
         "step": step,
         "critic_step": critic_step,
-        "images": critic_step * (training.batch_size or np.nan),  # unknown for some runs of other code
+        "images": step
+        * critic_batches(training)
+        * (training.batch_size or np.nan),  # unknown for some runs of other code
         "seconds": trace["seconds"],
     }
     return {

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import SuiteError
-from bench.plan.lookahead import Lookahead
+from bench.plan.grouping import pack_key
 from bench.plan.matrix import cells
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import Suite, parse_suite
+from bench.plan.updates import Lookahead
 from bench.records.schema import Training as RecordedTraining
 
 
@@ -133,3 +134,12 @@ def test_a_run_is_rebuilt_from_its_record() -> None:
         "evaluation": evaluation,
     }
     assert rebuild(metadata, 3).cell == run.cell
+
+
+def test_first_and_final_weights_of_penalties_may_differ_within_a_pack() -> None:
+    key = pack_key(planned(penalty={"name": "r1", "weight": 10.0, "final_weight": 1.0}))
+    assert pack_key(planned(penalty={"name": "r1", "weight": 5.0, "final_weight": 0.5})) == key
+    assert pack_key(planned(penalty={"name": "r1", "weight": 10.0})) != key
+    assert pack_key(planned(penalty={"name": "r1", "final_weight": 1.0, "burn_in": 0.5})) != key
+    for keys in ({"lookahead": {}}, {"optimizer": {"name": "adam", "max_norm": 1.0}}, {"updates": "extragradient"}):
+        assert pack_key(planned(**keys)) != pack_key(planned())

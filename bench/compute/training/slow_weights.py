@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.compute.training.stack import Stack
-from bench.plan.lookahead import Lookahead
 from bench.plan.specification import Training
+from bench.plan.updates import Lookahead
 
 Weights = dict[str, Tensor]  # name of the player → weights of one run, [numbers]
 

@@ -102,7 +102,8 @@ class OptimizerEntry(NamedTuple):
 
     Attributes:
         summary: One line for ``ganbench list``.
-        options: What a suite can set.
+        options: What a suite can set. Training itself applies the options of ``OptimizerOptions`` and ``final_beta2``,
+            also if an optimiser of another package has them.
         build: (parameters, options) → the optimiser, with ``lr`` among its defaults. Its update must be element by
             element, since all runs of a pack share one parameter tensor, [s, numbers]; its state must consist of
             tensors of that shape and of single numbers.

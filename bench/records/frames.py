@@ -36,7 +36,8 @@ def axis_value(metadata: Metadata, axis: str) -> Any:
         return " + ".join(each["label"] for each in value) or "none"
     if isinstance(value, list):
         return str(value)
-    value = value["label"] if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):  # a table of options, as of lookahead, has no label
+        return value.get("label") or f"({', '.join(f'{key}={option}' for key, option in value.items())})"
     return "–" if value is None else value  # the record has no such option
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from bench.compute.training.gradient_clipping import clip_rows
+from bench.compute.training.gradient_clipping import clipped
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.plan.specification import Training, complete_training
@@ -37,23 +37,29 @@ def begin(training: Training, seeds: tuple[int, ...] = (0,)) -> Pack:
 
 def test_longer_rows_get_the_norm_and_shorter_ones_stay() -> None:
     rows = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
-    clip_rows(rows, 1.0)
-    torch.testing.assert_close(rows, torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
+    torch.testing.assert_close(clipped(rows, 1.0), torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_values_that_are_not_finite_never_become_numbers(bad: float) -> None:
     rows = torch.tensor([[bad, 4.0], [3.0, 4.0]])
-    clip_rows(rows, 1.0)
-    assert rows[0].isnan().all()
-    torch.testing.assert_close(rows[1], torch.tensor([0.6, 0.8]))
+    found = clipped(rows, 1.0)
+    assert found[0].isnan().all()
+    torch.testing.assert_close(found[1], torch.tensor([0.6, 0.8]))
 
 
 def test_huge_finite_gradients_keep_their_direction() -> None:
     """Their squares overflow; dividing by an infinite norm would turn them into zeros."""
     rows = torch.tensor([[3e30, 4e30], [1e-30, 0.0]])
-    clip_rows(rows, 1.0)
-    torch.testing.assert_close(rows, torch.tensor([[0.6, 0.8], [1e-30, 0.0]]))
+    torch.testing.assert_close(clipped(rows, 1.0), torch.tensor([[0.6, 0.8], [1e-30, 0.0]]))
+
+
+def test_clipping_can_be_differentiated() -> None:
+    rows = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda given: clipped(given, 1.0), rows[:2].requires_grad_())
+    still = rows[2:].clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(clipped(still, 1.0).sum(), still)
+    assert gradient.tolist() == [[1.0, 1.0]]
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop", "optimistic-adam"])

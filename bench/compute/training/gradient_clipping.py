@@ -6,16 +6,15 @@ import torch
 from torch import Tensor
 
 
-def clip_rows(gradients: Tensor, max_norm: float) -> None:
-    """Scale each row of gradients [s, numbers] that is longer than ``max_norm`` down to that norm, in place.
+def clipped(gradients: Tensor, max_norm: float) -> Tensor:
+    """Return gradients [s, numbers], with each row that is longer than ``max_norm`` scaled down to that norm.
 
     A row with a value that is not finite becomes NaN, so that the run still counts as diverged. Finite values whose
     squares overflow are clipped like others.
 
     Source: Pascanu et al. 2013, algorithm 1.
     """
-    tiny = torch.finfo(gradients.dtype).tiny
-    largest = gradients.abs().amax(dim=1, keepdim=True).clamp(min=tiny)
-    # norms of rows one by one: a norm of several rows at once is rounded differently
-    norms = torch.stack([torch.linalg.vector_norm(row) for row in gradients / largest]).unsqueeze(1)
-    gradients.mul_((max_norm / largest / norms).clamp(max=1))
+    scale = gradients.abs().amax(dim=1, keepdim=True).clamp(min=max_norm)
+    norms = torch.linalg.vector_norm(gradients / scale, dim=1, keepdim=True)
+    limit = max_norm / scale
+    return gradients * (limit / torch.maximum(norms, limit))

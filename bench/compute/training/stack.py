@@ -11,7 +11,7 @@ from torch.func import functional_call, vmap
 from torch.optim import Optimizer
 
 from bench.catalogue import naming
-from bench.compute.training.gradient_clipping import clip_rows
+from bench.compute.training.gradient_clipping import clipped
 from bench.compute.training.stacked_layers import stacked_forward
 
 VECTOR = 32  # numbers that CPU kernels process at once; the remainder of a tensor is rounded differently
@@ -70,7 +70,7 @@ class Stack:
         """
         torch._foreach_copy_(self._gradients, list(gradients))
         if max_norm := optimizer.param_groups[0].get("max_norm", 0.0):
-            clip_rows(self._flat_gradient, max_norm)
+            self._flat_gradient.copy_(clipped(self._flat_gradient, max_norm))
         optimizer.step()
 
     def __call__(self, samples: Tensor) -> Tensor:

@@ -21,7 +21,9 @@ from bench.catalogue.metrics.measures import MEASURES, PROBES
 from bench.command import main
 from bench.evidence.statistics import wilson_interval
 from bench.plan.matrix import cells
+from bench.plan.specification import complete_training
 from bench.plan.suite import parse_suite, suite_files
+from bench.plan.update_checks import contradictions
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -85,7 +87,7 @@ def test_the_readmes_loss_works() -> None:
 
 
 def test_the_suite_of_the_docs_is_valid() -> None:
-    (example,) = blocks(SUITES, "toml")
+    example, *_ = blocks(SUITES, "toml")
     planned = cells(parse_suite(tomllib.loads(example), "docs/suites.md"))
     assert [(cell.axes["loss"], cell.axes["dataset"], cell.axes["penalty"]) for cell in planned] == [
         ("non-saturating", "ring", "none"),
@@ -96,6 +98,13 @@ def test_the_suite_of_the_docs_is_valid() -> None:
         ("hinge", "wide grid", "wgan-gp (weight=0.3)"),
     ]
     assert {cell.training.steps for cell in planned} == {3000, 5000}
+
+
+def test_the_training_keys_of_the_docs_are_valid() -> None:
+    _, *examples = blocks(SUITES, "toml")
+    for example in examples:
+        training = {"dataset": "digits", "architecture": "mlp", "loss": "hinge", **tomllib.loads(example)}
+        assert not list(contradictions(complete_training(training, "docs/suites.md")))
 
 
 def test_the_docs_name_every_measure_and_the_measured_accuracies() -> None:

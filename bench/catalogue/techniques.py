@@ -28,7 +28,7 @@ class Technique(NamedTuple):
 
     Attributes:
         acts_on: One of ``GROUPS``.
-        line: The line below ``[training]`` of a suite that switches it on.
+        line: The line, or lines, below ``[training]`` of a suite that switch it on.
         summary: What it does, with its source.
     """
 
@@ -36,12 +36,22 @@ class Technique(NamedTuple):
     line: str
     summary: str
 
+    @property
+    def on_one_line(self) -> str:
+        """``line`` as it is listed."""
+        return self.line.replace("\n", ", ")
+
 
 TECHNIQUES = (
     Technique(
         GRADIENT,
         'penalty = { name = "r1", every = 16 }',
         "lazy regularisation: any penalty, in every 16th update with 16 times its weight (Karras et al. 2020)",
+    ),
+    Technique(
+        GRADIENT,
+        'penalty = { name = "r1", weight = 0.05, final_weight = 0.005, burn_in = 0.5 }',
+        "weights that decrease along half a cosine, as R3GAN trains (Huang et al. 2024)",
     ),
     Technique(
         WEIGHTS,
@@ -111,6 +121,29 @@ TECHNIQUES = (
     Technique(UPDATES, 'schedule = "linear"', "learning rates that decrease linearly to 0"),
     Technique(UPDATES, 'schedule = "cosine"', "learning rates that decrease as half a cosine to 0"),
     Technique(UPDATES, 'updates = "simultaneous"', "both players respond to each other's weights of the step before"),
+    Technique(
+        UPDATES,
+        'updates = "extragradient"',
+        "both players move from one point by gradients at a point ahead (Gidel et al. 2019)",
+    ),
+    Technique(
+        UPDATES,
+        "lookahead = { every = 2 }",
+        "both players return part of the way to slow weights (Chavdarova et al. 2021)",
+    ),
+    Technique(
+        UPDATES, 'optimizer = { name = "adam", max_norm = 1.0 }', "gradients clipped to a norm (Pascanu et al. 2013)"
+    ),
+    Technique(
+        UPDATES,
+        'optimizer = { name = "adam", betas = [0.0, 0.9], final_beta2 = 0.99, final_lr = 5e-5, burn_in = 0.5 }',
+        "learning rate and β₂ that move along half a cosine, as R3GAN trains (Huang et al. 2024)",
+    ),
+    Technique(
+        AVERAGING,
+        "ema = 0.999\nema_warmup = 0.05",
+        "averaging with a half-life that grows with training (Karras et al. 2020)",
+    ),
     Technique(AVERAGING, "ema = 0.999", "exponential moving average of the generator (Yazıcı et al. 2019)"),
 )
 

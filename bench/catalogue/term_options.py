@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from bench.catalogue import Options
+from bench.catalogue.annealing import Share
 
 
 class TermOptions(Options):
@@ -13,7 +14,11 @@ class TermOptions(Options):
     ``weight``: the factor of the penalty, by default 10.
     ``every``: the penalty is added in every k-th update of the critic, with k times its weight (lazy regularisation,
     Karras et al. 2020, section 3.1). By default 1, every update.
+    ``final_weight``: the weight moves from ``weight`` to this value along half a cosine. By default it is constant.
+    ``burn_in``: the share of training over which ``final_weight`` is reached, by default 1.
     """
 
     weight: PositiveFloat = 10.0
     every: int = Field(default=1, gt=0, le=1_000_000_000)
+    final_weight: NonNegativeFloat | None = None
+    burn_in: Share = 1.0

@@ -20,6 +20,7 @@ from bench.plan.runs import Run
 from bench.plan.soundness import unsound_combinations
 from bench.plan.suite import Suite
 from bench.plan.throughput import rates_by_device
+from bench.plan.updates import critic_batches
 from bench.records.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.records.record import paths_by_run
 
@@ -73,7 +74,7 @@ def _counted(number: int, noun: str) -> str:
 
 def _work(missing: list[Run], speeds: object) -> str:
     steps = sum(run.training.steps for run in missing)
-    samples = sum(run.training.steps * run.training.critic_steps * run.training.batch_size for run in missing)
+    samples = sum(run.training.steps * critic_batches(run.training) * run.training.batch_size for run in missing)
     return (
         f"To train: {_counted(len(missing), 'run')}, {steps:,} generator steps, {samples:,} samples "
         f"seen by the critic; estimated time on one worker, without packs: {_estimated_time(missing, speeds)}."

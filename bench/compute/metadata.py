@@ -20,6 +20,7 @@ from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
 from bench.plan.runs import Run
 from bench.plan.specification import Evaluation
+from bench.plan.updates import critic_batches
 from bench.records import schema
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
 from bench.records.schema import (
@@ -101,7 +102,7 @@ def metadata_of(
         ),
         timing=Timing(
             steps_per_second=rate,
-            images_per_second=rate and rate * training.critic_steps * training.batch_size,
+            images_per_second=rate and rate * critic_batches(training) * training.batch_size,
             training_seconds=history.training_seconds,
             evaluation_seconds=history.evaluation_seconds,
             wall_seconds=history.wall_seconds,

@@ -23,6 +23,7 @@ from bench.files import check_writable
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
+from bench.plan.updates import critic_batches
 from bench.records.timing_results import write_timings
 
 WARM_UP = 20  # steps before the timed ones, in which memory is allocated and kernels are selected
@@ -125,7 +126,7 @@ def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | 
     return {
         "steps": steps,
         "seconds_per_step": seconds,
-        "images_per_second": training.critic_steps * training.batch_size / seconds,
+        "images_per_second": critic_batches(training) * training.batch_size / seconds,
         "seconds_per_evaluation": history.evaluation_seconds / len(history.trace),
         "peak_memory_bytes": environment.peak_memory_bytes(device),
     }

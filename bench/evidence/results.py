@@ -240,4 +240,4 @@ def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
 def _catalogue_names(metadata: Metadata, axis: str) -> list[str]:
     value = metadata.training.settings.get(axis)
     choices = value if isinstance(value, list) else [value]
-    return [str(choice["name"] if isinstance(choice, dict) else choice) for choice in choices]
+    return [str(choice.get("name", "?") if isinstance(choice, dict) else choice) for choice in choices]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.catalogue import find, naming
 from bench.errors import SuiteError
 from bench.plan.specification import Evaluation, Training
+from bench.plan.update_checks import contradictions
 
 UNROLLED = ("adam", "sgd", "rmsprop")  # optimisers whose steps ganbench can differentiate
 
@@ -15,6 +16,8 @@ def check_combination(training: Training, evaluation: Evaluation, where: str) ->
     Raises:
         SuiteError: They cannot; the message begins with ``where``.
     """
+    for problem in contradictions(training):
+        raise SuiteError(f"{where}: {problem}")
     for check in (_check_pac, _check_unroll):
         if problem := check(training, evaluation):
             raise SuiteError(f"{where}: {problem}")
@@ -46,6 +49,8 @@ def _check_unroll(training: Training, evaluation: Evaluation) -> str:
     """Return what unrolling cannot be combined with, or ""."""
     if not training.unroll:
         return ""
+    if training.updates == "extragradient":
+        return "unroll and updates 'extragradient' both look ahead: choose one"
     for penalty in training.penalty:
         if find("penalty", penalty.name).joint:
             return f"unroll cannot be combined with penalty {penalty.name!r}, which needs the gradients of both players"

@@ -10,6 +10,7 @@ from bench.catalogue import find, is_added
 from bench.plan.identity import hash_content, without_labels
 from bench.plan.runs import Run
 from bench.plan.specification import Training
+from bench.plan.updates import batches_per_update
 
 Pack = list[Run]
 
@@ -17,8 +18,8 @@ Pack = list[Run]
 def pack_key(run: Run) -> str:
     """Return the key that runs must share to train in one pack.
 
-    Such runs may differ only in their seed, loss (with its options) and penalty weights. A loss from another package
-    never shares a pack with other losses, because its code may not run under vmap.
+    Such runs may differ only in their seed, loss (with its options) and penalty weights (first and final). A loss from
+    another package never shares a pack with other losses, because its code may not run under vmap.
     """
     return hash_content(
         {
@@ -42,7 +43,11 @@ def timing_key(run: Run) -> str:
             "training": without_labels(training),
             "shape": find("dataset", run.training.dataset.name).shape(run.training.dataset.options),
             "penalty": [
-                {"name": penalty.name, **penalty.options.model_dump(mode="json", exclude={"weight"})}
+                {
+                    "name": penalty.name,
+                    **penalty.options.model_dump(mode="json", exclude={"weight", "final_weight"}),
+                    "annealed": getattr(penalty.options, "final_weight", None) is not None,
+                }
                 for penalty in run.training.penalty
             ],
             "generator_needs_real": find("loss", loss.name).generator_needs_real,
@@ -102,12 +107,12 @@ def units_per_step(training: Mapping[str, Any]) -> float:
     """Return the cost of one generator step, in samples that pass through a network.
 
     This does not depend on the machine. A pass with gradients counts 3, one without counts 1; the points of a penalty
-    are differentiated twice and count 6. Each unrolled step counts 16, as measured with multilayer perceptrons.
+    are differentiated twice and count 6. Each unrolled step counts 16, as measured with multilayer perceptrons. An
+    extragradient step computes all gradients twice.
     """
     critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
-    return float(
-        training["batch_size"] * (training["critic_steps"] * critic_step + 2 * 3 + 16 * training.get("unroll", 0))
-    )
+    per_sample = training["critic_steps"] * critic_step + 2 * 3 + 16 * training.get("unroll", 0)
+    return float(batches_per_update(training.get("updates")) * training["batch_size"] * per_sample)
 
 
 def _split_evenly(runs: Pack, size: int, workers: int) -> list[Pack]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SerializeAsAny,
     ValidationError,
-    field_validator,
 )
 
 from bench.catalogue import Options, find, suggestion
@@ -19,6 +19,7 @@ from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.top_k import TopK, as_top_k
+from bench.plan.updates import Lookahead, lookahead_or_none
 
 TomlTable = Mapping[str, Any]
 Model = TypeVar("Model", bound=Options)
@@ -61,6 +62,14 @@ def as_table(given: object) -> dict[str, Any]:
     return dict(given) if isinstance(given, Mapping) else {"name": given}
 
 
+def _distinct(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    names = [choice.name for choice in choices]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is listed twice")
+    return choices
+
+
 class Training(Options):
     """How a run is trained. Every key can be an axis of a matrix.
 
@@ -77,10 +86,13 @@ class Training(Options):
         batch_size: Samples per batch.
         latent: Dimension of the standard normal latent.
         critic_steps: Critic steps per generator step.
-        updates: Whether the generator is updated against the critic after its last update, or before it.
+        updates: Whether the generator is updated against the critic after its last update, or before it, or both
+            players by an extragradient step.
         ema: Decay of an exponential moving average of the generator, which is evaluated too; 0 for none.
         precision: Floating-point format of the networks.
         tf32: Whether matrix products on a GPU may use TF32.
+        ema_warmup: Limit of the average's half-life, as a share of the steps done; 0 for no limit.
+        lookahead: Return of both players to slow weights, or None.
         pac: Samples that the critic judges together, as one (PacGAN).
         top_k: How many of a batch the generator learns from; "none" for all (top-k training).
         unroll: Steps of the critic that the generator's loss looks ahead (unrolled GAN).
@@ -90,7 +102,7 @@ class Training(Options):
     architecture: Annotated[Choice, chosen("architecture")]
     critic: Annotated[Choice, chosen("architecture")]
     loss: Annotated[Choice, chosen("loss")]
-    penalty: Annotated[tuple[Annotated[Choice, chosen("penalty")], ...], Field(strict=False)]
+    penalty: Annotated[tuple[Annotated[Choice, chosen("penalty")], ...], Field(strict=False), AfterValidator(_distinct)]
     optimizer: Annotated[Choice, chosen("optimizer")]
     critic_optimizer: Annotated[Choice, chosen("optimizer")]
     schedule: Literal["constant", "linear", "cosine"] = "constant"
@@ -98,18 +110,15 @@ class Training(Options):
     batch_size: int = Field(default=128, gt=0, le=1_000_000)
     latent: int = Field(default=16, gt=0, le=1_000_000)
     critic_steps: int = Field(default=1, gt=0, le=100_000)
-    updates: Literal["alternating", "simultaneous"] = "alternating"
+    updates: Literal["alternating", "simultaneous", "extragradient"] = "alternating"
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["float32", "float64", "bf16"] = "float32"
     tf32: bool = False
+    ema_warmup: Annotated[float, Field(ge=0, le=1)] = 0.0
+    lookahead: Annotated[Lookahead | None, BeforeValidator(lookahead_or_none)] = None
     pac: int = Field(default=1, gt=0, le=1_000)
     top_k: Annotated[TopK | None, BeforeValidator(as_top_k)] = None
     unroll: int = Field(default=0, ge=0, le=1_000)
-
-    @field_validator("penalty")
-    @classmethod
-    def _each_once(cls, penalty: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        return _distinct(penalty)
 
 
 class Evaluation(Options):
@@ -122,23 +131,12 @@ class Evaluation(Options):
         extractor: The feature extractor of images. [default: the dataset's own]
     """
 
-    metrics: Annotated[tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1)]
+    metrics: Annotated[
+        tuple[Annotated[Choice, chosen("metric")], ...], Field(strict=False, min_length=1), AfterValidator(_distinct)
+    ]
     every: int = Field(default=500, gt=0, le=1_000_000_000)
     samples: int = Field(default=2500, ge=2, le=10_000_000)
     extractor: ExtractorChoice | None = None
-
-    @field_validator("metrics")
-    @classmethod
-    def _each_once(cls, metrics: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        return _distinct(metrics)
-
-
-def _distinct(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
-    names = [choice.name for choice in choices]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is listed twice")
-    return choices
 
 
 DEFAULTS: TomlTable = {"optimizer": {"name": "adam"}}  # used if a suite does not set them

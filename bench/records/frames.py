@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.plan.updates import critic_batches
 from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata, Timing
 
@@ -35,7 +36,8 @@ def axis_value(metadata: Metadata, axis: str) -> Any:
         return " + ".join(each["label"] for each in value) or "none"
     if isinstance(value, list):
         return str(value)
-    value = value.get("label", str(value)) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):  # a table of options, as of lookahead, has no label
+        return value.get("label") or f"({', '.join(f'{key}={option}' for key, option in value.items())})"
     return "–" if value is None else value  # the record has no such option
 
 
@@ -128,7 +130,9 @@ def _curves(record: Record) -> dict[str, NDArray[Any]]:
     columns = {
         "step": step,
         "critic_step": critic_step,
-        "images": critic_step * (training.batch_size or np.nan),  # unknown for some runs of other code
+        "images": step
+        * critic_batches(training)
+        * (training.batch_size or np.nan),  # unknown for some runs of other code
         "seconds": trace["seconds"],
     }
     return {

@@ -43,7 +43,7 @@ class Training(Section):
     steps: int = Field(description="Generator steps to take.")
     batch_size: int | None = Field(None, description="Samples in each batch of the critic.")
     critic_steps: int = Field(1, description="Critic updates per generator step.")
-    updates: str | None = Field(None, description='"alternating" or "simultaneous".')
+    updates: str | None = Field(None, description='"alternating", "simultaneous" or "extragradient".')
 
     @property
     def penalties(self) -> tuple[RecordedChoice, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,13 @@ def _runs(evidence: Evidence, dataset: str) -> pd.DataFrame:
 
 
 def penalties_of(metadata: Metadata) -> Penalties:
-    """Return the penalties of a run, name → options."""
-    return {penalty.name: penalty.options for penalty in metadata.training.penalties}
+    """Return the penalties of a run after its last step, name → options."""
+    return {penalty.name: _at_the_end(penalty.options) for penalty in metadata.training.penalties}
+
+
+def _at_the_end(options: dict[str, Any]) -> dict[str, Any]:
+    final = options.get("final_weight")
+    return options if final is None else {**options, "weight": final}
 
 
 def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:

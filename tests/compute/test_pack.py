@@ -106,6 +106,11 @@ def test_the_same_bits_with_every_regulariser(penalty: str) -> None:
     "keys",
     [
         {"updates": "simultaneous", "critic_steps": 2},
+        {"updates": "extragradient"},
+        {"updates": "extragradient", "optimizer": {"name": "sgd", "momentum": 0.5, "max_norm": 0.01}, "penalty": "r1"},
+        {"lookahead": {"every": 2}},
+        {"ema": 0.9, "ema_warmup": 0.5},
+        {"penalty": {"name": "r1", "final_weight": 1.0}, "optimizer": {"name": "adam", "final_beta2": 0.9}},
         {"ema": 0.9},
         {"precision": "float64"},
         {"precision": "bf16"},
@@ -130,6 +135,7 @@ def test_the_same_bits_with_every_regulariser(penalty: str) -> None:
             for name in ("batch", "layer")
         ),
         *({"optimizer": {"name": name, "lr": 0.01}} for name in ("sgd", "rmsprop", "optimistic-adam")),
+        *({"optimizer": {"name": name, "max_norm": 0.01}} for name in ("adam", "rmsprop", "optimistic-adam")),
     ],
     ids=str,
 )

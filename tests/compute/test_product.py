@@ -29,9 +29,19 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 NORMALISATIONS = get_args(Normalisation)
 PENALTY = [None, *PENALTIES]
+UPDATES: list[dict[str, Any]] = [  # training keys that change how the players are updated
+    {"updates": "extragradient"},
+    {"lookahead": {"every": 2}},
+    {"optimizer": {"name": "adam", "max_norm": 0.01}},
+    {"optimizer": {"name": "adam", "final_lr": 1e-5, "final_beta2": 0.9, "burn_in": 0.5}},
+    {"ema": 0.9, "ema_warmup": 0.05},
+    {"penalty": {"name": "r1", "final_weight": 1.0}, "updates": "extragradient", "lookahead": {"every": 2}},
+]
 
 
-def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Training:
+def specify(
+    name: str, normalisation: str, loss: str, penalty: str | None, keys: dict[str, Any] | None = None
+) -> Training:
     options = {} if name == "dirac" else {"normalisation": normalisation}
     table = {
         "dataset": "point" if name == "dirac" else "digits",
@@ -41,6 +51,7 @@ def specify(name: str, normalisation: str, loss: str, penalty: str | None) -> Tr
         "batch_size": 3,
         "latent": 2,
         "steps": 2,
+        **(keys or {}),
     }
     return complete_training(table, f"{name}, {normalisation}, {loss}, {penalty}")
 
@@ -130,7 +141,7 @@ def run_all(name: str, share: int, device: torch.device = CPU) -> None:
     shape = (1,) if name == "dirac" else (1, 8, 8)
     for number, (normalisation, loss, penalty) in enumerate(choices(name)):
         if number % share == 0:
-            check(specify(name, normalisation, loss, penalty), shape, device)
+            check(specify(name, normalisation, loss, penalty, {}), shape, device)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -181,6 +192,15 @@ def test_every_technique_gives_the_same_bits_in_a_pack_as_alone(line: str) -> No
         for network, state in alone.state_dict().items():
             for name, value in state.items():
                 assert torch.equal(value, players.state_dict()[network][name]), (network, name)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_way_to_update_the_players(name: str) -> None:
+    shape = (1,) if name == "dirac" else (1, 8, 8)
+    cells = list(choices(name))
+    for number, keys in enumerate(UPDATES):
+        for normalisation, loss, penalty in cells[number :: len(cells) // 3 + 1]:
+            check(specify(name, normalisation, loss, penalty, keys), shape)
 
 
 @pytest.mark.slow

@@ -172,7 +172,7 @@ WRONG = {
     "penalty unknown": (BASE.replace("steps = 10", 'penalty = ["r7"]'), "unknown penalty 'r7'"),
     "critic of no table": (BASE.replace("steps = 10", "critic = 3"), "expected the name of one architecture"),
     "critic's option unknown": (BASE.replace("steps = 10", "critic = { wdth = 3 }"), "unknown key 'wdth'; did you mean 'width'"),
-    "updates unknown": (BASE.replace("steps = 10", 'updates = "alternate"'), "updates: input should be 'alternating' or 'simultaneous'"),
+    "updates unknown": (BASE.replace("steps = 10", 'updates = "alternate"'), "updates: input should be 'alternating', 'simultaneous' or 'extragradient'"),
     "override of nothing": (BASE + '[[override]]\nwhen = { loss = "minimax" }\nset = { steps = 3 }\n', r"\[\[override\]\] 1: no cell has loss 'minimax'"),
     "override of no number": (BASE + '[[override]]\nwhen = { steps = 11 }\nset = { latent = 3 }\n', r"\[\[override\]\] 1 matches no cell"),
     "override without set": (BASE + '[[override]]\nwhen = { loss = "hinge" }\n', "override.0.set is missing"),

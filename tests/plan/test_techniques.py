@@ -93,7 +93,7 @@ def test_the_command_lists_each_technique_on_one_line() -> None:
     lines = result.output.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == list(GROUPS)
     for row in ROWS:
-        assert any(line.startswith(f"  {row.line} ") and line.endswith(row.summary) for line in lines), row
+        assert any(line.startswith(f"  {row.on_one_line} ") and line.endswith(row.summary) for line in lines), row
 
 
 def test_an_unknown_list_is_refused() -> None:

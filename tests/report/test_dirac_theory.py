@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from bench.compute.training.players import build_players
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
+from bench.records.schema import RecordedChoice
+from bench.report.dirac import penalties_of
 from bench.report.dirac_theory import PENALTIES as KNOWN
 from bench.report.dirac_theory import SLOPES, leading_eigenvalue, vector_field
 
@@ -90,3 +94,10 @@ def test_eigenvalues_are_those_of_the_field(loss: str, penalties: dict[str, dict
     matrix = np.stack(columns, axis=1)
     expected = max(np.linalg.eigvals(matrix), key=lambda value: (round(value.real, 4), value.imag))
     assert leading_eigenvalue(loss, penalties) == pytest.approx(complex(expected), abs=2e-3)
+
+
+def test_an_annealed_weight_counts_with_its_final_value() -> None:
+    """The measured eigenvalue is the one after the last step."""
+    options = {"weight": 5.0, "every": 1, "final_weight": 0.5, "burn_in": 1.0}
+    training = SimpleNamespace(penalties=(RecordedChoice(name="r1", label="r1", options=options),))
+    assert penalties_of(SimpleNamespace(training=training))["r1"]["weight"] == 0.5  # type: ignore[arg-type]

@@ -510,7 +510,7 @@ def test_nothing_sticks_out_of_a_narrow_window(visit: Callable[..., Page], width
 def test_unknown_values_are_marked_as_unknown(evidence: Evidence) -> None:
     data = page_data(evidence)
     image = data["runs"][-1]
-    assert image["batch_size"] is None
+    assert image["images_per_step"] is None
     assert data["datasets"][1]["measures"][0]["real"] is None
     assert image["speed"] is not None
     assert image["final"][0] is not None

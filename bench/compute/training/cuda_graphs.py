@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from bench.catalogue import find
+from bench.compute.training.annealing import changes_optimizers, changes_penalties
 from bench.compute.training.game import Game
 from bench.compute.training.global_streams import global_state
 from bench.compute.training.pack import Pack
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
+from bench.compute.training.slow_weights import is_lookahead_due
 from bench.errors import PluginError
 from bench.plan.specification import Training
 
@@ -110,7 +112,7 @@ def with_graphs(take_step: TakeStep, pack: Pack, capture: Capture = capture_on_c
         taken += 1
         if probe is not None or not possible or taken <= WARM_UP or step == 0:
             return take_step(pack, game, sampler, step, probe)
-        due = _due_penalties(pack.training, step)
+        due = _due_parts(pack.training, step)
         if due in graphs:
             draws, replay, losses = graphs[due]
             draws.redraw()
@@ -135,18 +137,20 @@ def with_graphs(take_step: TakeStep, pack: Pack, capture: Capture = capture_on_c
 
 
 def can_capture(training: Training) -> bool:
-    """Return whether steps differ only in what they draw: constant learning rates, no noise on samples, no top k."""
+    """Return whether steps differ only in what they draw: nothing is annealed, no noise on samples, no top k."""
     optimizers = training.optimizer.name, training.critic_optimizer.name
     perturbed = any(find("penalty", penalty.name).perturb for penalty in training.penalty)
-    constant = training.schedule == "constant" and training.top_k is None
+    annealed = changes_optimizers(training) or changes_penalties(training) or bool(training.ema_warmup)
+    constant = not annealed and training.top_k is None
     return constant and not perturbed and set(optimizers) <= set(CAPTURABLE)
 
 
-def _due_penalties(training: Training, step: int) -> tuple[bool, ...]:
-    """Return which penalties each update of a step includes; steps that differ in this need different graphs.
+def _due_parts(training: Training, step: int) -> tuple[bool, ...]:
+    """Return which penalties each update of a step includes, and whether it ends with a return to slow weights.
 
-    Unrolled updates are those that follow.
+    Steps that differ in this need different graphs. Unrolled updates are those that follow.
     """
     updates = range(step * training.critic_steps, (step + 1) * training.critic_steps + training.unroll)
     intervals = [getattr(penalty.options, "every", 1) for penalty in training.penalty]
-    return tuple(update % every == 0 for update in updates for every in intervals)
+    penalties = tuple(update % every == 0 for update in updates for every in intervals)
+    return *penalties, is_lookahead_due(training, step)

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from bench.catalogue.consistency import Judged
 from bench.catalogue.penalties import Penalty
+from bench.compute.training.annealing import PenaltyWeights
 from bench.compute.training.gradients import Gradients, gradients_of, summed
 from bench.compute.training.pack_losses import PackLosses, highest
 from bench.compute.training.packing_degree import joined
@@ -76,9 +77,9 @@ class Game:
             (index, choice, named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
 
-        def weights(index: int) -> Tensor:
-            values = [training.penalty[index].options.weight for training in trainings]  # type: ignore[attr-defined]
-            return torch.tensor(values, dtype=generator.parameters[0].dtype, device=device)
+        def weights(index: int) -> PenaltyWeights:
+            options = [training.penalty[index].options for training in trainings]
+            return PenaltyWeights(options, generator.parameters[0].dtype, device)
 
         self._terms = [
             (choice.options, entry, weights(index)) for index, choice, entry in entries if entry.in_critic_loss
@@ -142,13 +143,13 @@ class Game:
         total = self._losses.critic(real_logits, fake_logits)
         moved = {latent: self._shown(self._moved[latent], sampler, update) for _, latent in self._latent}
         batch, penalties = Batch(Judged(real, real_logits), Judged(fake, fake_logits), moved), []
-        for options, entry, weight in self._terms:
+        for options, entry, weights in self._terms:
             if update % options.every:  # type: ignore[attr-defined]
                 penalties.append(torch.full_like(total, math.nan))
                 continue
             with self._autocast():
                 term = critic_term(entry, options, critic, batch, sampler).to(sampler.dtype)
-            weighted = weight * term.mean(dim=1)
+            weighted = weights.at(self._progress(update)) * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
         return CriticTerms(total, tuple(penalties), real, fake.detach(), real_logits.detach(), fake_logits.detach())
@@ -225,8 +226,8 @@ class Game:
         critic_parameters, generator_parameters = self.critic.parameters, self.generator.parameters
         critic = gradients_of(terms.total, critic_parameters, create=create, retain=True)
         generator = gradients_of(loss, generator_parameters, create=create)
-        for joint, weight in self._joint:
-            value = weight * joint(critic, generator)
+        for joint, weights in self._joint:
+            value = weights.at(self._progress(update)) * joint(critic, generator)
             extra = gradients_of(value, [*critic_parameters, *generator_parameters], create=create_graph)
             critic = summed(critic, extra[: len(critic)])
             generator = summed(generator, extra[-len(generator) :])
@@ -240,6 +241,8 @@ class Game:
 
     def _shown(self, samples: Tensor, sampler: BatchSampler, update: int, *, real: bool = False) -> Tensor:
         """Return samples as the critics see them: regularised, then joined if they are judged together."""
-        progress = min(1.0, update / (self.training.steps * self.training.critic_steps))
-        shown = shown_to_critic(samples, self._inputs, sampler, progress, real=real)
+        shown = shown_to_critic(samples, self._inputs, sampler, self._progress(update), real=real)
         return joined(shown, self.training.pac)
+
+    def _progress(self, update: int) -> float:
+        return min(1.0, update / (self.training.steps * self.training.critic_steps))

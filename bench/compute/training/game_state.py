@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.catalogue.architectures import Shape
-from bench.catalogue.optimizers import SCHEDULES
+from bench.catalogue.optimizers import learning_rate
 from bench.catalogue.term_options import TermOptions
 from bench.compute.training.game import Game
 from bench.compute.training.players import Players, build_players, with_converged_spectral_norm
@@ -68,11 +68,11 @@ class GameState:
 
     def learning_rates(self) -> Tensor:
         """Return the learning rate of each parameter at this step, [p]."""
-        factor = SCHEDULES[self.training.schedule](self.step / self.training.steps)
+        schedule, done = self.training.schedule, self.step / self.training.steps
         optimizers = self.training.critic_optimizer, self.training.optimizer
         networks = self.players.critic, self.players.generator
         rates = [
-            torch.full((parameter.numel(),), factor * float(choice.options.lr))  # type: ignore[attr-defined]
+            torch.full((parameter.numel(),), learning_rate(choice.options.lr, choice.options, schedule, done))  # type: ignore[attr-defined]
             for choice, network in zip(optimizers, networks, strict=True)
             for parameter in network.parameters()
         ]

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from bench.catalogue.optimizers import SCHEDULES
 from bench.compute.environment import tf32
+from bench.compute.training.annealing import changes_optimizers
 from bench.compute.training.cuda_graphs import TakeStep, with_graphs
+from bench.compute.training.extragradient import take_extragradient_step
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack
 from bench.compute.training.probes import Probe
@@ -67,7 +68,7 @@ def train(
         last of its run.
     """
     training, device = pack.training, pack.sampler.device
-    schedule = SCHEDULES[training.schedule]
+    changing = changes_optimizers(training)
     step, end = first, training.steps if steps is None else steps
     while step < end and len(pack):
         with tf32(training.tf32, device), pack.drawing():
@@ -79,8 +80,8 @@ def train(
             losses = torch.empty(shape, dtype=pack.sampler.dtype, device=device)
             stopwatch = Stopwatch(device)
             for i in range(chunk):
-                if training.schedule != "constant":
-                    pack.set_learning_rates(schedule(min(1.0, (step + i) / training.steps)))
+                if changing:
+                    pack.set_rates(min(1.0, (step + i) / training.steps))
                 step_probe = probe if evaluated and i == chunk - 1 else None
                 losses[i] = take_step(pack, game, pack.sampler, step + i, step_probe)
             share = stopwatch.seconds() / len(pack)
@@ -112,6 +113,8 @@ def _prepare_steps(pack: Pack) -> tuple[Game, TakeStep]:
 def _take_step(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: Probe | None = None) -> Tensor:
     """Take one generator step with its critic steps; return both losses and each penalty, [2 + penalties, s]."""
     training = pack.training
+    if training.updates == "extragradient":
+        return take_extragradient_step(pack, game, sampler, step, probe)
     simultaneous = training.updates == "simultaneous"
 
     # Critics: their own losses and penalties, on fresh samples each time
@@ -131,7 +134,7 @@ def _take_step(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: 
     if not simultaneous:
         generator_loss, generator_gradient = game.generator_gradients(sampler, update)
     pack.generator.descend(pack.generator_optimizer, generator_gradient)
-    pack.update_average(first=step == 0)
+    pack.end_step(step)
 
     if probe is not None:
         probe.after_update(terms, critic_gradient, generator_gradient)

@@ -12,9 +12,12 @@ from torch.optim import Optimizer
 
 from bench.catalogue import find, is_added, named, title
 from bench.catalogue.architectures import Shape
+from bench.compute.training.annealing import set_rates
+from bench.compute.training.averaging import average_decay, update_average
 from bench.compute.training.global_streams import GlobalStream, drawing_from
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.sampler import BatchSampler
+from bench.compute.training.slow_weights import SlowWeights, is_lookahead_due
 from bench.compute.training.stack import Stack
 from bench.errors import PluginError
 from bench.plan.grouping import added_code
@@ -38,6 +41,7 @@ class Pack:
         average: The moving averages of the generators, or None.
         generator_optimizer: The optimiser of all generators.
         critic_optimizer: The optimiser of all critics.
+        slow_weights: The slow weights of lookahead, or None.
         prepared: What the training loop keeps between calls; reset when runs leave the pack.
     """
 
@@ -63,6 +67,8 @@ class Pack:
         self.average = Stack(averages) if averages else None
         self.generator_optimizer = _build_optimizer(training.optimizer, self.generator)
         self.critic_optimizer = _build_optimizer(training.critic_optimizer, self.critic)
+        lookahead, players = training.lookahead, {"generator": self.generator, "critic": self.critic}
+        self.slow_weights = SlowWeights(lookahead, players) if lookahead else None
         self.prepared = None
 
     def __len__(self) -> int:
@@ -116,23 +122,23 @@ class Pack:
         flat = [stack.flat for _, stack in self._optimizers.values()]
         return sum(tensor.nbytes for tensor in (*flat, *flat, *states) if isinstance(tensor, Tensor))
 
-    def set_learning_rates(self, factor: float) -> None:
-        """Set the learning rates of both players to the specified ones times a factor."""
-        for optimizer, _ in self._optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = factor * optimizer.defaults["lr"]
+    def set_rates(self, done: float) -> None:
+        """Set the learning rates and betas of both players for a fraction of training done."""
+        training = self.training
+        set_rates(self.generator_optimizer, training.optimizer.options, training.schedule, done)
+        set_rates(self.critic_optimizer, training.critic_optimizer.options, training.schedule, done)
 
-    @torch.no_grad()
-    def update_average(self, first: bool) -> None:
-        """Update the moving average of the generators, if there is one; the ``first`` step copies the generators.
+    def descend(self, critic: Sequence[Tensor], generator: Sequence[Tensor]) -> None:
+        """Take one step of both optimisers with the gradients of both players, [s, ...] each."""
+        self.critic.descend(self.critic_optimizer, critic)
+        self.generator.descend(self.generator_optimizer, generator)
 
-        Parameters are averaged. Buffers (running statistics) are copied.
-        """
-        if self.average is None:
-            return
-        self.average.flat.lerp_(self.generator.flat, 1.0 if first else 1 - self.training.ema)
-        for name, buffer in self.generator.buffers.items():
-            self.average.buffers[name].copy_(buffer)
+    def end_step(self, step: int) -> None:
+        """Return to the slow weights if that is due after this step (counted from 0), and update the averages."""
+        if self.slow_weights is not None and is_lookahead_due(self.training, step):
+            self.slow_weights.return_to()
+        if self.average is not None:
+            update_average(self.average, self.generator, average_decay(self.training, step))
 
     def drop(self, leaving: Iterable[Players]) -> None:
         """Remove some of the runs; the others are unaffected."""
@@ -140,24 +146,24 @@ class Pack:
         stay = [index for index, players in enumerate(self.players) if id(players) not in gone]
         if len(stay) == len(self.players):
             return
-        states = [self._optimizer_states(index) for index in stay]
+        states = [self._update_states(index) for index in stay]
         self.trainings = [self.trainings[index] for index in stay]
         self.seeds = [self.seeds[index] for index in stay]
         self._global_streams = [self._global_streams[index] for index in stay] if self._global_streams else []
         self.players = [self.players[index] for index in stay]
         if stay:
             self._stack_players()
-            self._load_optimizer_states(states)
+            self._load_update_states(states)
             self.sampler.keep(self.seeds)
 
     def state_dict(self, index: int) -> dict[str, Any]:
-        """Return a copy of the whole state of one run: players, optimisers and random streams."""
+        """Return a copy of the whole state of one run: players, optimisers, slow weights and random streams."""
         players: dict[str, Any] = {
             name: {key: value.clone() for key, value in state.items()}
             for name, state in self.players[index].state_dict().items()
         }
         streams = self.sampler.state_dict(self.seeds[index])
-        state = {"players": players, "streams": streams, **self._optimizer_states(index)}
+        state = {"players": players, "streams": streams, **self._update_states(index)}
         if self._global_streams:
             state["global_streams"] = self._global_streams[index].state_dict()
         return state
@@ -166,19 +172,20 @@ class Pack:
         """Restore all runs from states that were taken after the same number of steps."""
         for players, state in zip(self.players, states, strict=True):
             players.load_state_dict(state["players"])
-        self._load_optimizer_states(states)
+        self._load_update_states(states)
         for global_stream, state in zip(self._global_streams, states, strict=False):
             if "global_streams" in state:  # checkpoints of earlier versions have none
                 global_stream.load_state_dict(state["global_streams"])
         self.sampler.load_state_dict(dict(zip(self.seeds, (state["streams"] for state in states), strict=True)))
 
-    def _optimizer_states(self, index: int) -> dict[str, Any]:
-        return {
+    def _update_states(self, index: int) -> dict[str, Any]:
+        states = {
             name: {key: _select_run(value, index) for key, value in optimizer.state[stack.flat].items()}
             for name, (optimizer, stack) in self._optimizers.items()
         }
+        return states if self.slow_weights is None else {**states, "slow_weights": self.slow_weights.state_dict(index)}
 
-    def _load_optimizer_states(self, states: Sequence[dict[str, Any]]) -> None:
+    def _load_update_states(self, states: Sequence[dict[str, Any]]) -> None:
         for name, (optimizer, stack) in self._optimizers.items():
             run_states = [state[name] for state in states]
             counts_on_device = any(optimizer.defaults.get(option) for option in ("fused", "capturable"))
@@ -187,6 +194,8 @@ class Pack:
                 key: _stack_runs([state[key] for state in run_states], stack.flat.device, count_device)
                 for key in run_states[0]
             }
+        if self.slow_weights is not None:
+            self.slow_weights.load_state_dicts([state["slow_weights"] for state in states])
 
 
 def assemble(
@@ -214,6 +223,7 @@ def assemble(
 def _build_optimizer(choice: Choice, stack: Stack) -> Optimizer:
     build = named("optimizer", choice.name, find("optimizer", choice.name).build, "build")
     optimizer: Optimizer = build([stack.flat], choice.options)
+    optimizer.param_groups[0]["max_norm"] = getattr(choice.options, "max_norm", 0.0)
     if is_added("optimizer", choice.name):
         optimizer.step = named("optimizer", choice.name, optimizer.step, "step")  # type: ignore[method-assign]
     return optimizer

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from bench.compute.training.gradient_clipping import clipped
 from bench.compute.training.gradients import gradients_of
 from bench.compute.training.stack import VECTOR, Stack
 
@@ -53,7 +54,10 @@ class UnrolledCritic:
     def descend(self, losses: Tensor) -> None:
         """Take one step down the losses [s], as a differentiable function of everything that the losses depend on."""
         gradients = gradients_of(losses, self.parameters, create=True)
-        point, self._state = self._take(self._settings, self._state, _joined(self.parameters), _joined(gradients))
+        gradient = _joined(gradients)
+        if max_norm := self._settings.get("max_norm", 0.0):
+            gradient = clipped(gradient, max_norm)
+        point, self._state = self._take(self._settings, self._state, _joined(self.parameters), gradient)
         sizes = [parameter[0].numel() for parameter in self.parameters]
         pieces = point[:, : sum(sizes)].split(sizes, dim=1)
         self.parameters = [piece.view(like.shape) for piece, like in zip(pieces, self.parameters, strict=True)]

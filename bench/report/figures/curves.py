@@ -18,6 +18,7 @@ from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
 from bench.evidence.statistics.intervals import Array
+from bench.plan.updates import critic_batches
 from bench.records.record import Record
 from bench.report.figures.series import Panel, Series, legend_handles, panels
 from bench.report.figures.sheet import Drawing, Sheet, balanced_columns, page_name, slug, split_evenly
@@ -123,7 +124,7 @@ def run_curve(record: Record, name: str, x: str) -> RunCurve:
     positions = {
         "steps": step,
         "critic-steps": critic_step,
-        "images": critic_step * (training.batch_size or np.nan),
+        "images": step * critic_batches(training) * (training.batch_size or np.nan),
         "seconds": np.asarray(trace["seconds"], dtype=float) if "seconds" in trace else np.full(len(step), np.nan),
     }
     y = np.asarray(trace[name], dtype=float) if name in trace else np.full(len(step), np.nan)

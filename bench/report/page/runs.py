@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.escaping import MAX_LABEL, as_label, visible
 from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence
+from bench.plan.updates import critic_batches
 from bench.records.record import Record
 from bench.records.schema import Metadata, Timing
 from bench.report.outcome_styles import STAGES, stage_intervals
@@ -91,7 +92,7 @@ def encode_run(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) -
         "final": [round_number(metadata.final.get(name), DIGITS) for name in measures],
         "best": [round_number(metadata.best.get(name), DIGITS) for name in measures],
         "critic_steps": training.critic_steps,
-        "batch_size": training.batch_size,
+        "images_per_step": training.batch_size and critic_batches(training) * training.batch_size,
         "speed": round_number(timing.steps_per_second, FEW_DIGITS),
         "seconds": round_number(timing.training_seconds, FEW_DIGITS),
         "timing": [[label, _timing(timing, key)] for key, label in TIMING.items()],

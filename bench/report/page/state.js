@@ -69,7 +69,7 @@ function column(run, name) {
 function positions(run, x) {
   const steps = evaluationSteps(run);
   if (x === "seconds") return column(run, "seconds");
-  const factor = { step: 1, critic: run.critic_steps, images: run.critic_steps * run.batch_size }[x];
+  const factor = { step: 1, critic: run.critic_steps, images: run.images_per_step }[x];
   return factor ? steps.map((step) => step * factor) : null;
 }
 

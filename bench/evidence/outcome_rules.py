@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import Measure, averaged, coverage_order, describe, is_averaged
+from bench.catalogue.metrics.measures import averaged, is_averaged, plain_name
+from bench.evidence.coverage_curve import Coverage, coverage
 from bench.evidence.primary_measure import (
     PrimaryCurve,
+    fill_forward,
     finite_values,
     recorded_real_value,
     trained_steps,
@@ -22,6 +24,8 @@ from bench.plan.rules import Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
 
+OVERLAPS = ("overlap", "overlap_at_least")
+MARGIN = 0.1  # noise of a measure, as a share of its value
 MINIMUM_TAIL = 3  # evaluations in the tail that can oscillate; a run needs twice as many in total
 Flags = NDArray[np.bool_]
 
@@ -32,15 +36,6 @@ class Outcome(NamedTuple):
     state: State
     reason: str = ""
     step: int | None = None
-
-
-class Coverage(NamedTuple):
-    """A measure of coverage after step 0, [n], with NaN for missing values, and its value on real data."""
-
-    measure: Measure
-    steps: NDArray[np.int64]
-    values: Array
-    real: float
 
 
 def diverged(trace: Trace, metadata: Metadata, rules: Rules, curve: PrimaryCurve | None) -> Outcome | None:
@@ -85,25 +80,35 @@ def exploded(trace: Trace, rules: Rules, curve: PrimaryCurve | None) -> Flags:
 
 
 def unresolved(curve: PrimaryCurve, metadata: Metadata) -> Outcome | None:
-    """Return an outcome if real data has no better value than the untrained generator: the measure cannot tell.
+    """Return an outcome if real data is not clearly better than the untrained generator: the measure cannot tell.
+
+    Clearly better is a difference of more than ``MARGIN`` of the larger of the two absolute values.
 
     Runs whose record lacks one of the two values are judged by the other rules.
     """
     real = recorded_real_value(metadata, curve.name)
-    if math.isnan(real) or math.isnan(curve.untrained) or curve.gap:
+    margin = MARGIN * max(abs(real), abs(curve.untrained))
+    if math.isnan(real) or math.isnan(curve.untrained) or abs(curve.gap) > margin:
         return None
     of_real, untrained = curve.measure.format(real), curve.measure.format(curve.untrained)
-    reason = f"cannot be judged: {curve.measure.label} {of_real} of real data is no better than {untrained}"
+    reason = f"cannot be judged: {curve.measure.label} {of_real} of real data is not clearly better than {untrained}"
     return Outcome(State.UNRESOLVED, f"{reason} at initialisation")
 
 
 def has_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
     """Return whether the best value so far is good enough, [n]; true if this cannot be decided."""
+    return ~_too_poor(curve.best, curve, metadata, rules)
+
+
+def _too_poor(values: Array, curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
+    """Return whether values do not count as learned, [n]; true for NaN if values can be judged at all."""
     tau = rules.tau_of(dataset_of(metadata))
     if tau is not None:
-        return np.asarray(curve.best >= tau if curve.measure.higher_is_better else curve.best <= tau)
-    remaining = curve.remaining()
-    return np.ones(len(curve.values), bool) if remaining is None else np.asarray(remaining <= rules.never_learned)
+        return np.asarray(~(values >= tau if curve.measure.higher_is_better else values <= tau))
+    remaining = curve.remaining(values)
+    if remaining is None:
+        return np.zeros(len(values), bool)
+    return np.asarray(~(remaining <= rules.thresholds(curve.name).never_learned))
 
 
 def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outcome | None:
@@ -112,7 +117,7 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
         return Outcome(State.NEVER_LEARNED, "not evaluated after step 0")
     if has_learned(curve, metadata, rules)[-1]:
         return None
-    measure, tau, remaining = curve.measure, rules.tau_of(dataset_of(metadata)), curve.remaining()
+    measure, tau, remaining = curve.measure, rules.tau_of(dataset_of(metadata)), curve.remaining(curve.best)
     best = f"best {measure.label} {measure.format(curve.best[-1])}"
     if tau is not None:
         return Outcome(State.NEVER_LEARNED, f"{best} does not reach the threshold of {measure.format(tau)}")
@@ -120,33 +125,15 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
     untrained, closed = measure.format(curve.untrained), 1 - remaining[-1]
     if closed <= 0:
         return Outcome(State.NEVER_LEARNED, f"{best} is no better than {untrained} at initialisation")
-    share = f"{math.floor(100 * closed)}% of the gap to real data"
+    share = f"{math.floor(100 * closed)}% of the {'gap' if not curve.in_logarithms else 'logarithmic gap'} to real data"
     return Outcome(State.NEVER_LEARNED, f"{best} ({untrained} at initialisation) closes only {share}")
-
-
-def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Coverage | None:
-    """Return the first measure of coverage that has a final value and a value on real data.
-
-    If the primary measure is that of the averaged generator, so is the coverage.
-    """
-    of_average = curve is not None and is_averaged(curve.name)
-    for plain in coverage_order(metadata.directions):
-        name = averaged(plain) if of_average else plain
-        values = finite_values(trace, name)
-        real = recorded_real_value(metadata, plain)
-        modes = metadata.data.modes
-        if plain == "modes" and math.isnan(real) and modes:
-            real = float(len(modes.centres))
-        if len(values) and not math.isnan(values[-1]) and real > 0:
-            return Coverage(describe(name, metadata.directions), trained_steps(trace), values, real)
-    return None
 
 
 def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:
     """Return an outcome if the final coverage is below the required share of that of real data."""
     if covered is None:
         return None
-    values, measure, minimum = fill_forward(covered.values), covered.measure, rules.collapsed * covered.real
+    values, measure, minimum = fill_forward(covered.values), covered.measure, covered.required(rules)
     below = _to_the_end(values < minimum)
     if not below.any():
         return None
@@ -160,18 +147,45 @@ def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:
     return Outcome(State.COLLAPSED, f"{measure.label} never exceeded {highest} of {real}", step)
 
 
-def relapsed(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
-    """Return an outcome if the final value is too many times worse than the best."""
-    worse = _to_the_end(curve.ratios_to_best(rules.near) > rules.relapsed)
+def sharp_but_collapsed(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None, rules: Rules) -> Outcome | None:
+    """Return an outcome if a run on known modes lacks modes, but its samples are good: it has learned, and collapsed.
+
+    Its overlap is poor only because modes are missing, so it must not count as never-learned.
+    """
+    if curve is None or plain_name(curve.name) not in OVERLAPS:
+        return None
+    name = averaged("high_quality") if is_averaged(curve.name) else "high_quality"
+    quality, real = fill_forward(finite_values(trace, name)), recorded_real_value(metadata, name)
+    if not len(quality) or not quality[-1] >= (1 - rules.thresholds(curve.name).never_learned) * real:
+        return None
+    return collapsed(coverage(trace, metadata, curve), rules)
+
+
+def relapses(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
+    """Return where a run that had learned is too many times worse than its best, or no longer good enough, [n]."""
+    worse = fill_forward(curve.ratios_to_best(rules.near)) > rules.thresholds(curve.name).relapsed
+    poor = _too_poor(fill_forward(curve.values), curve, metadata, rules)
+    return np.asarray(worse | (poor & has_learned(curve, metadata, rules)))
+
+
+def relapsed(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outcome | None:
+    """Return an outcome if the final value is too many times worse than the best, or no longer counts as learned."""
+    worse = _to_the_end(relapses(curve, metadata, rules))
     if not worse.any():
         return None
-    measure, last, best = curve.measure, float(curve.values[-1]), float(curve.best[-1])
+    measure, last, best = curve.measure, float(fill_forward(curve.values)[-1]), float(curve.best[-1])
     larger, smaller = (best, last) if measure.higher_is_better else (last, best)
     factor = "far"
     if smaller > 0:
-        factor = f"{larger / smaller:,.{1 if larger / smaller < 10 else 0}f}×"
+        factor = f"{larger / smaller:,.{2 if larger / smaller < 2 else 1 if larger / smaller < 10 else 0}f}×"
     step = int(curve.steps[curve.best_index])
-    reason = f"final {measure.label} {measure.format(last)} is {factor} worse than the best"
+    reason = f"final {measure.label} {measure.format(last)} "
+    if larger <= rules.thresholds(curve.name).relapsed * smaller:
+        reason += "no longer counts as learned; best"
+        return Outcome(
+            State.RELAPSED, f"{reason} {measure.format(best)} at step {step:,}", _first_step(curve.steps, worse)
+        )
+    reason += f"is {factor} worse than the best"
     return Outcome(
         State.RELAPSED, f"{reason} ({measure.format(best)} at step {step:,})", _first_step(curve.steps, worse)
     )
@@ -189,7 +203,7 @@ def oscillating(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
     scale = np.fmax(abs(tail.mean()), abs(curve.near_real(rules.near)))
     variation = tail.std(ddof=1) / scale if scale > 0 else 0.0
     learning = gains[gains > 0].sum() > -2 * gains[gains < 0].sum()
-    if learning or variation <= rules.oscillating:
+    if learning or variation <= rules.thresholds(curve.name).oscillating:
         return None
     step = int(steps[-count])
     reason = f"{curve.measure.label} varies by {100 * variation:.0f}% from step {step:,} to the end"
@@ -199,12 +213,6 @@ def oscillating(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
 def dataset_of(metadata: Metadata) -> str:
     """Return the label of the dataset, which thresholds can depend on."""
     return str(metadata.axes.get("dataset", ""))
-
-
-def fill_forward(values: Array) -> Array:
-    """Return values with each NaN replaced by the last number before it, [n]; leading NaNs remain."""
-    places = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-    return np.where(places >= 0, values[places], np.nan) if len(values) else values
 
 
 def _to_the_end(flags: Flags) -> Flags:

@@ -57,7 +57,7 @@ def test_higher_values_can_be_better(tmp_path: Path) -> None:
 def test_unknown_values_leave_a_run_to_the_other_rules(tmp_path: Path) -> None:
     assert outcome(tmp_path, real={}).state == State.NEVER_LEARNED
     assert outcome(tmp_path, real={"fd": None}).state == State.NEVER_LEARNED
-    assert outcome(tmp_path, (math.nan, 0.9, 0.8, 0.7), real={"fd": 632.0}).state == State.CONVERGED
+    assert outcome(tmp_path, (math.nan, 0.9, 0.8, 0.7), real={"fd": 632.0}).state == State.STABLE
 
 
 def test_divergence_comes_first(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def mixed(folder: Path, last: float = 0.5) -> Path:
 
 def test_they_count_neither_as_failures_nor_as_successes(tmp_path: Path) -> None:
     runs = load(mixed(tmp_path))
-    assert sorted(runs["outcome"]) == ["converged", "diverged", "unresolved"]
+    assert sorted(runs["outcome"]) == ["stable", "diverged", "unresolved"]
     assert (count_failed(runs), count_unresolved(runs), len(judged(runs))) == (1, 1, 2)
     assert sorted(failures_as_worst(runs, "fd_final", higher_is_better=False)) == [0.5, math.inf]
 

@@ -56,9 +56,7 @@ def test_cells_count_failures_and_keep_them(with_a_failure: Path) -> None:
     table = summarise_cells(evidence, dataset)
     assert table["n"].tolist() == [2, 2]
     assert table["n_diverged"].sum() == 1
-    counts = [
-        f"n_{name}" for name in ("diverged", "never_learned", "collapsed", "relapsed", "oscillating", "converged")
-    ]
+    counts = [f"n_{name}" for name in ("diverged", "never_learned", "collapsed", "relapsed", "oscillating", "stable")]
     assert (table[counts].sum(axis=1) == table["n"]).all()
     failed = table[table["n_diverged"] == 1].iloc[0]
     assert failed["finished"] == 1
@@ -88,12 +86,12 @@ def test_formatted_cells_have_intervals_and_real_data(tiny_results: Path) -> Non
 
 def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
     evidence = read_evidence(tiny_results)
-    states = ["converged", "diverged", "collapsed", "collapsed"]
+    states = ["stable", "diverged", "collapsed", "collapsed"]
     judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
     table = formatted(judged)
     assert table["failed"].tolist() == ["1/2 (9–91%)", "2/2 (34–100%)", "", ""]
     assert table["failures"].tolist() == ["1 diverged", "2 collapsed", "", ""]
-    well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
+    well = replace(evidence, runs=evidence.runs.assign(outcome="stable"))
     assert formatted(well)["failures"].tolist() == ["–", "–", "", ""]
 
 

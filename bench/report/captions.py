@@ -128,8 +128,8 @@ def note(evidence: Evidence) -> str:
         "their last step have no final value. Bold: the best of each column, and cells not significantly worse "
         "(one-sided Welch tests, Holm-corrected, 5%). Cells in which at least half of the runs diverged are not bold "
         f"unless this holds for all cells{unless_unresolved}. Failed: runs that are not stable, out of {share}, with "
-        f"Wilson's 95% interval. {_describe_outcomes(evidence.rules, unresolved)} Untrained: mean at initialisation. Real data: the "
-        f"metric on held-out real samples, as a reference.{published} "
+        f"Wilson's 95% interval. {_describe_outcomes(evidence.rules, unresolved)} Untrained: mean at initialisation. "
+        f"Real data: the metric on held-out real samples, as a reference.{published} "
         "steps/s: generator steps per second, median over runs."
     )
 

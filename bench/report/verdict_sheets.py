@@ -59,7 +59,7 @@ def draw_sheets(runs: pd.DataFrame, output: Path) -> list[Path]:
     paths = []
     for start in range(0, len(runs), PER_SHEET):
         figure = Figure(figsize=(16, 12), layout="constrained")
-        panels = figure.subplots(PER_SHEET // COLUMNS, COLUMNS).flat
+        panels = list(figure.subplots(PER_SHEET // COLUMNS, COLUMNS).flat)
         for panel in panels:
             panel.set_axis_off()
         for panel, (number, row) in zip(panels, runs.iloc[start : start + PER_SHEET].iterrows(), strict=False):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import averaged, is_averaged, plain_name
+from bench.catalogue.metrics.measures import averaged, is_averaged
 from bench.evidence.coverage_curve import Coverage, coverage
 from bench.evidence.primary_measure import (
     PrimaryCurve,
@@ -19,12 +19,11 @@ from bench.evidence.primary_measure import (
     trained_values,
 )
 from bench.evidence.states import State
-from bench.evidence.statistics.intervals import Array
 from bench.plan.rules import Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
 
-OVERLAPS = ("overlap", "overlap_at_least")
+SHARP = 0.5  # of the share of good samples in real data
 MARGIN = 0.1  # noise of a measure, as a share of its value
 MINIMUM_TAIL = 3  # evaluations in the tail that can oscillate; a run needs twice as many in total
 Flags = NDArray[np.bool_]
@@ -97,18 +96,13 @@ def unresolved(curve: PrimaryCurve, metadata: Metadata) -> Outcome | None:
 
 def has_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
     """Return whether the best value so far is good enough, [n]; true if this cannot be decided."""
-    return ~_too_poor(curve.best, curve, metadata, rules)
-
-
-def _too_poor(values: Array, curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
-    """Return whether values do not count as learned, [n]; true for NaN if values can be judged at all."""
     tau = rules.tau_of(dataset_of(metadata))
     if tau is not None:
-        return np.asarray(~(values >= tau if curve.measure.higher_is_better else values <= tau))
-    remaining = curve.remaining(values)
+        return np.asarray(curve.best >= tau if curve.measure.higher_is_better else curve.best <= tau)
+    remaining = curve.remaining(curve.best)
     if remaining is None:
-        return np.zeros(len(values), bool)
-    return np.asarray(~(remaining <= rules.thresholds(curve.name).never_learned))
+        return np.ones(len(curve.values), bool)
+    return np.asarray(remaining <= rules.thresholds(curve.name).never_learned)
 
 
 def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outcome | None:
@@ -148,44 +142,37 @@ def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:
 
 
 def sharp_but_collapsed(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None, rules: Rules) -> Outcome | None:
-    """Return an outcome if a run on known modes lacks modes, but its samples are good: it has learned, and collapsed.
+    """Return an outcome if a run lacks modes, but its samples are good or at least those of a class.
 
-    Its overlap is poor only because modes are missing, so it must not count as never-learned.
+    Its primary measure is poor only because modes are missing, so such a run collapsed and is not never-learned. Good
+    means that high quality, or else the share of confident images, is at least half of that of real data.
     """
-    if curve is None or plain_name(curve.name) not in OVERLAPS:
+    if curve is None:
         return None
-    name = averaged("high_quality") if is_averaged(curve.name) else "high_quality"
-    quality, real = fill_forward(finite_values(trace, name)), recorded_real_value(metadata, name)
-    if not len(quality) or not quality[-1] >= (1 - rules.thresholds(curve.name).never_learned) * real:
-        return None
-    return collapsed(coverage(trace, metadata, curve), rules)
+    for plain in ("high_quality", "confident"):
+        values = fill_forward(finite_values(trace, averaged(plain) if is_averaged(curve.name) else plain))
+        if len(values) and values[-1] >= SHARP * recorded_real_value(metadata, plain):
+            return collapsed(coverage(trace, metadata, curve), rules)
+    return None
 
 
-def relapses(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
-    """Return where a run that had learned is too many times worse than its best, or no longer good enough, [n]."""
-    worse = fill_forward(curve.ratios_to_best(rules.near)) > rules.thresholds(curve.name).relapsed
-    poor = _too_poor(fill_forward(curve.values), curve, metadata, rules)
-    return np.asarray(worse | (poor & has_learned(curve, metadata, rules)))
+def relapses(curve: PrimaryCurve, rules: Rules) -> Flags:
+    """Return where the value is too many times worse than the best so far, [n]."""
+    return np.asarray(fill_forward(curve.ratios_to_best(rules.near)) > rules.thresholds(curve.name).relapsed)
 
 
-def relapsed(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outcome | None:
-    """Return an outcome if the final value is too many times worse than the best, or no longer counts as learned."""
-    worse = _to_the_end(relapses(curve, metadata, rules))
+def relapsed(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
+    """Return an outcome if the final value is too many times worse than the best."""
+    worse = _to_the_end(curve.ratios_to_best(rules.near) > rules.thresholds(curve.name).relapsed)
     if not worse.any():
         return None
-    measure, last, best = curve.measure, float(fill_forward(curve.values)[-1]), float(curve.best[-1])
+    measure, last, best = curve.measure, float(curve.values[-1]), float(curve.best[-1])
     larger, smaller = (best, last) if measure.higher_is_better else (last, best)
     factor = "far"
     if smaller > 0:
-        factor = f"{larger / smaller:,.{2 if larger / smaller < 2 else 1 if larger / smaller < 10 else 0}f}×"
+        factor = f"{larger / smaller:,.{1 if larger / smaller < 10 else 0}f}×"
     step = int(curve.steps[curve.best_index])
-    reason = f"final {measure.label} {measure.format(last)} "
-    if larger <= rules.thresholds(curve.name).relapsed * smaller:
-        reason += "no longer counts as learned; best"
-        return Outcome(
-            State.RELAPSED, f"{reason} {measure.format(best)} at step {step:,}", _first_step(curve.steps, worse)
-        )
-    reason += f"is {factor} worse than the best"
+    reason = f"final {measure.label} {measure.format(last)} is {factor} worse than the best"
     return Outcome(
         State.RELAPSED, f"{reason} ({measure.format(best)} at step {step:,})", _first_step(curve.steps, worse)
     )

@@ -90,7 +90,7 @@ def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rule
         or sharp_but_collapsed(trace, metadata, curve, rules)
         or (never_learned(curve, metadata, rules) if curve else None)
         or collapsed(coverage(trace, metadata, curve), rules)
-        or (relapsed(curve, metadata, rules) if curve else None)
+        or (relapsed(curve, rules) if curve else None)
         or (oscillating(curve, rules) if curve else None)
         or Outcome(State.STABLE)
     )
@@ -106,7 +106,7 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     not_learned, has_relapsed, has_collapsed = (np.zeros(len(steps), bool) for _ in range(3))
     if curve is not None:
         not_learned = ~has_learned(curve, metadata, rules)
-        has_relapsed = relapses(curve, metadata, rules)
+        has_relapsed = relapses(curve, rules)
     covered = coverage(trace, metadata, curve)
     if covered is not None:
         has_collapsed = fill_forward(covered.values) < covered.required(rules)

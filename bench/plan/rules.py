@@ -109,8 +109,8 @@ class Rules(Options):
             ``never_learned``; for all datasets or by dataset label.
         collapsed: A run collapsed if it ends below this fraction of the modes of real data, by default 0.75; of recall,
             then coverage, if modes were not measured, by default 0.5.
-        relapsed: A run relapsed if its last value is more than this many times worse than its best (by default 1.25 for
-            ``overlap`` and 1.5 for other measures), or if it no longer counts as learned.
+        relapsed: A run relapsed if its last value is more than this many times worse than its best, by default
+            1.25 for ``overlap`` and 1.5 for other measures.
         oscillating: A run oscillates if the coefficient of variation of its last third exceeds this, by default 0.2 for
             ``overlap`` and 0.5 for other measures.
         near: Fraction of the gap within which all values count as equally good.

@@ -151,7 +151,7 @@ def _describe_outcomes(rules: Rules, unresolved: bool) -> str:
         f"{cannot_tell}never-learned (the best value {best}); "
         f"collapsed (after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of real "
         f"data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}); "
-        "relapsed (the final value no longer counts as learned, or is more than "
+        "relapsed (the final value is more than "
         f"{_by_measure(rules, 'relapsed')} times worse than the best; best values "
         f"within {_percent(rules.near)} of the gap from real data, or better, count as {_percent(rules.near)} away); "
         f"oscillating (values vary by more than {_by_measure(rules, 'oscillating')} over the last third); stable."

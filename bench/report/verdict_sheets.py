@@ -40,12 +40,13 @@ def draw_runs(results: Path, count: int, seed: int) -> pd.DataFrame:
 
 def table_of(runs: pd.DataFrame) -> Iterator[str]:
     """Yield the lines of a Markdown table of the runs."""
-    yield "| # | suite | dataset | run | modes | high quality or confident | primary: final | outcome |"
+    yield "| # | suite | dataset | run | modes | high quality or confident | primary: best → final | outcome |"
     yield "|---|---|---|---|---|---|---|---|"
     for number, row in runs.iterrows():
         quality = row.get("high_quality_final")
         quality = row["confident_final"] if pd.isna(quality) else quality
-        primary = f"{row['primary']} {row[row['primary'] + '_final']:.3g}"
+        best, final = (row[f"{row['primary']}_{kind}"] for kind in ("best", "final"))
+        primary = f"{row['primary']} {best:.3g} → {final:.3g}"
         name = Path(row["record"]).stem.rsplit("-", 1)[0]
         modes = f"{row['modes_final']:.0f} of {row['modes_real']:.0f}"
         cells = [str(number), row["suite"], row["dataset"], name, modes, f"{100 * quality:.0f}%", primary]

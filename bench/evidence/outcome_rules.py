@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import averaged, is_averaged
+from bench.catalogue.metrics.measures import averaged, describe, is_averaged, plain_name
 from bench.evidence.coverage_curve import Coverage, coverage
 from bench.evidence.primary_measure import (
     PrimaryCurve,
@@ -19,10 +19,11 @@ from bench.evidence.primary_measure import (
     trained_values,
 )
 from bench.evidence.states import State
-from bench.plan.rules import Rules
+from bench.plan.rules import DEFAULTS, Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
 
+STARTED = 0.99  # a run that leaves more than this share of the way open is as it was at initialisation
 SHARP = 0.5  # of the share of good samples in real data
 MARGIN = 0.1  # noise of a measure, as a share of its value
 MINIMUM_TAIL = 3  # evaluations in the tail that can oscillate; a run needs twice as many in total
@@ -145,15 +146,31 @@ def sharp_but_collapsed(trace: Trace, metadata: Metadata, curve: PrimaryCurve | 
     """Return an outcome if a run lacks modes, but its samples are good or at least those of a class.
 
     Its primary measure is poor only because modes are missing, so such a run collapsed and is not never-learned. Good
-    means that high quality, or else the share of confident images, is at least half of that of real data.
+    means that high quality, or else the share of confident images, is at least half of that of real data. The run
+    must have improved: an untrained generator can put all of its points near one mode.
     """
-    if curve is None:
+    remaining = None if curve is None else curve.remaining(curve.best)
+    if curve is None or remaining is None or not len(remaining) or not remaining[-1] < STARTED:
         return None
     for plain in ("high_quality", "confident"):
         values = fill_forward(finite_values(trace, averaged(plain) if is_averaged(curve.name) else plain))
         if len(values) and values[-1] >= SHARP * recorded_real_value(metadata, plain):
-            return collapsed(coverage(trace, metadata, curve), rules)
+            return collapsed(coverage(trace, metadata, curve), rules) or uneven(
+                curve, metadata, rules, plain, values[-1]
+            )
     return None
+
+
+def uneven(curve: PrimaryCurve, metadata: Metadata, rules: Rules, name: str, final: float) -> Outcome | None:
+    """Return an outcome if samples near known modes are good enough, but their overlap is not: modes are uneven."""
+    enough = (1 - rules.thresholds(curve.name).never_learned) * recorded_real_value(metadata, name)
+    if plain_name(curve.name) not in DEFAULTS or has_learned(curve, metadata, rules)[-1] or not final >= enough:
+        return None
+    measure, quality = curve.measure, describe(name)
+    reason = (
+        f"{measure.label} never exceeded {measure.format(curve.best[-1])} with {quality.label} {quality.format(final)}"
+    )
+    return Outcome(State.COLLAPSED, f"{reason}: the modes are covered unevenly")
 
 
 def relapses(curve: PrimaryCurve, rules: Rules) -> Flags:

@@ -19,6 +19,7 @@ from bench.evidence.primary_measure import (
     trained_values,
 )
 from bench.evidence.states import State
+from bench.evidence.statistics.intervals import Array
 from bench.plan.rules import DEFAULTS, Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
@@ -149,16 +150,31 @@ def sharp_but_collapsed(trace: Trace, metadata: Metadata, curve: PrimaryCurve | 
     means that high quality, or else the share of confident images, is at least half of that of real data. The run
     must have improved: an untrained generator can put all of its points near one mode.
     """
-    remaining = None if curve is None else curve.remaining(curve.best)
-    if curve is None or remaining is None or not len(remaining) or not remaining[-1] < STARTED:
+    name = quality_name(metadata)
+    if curve is None or name is None or not are_sharp(trace, metadata, curve)[-1:].any():
         return None
-    for plain in ("high_quality", "confident"):
-        values = fill_forward(finite_values(trace, averaged(plain) if is_averaged(curve.name) else plain))
-        if len(values) and values[-1] >= SHARP * recorded_real_value(metadata, plain):
-            return collapsed(coverage(trace, metadata, curve), rules) or uneven(
-                curve, metadata, rules, plain, values[-1]
-            )
-    return None
+    few = collapsed(coverage(trace, metadata, curve), rules)
+    final = float(_quality(trace, curve, name)[-1])
+    return few or uneven(curve, metadata, rules, name, final)
+
+
+def quality_name(metadata: Metadata) -> str | None:
+    """Return the measure that tells good samples apart; None if it was not measured or is unknown for real data."""
+    names = [name for name in ("high_quality", "confident") if not math.isnan(recorded_real_value(metadata, name))]
+    return names[0] if names else None
+
+
+def are_sharp(trace: Trace, metadata: Metadata, curve: PrimaryCurve) -> Flags:
+    """Return where samples are good in a run that has improved by then, as in ``sharp_but_collapsed``, [n]."""
+    name, remaining = quality_name(metadata), curve.remaining(curve.best)
+    if name is None or remaining is None:
+        return np.zeros(len(curve.values), bool)
+    good = _quality(trace, curve, name) >= SHARP * recorded_real_value(metadata, name)
+    return np.asarray(good & (remaining < STARTED))
+
+
+def _quality(trace: Trace, curve: PrimaryCurve, name: str) -> Array:
+    return fill_forward(finite_values(trace, averaged(name) if is_averaged(curve.name) else name))
 
 
 def uneven(curve: PrimaryCurve, metadata: Metadata, rules: Rules, name: str, final: float) -> Outcome | None:

@@ -17,6 +17,7 @@ from bench.evidence.coverage_curve import coverage
 from bench.evidence.endings import with_endings
 from bench.evidence.outcome_rules import (
     Outcome,
+    are_sharp,
     collapsed,
     dataset_of,
     diverged,
@@ -103,10 +104,11 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     """
     trace = rows_with_primary(trace, metadata, rules)
     curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
-    not_learned, has_relapsed, has_collapsed = (np.zeros(len(steps), bool) for _ in range(3))
+    not_learned, has_relapsed, has_collapsed, sharp = (np.zeros(len(steps), bool) for _ in range(4))
     if curve is not None:
         not_learned = ~has_learned(curve, metadata, rules)
         has_relapsed = relapses(curve, rules)
+        sharp = are_sharp(trace, metadata, curve)
     covered = coverage(trace, metadata, curve)
     if covered is not None:
         has_collapsed = fill_forward(covered.values) < covered.required(rules)
@@ -114,6 +116,7 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     flags = [
         (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
         (cannot_tell, Stage.UNRESOLVED),
+        (sharp & has_collapsed, Stage.COLLAPSED),
         (not_learned, Stage.NOT_LEARNED),
         (has_collapsed, Stage.COLLAPSED),
         (has_relapsed, Stage.RELAPSED),

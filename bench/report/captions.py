@@ -74,7 +74,7 @@ def _unresolved_runs(evidence: Evidence, dataset: str, name: str) -> Iterable[st
     if unresolved := count_unresolved(runs):
         yield (
             f"{unresolved} of {len(runs)} runs cannot be judged (unresolved): {evidence.describe(name).label} of real "
-            f"data is no better than at initialisation, so it cannot tell good samples from bad ones."
+            f"data is not clearly better than at initialisation, so it cannot tell good samples from bad ones."
         )
 
 

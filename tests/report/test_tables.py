@@ -222,6 +222,6 @@ def test_the_caption_of_a_paper_says_what_its_numbers_are(quick: Evidence, tmp_p
         "features: digits",
         "2,500 samples",
         "Bold: the best of each column",
-        "Failed: runs that did not converge, out of all runs",
+        "Failed: runs that are not stable, out of all runs",
     ):
         assert text in caption[1], text

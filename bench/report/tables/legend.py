@@ -49,7 +49,7 @@ def _describe_runs(table: Table) -> Iterable[str]:
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     unresolved = any(State.UNRESOLVED in entry.text for row in table.rows for entry in row.entries.values())
     share = "all runs that can be judged" if unresolved else "all runs"
-    yield f"Failed: runs that did not converge, out of {share}. n = {n} {'run' if n == '1' else 'runs'} per cell;"
+    yield f"Failed: runs that are not stable, out of {share}. n = {n} {'run' if n == '1' else 'runs'} per cell;"
     smallest = 2 / math.comb(2 * sizes[0], sizes[0])
     undetectable = f", so it cannot detect a difference at {100 * ALPHA:g}%" if smallest > ALPHA else ""
     of = f"with {sizes[0]} per cell, " if len(sizes) > 1 else ""

@@ -99,7 +99,7 @@ def made_evidence(folder: Path) -> Evidence:
         record(folder, "hinge", seed, (1.0, 0.5, 0.2, 4 * last), dataset="grid", **without_modes)
     evidence = read_evidence(folder)
     states = {"ring-minimax-2": "never-learned", "ring-hinge-2": "diverged"}
-    runs = evidence.runs.assign(outcome=[states.get(run, "converged") for run in evidence.runs["run"]])
+    runs = evidence.runs.assign(outcome=[states.get(run, "stable") for run in evidence.runs["run"]])
     return replace(evidence, runs=runs)
 
 

@@ -187,7 +187,7 @@ def test_the_rates_of_the_techniques_match_the_records(dataset: str) -> None:
         loss, *rates = split(row)
         for name, rate in zip(names, rates, strict=True):
             selected = (techniques == name) & ((runs["loss"] == loss) | (loss == "all four"))
-            converged, n = int((runs[selected]["outcome"] == "converged").sum()), int(selected.sum())
+            converged, n = int((runs[selected]["outcome"] == "stable").sum()), int(selected.sum())
             low, high = wilson_interval(converged, n)
             assert rate == f"{converged}/{n} ({100 * low:.0f}–{100 * high:.0f}%)", (loss, name)
 

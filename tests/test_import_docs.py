@@ -70,8 +70,8 @@ def test_the_wide_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = imported("log.csv", blocks("csv")[0], blocks("bash")[0], tmp_path, monkeypatch)
     runs = bench.load(folder)
     assert runs.groupby("loss")["outcome"].apply(list).to_dict() == {
-        "hinge": ["converged", "relapsed"],
-        "wgan-gp": ["converged", "diverged"],
+        "hinge": ["stable", "relapsed"],
+        "wgan-gp": ["stable", "diverged"],
     }
     assert (bench.traces(folder).query("step == 50000")["images"] == 64 * 50000).all()
     assert_reported(folder, "theirs")
@@ -80,7 +80,7 @@ def test_the_wide_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_long_table_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = imported("long.tsv", blocks("tsv")[0], blocks("bash")[1], tmp_path, monkeypatch)
     runs = bench.load(folder)
-    assert runs["outcome"].tolist() == ["converged", "never-learned"]
+    assert runs["outcome"].tolist() == ["stable", "never-learned"]
     assert runs["modes_final"].tolist() == [8, 1]
     assert_reported(folder, "theirs-long")
 

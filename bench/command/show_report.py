@@ -42,7 +42,7 @@ def show_report(report: Report) -> None:
     console.print(
         escape(
             "mean ± 95% CI over seeds, or geometric mean [95% CI, computed on log values]; final: after the last step, "
-            "best: over all evaluations; failed: did not converge"
+            "best: over all evaluations; failed: not stable"
         ),
         highlight=False,
     )

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.catalogue.datasets import Data
+from bench.catalogue.datasets.data import Modes
 from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure, plain_name
 from bench.compute import environment
@@ -28,7 +29,6 @@ from bench.records.schema import (
     Ending,
     Environment,
     Metadata,
-    Modes,
     Parameters,
     Samples,
     Timing,
@@ -83,7 +83,7 @@ def metadata_of(
         seed=run.seed,
         training=Training.model_validate(training.model_dump(mode="json")),
         evaluation=describe_evaluation(run.evaluation),
-        rules=run.rules.model_dump(mode="json"),
+        rules=run.rules.model_dump(mode="json", exclude_defaults=True),
         gate=run.gate.model_dump(mode="json"),
         references=tuple(reference.model_dump(mode="json") for reference in run.references),
         data=describe_data(data),
@@ -142,7 +142,7 @@ def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
 
 def describe_data(data: Data) -> schema.Data:
     """Return the section of a record about its data."""
-    modes = data.modes and Modes(centres=data.modes.centres.tolist(), sigma=data.modes.sigma)
+    modes = data.modes and _recorded_modes(data.modes)
     shape = data.train.shape[1:]
     return schema.Data(
         fingerprint=data.fingerprint,
@@ -152,6 +152,11 @@ def describe_data(data: Data) -> schema.Data:
         modes=modes,
         files=data.files and schema.Files(**asdict(data.files)),
     )
+
+
+def _recorded_modes(modes: Modes) -> schema.Modes:
+    weights = None if modes.weights is None else tuple(modes.weights.tolist())
+    return schema.Modes(centres=modes.centres.tolist(), sigma=modes.sigma, weights=weights)
 
 
 def _size(network: torch.nn.Module) -> int:

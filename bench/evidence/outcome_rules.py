@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics.measures import Measure, averaged, coverage_order, describe, is_averaged
+from bench.catalogue.metrics.measures import averaged, describe, is_averaged, plain_name
+from bench.evidence.coverage_curve import Coverage, coverage
 from bench.evidence.primary_measure import (
     PrimaryCurve,
+    fill_forward,
     finite_values,
     recorded_real_value,
     trained_steps,
@@ -18,10 +20,13 @@ from bench.evidence.primary_measure import (
 )
 from bench.evidence.states import State
 from bench.evidence.statistics.intervals import Array
-from bench.plan.rules import Rules
+from bench.plan.rules import DEFAULTS, Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
 
+STARTED = 0.99  # a run that leaves more than this share of the way open is as it was at initialisation
+SHARP = 0.5  # of the share of good samples in real data
+MARGIN = 0.1  # noise of a measure, as a share of its value
 MINIMUM_TAIL = 3  # evaluations in the tail that can oscillate; a run needs twice as many in total
 Flags = NDArray[np.bool_]
 
@@ -32,15 +37,6 @@ class Outcome(NamedTuple):
     state: State
     reason: str = ""
     step: int | None = None
-
-
-class Coverage(NamedTuple):
-    """A measure of coverage after step 0, [n], with NaN for missing values, and its value on real data."""
-
-    measure: Measure
-    steps: NDArray[np.int64]
-    values: Array
-    real: float
 
 
 def diverged(trace: Trace, metadata: Metadata, rules: Rules, curve: PrimaryCurve | None) -> Outcome | None:
@@ -85,15 +81,18 @@ def exploded(trace: Trace, rules: Rules, curve: PrimaryCurve | None) -> Flags:
 
 
 def unresolved(curve: PrimaryCurve, metadata: Metadata) -> Outcome | None:
-    """Return an outcome if real data has no better value than the untrained generator: the measure cannot tell.
+    """Return an outcome if real data is not clearly better than the untrained generator: the measure cannot tell.
+
+    Clearly better is a difference of more than ``MARGIN`` of the larger of the two absolute values.
 
     Runs whose record lacks one of the two values are judged by the other rules.
     """
     real = recorded_real_value(metadata, curve.name)
-    if math.isnan(real) or math.isnan(curve.untrained) or curve.gap:
+    margin = MARGIN * max(abs(real), abs(curve.untrained))
+    if math.isnan(real) or math.isnan(curve.untrained) or abs(curve.gap) > margin:
         return None
     of_real, untrained = curve.measure.format(real), curve.measure.format(curve.untrained)
-    reason = f"cannot be judged: {curve.measure.label} {of_real} of real data is no better than {untrained}"
+    reason = f"cannot be judged: {curve.measure.label} {of_real} of real data is not clearly better than {untrained}"
     return Outcome(State.UNRESOLVED, f"{reason} at initialisation")
 
 
@@ -102,8 +101,10 @@ def has_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Flags:
     tau = rules.tau_of(dataset_of(metadata))
     if tau is not None:
         return np.asarray(curve.best >= tau if curve.measure.higher_is_better else curve.best <= tau)
-    remaining = curve.remaining()
-    return np.ones(len(curve.values), bool) if remaining is None else np.asarray(remaining <= rules.never_learned)
+    remaining = curve.remaining(curve.best)
+    if remaining is None:
+        return np.ones(len(curve.values), bool)
+    return np.asarray(remaining <= rules.thresholds(curve.name).never_learned)
 
 
 def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outcome | None:
@@ -112,7 +113,7 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
         return Outcome(State.NEVER_LEARNED, "not evaluated after step 0")
     if has_learned(curve, metadata, rules)[-1]:
         return None
-    measure, tau, remaining = curve.measure, rules.tau_of(dataset_of(metadata)), curve.remaining()
+    measure, tau, remaining = curve.measure, rules.tau_of(dataset_of(metadata)), curve.remaining(curve.best)
     best = f"best {measure.label} {measure.format(curve.best[-1])}"
     if tau is not None:
         return Outcome(State.NEVER_LEARNED, f"{best} does not reach the threshold of {measure.format(tau)}")
@@ -120,33 +121,15 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
     untrained, closed = measure.format(curve.untrained), 1 - remaining[-1]
     if closed <= 0:
         return Outcome(State.NEVER_LEARNED, f"{best} is no better than {untrained} at initialisation")
-    share = f"{math.floor(100 * closed)}% of the gap to real data"
+    share = f"{math.floor(100 * closed)}% of the {'gap' if not curve.in_logarithms else 'logarithmic gap'} to real data"
     return Outcome(State.NEVER_LEARNED, f"{best} ({untrained} at initialisation) closes only {share}")
-
-
-def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Coverage | None:
-    """Return the first measure of coverage that has a final value and a value on real data.
-
-    If the primary measure is that of the averaged generator, so is the coverage.
-    """
-    of_average = curve is not None and is_averaged(curve.name)
-    for plain in coverage_order(metadata.directions):
-        name = averaged(plain) if of_average else plain
-        values = finite_values(trace, name)
-        real = recorded_real_value(metadata, plain)
-        modes = metadata.data.modes
-        if plain == "modes" and math.isnan(real) and modes:
-            real = float(len(modes.centres))
-        if len(values) and not math.isnan(values[-1]) and real > 0:
-            return Coverage(describe(name, metadata.directions), trained_steps(trace), values, real)
-    return None
 
 
 def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:
     """Return an outcome if the final coverage is below the required share of that of real data."""
     if covered is None:
         return None
-    values, measure, minimum = fill_forward(covered.values), covered.measure, rules.collapsed * covered.real
+    values, measure, minimum = fill_forward(covered.values), covered.measure, covered.required(rules)
     below = _to_the_end(values < minimum)
     if not below.any():
         return None
@@ -160,9 +143,60 @@ def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:
     return Outcome(State.COLLAPSED, f"{measure.label} never exceeded {highest} of {real}", step)
 
 
+def sharp_but_collapsed(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None, rules: Rules) -> Outcome | None:
+    """Return an outcome if a run lacks modes, but its samples are good or at least those of a class.
+
+    Its primary measure is poor only because modes are missing, so such a run collapsed and is not never-learned. Good
+    means that high quality, or else the share of confident images, is at least half of that of real data. The run
+    must have improved: an untrained generator can put all of its points near one mode.
+    """
+    name = quality_name(metadata)
+    if curve is None or name is None or not are_sharp(trace, metadata, curve)[-1:].any():
+        return None
+    few = collapsed(coverage(trace, metadata, curve), rules)
+    final = float(_quality(trace, curve, name)[-1])
+    return few or uneven(curve, metadata, rules, name, final)
+
+
+def quality_name(metadata: Metadata) -> str | None:
+    """Return the measure that tells good samples apart; None if it was not measured or is unknown for real data."""
+    names = [name for name in ("high_quality", "confident") if not math.isnan(recorded_real_value(metadata, name))]
+    return names[0] if names else None
+
+
+def are_sharp(trace: Trace, metadata: Metadata, curve: PrimaryCurve) -> Flags:
+    """Return where samples are good in a run that has improved by then, as in ``sharp_but_collapsed``, [n]."""
+    name, remaining = quality_name(metadata), curve.remaining(curve.best)
+    if name is None or remaining is None:
+        return np.zeros(len(curve.values), bool)
+    good = _quality(trace, curve, name) >= SHARP * recorded_real_value(metadata, name)
+    return np.asarray(good & (remaining < STARTED))
+
+
+def _quality(trace: Trace, curve: PrimaryCurve, name: str) -> Array:
+    return fill_forward(finite_values(trace, averaged(name) if is_averaged(curve.name) else name))
+
+
+def uneven(curve: PrimaryCurve, metadata: Metadata, rules: Rules, name: str, final: float) -> Outcome | None:
+    """Return an outcome if samples near known modes are good enough, but their overlap is not: modes are uneven."""
+    enough = (1 - rules.thresholds(curve.name).never_learned) * recorded_real_value(metadata, name)
+    if plain_name(curve.name) not in DEFAULTS or has_learned(curve, metadata, rules)[-1] or not final >= enough:
+        return None
+    measure, quality = curve.measure, describe(name)
+    reason = (
+        f"{measure.label} never exceeded {measure.format(curve.best[-1])} with {quality.label} {quality.format(final)}"
+    )
+    return Outcome(State.COLLAPSED, f"{reason}: the modes are covered unevenly")
+
+
+def relapses(curve: PrimaryCurve, rules: Rules) -> Flags:
+    """Return where the value is too many times worse than the best so far, [n]."""
+    return np.asarray(fill_forward(curve.ratios_to_best(rules.near)) > rules.thresholds(curve.name).relapsed)
+
+
 def relapsed(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
     """Return an outcome if the final value is too many times worse than the best."""
-    worse = _to_the_end(curve.ratios_to_best(rules.near) > rules.relapsed)
+    worse = _to_the_end(curve.ratios_to_best(rules.near) > rules.thresholds(curve.name).relapsed)
     if not worse.any():
         return None
     measure, last, best = curve.measure, float(curve.values[-1]), float(curve.best[-1])
@@ -189,7 +223,7 @@ def oscillating(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
     scale = np.fmax(abs(tail.mean()), abs(curve.near_real(rules.near)))
     variation = tail.std(ddof=1) / scale if scale > 0 else 0.0
     learning = gains[gains > 0].sum() > -2 * gains[gains < 0].sum()
-    if learning or variation <= rules.oscillating:
+    if learning or variation <= rules.thresholds(curve.name).oscillating:
         return None
     step = int(steps[-count])
     reason = f"{curve.measure.label} varies by {100 * variation:.0f}% from step {step:,} to the end"
@@ -199,12 +233,6 @@ def oscillating(curve: PrimaryCurve, rules: Rules) -> Outcome | None:
 def dataset_of(metadata: Metadata) -> str:
     """Return the label of the dataset, which thresholds can depend on."""
     return str(metadata.axes.get("dataset", ""))
-
-
-def fill_forward(values: Array) -> Array:
-    """Return values with each NaN replaced by the last number before it, [n]; leading NaNs remain."""
-    places = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-    return np.where(places >= 0, values[places], np.nan) if len(values) else values
 
 
 def _to_the_end(flags: Flags) -> Flags:

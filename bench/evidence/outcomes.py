@@ -13,24 +13,28 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.evidence.coverage_curve import coverage
 from bench.evidence.endings import with_endings
 from bench.evidence.outcome_rules import (
     Outcome,
+    are_sharp,
     collapsed,
-    coverage,
     dataset_of,
     diverged,
     exploded,
-    fill_forward,
     has_learned,
     lost,
     never_learned,
     oscillating,
     relapsed,
+    relapses,
+    sharp_but_collapsed,
     unresolved,
 )
+from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.primary_measure import (
     PrimaryCurve,
+    fill_forward,
     final_over_best,
     first_reached,
     mean_log10,
@@ -39,7 +43,7 @@ from bench.evidence.primary_measure import (
     trained_steps,
 )
 from bench.evidence.states import State
-from bench.plan.rules import GateOptions, PublishedResult, Rules
+from bench.plan.rules import GateOptions, PublishedResult, Rules, chosen_rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import frame_of_runs
@@ -84,11 +88,12 @@ def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rule
     return (
         diverged(trace, metadata, rules, curve)
         or (unresolved(curve, metadata) if curve else None)
+        or sharp_but_collapsed(trace, metadata, curve, rules)
         or (never_learned(curve, metadata, rules) if curve else None)
         or collapsed(coverage(trace, metadata, curve), rules)
         or (relapsed(curve, rules) if curve else None)
         or (oscillating(curve, rules) if curve else None)
-        or Outcome(State.CONVERGED)
+        or Outcome(State.STABLE)
     )
 
 
@@ -99,17 +104,19 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     """
     trace = rows_with_primary(trace, metadata, rules)
     curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
-    not_learned, has_relapsed, has_collapsed = (np.zeros(len(steps), bool) for _ in range(3))
+    not_learned, has_relapsed, has_collapsed, sharp = (np.zeros(len(steps), bool) for _ in range(4))
     if curve is not None:
         not_learned = ~has_learned(curve, metadata, rules)
-        has_relapsed = fill_forward(curve.ratios_to_best(rules.near)) > rules.relapsed
+        has_relapsed = relapses(curve, rules)
+        sharp = are_sharp(trace, metadata, curve)
     covered = coverage(trace, metadata, curve)
     if covered is not None:
-        has_collapsed = fill_forward(covered.values) < rules.collapsed * covered.real
+        has_collapsed = fill_forward(covered.values) < covered.required(rules)
     cannot_tell = np.full(len(steps), curve is not None and unresolved(curve, metadata) is not None)
     flags = [
         (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
         (cannot_tell, Stage.UNRESOLVED),
+        (sharp & has_collapsed, Stage.COLLAPSED),
         (not_learned, Stage.NOT_LEARNED),
         (has_collapsed, Stage.COLLAPSED),
         (has_relapsed, Stage.RELAPSED),
@@ -149,10 +156,8 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
     where = f"records of {name}"
     if latest is None:
         return SuiteRules(Rules(), (), GateOptions())
-    # A later version of ganbench may have recorded rules that this one does not have.
-    supported = {key: value for key, value in latest.rules.items() if key in Rules.model_fields}
     return SuiteRules(
-        validated(Rules, supported, where, recorded),
+        validated(Rules, chosen_rules(latest.rules), where, recorded),
         tuple(validated(PublishedResult, reference, where, recorded) for reference in latest.references),
         validated(GateOptions, dict(latest.gate), where),
     )
@@ -163,9 +168,9 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
 
     The columns are those of ``bench.records.frames.frame_of_runs`` and
 
-    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating", "converged", or "unresolved", which
+    - outcome: "diverged", "never-learned", "collapsed", "relapsed", "oscillating", "stable", or "unresolved", which
       is neither a failure nor a success: the primary measure cannot tell real data from an untrained generator;
-    - outcome_reason: the reason in words, empty for "converged";
+    - outcome_reason: the reason in words, empty for "stable";
     - outcome_step: the step from which on the reason applies, NaN if there is none;
     - primary: the measure that the run is classified by;
     - ``<primary>_final_over_best``: how many times worse the final value is than the best;
@@ -185,7 +190,7 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
         SuiteError: The suite is invalid.
     """
     chosen = load_suite(suite) if isinstance(suite, str) else suite
-    return frame_with_outcomes(with_endings(read_all(results, read_judged)), chosen)
+    return frame_with_outcomes(with_overlap_bounds(with_endings(read_all(results, read_judged))), chosen)
 
 
 def frame_with_outcomes(records: list[Record], suite: Suite | None = None) -> pd.DataFrame:

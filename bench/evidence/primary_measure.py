@@ -43,6 +43,12 @@ def _as_floats(trace: Trace, name: str) -> Array:
     return values.astype(float)
 
 
+def fill_forward(values: Array) -> Array:
+    """Return values with each NaN replaced by the last number before it, [n]; leading NaNs remain."""
+    places = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
+    return np.where(places >= 0, values[places], np.nan) if len(values) else values
+
+
 def recorded_real_value(metadata: Metadata, name: str) -> float:
     """Return the recorded value of a measure on real data, NaN if there is none.
 
@@ -111,13 +117,28 @@ class PrimaryCurve:
         gap = self.untrained - self.real
         return gap if (gap < 0 if self.measure.higher_is_better else gap > 0) else 0.0
 
-    def remaining(self) -> Array | None:
-        """Return the share of ``gap`` that the best value so far leaves open, [n]; None if there is no gap."""
-        with np.errstate(over="ignore"):
-            return np.asarray((self.best - self.real) / self.gap) if self.gap else None
+    @property
+    def in_logarithms(self) -> bool:
+        """Whether the way to real data is measured in logarithms: for positive distances with a known floor."""
+        return self.measure.logarithmic and not self.measure.higher_is_better and self.gap > 0 and self.real > 0
+
+    def remaining(self, values: Array) -> Array | None:
+        """Return the share of the way from the untrained generator to real data that values leave open, [n].
+
+        None if there is no such way. In logarithms, a value better than that of real data leaves less than 0.
+        """
+        if not self.gap:
+            return None
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            if self.in_logarithms:
+                positive = np.where(values > 0, values, np.where(np.isnan(values), np.nan, 0.0))
+                return np.asarray(np.log(positive / self.real) / math.log(self.untrained / self.real))
+            return np.asarray((values - self.real) / self.gap)
 
     def near_real(self, share: float) -> float:
-        """Return the value that leaves this share of ``gap`` open. Better values count as equal to real data."""
+        """Return the value that leaves this share of the way open. Better values count as equal to real data."""
+        if self.in_logarithms:
+            return float(self.real * (self.untrained / self.real) ** share)
         return self.real + share * self.gap
 
     def ratios_to_best(self, share: float) -> Array:

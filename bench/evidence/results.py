@@ -19,6 +19,7 @@ from bench.errors import ResultsError
 from bench.evidence.agreement import check_directions, check_one_protocol
 from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
+from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
@@ -180,7 +181,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     Raises:
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
-    everything = with_endings(read_all(results, read_record))
+    everything = with_overlap_bounds(with_endings(read_all(results, read_record)))
     runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))

@@ -16,7 +16,7 @@ class State(StrEnum):
     COLLAPSED = "collapsed"
     RELAPSED = "relapsed"
     OSCILLATING = "oscillating"
-    CONVERGED = "converged"
+    STABLE = "stable"
 
 
 def is_unresolved(runs: pd.DataFrame) -> pd.Series:
@@ -25,8 +25,8 @@ def is_unresolved(runs: pd.DataFrame) -> pd.Series:
 
 
 def has_failed(runs: pd.DataFrame) -> pd.Series:
-    """Return whether each run of a frame failed: any outcome other than ``converged`` and ``unresolved``."""
-    return ~runs["outcome"].isin([State.CONVERGED, State.UNRESOLVED])
+    """Return whether each run of a frame failed: any outcome other than ``stable`` and ``unresolved``."""
+    return ~runs["outcome"].isin([State.STABLE, State.UNRESOLVED])
 
 
 def judged(runs: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -71,19 +71,48 @@ Positive = Annotated[float, Field(gt=0)]
 Factor = Annotated[float, Field(gt=1)]
 
 
+class Thresholds(NamedTuple):
+    """The thresholds that depend on the primary measure; docs/measures.md justifies the defaults."""
+
+    never_learned: float = 0.5
+    relapsed: float = 1.5
+    oscillating: float = 0.5
+
+
+OF_OVERLAP = Thresholds(never_learned=0.25, relapsed=1.25, oscillating=0.2)
+DEFAULTS = {"overlap": OF_OVERLAP, "overlap_at_least": OF_OVERLAP}
+COLLAPSED_MODES, COLLAPSED_SHARE = 0.75, 0.5
+FORMER_DEFAULTS = {"never_learned": 0.5, "collapsed": 0.5, "relapsed": 1.5, "oscillating": 0.5}
+
+
+def chosen_rules(recorded: dict[str, Any]) -> dict[str, Any]:
+    """Return the rules that a suite chose, of those in a record.
+
+    Records were once written with all rules, the defaults of that time included. Those are left out here, because they
+    were not chosen, and are superseded.
+    """
+    supported = {key: value for key, value in recorded.items() if key in Rules.model_fields}
+    if "primary" in recorded and "exploding" in recorded:
+        return {key: value for key, value in supported.items() if FORMER_DEFAULTS.get(key) != value}
+    return supported
+
+
 class Rules(Options):
     """Outcome thresholds. They change no number of a run, so they can change without training again.
 
     Attributes:
         primary: The measure that classifies runs. By default the first of ``primary_order`` that was evaluated.
-        never_learned: A run never learned if at its best evaluation more than this fraction of the gap between the
-            untrained generator and real data remains.
+        never_learned: A run never learned if at its best evaluation more than this fraction of the way from the
+            untrained generator to real data remains: by default 0.25 for ``overlap`` and 0.5 for other measures.
+            For positive distances the way is measured in logarithms.
         tau: A run never learned if its primary measure never reaches this value, which then replaces
             ``never_learned``; for all datasets or by dataset label.
-        collapsed: A run collapsed if it ends below this fraction of the modes of real data; of recall, then coverage,
-            if modes were not measured.
-        relapsed: A run relapsed if its last value is more than this many times worse than its best.
-        oscillating: A run oscillates if the coefficient of variation of its last third exceeds this.
+        collapsed: A run collapsed if it ends below this fraction of the modes of real data, by default 0.75; of recall,
+            then coverage, if modes were not measured, by default 0.5.
+        relapsed: A run relapsed if its last value is more than this many times worse than its best, by default
+            1.25 for ``overlap`` and 1.5 for other measures.
+        oscillating: A run oscillates if the coefficient of variation of its last third exceeds this, by default 0.2 for
+            ``overlap`` and 0.5 for other measures.
         near: Fraction of the gap within which all values count as equally good.
         exploding: A run diverged if its primary measure stays above this many times the untrained generator's.
         exploding_loss: A run diverged if the absolute value of the critic's loss exceeds this.
@@ -91,11 +120,11 @@ class Rules(Options):
     """
 
     primary: str | None = None
-    never_learned: Share = 0.5
+    never_learned: Share | None = None
     tau: Threshold = None
-    collapsed: Share = 0.5
-    relapsed: Factor = 1.5
-    oscillating: Positive = 0.5
+    collapsed: Share | None = None
+    relapsed: Factor | None = None
+    oscillating: Positive | None = None
     near: Annotated[float, Field(ge=0, lt=1)] = 0.01
     exploding: Factor = 100.0
     exploding_loss: Positive = 1e8
@@ -108,6 +137,18 @@ class Rules(Options):
         if primary is not None and check_measure(primary, "primary", info.context).higher_is_better is None:
             raise SuiteError(f"primary: for {primary!r} neither higher nor lower is better, so it cannot classify runs")
         return primary
+
+    def thresholds(self, measure: str) -> Thresholds:
+        """Return the thresholds for a primary measure: those that are set, and the defaults of the measure."""
+        defaults = DEFAULTS.get(plain_name(measure), Thresholds())
+        given = {name: getattr(self, name) for name in Thresholds._fields}
+        return defaults._replace(**{name: value for name, value in given.items() if value is not None})
+
+    def collapsed_of(self, coverage: str) -> float:
+        """Return the share of the coverage of real data below which a run collapsed."""
+        if self.collapsed is not None:
+            return self.collapsed
+        return COLLAPSED_MODES if plain_name(coverage) == "modes" else COLLAPSED_SHARE
 
     def tau_of(self, dataset: str) -> float | None:
         """Return the absolute threshold of never-learned for a dataset, or None."""

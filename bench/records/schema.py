@@ -83,6 +83,7 @@ class Modes(Section):
 
     centres: tuple[tuple[float, ...], ...] = Field(description="Coordinates of the centres, [modes, d].")
     sigma: float = Field(description="Standard deviation of each mode.")
+    weights: tuple[float, ...] | None = Field(None, description="Probability of each mode; None if they are equal.")
 
 
 class Files(Section):

@@ -21,7 +21,7 @@ THEORY_NOTE = (
     "λ: the eigenvalue with the largest real part of the continuous-time system at the equilibrium, in closed form and "
     "computed from the derivatives of the trained game; –: not available. Instance noise is averaged over 256 draws in "
     "the measurement and over its distribution in theory. Other columns: distance √(θ² + ψ²) to the equilibrium after "
-    "the last step, with the outcome unless the run converged."
+    "the last step, with the outcome unless the run was stable."
 )
 
 
@@ -50,7 +50,7 @@ def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
 
     Columns: loss, penalty, any other axis that varies, λ analytic, λ measured, and for each update scheme (``updates``
     and ``critic_steps``) the distance of the first seed to the equilibrium after the last step, with the outcome unless
-    the run converged.
+    the run was stable.
     """
     labelled = with_labels(evidence, dataset)
     others = other_axes(evidence, labelled)
@@ -68,7 +68,7 @@ def compare_with_theory(evidence: Evidence, dataset: str) -> pd.DataFrame:
         row["λ measured"] = _format_complex(measured)
         for run in runs[runs["seed"] == first["seed"]].itertuples():
             distance = "–" if np.isnan(run.distance_final) else f"{run.distance_final:.2g}"
-            row[run.scheme] = distance + ("" if run.outcome == State.CONVERGED else f" {run.outcome}")
+            row[run.scheme] = distance + ("" if run.outcome == State.STABLE else f" {run.outcome}")
         rows.append(row)
     return pd.DataFrame(rows).fillna("–")
 

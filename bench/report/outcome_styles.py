@@ -40,7 +40,7 @@ OUTCOMES = {
     State.COLLAPSED: OutcomeStyle(STAGES[Stage.COLLAPSED].colour, "◆"),
     State.RELAPSED: OutcomeStyle(STAGES[Stage.RELAPSED].colour, "▼", "////"),
     State.OSCILLATING: OutcomeStyle("#2A7FA8", "≈", "\\\\\\\\"),
-    State.CONVERGED: OutcomeStyle(STAGES[Stage.ON_TRACK].colour, "●"),
+    State.STABLE: OutcomeStyle(STAGES[Stage.ON_TRACK].colour, "●"),
     State.UNRESOLVED: OutcomeStyle(STAGES[Stage.UNRESOLVED].colour, "?"),
 }
 

@@ -54,7 +54,7 @@ def test_a_crashed_run_has_one_verdict_whether_imported_alone_or_in_one_table(
         imported(tmp_path / "apart", {seed: runs[seed]})
     for folder in ("one", "apart"):
         whole, crashed = runs_in(tmp_path / folder).values()
-        assert (whole["outcome"], whole["fid_final"]) == ("converged", 24)
+        assert (whole["outcome"], whole["fid_final"]) == ("stable", 24)
         assert (crashed["outcome"], crashed["outcome_reason"], crashed["outcome_step"]) == ("diverged", EARLY, 1000)
         assert np.isnan(crashed["fid_final"])
         assert crashed["fid_best"] == 44
@@ -74,7 +74,7 @@ def test_a_run_that_ended_a_little_before_another_is_complete(tmp_path: Path) ->
     imported(tmp_path, {0: {0: 398.0, 1000: 41.0, 2000: 30.0}})
     imported(tmp_path, {1: {1: 401.0, 1001: 44.0, 2001: 33.0}})
     assert [(run["outcome"], run["fid_final"]) for run in runs_in(tmp_path).values()] == [
-        ("converged", 30), ("converged", 33),
+        ("stable", 30), ("stable", 33),
     ]  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_the_command_counts_what_the_report_will_say(tmp_path: Path) -> None:
 def test_cells_and_versions_are_judged_apart(tmp_path: Path) -> None:
     imported(tmp_path, {0: WHOLE})
     imported(tmp_path, {0: CRASHED}, loss="wgan-gp")
-    assert bench.load(tmp_path / "results")["outcome"].tolist() == ["converged", "converged"]
+    assert bench.load(tmp_path / "results")["outcome"].tolist() == ["stable", "stable"]
 
 
 def test_recorded_runs_are_judged_with_imported_ones(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_older_records_get_the_right_verdict_without_importing_again(tmp_path: P
     assert [run["outcome_reason"] for run in runs.values()] == [
         "", "ended at step 1,000 of 4,001", "", "ended at step 1,000 of 4,001", "",
     ]  # fmt: skip
-    assert (runs[0]["outcome"], runs[0]["fid_final"], runs[0]["fid_best"]) == ("converged", 24, 24)
+    assert (runs[0]["outcome"], runs[0]["fid_final"], runs[0]["fid_best"]) == ("stable", 24, 24)
 
 
 def test_an_older_recorder_that_was_left_early_is_told(tmp_path: Path) -> None:

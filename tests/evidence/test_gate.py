@@ -42,7 +42,7 @@ def simulate(generator: np.random.Generator, kind: str, seeds: int, factor: floa
                     "dataset": "made",
                     "loss": f"loss {cell}",
                     "seed": seed,
-                    "outcome": "diverged" if failed else "relapsed" if relapsed else "converged",
+                    "outcome": "diverged" if failed else "relapsed" if relapsed else "stable",
                     "fd_final": math.nan if failed else 10 * value if relapsed else value,
                 }
             )
@@ -132,7 +132,7 @@ def test_the_forecast_number_of_seeds_suffices() -> None:
 
 
 def runs(values: list[float], outcomes: list[str] | None = None) -> pd.DataFrame:
-    outcomes = outcomes or ["converged"] * len(values)
+    outcomes = outcomes or ["stable"] * len(values)
     return pd.DataFrame(
         {"dataset": "made", "loss": "hinge", "seed": range(len(values)), "outcome": outcomes, "fd_final": values}
     )
@@ -178,7 +178,7 @@ def test_identical_values_are_ok_whatever_their_spread() -> None:
 
 
 def test_more_failures_alone_are_a_regression() -> None:
-    outcomes = ["diverged"] * 9 + ["converged"]
+    outcomes = ["diverged"] * 9 + ["stable"]
     candidate = runs([math.nan] * 9 + [1.0], outcomes)
     cell = one(runs(GOOD), candidate)
     assert cell.verdict == Verdict.REGRESSED
@@ -261,18 +261,18 @@ def test_the_same_seeds_are_compared_in_pairs() -> None:
 def test_failure_tests_that_cannot_be_significant_are_not_counted() -> None:
     """With one failure in 20 runs the smallest possible p is ½, so Holm's correction counts only tests of quality."""
     baseline = pd.concat([runs(GOOD).assign(loss=f"loss {number}") for number in range(12)])
-    outcomes = ["relapsed"] + ["converged"] * 9
+    outcomes = ["relapsed"] + ["stable"] * 9
     candidate = pd.concat([runs(GOOD[::-1], outcomes).assign(loss=f"loss {number}") for number in range(12)])
     cells = compare_all(baseline, candidate)
     counted = [not math.isnan(finding.p_holm) for cell in cells for finding in cell.findings]
     assert counted == [True, False] * 12
-    many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["converged"]).assign(loss=f"loss {n}") for n in range(12)])
+    many = pd.concat([runs(GOOD[::-1], ["relapsed"] * 9 + ["stable"]).assign(loss=f"loss {n}") for n in range(12)])
     assert all(not math.isnan(cell.findings[1].p_holm) for cell in compare_all(baseline, many) if not cell.pooled)
 
 
 def everywhere(seeds: int, failed: int, cells: int = 6, first: int = 0) -> pd.DataFrame:
     """Return runs of several cells, in each of which ``failed`` runs failed."""
-    outcomes = ["diverged"] * failed + ["converged"] * (seeds - failed)
+    outcomes = ["diverged"] * failed + ["stable"] * (seeds - failed)
     values = [math.nan if each == "diverged" else value for each, value in zip(outcomes, GOOD, strict=False)]
     frames = [runs(values, outcomes).assign(loss=f"loss {number}") for number in range(cells)]
     return pd.concat(frames).assign(seed=lambda frame: frame["seed"] + first)
@@ -324,7 +324,7 @@ def test_effects_of_values_with_a_zero_are_percentages() -> None:
 
 
 def test_different_numbers_of_runs_are_reported() -> None:
-    survivors = one(runs(GOOD), runs([*GOOD[:3], *[math.nan] * 7], ["converged"] * 3 + ["diverged"] * 7))
+    survivors = one(runs(GOOD), runs([*GOOD[:3], *[math.nan] * 7], ["stable"] * 3 + ["diverged"] * 7))
     assert "3 runs against 10" in survivors.findings[0].test.describe()
 
 

@@ -164,7 +164,7 @@ def test_holm_by_hand() -> None:
 
 def test_failed_runs_take_the_worst_rank() -> None:
     runs = pd.DataFrame(
-        {"outcome": ["converged", "relapsed", "converged", "diverged"], "fd_final": [1.0, 0.5, 2.0, math.nan]}
+        {"outcome": ["stable", "relapsed", "stable", "diverged"], "fd_final": [1.0, 0.5, 2.0, math.nan]}
     )
     assert failures_as_worst(runs, "fd_final", False).tolist() == [1, math.inf, 2, math.inf]
     assert failures_as_worst(runs, "fd_final", True).tolist() == [1, -math.inf, 2, -math.inf]

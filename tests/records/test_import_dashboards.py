@@ -169,7 +169,7 @@ def test_rows_without_a_value_are_not_rows_of_the_run(tmp_path: Path, by: str) -
     for name in ("a", "b") if by == "column" else ():
         imported(tmp_path, files, "Step=step", f"{name} - fid=fid", fixed={**ONE, "method": name})
     runs = bench.load(tmp_path / "results").set_index("method")
-    assert runs["outcome"].tolist() == ["converged", "converged"]
+    assert runs["outcome"].tolist() == ["stable", "stable"]
     assert runs["steps_done"].to_dict() == {"a": 2000, "b": 2001}
     assert runs["fid_final"].to_dict() == {"a": 30, "b": 33}
     assert bench.traces(tmp_path / "results")["step"].tolist() == [0, 1000, 2000, 1, 1001, 2001]

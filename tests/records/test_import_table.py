@@ -93,7 +93,7 @@ def test_final_values_alone(tmp_path: Path) -> None:
     done = imported(tmp_path, text, roles, fixed=fixed, higher=["score"])
     assert done.diverged == 2
     runs = bench.load(tmp_path / "results").set_index(["loss", "seed"])
-    assert runs["outcome"].tolist() == ["converged", "diverged", "converged", "diverged"]
+    assert runs["outcome"].tolist() == ["stable", "diverged", "stable", "diverged"]
     assert runs["outcome_reason"].tolist() == ["", "no finite FID at step 50,000", "", "no finite FID at step 50,000"]
     assert runs.loc[("hinge", 0), "fid_final"] == runs.loc[("hinge", 0), "fid_best"] == 20
     assert math.isnan(runs.loc[("wgan-gp", 1), "score_final"])

@@ -52,7 +52,7 @@ def test_what_is_logged_is_what_is_read(tmp_path: Path) -> None:
     (run,) = runs.to_dict("records")
     assert (run["fid_final"], run["fid_best"], run["is_best"], run["width"], run["steps_done"]) == (100, 100, 3, 64, 20)
     assert math.isnan(run["steps_per_second"])
-    assert run["outcome"] == "converged"
+    assert run["outcome"] == "stable"
     metadata = read_metadata(the_record(tmp_path))
     assert metadata.origin is not None
     assert metadata.origin["kind"] == "recorder"
@@ -70,10 +70,10 @@ def test_losses_logged_more_often_than_measures_do_not_affect_the_outcome(tmp_pa
                 log.log(step, modes=8 if step else 0)
     record = read_record(the_record(tmp_path))
     (run,) = bench.load(tmp_path).to_dict("records")
-    assert (run["outcome"], run["outcome_reason"]) == ("converged", "")
+    assert (run["outcome"], run["outcome_reason"]) == ("stable", "")
     assert run["fid_final"] == 400 / (1 + 900 / 50)
     stages = states_over_time(record.trace, record.metadata, Rules())
-    assert stages == [(300, Stage.ON_TRACK), (600, Stage.ON_TRACK), (900, Stage.ON_TRACK)]
+    assert stages == [(300, Stage.NOT_LEARNED), (600, Stage.NOT_LEARNED), (900, Stage.ON_TRACK)]
 
 
 def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_fails_before_it_logs_is_recorded(tmp_path: Path) -> None:
     with recorder(tmp_path, seed=1, higher_is_better={"is": True}) as log:
         log.log(10, **{"is": 2.0})
     runs = bench.load(tmp_path)
-    assert runs["outcome"].tolist() == ["diverged", "converged"]
+    assert runs["outcome"].tolist() == ["diverged", "stable"]
     assert runs["outcome_reason"].iloc[0] == "ZeroDivisionError"
     assert len(bench.traces(tmp_path).dropna(subset="value")) == 1
 

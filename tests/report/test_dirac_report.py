@@ -45,7 +45,7 @@ def test_theory_is_compared_with_measurement(write_suite: Callable[[str], str], 
     report = write_report(folder, suite=suite)
     runs = load(folder).set_index("penalty")
     assert runs.loc["none", "outcome"] == "never-learned"
-    assert runs.loc["r1", "outcome"] == "converged"
+    assert runs.loc["r1", "outcome"] == "stable"
     assert runs.loc["r1", "distance_final"] < 1e-4
     table = (folder / "theory.md").read_text()
     (plain,) = [line for line in table.splitlines() if "| none " in line]

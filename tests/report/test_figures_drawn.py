@@ -225,7 +225,7 @@ def test_a_timeline_of_many_runs_counts_them(made: Evidence) -> None:
     panels = [page.figure.axes[0] for page in pages]
     assert sum(len(panel.collections) for panel in panels) == 120
     words = [text.get_text() for panel in panels for text in panel.texts]
-    assert words == ["4 converged, 1 never-learned, 1 diverged"] * 20
+    assert words == ["4 stable, 1 never-learned, 1 diverged"] * 20
 
 
 def test_seeds_keep_their_place_where_one_is_missing(made: Evidence) -> None:

@@ -56,9 +56,7 @@ def test_cells_count_failures_and_keep_them(with_a_failure: Path) -> None:
     table = summarise_cells(evidence, dataset)
     assert table["n"].tolist() == [2, 2]
     assert table["n_diverged"].sum() == 1
-    counts = [
-        f"n_{name}" for name in ("diverged", "never_learned", "collapsed", "relapsed", "oscillating", "converged")
-    ]
+    counts = [f"n_{name}" for name in ("diverged", "never_learned", "collapsed", "relapsed", "oscillating", "stable")]
     assert (table[counts].sum(axis=1) == table["n"]).all()
     failed = table[table["n_diverged"] == 1].iloc[0]
     assert failed["finished"] == 1
@@ -88,12 +86,12 @@ def test_formatted_cells_have_intervals_and_real_data(tiny_results: Path) -> Non
 
 def test_outcomes_are_counted_in_words(tiny_results: Path) -> None:
     evidence = read_evidence(tiny_results)
-    states = ["converged", "diverged", "collapsed", "collapsed"]
+    states = ["stable", "diverged", "collapsed", "collapsed"]
     judged = replace(evidence, runs=evidence.runs.assign(outcome=states))
     table = formatted(judged)
     assert table["failed"].tolist() == ["1/2 (9–91%)", "2/2 (34–100%)", "", ""]
     assert table["failures"].tolist() == ["1 diverged", "2 collapsed", "", ""]
-    well = replace(evidence, runs=evidence.runs.assign(outcome="converged"))
+    well = replace(evidence, runs=evidence.runs.assign(outcome="stable"))
     assert formatted(well)["failures"].tolist() == ["–", "–", "", ""]
 
 
@@ -125,7 +123,7 @@ def test_published_numbers_are_rows_with_their_axes_and_source(tiny: str, tiny_r
     assert "A paper: read off a figure" in text
     assert "never-learned (the best value is worse than τ)" in text
     assert "τ = 0.001" in text
-    assert table["failures"].iloc[0] == "2 never-learned"
+    assert table["failures"].iloc[0] == "1 never-learned, 1 collapsed"
 
 
 def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -> None:
@@ -133,8 +131,8 @@ def test_the_caption_says_the_rules_and_the_sampling_floor(tiny_results: Path) -
     write_report(tiny_results, formats=())
     text = (tiny_results / "table.md").read_text()
     assert "Sampling floor of KL: (modes − 1) / (2 · samples) = 0.018" in text
-    assert "Runs are classified by FD" in text
-    assert "relapsed (the final value is more than 1.5 times worse than the best" in text
+    assert "Runs are classified by overlap" in text
+    assert "relapsed (the final value is more than 1.5 (1.25 for overlap) times worse than the best" in text
 
 
 def test_measures_of_the_game_have_no_real_value_and_need_none(tiny_results: Path) -> None:

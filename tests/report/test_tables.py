@@ -106,7 +106,7 @@ def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> 
 
     def far(runs: pd.DataFrame) -> pd.DataFrame:
         level = np.repeat([1.0, 1.05, 10, 20, 30, 40, 50, 60], 3)
-        return runs.assign(fd_final=level * spread, outcome="converged")
+        return runs.assign(fd_final=level * spread, outcome="stable")
 
     first, second = [tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)][:2]
     assert bold_rows(made(quick, far)) == {first, second}
@@ -128,10 +128,10 @@ def cells_of(evidence: Evidence) -> list[tuple[object, pd.DataFrame]]:
 def test_bold_where_more_is_better(quick: Evidence) -> None:
     def modes(runs: pd.DataFrame) -> pd.DataFrame:
         level = np.repeat([9.0, 9.0, 1, 1, 1, 1, 1, 1], 3)
-        return runs.assign(modes_final=level * np.tile([0.9, 1.0, 1.1], 8), outcome="converged")
+        return runs.assign(modes_final=level * np.tile([0.9, 1.0, 1.1], 8), outcome="stable")
 
     assert len(bold_rows(made(quick, modes), "modes")) == 2
-    assert bold_rows(made(quick, lambda runs: runs.assign(modes_final=10.0, outcome="converged")), "modes") == {
+    assert bold_rows(made(quick, lambda runs: runs.assign(modes_final=10.0, outcome="stable")), "modes") == {
         tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)
     }
 
@@ -178,7 +178,7 @@ def test_the_csv_has_every_number(quick: Evidence) -> None:
     assert row["fd_final_median"] == runs["fd_final"].median()
     assert row["fd_final_geometric"] == pytest.approx(math.exp(np.log(runs["fd_final"]).mean()))
     assert row["fd_final_low"] < row["fd_final_geometric"] < row["fd_final_high"]
-    assert row["failed"] == (runs["outcome"] != "converged").sum()
+    assert row["failed"] == (runs["outcome"] != "stable").sum()
 
 
 LAYOUTS = {
@@ -222,6 +222,6 @@ def test_the_caption_of_a_paper_says_what_its_numbers_are(quick: Evidence, tmp_p
         "features: digits",
         "2,500 samples",
         "Bold: the best of each column",
-        "Failed: runs that did not converge, out of all runs",
+        "Failed: runs that are not stable, out of all runs",
     ):
         assert text in caption[1], text

@@ -120,10 +120,12 @@ def tables_text(evidence: Evidence, folder: Path) -> str:
 
 def test_captions_say_how_many_and_why(tmp_path: Path) -> None:
     evidence = evidence_of(tmp_path, MIXED)
-    assert "4 of 7 runs cannot be judged (unresolved): FD of real data is no better than" in caption(evidence, "ring")
+    assert "4 of 7 runs cannot be judged (unresolved): FD of real data is not clearly better than" in caption(
+        evidence, "ring"
+    )
     assert "unresolved" not in caption(evidence, "grid")
     assert "out of all runs that can be judged" in note(evidence)
-    assert "unresolved (real data is no better than the untrained generator" in note(evidence)
+    assert "unresolved (real data is not clearly better than the untrained generator" in note(evidence)
     assert "unresolved" not in note(without_unresolved(evidence))
 
 

@@ -15,15 +15,22 @@ from bench.errors import DataError
 
 @dataclass(frozen=True)
 class Modes:
-    """The modes of a mixture of equally likely isotropic Gaussians with the same standard deviation.
+    """The modes of a mixture of isotropic Gaussians with the same standard deviation.
 
     Attributes:
         centres: [k, d].
         sigma: The standard deviation along each axis.
+        weights: The probability of each mode, [k]; None if they are equally likely.
     """
 
     centres: NDArray[np.float64]
     sigma: float
+    weights: NDArray[np.float64] | None = None
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """The probability of each mode, [k]."""
+        return np.full(len(self.centres), 1 / len(self.centres)) if self.weights is None else self.weights
 
 
 @dataclass(frozen=True)

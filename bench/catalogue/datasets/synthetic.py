@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Modes, make_data
+
+Weights = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] | None
 
 
 class RingOptions(Options):
@@ -17,12 +21,19 @@ class RingOptions(Options):
     ``radius``: radius of the circle, by default 1.
     ``sigma``: standard deviation of each Gaussian, by default 0.01.
     ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
+    ``weights``: relative weight of each Gaussian, in the order of their angles; by default all are equally likely.
     """
 
     modes: int = Field(default=8, gt=0, le=10_000)
     radius: PositiveFloat = 1.0
     sigma: PositiveFloat = 0.01
     points: int = Field(default=100_000, gt=0, le=10_000_000)
+    weights: Weights = None
+
+    @model_validator(mode="after")
+    def _one_weight_per_mode(self) -> RingOptions:
+        _check_weights(self.weights, self.modes)
+        return self
 
 
 class GridOptions(Options):
@@ -32,12 +43,24 @@ class GridOptions(Options):
     ``step``: distance between neighbouring modes, by default 2.
     ``sigma``: standard deviation of each Gaussian, by default 0.05.
     ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
+    ``weights``: relative weight of each Gaussian, column by column; by default all are equally likely.
     """
 
     side: int = Field(default=5, gt=0, le=100)
     step: PositiveFloat = 2.0
     sigma: PositiveFloat = 0.05
     points: int = Field(default=100_000, gt=0, le=10_000_000)
+    weights: Weights = None
+
+    @model_validator(mode="after")
+    def _one_weight_per_mode(self) -> GridOptions:
+        _check_weights(self.weights, self.side**2)
+        return self
+
+
+def _check_weights(weights: tuple[float, ...] | None, modes: int) -> None:
+    if weights is not None and len(weights) != modes:
+        raise ValueError(f"weights: expected one for each of the {modes} modes, not {len(weights)}")
 
 
 def point(options: Options) -> Data:
@@ -46,17 +69,21 @@ def point(options: Options) -> Data:
 
 
 def ring(options: RingOptions) -> Data:
-    """Return equally likely Gaussians on a circle around the origin, the first at angle 0."""
+    """Return Gaussians on a circle around the origin, the first at angle 0."""
     angles = 2 * np.pi * np.arange(options.modes) / options.modes
     centres = options.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return _mixture(Modes(centres, options.sigma), options.points)
+    return _mixture(Modes(centres, options.sigma, _normalised(options.weights)), options.points)
 
 
 def grid(options: GridOptions) -> Data:
-    """Return equally likely Gaussians on a square grid around the origin."""
+    """Return Gaussians on a square grid around the origin."""
     ticks = options.step * (np.arange(options.side) - (options.side - 1) / 2)
     centres = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
-    return _mixture(Modes(centres, options.sigma), options.points)
+    return _mixture(Modes(centres, options.sigma, _normalised(options.weights)), options.points)
+
+
+def _normalised(weights: tuple[float, ...] | None) -> NDArray[np.float64] | None:
+    return None if weights is None else np.array(weights) / np.sum(weights)
 
 
 def _mixture(modes: Modes, points: int) -> Data:
@@ -67,6 +94,9 @@ def _mixture(modes: Modes, points: int) -> Data:
 
 def _sample(modes: Modes, count: int, seed: np.random.SeedSequence) -> NDArray[np.float32]:
     generator = np.random.Generator(np.random.PCG64(seed))
-    labels = generator.integers(len(modes.centres), size=count)
+    if modes.weights is None:
+        labels = generator.integers(len(modes.centres), size=count)
+    else:
+        labels = generator.choice(len(modes.centres), size=count, p=modes.weights)
     noise = modes.sigma * generator.standard_normal((count, modes.centres.shape[1]))
     return (modes.centres[labels] + noise).astype(np.float32)

@@ -107,7 +107,7 @@ def _anything(extractor: str, modes_known: bool) -> str | None:
 
 METRICS = {
     "modes": Metric(
-        "modes (or classes) covered, share of high-quality samples, KL divergence to uniform",
+        "modes (or classes) covered, share of high-quality samples, overlap with the true modes, KL divergence",
         ModesOptions,
         "bench.catalogue.metrics.modes:prepare",
         _classes,

@@ -49,7 +49,7 @@ class Measure(NamedTuple):
         scale: A value is multiplied by this before it is written; 100 turns shares into percent.
         logarithmic: Whether figures draw it on a logarithmic axis; all of its values must then be positive.
         primary_rank: Runs are classified by the measured one with the lowest rank; None comes after all ranks. Those
-            of ganbench have the ranks 1 (``fid``) to 7.
+            of ganbench have the ranks 0.5 (``overlap``) to 7.
         coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
         table: Where it stands by default: "details" is left out first when a terminal is narrow.
         range: The values that it can have; others are refused in results of other code.
@@ -62,7 +62,7 @@ class Measure(NamedTuple):
     spec: str = ".3g"
     scale: float = 1.0
     logarithmic: bool = False
-    primary_rank: int | None = None
+    primary_rank: float | None = None
     coverage_rank: int | None = None
     table: Literal["main", "details"] = "main"
     range: Range = ANY
@@ -77,6 +77,9 @@ Directions = Mapping[str, bool | Measure | None]
 """Measures that ganbench does not define → whether more is better (None: neither), or their descriptions."""
 
 MEASURES = {  # in the order of columns
+    "overlap": Measure("overlap", True, ".3f", primary_rank=0.5, range=SHARE),
+    "overlap_at_least": Measure("overlap at least", True, ".3f", primary_rank=0.6, range=SHARE),
+    "overlap_confident": Measure("overlap, confident", True, ".3f", table="details", range=SHARE),
     "modes": Measure("modes", True, ".1f", coverage_rank=1, range=NOT_NEGATIVE),
     "modes_confident": Measure("modes, confident", True, ".1f", table="details", range=NOT_NEGATIVE),
     "high_quality": Measure("high quality %", True, ".1f", scale=100, table="details", range=SHARE),

@@ -29,28 +29,34 @@ def prepare(context: Context, options: ModesOptions) -> Callable[[Sampled], dict
 
 
 def mixture_modes(points: Tensor, modes: Modes, minimum: int = 1) -> dict[str, float]:
-    """Return modes covered, fraction of high-quality points, and KL(generated ‖ uniform) in nats, of points [n, d].
+    """Return overlap, modes covered, fraction of high-quality points, and KL(generated ‖ true) in nats.
 
-    A point belongs to the nearest centre. It is of high quality if it is within 3σ of that centre. A mode is covered
-    if it has at least ``minimum`` high-quality points. The KL is over all points.
+    Points are [n, d]. A point belongs to the nearest centre. It is of high quality if it is within 3σ of that centre.
+    A mode is covered if it has at least ``minimum`` high-quality points. The KL is over all points.
+
+    The overlap is Σₖ min(hₖ, pₖ), where hₖ is the share of all points that are of high quality and belong to mode k,
+    and pₖ is the true weight of mode k: one minus the total variation distance between the two distributions over the
+    modes and "none of them".
 
     Source: Lin et al. 2018, section 4.
     """
     distance, nearest = torch.cdist(points.double(), torch.from_numpy(modes.centres)).min(dim=1)
     high_quality = distance <= WITHIN * modes.sigma
     count = len(modes.centres)
+    weights = torch.from_numpy(modes.shares)
     return {
+        "overlap": overlap(nearest[high_quality], len(points), weights),
         "modes": covered(nearest[high_quality], count, minimum),
         "high_quality": high_quality.double().mean().item(),
-        "kl": kl_to_uniform(nearest, count),
+        "kl": kl_to_uniform(nearest, count) if modes.weights is None else kl_divergence(nearest, weights),
     }
 
 
 def class_modes(logits: Tensor, minimum: int = 1, confidence: float = 0.9) -> dict[str, float]:
     """Return measures of logits [n, classes].
 
-    They are the classes covered by all samples and by confident samples, the fraction of confident samples, and
-    KL(generated ‖ uniform) in nats over all samples.
+    They are the classes covered by all samples and by confident samples, the fraction of confident samples, the overlap
+    of confident samples with equally likely classes, and KL(generated ‖ uniform) in nats over all samples.
 
     A sample belongs to its most probable class, and is confident if that probability is at least ``confidence``. A
     class is covered if it has at least ``minimum`` samples. Confidence is not quality: a classifier can be confident
@@ -59,7 +65,9 @@ def class_modes(logits: Tensor, minimum: int = 1, confidence: float = 0.9) -> di
     probability, label = logits.double().softmax(dim=1).max(dim=1)
     confident = probability >= confidence
     count = logits.shape[1]
+    uniform = torch.full((count,), 1 / count, dtype=torch.float64)
     return {
+        "overlap_confident": overlap(label[confident], len(label), uniform),
         "modes": covered(label, count, minimum),
         "modes_confident": covered(label[confident], count, minimum),
         "confident": confident.double().mean().item(),
@@ -72,7 +80,30 @@ def covered(labels: Tensor, count: int, minimum: int) -> float:
     return float((torch.bincount(labels, minlength=count) >= minimum).sum())
 
 
+def overlap(labels: Tensor, total: int, weights: Tensor) -> float:
+    """Return Σₖ min(share of mode k among all samples, weight of mode k): 1 if equal, 0 if disjoint.
+
+    Args:
+        labels: The modes of the good samples, [m].
+        total: The number of all samples, good or not.
+        weights: The true weights of the modes, [k], float64 with sum 1.
+    """
+    share = torch.bincount(labels.cpu(), minlength=len(weights)).double() / total
+    return float(torch.minimum(share, weights).sum())
+
+
 def kl_to_uniform(labels: Tensor, count: int) -> float:
     """Return KL(histogram of the labels ‖ uniform) in nats: 0 if all modes are equal, log(count) for a single mode."""
     share = torch.bincount(labels, minlength=count).double() / len(labels)
     return float(torch.special.xlogy(share, share * count).sum())
+
+
+def kl_divergence(labels: Tensor, weights: Tensor) -> float:
+    """Return KL(histogram of the labels ‖ weights) in nats; 0 if they are equal.
+
+    Args:
+        labels: [n].
+        weights: The true weights of the modes, [k], float64 with sum 1 and none of them 0.
+    """
+    share = torch.bincount(labels, minlength=len(weights)).double() / len(labels)
+    return float(torch.special.xlogy(share, share / weights).sum())

@@ -147,7 +147,7 @@ def quality(
 ) -> ComparisonTest | None:
     """Compare the final values of a measure. Returns None if the baseline has none, as nothing is worse than that.
 
-    Only runs that converged are compared, or all runs if none of the baseline's converged. How many converge is a
+    Only stable runs are compared, or all runs if none of the baseline's are stable. How many are stable is a
     question of its own, and with failed runs the values are multimodal: a t-test of three to five of them would not
     keep its level.
 
@@ -161,7 +161,7 @@ def quality(
         same: Whether both sides are ``identical``.
     """
     column = f"{name}_final"
-    compared = [runs[runs["outcome"] == State.CONVERGED] for runs in (baseline, candidate)]
+    compared = [runs[runs["outcome"] == State.STABLE] for runs in (baseline, candidate)]
     if compared[0].empty:
         compared = [baseline, candidate]
     one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in compared)

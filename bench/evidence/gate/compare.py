@@ -158,7 +158,7 @@ def compare(
         axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.pooled}) > 1]
         or axes[:1],
         new=new,
-        protocol=f"final {' and '.join(labels)} of converged runs, and failures" if labels else "failures",
+        protocol=f"final {' and '.join(labels)} of stable runs, and failures" if labels else "failures",
         unchecked=describe_unchecked(one, other),
     )
 

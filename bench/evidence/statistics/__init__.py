@@ -2,7 +2,7 @@
 
 Functions take the values of one cell, one per run, with NaN for a run without a value. Functions that depend on
 failures take a frame of runs as ``bench.load`` returns it: one row per run, and a column ``outcome`` that is
-"converged" or names the failure.
+"stable" or names the failure.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ TRAINING_TIME = "training time (s)"
 def draw_quality_time(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
     """Draw the final primary measure against training time, one point per run.
 
-    Filled: converged; open: failed; grey: cannot be judged; a cross at the bad edge: ended without a final value.
+    Filled: stable; open: failed; grey: cannot be judged; a cross at the bad edge: ended without a final value.
     Datasets whose training times are unknown are left out.
     """
     timed = [dataset for dataset in datasets if np.isfinite(_seconds(_runs(evidence, dataset))).any()]

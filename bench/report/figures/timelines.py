@@ -70,7 +70,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
         for run in runs.itertuples():
             _draw_run(panel, y, intervals[run.run])
             if has_text:
-                _annotate(panel, y, run.outcome, grey=run.outcome == State.CONVERGED)
+                _annotate(panel, y, run.outcome, grey=run.outcome == State.STABLE)
                 _annotate(panel, y, str(run.seed), grey=True, left=True)
             y += 1
         middle = y - (len(runs) + 1) / 2
@@ -78,7 +78,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
         if not has_text:
             lines = max(1, int(row * (len(runs) + GAP) / 0.095))
             text = _write_counts(runs, sheet.width * 0.27, lines)
-            _annotate(panel, middle, text, grey=(runs["outcome"] == State.CONVERGED).all())
+            _annotate(panel, middle, text, grey=(runs["outcome"] == State.STABLE).all())
         y += GAP
     in_dataset = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
     steps = max(evidence.metadata[run].training.steps for run in in_dataset)

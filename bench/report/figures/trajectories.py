@@ -23,7 +23,7 @@ from bench.report.figures.style import SMALL, escape_dollars, text_width, wrap_t
 
 FAILED = "failed"
 STYLES: dict[str, tuple[str, Any]] = {  # colours and lines
-    State.CONVERGED: ("#0072B2", "-"),
+    State.STABLE: ("#0072B2", "-"),
     FAILED: ("#D55E00", "--"),
     State.UNRESOLVED: ("0.5", ":"),
 }
@@ -50,7 +50,7 @@ def draw_trajectories(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterato
     """Draw one figure per update scheme and value of any other axis: one row per loss, one column per penalty.
 
     θ is horizontal, ψ vertical. Arrows are the closed-form vector field of continuous time. The line is the run of the
-    first seed, from the ring to the disc: solid if it converged, dashed if it failed, dotted if it cannot be judged.
+    first seed, from the ring to the disc: solid if it was stable, dashed if it failed, dotted if it cannot be judged.
     """
     runs = with_labels(evidence, dataset)
     runs = runs[runs["seed"] == runs["seed"].min()]
@@ -96,7 +96,7 @@ def _draw(
         label = escape_dollars(wrap_text(str(loss), LABEL_WIDTH, SMALL))
         canvas.text(left - 0.06, y, label, ha="right", va="center", fontsize=SMALL)
     canvas.text(sheet.width / 2, height - 0.05, sheet.wrap_title(description), ha="center", va="top")
-    shown = {State.CONVERGED, FAILED, *map(_verdict, runs["outcome"])}
+    shown = {State.STABLE, FAILED, *map(_verdict, runs["outcome"])}
     keys = [
         Line2D([], [], color=colour, linewidth=1, linestyle=line, label=str(verdict))
         for verdict, (colour, line) in STYLES.items()

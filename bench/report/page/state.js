@@ -32,7 +32,7 @@ const measureNamed = (name, of = dataset()) => [...of.measures, ...of.probes].fi
 const runById = (id) => page.runs.find((run) => run.id === id);
 const cellOf = (run) => page.datasets[run.dataset].cells[run.cell];
 const titleOf = (run) => `${page.datasets[run.dataset].name} · ${cellOf(run)} · seed ${run.seed}`;
-const isFailed = (run) => !["converged", "unresolved"].includes(outcomeOf(run).name);
+const isFailed = (run) => !["stable", "unresolved"].includes(outcomeOf(run).name);
 const isDiverged = (run) => outcomeOf(run).name === "diverged";
 
 /** The runs of the dataset that match the filters; "seed 1" is one word and does not match seed 10. */

@@ -16,7 +16,7 @@ from bench.evidence.statistics import geometric_mean, split_noise, t_interval, w
 def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the numbers of every cell of a dataset, one row per cell.
 
-    Columns: dataset, the axes, n, finished (runs that reached their last step), failed (runs that did not converge),
+    Columns: dataset, the axes, n, finished (runs that reached their last step), failed (runs that are not stable),
     failed_low and failed_high (Wilson's 95% interval of the failure rate), n_diverged and so on for every outcome.
     n_unresolved is there only if the suite has runs that cannot be judged, which the failure rate leaves out.
 

@@ -55,9 +55,9 @@ def entries_of(
 
 
 def _summarise(runs: pd.DataFrame, column: str) -> str:
-    """The entry of a column that is no measure: the outcomes of runs that did not converge, or speed."""
+    """The entry of a column that is no measure: the outcomes of runs that are not stable, or speed."""
     if column == FAILURES:
-        counts = [(count, state.value) for state, count in count_outcomes(runs).items() if state != State.CONVERGED]
+        counts = [(count, state.value) for state, count in count_outcomes(runs).items() if state != State.STABLE]
         return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
     return format_number(runs["steps_per_second"].median(), 1, ".3g")
 

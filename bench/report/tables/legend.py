@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bench.escaping import as_label
 from bench.evidence.results import Evidence
-from bench.evidence.states import State
+from bench.evidence.states import State, count_unresolved
 from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption
 from bench.report.row_names import PUBLISHED
@@ -24,7 +24,7 @@ def legend(evidence: Evidence, table: Table) -> str:
             *(caption(evidence, dataset, {column.measure for column in table.columns}) for dataset in table.datasets),
             *_describe_values(evidence, table),
             *_describe_runs(table),
-            *_describe_bold(table),
+            *_describe_bold(evidence, table),
             *_describe_reference_rows(table),
         ]
     )
@@ -49,19 +49,20 @@ def _describe_runs(table: Table) -> Iterable[str]:
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     unresolved = any(State.UNRESOLVED in entry.text for row in table.rows for entry in row.entries.values())
     share = "all runs that can be judged" if unresolved else "all runs"
-    yield f"Failed: runs that did not converge, out of {share}. n = {n} {'run' if n == '1' else 'runs'} per cell;"
+    yield f"Failed: runs that are not stable, out of {share}. n = {n} {'run' if n == '1' else 'runs'} per cell;"
     smallest = 2 / math.comb(2 * sizes[0], sizes[0])
     undetectable = f", so it cannot detect a difference at {100 * ALPHA:g}%" if smallest > ALPHA else ""
     of = f"with {sizes[0]} per cell, " if len(sizes) > 1 else ""
     yield f"{of}an exact two-sided permutation test cannot give p below {smallest:.2g}{undetectable}."
 
 
-def _describe_bold(table: Table) -> Iterable[str]:
+def _describe_bold(evidence: Evidence, table: Table) -> Iterable[str]:
+    unresolved = "; nor are cells with runs that cannot be judged" if count_unresolved(evidence.runs) else ""
     if any(entry.bold for row in table.rows for entry in row.entries.values()):
         yield (
             f"Bold: the best of each column, and cells not significantly worse (one-sided Welch tests, Holm-corrected, "
             f"{100 * ALPHA:g}%). Cells in which at least half of the runs diverged are not bold unless this holds for "
-            f"all cells."
+            f"all cells{unresolved}."
         )
 
 

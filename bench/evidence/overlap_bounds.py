@@ -1,0 +1,81 @@
+"""A lower bound of the overlap for records that were written before it was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from bench.catalogue.metrics.measures import averaged
+from bench.evidence.statistics.intervals import Array
+from bench.records.record import Record
+
+BOUND = "overlap_at_least"
+SOURCES = ("high_quality", "kl")
+
+
+def with_overlap_bounds(records: Iterable[Record]) -> list[Record]:
+    """Return the records; those on known modes that lack ``overlap`` get the measure ``overlap_at_least``.
+
+    Other records are returned unchanged. Files are not touched.
+
+    Args:
+        records: Records with at least the measures of their traces.
+    """
+    return [_bounded(record) if _lacks_overlap(record) else record for record in records]
+
+
+def least_overlap(high_quality: Any, kl: Any) -> Array:
+    """Return high quality − √(KL / 2), at least 0: a lower bound of the overlap with equally likely modes.
+
+    The overlap is at least the share of high-quality samples minus the total variation distance between the histogram
+    over modes and the true one. By Pinsker's inequality, that distance is at most √(KL / 2), with KL in nats.
+
+    Args:
+        high_quality: Share of high-quality samples, any shape.
+        kl: KL(histogram over modes ‖ uniform) of all samples, the same shape.
+    """
+    shares, divergence = np.asarray(high_quality, dtype=float), np.asarray(kl, dtype=float)
+    return np.asarray(np.maximum(shares - np.sqrt(np.maximum(divergence, 0) / 2), 0))
+
+
+def _lacks_overlap(record: Record) -> bool:
+    metadata = record.metadata
+    measured = metadata.higher_is_better
+    return (
+        metadata.data.modes is not None
+        and not metadata.of_other_code
+        and "overlap" not in measured
+        and all(name in measured and name in record.trace for name in SOURCES)
+    )
+
+
+def _bounded(record: Record) -> Record:
+    metadata, trace = record.metadata, dict(record.trace)
+    final, best = dict(metadata.final), dict(metadata.best)
+    trained = np.asarray(trace["step"]) > 0
+    for name, sources in ((BOUND, SOURCES), (averaged(BOUND), tuple(map(averaged, SOURCES)))):
+        if not all(source in trace for source in sources):
+            continue
+        trace[name] = least_overlap(*(trace[source] for source in sources))
+        finite = trace[name][trained & np.isfinite(trace[name])]
+        best[name] = float(finite.max()) if len(finite) else None
+        final[name] = _bound_of(final, sources)
+    changes = {
+        "final": final,
+        "best": best,
+        "real": {**metadata.real, BOUND: _bound_of(metadata.real, SOURCES)},
+        "again": {**metadata.again, BOUND: _bound_of(metadata.again, SOURCES)} if metadata.again else {},
+        "higher_is_better": {**metadata.higher_is_better, BOUND: True},
+    }
+    return Record(record.path, metadata.model_copy(update=changes), trace)
+
+
+def _bound_of(values: dict[str, float | None], sources: tuple[str, ...]) -> float | None:
+    high_quality, kl = (values.get(source) for source in sources)
+    if high_quality is None or kl is None:
+        return None
+    bound = float(least_overlap(high_quality, kl))
+    return bound if math.isfinite(bound) else None

@@ -24,7 +24,7 @@ from bench.command.values import parse_choice, parse_filters, parse_seeds, parse
 from bench.escaping import visible
 
 if TYPE_CHECKING:
-    from bench.running import Summary
+    from bench.summary import Summary
 
 
 class Seconds(click.FloatRange):

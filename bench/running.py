@@ -14,8 +14,8 @@ from bench.errors import ResultsError
 from bench.files import remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
-from bench.plan.specification import TomlTable
 from bench.plan.seeds import seeds_at
+from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.records.external.staging import sweep_staging
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints

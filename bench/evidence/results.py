@@ -19,7 +19,7 @@ from bench.errors import ResultsError
 from bench.evidence.agreement import check_directions, check_one_protocol
 from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
-from bench.evidence.search import TechniqueResult, separate
+from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
@@ -203,7 +203,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
-    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules, tuple(search))
+    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules, in_matrix_order(search, runs))
 
 
 def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]) -> pd.DataFrame:

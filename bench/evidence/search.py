@@ -1,4 +1,4 @@
-"""The search of a suite: the result of every drawn setting, the best one of each technique, and which runs confirm it."""
+"""The search of a suite: the result of every drawn setting, the best of each technique, and what confirms it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bench.catalogue.metrics.measures import describe
 from bench.evidence.outcomes import frame_with_outcomes
@@ -79,6 +80,11 @@ class TechniqueResult:
     def shown(self) -> SettingResult | None:
         """The setting whose confirmation is shown."""
         return next((each for each in self.settings if each.cell == self.confirmed), None)
+
+    def ranks(self) -> np.ndarray[Any, Any]:
+        """Return the rank of every setting, [n], from 1 for the best."""
+        position = {each.cell: rank for rank, each in enumerate(self.ranked(), 1)}
+        return np.array([position[each.cell] for each in self.settings], dtype=float)
 
     def values(self) -> np.ndarray[Any, Any]:
         """Return the value of every setting, [n], infinitely bad where a run failed."""
@@ -171,6 +177,18 @@ def separate(
                 result.axes, result.primary, result.higher_is_better, result.settings, chosen
             )
     return shown, list(found.values())
+
+
+def in_matrix_order(results: list[TechniqueResult], runs: pd.DataFrame) -> tuple[TechniqueResult, ...]:
+    """Return the results in the order of the runs, which is that of the matrix; unconfirmed ones come last."""
+
+    def first(result: TechniqueResult) -> int:
+        same = np.ones(len(runs), bool)
+        for axis, label in result.axes.items():
+            same &= (runs[axis].astype(str) == str(label)).to_numpy() if axis in runs else False
+        return int(same.argmax()) if same.any() else len(runs)
+
+    return tuple(sorted(results, key=first))
 
 
 def _preferred(records: list[Record], preferred: Collection[str]) -> list[Record]:

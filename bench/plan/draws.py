@@ -1,7 +1,7 @@
 """The settings of a search: points of a scrambled Sobol sequence, the same on every machine.
 
-The sequence is Sobol's with the direction numbers of Joe & Kuo (2008), as scipy has it. It is scrambled here (Owen 1995,
-by the hash of Burley 2020), because the scrambling of scipy depends on random streams that may change between versions.
+The sequence is Sobol's with the direction numbers of Joe & Kuo (2008), as scipy has it. It is scrambled here (Owen
+1995, by the hash of Burley 2020), because scipy's scrambling depends on random streams that differ between versions.
 Every key has a scrambling of its own, so a parameter added at the end leaves the values of the others as they are.
 """
 
@@ -28,7 +28,7 @@ def unit_points(search: Search) -> NDArray[np.float64]:
     plain = qmc.Sobol(len(search.keys), scramble=False, bits=BITS).random_base2(power)[: search.draws]
     whole = (plain * 2.0**BITS).astype(np.uint32)
     columns = [scramble(whole[:, i], _seed(search.scramble, key)) for i, key in enumerate(search.keys)]
-    return (np.stack(columns, axis=1) + 0.5) / 2.0**BITS
+    return (np.stack(columns, axis=1).astype(np.float64) + 0.5) / 2.0**BITS
 
 
 def scramble(whole: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:

@@ -19,8 +19,8 @@ from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.search import Place
-from bench.plan.specification import Choice, Evaluation, TomlTable, Training
 from bench.plan.seeds import seeds_at
+from bench.plan.specification import Choice, Evaluation, TomlTable, Training
 from bench.plan.suite import Suite, check_tuning_seeds
 from bench.plan.tuning import tuning_cells
 

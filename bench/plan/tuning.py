@@ -63,7 +63,7 @@ def _setter(
     drawn: dict[str, dict[str, Any]],
     used: set[int],
 ) -> Setter:
-    """Return what ``cells`` asks for the values of a point; note them in ``drawn`` by cell, and the parameters that applied."""
+    """Return what sets the values of a point; note them in ``drawn`` by cell, and the parameters in ``used``."""
 
     def draw(raw: TomlTable, axes: Mapping[str, Label]) -> TomlTable:
         values = drawn.setdefault(repr(axes), {})

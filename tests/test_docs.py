@@ -86,7 +86,7 @@ def test_the_readmes_loss_works() -> None:
 
 
 def test_the_suite_of_the_docs_is_valid() -> None:
-    (example,) = blocks(SUITES, "toml")
+    example, _ = blocks(SUITES, "toml")
     planned = cells(parse_suite(tomllib.loads(example), "docs/suites.md"))
     assert [(cell.axes["loss"], cell.axes["dataset"], cell.axes["penalty"]) for cell in planned] == [
         ("non-saturating", "ring", "none"),
@@ -97,6 +97,14 @@ def test_the_suite_of_the_docs_is_valid() -> None:
         ("hinge", "wide grid", "wgan-gp (weight=0.3)"),
     ]
     assert {cell.training.steps for cell in planned} == {3000, 5000}
+
+
+def test_the_search_of_the_docs_is_valid() -> None:
+    from bench.plan.runs import plan_runs
+
+    _, search = blocks(SUITES, "toml")
+    content = tomllib.loads(suite_files()["robustness"].read_text()) | tomllib.loads(search)
+    assert len(plan_runs(parse_suite(content, "docs/suites.md"))) == 6 * 32
 
 
 def test_the_docs_name_every_measure_and_the_measured_accuracies() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from bench.evidence.results import Evidence
 from bench.evidence.search import TechniqueResult
@@ -38,7 +38,7 @@ def draw_search(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Draw
 
 def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult], sheet: Sheet) -> Iterator[Drawing]:
     """One panel per technique; the curves of the others are grey behind it."""
-    description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI"
+    description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (to the edge of the values seen where open)"
     per_row = sheet.panels_per_row(MIN_WIDTH)
     keys = [
         Line2D([], [], color=COLOURS[0], label="tuning: best of k draws"),
@@ -54,8 +54,9 @@ def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult
                 axes.plot(range(1, len(other) + 1), other[:, 0], color="0.8", linewidth=0.7)
             _draw_curve(evidence, axes, results[index], curves[index])
             name = technique_name(evidence, results[index], without=("dataset",))
+            axes.set_xlabel("number of draws k" if index in rows[-1] else "")
             axes.set_title(escape_dollars(wrap_text(name, sheet.width / per_row - 0.2, SMALL)), fontsize=SMALL)
-        _finish(figure, sheet, description, keys, _label(evidence, results[0]), "number of draws k")
+        _finish(figure, sheet, description, keys, _label(evidence, results[0]))
         shown = np.concatenate([curve[:, 0] for curve in curves])
         _scale(grid[0, 0], evidence, results[0], shown)
         yield Drawing(page_name(f"search-budget-{slug(dataset)}", page), description, figure)
@@ -76,6 +77,7 @@ def _draw_curve(evidence: Evidence, axes: Axes, result: TechniqueResult, curve: 
     if len(values):
         axes.plot(k[-1], np.median(values) * scale, "D", color="black", markersize=4, zorder=4)
     axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
     stable = sum(each.is_stable for each in result.settings)
     axes.annotate(
         f"{stable}/{len(result.settings)} stable", (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize=SMALL
@@ -132,7 +134,7 @@ def _draw_parameter(evidence: Evidence, axes: Axes, result: TechniqueResult, key
     given = [each.setting[key] for each in draws]
     groups = grouped(given)
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in given)
-    names = list(dict.fromkeys(map(value_in_words, given)))
+    names = sorted(set(map(value_in_words, given)))
     x = np.array(given if numeric else [names.index(value_in_words(value)) for value in given], dtype=float)
     y = np.array([each.value if math.isfinite(each.value) else math.nan for each in draws]) * scale
     stable = np.array([each.is_stable for each in draws])
@@ -180,12 +182,8 @@ def _mark(marker: str, colour: str, label: str, *, filled: bool) -> Line2D:
     return Line2D([], [], linestyle="", marker=marker, color=colour, markerfacecolor=face, markersize=4, label=label)
 
 
-def _finish(
-    figure: Figure, sheet: Sheet, description: str, keys: list[Line2D], y: str | None = None, x: str | None = None
-) -> None:
+def _finish(figure: Figure, sheet: Sheet, description: str, keys: list[Line2D], y: str | None = None) -> None:
     figure.suptitle(sheet.wrap_title(description))
     if y is not None:
         figure.supylabel(y, fontsize=SMALL)
-    if x is not None:
-        figure.supxlabel(x, fontsize=SMALL)
     sheet.legend(figure, keys)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from bench.evidence.results import Evidence
 from bench.evidence.search import TechniqueResult
@@ -38,20 +38,21 @@ def draw_search(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Draw
 
 def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult], sheet: Sheet) -> Iterator[Drawing]:
     """One panel per technique; the curves of the others are grey behind it."""
-    description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (to the edge of the values seen where open)"
+    description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (where open, to the edge)"
     per_row = sheet.panels_per_row(MIN_WIDTH)
     keys = [
         Line2D([], [], color=COLOURS[0], label="tuning: best of k draws"),
         Line2D([], [], color="0.8", label="other techniques"),
         _mark("D", "black", "confirmation on fresh seeds, median", filled=True),
     ]
+    scale = evidence.describe(str(results[0].primary)).scale
     curves = [_finite(best_of(each.values(), each.higher_is_better)) for each in results]
     for page, rows in enumerate(split_evenly(split_evenly(range(len(results)), per_row), ROWS)):
         figure = sheet.figure((HEIGHT + 0.3) * len(rows) + 0.4 + sheet.title_height(description) + 0.4)
         grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False, sharex=True, sharey=True)
         for axes, index in _filled(grid, rows):
             for other in curves:
-                axes.plot(range(1, len(other) + 1), other[:, 0], color="0.8", linewidth=0.7)
+                axes.plot(range(1, len(other) + 1), other[:, 0] * scale, color="0.8", linewidth=0.7)
             _draw_curve(evidence, axes, results[index], curves[index])
             name = technique_name(evidence, results[index], without=("dataset",))
             axes.set_xlabel("number of draws k" if index in rows[-1] else "")
@@ -77,7 +78,7 @@ def _draw_curve(evidence: Evidence, axes: Axes, result: TechniqueResult, curve: 
     if len(values):
         axes.plot(k[-1], np.median(values) * scale, "D", color="black", markersize=4, zorder=4)
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter("{x:g}")
     stable = sum(each.is_stable for each in result.settings)
     axes.annotate(
         f"{stable}/{len(result.settings)} stable", (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize=SMALL

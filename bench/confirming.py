@@ -15,11 +15,13 @@ from bench.evidence.gate.compare import Comparison, compare, resolve
 from bench.evidence.gate.decision import Verdict
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
-from bench.plan.suite import Suite, as_seeds
+from bench.plan.seeds import as_seeds
+from bench.plan.suite import Suite
 from bench.records.frames import axes_of, axis_value
 from bench.records.record import paths_by_run, read_all, read_metadata
 from bench.records.schema import Metadata
-from bench.running import RunOptions, Summary, train_runs
+from bench.running import train_runs
+from bench.summary import RunOptions, Summary
 
 MINIMUM_SEEDS = 10  # default for the number of fresh seeds, unless the candidate has more
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,68 +14,21 @@ from bench.errors import ResultsError
 from bench.files import remove_partial_files
 from bench.plan.grouping import divide
 from bench.plan.runs import Run, plan_runs
+from bench.plan.seeds import seeds_at
 from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
-from bench.plan.suite import load_suite
+from bench.plan.suite import Suite, load_suite
 from bench.records.external.staging import sweep_staging
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
-from bench.report import Extent, Report
+from bench.report import Extent
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
+from bench.summary import RunOptions, Summary
 
 if TYPE_CHECKING:  # torch is imported only if there are runs to train
     from bench.compute.events import Event
 
 ON_EVERY_MACHINE = ("auto", "cpu")  # devices that need no check
-
-
-@dataclass
-class Summary:
-    """The state of a suite while it runs, and its result.
-
-    Attributes:
-        folder: The suite's results folder.
-        runs: All planned runs.
-        already: The runs that had a record before.
-        recorded: The runs whose record was published now.
-        failed: The error of each run whose code failed.
-        faults: What is wrong with a plug-in → the runs that use it; they are among ``failed``.
-        notices: Notices for the user: images found in a folder, unsound combinations, damaged records and checkpoints.
-        report: The report if tables and figures were written or are up to date, else None.
-        report_problem: Why the report could not be written, or "".
-        stopping: Returns whether a stop was requested.
-    """
-
-    folder: Path
-    runs: list[Run]
-    already: list[Run] = field(default_factory=list)
-    recorded: list[Run] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    faults: dict[str, list[Run]] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-    report: Report | None = None
-    report_problem: str = ""
-    stopping: Callable[[], bool] = lambda: False
-
-    @property
-    def missing(self) -> int:
-        """The number of runs without a record."""
-        return len(self.runs) - len(self.already) - len(self.recorded)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How to train runs; see ``run_suite`` for the meaning of each option."""
-
-    device: str = "auto"
-    workers: int | None = None
-    threads: int = 1
-    checkpoint_every: float = 60.0
-    pack: int | Literal["auto", "off"] = "auto"
-    memory: float | None = None
-    inception_weights: Path | None = None
-    begin: Callable[[Summary], None] = lambda summary: None
-    watch: Callable[[Event], None] = lambda event: None
 
 
 # Long: two thirds are the public signature and its docstring.
@@ -151,13 +103,25 @@ def run_suite(
     if report == "all":
         bundle()
     summary = train_runs(runs, Path(results) / specification.name, options)
+    if specification.search:
+        summary = _confirm(summary, specification, specification.seeds if seeds is None else seeds, options)
     if report != "none" and (summary.recorded or summary.already):
         try:
-            cells = {run.cell for run in runs}
+            cells = {run.cell for run in summary.runs}
             summary.report = refresh_report(summary.folder, cells, specification, formats=("png",), extent=report)
         except ResultsError as error:  # the records are kept even if the report fails
             summary.report_problem = str(error)
     return summary
+
+
+def _confirm(tuned: Summary, suite: Suite, seeds: int | Iterable[int], options: RunOptions) -> Summary:
+    """Train the best setting of every technique on fresh seeds; return the summary of all runs."""
+    from bench.evidence.confirmation import confirmation_of
+
+    runs, _, waiting = confirmation_of(tuned.runs, tuned.folder, suite, seeds_at(seeds, "seeds"))
+    if waiting:
+        tuned.notices.append(f"{len(waiting)} techniques are not confirmed, because some of their tuning runs failed")
+    return tuned.followed_by(train_runs(runs, tuned.folder, options)) if runs else tuned
 
 
 def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:

@@ -21,6 +21,7 @@ ORDER: list[set[str]] = [
     {"records"},
     {"compute", "evidence"},
     {"report"},
+    {"summary"},
     {"running", "measuring"},
     {"confirming"},
     {"__init__"},

@@ -17,7 +17,7 @@ from bench.compute.events import Progress as Steps
 from bench.escaping import as_label, as_message
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
-from bench.running import Summary
+from bench.summary import Summary
 
 
 class Display:
@@ -54,8 +54,9 @@ class Display:
     def begin(self, summary: Summary) -> None:
         """Show the number of runs, and how many of them are already recorded."""
         self._show_notices()  # those of the previous suite
-        self._summary, self._notices_shown = summary, 0
-        count = "1 run" if len(summary.runs) == 1 else f"{len(summary.runs)} runs"
+        self._summary, self._notices_shown, self._ended = summary, 0, 0
+        places = {run.search.phase for run in summary.runs if run.search}
+        count = " ".join([str(len(summary.runs)), *places, "run" if len(summary.runs) == 1 else "runs"])
         line = f"{count}, {len(summary.already)} already recorded in {summary.folder}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._show_notices()
@@ -63,6 +64,8 @@ class Display:
         self._work_left = {run.id: _work(run, run.training.steps) for run in summary.runs if run.id not in recorded}
         self._total_work = sum(self._work_left.values())
         self._waiting = len(summary.runs) - len(summary.already)
+        for task in self._progress.task_ids:  # of the previous suite, or of the tuning runs
+            self._progress.remove_task(task)
         self._matrix = self._progress.add_task(
             "[bold]runs", total=len(summary.runs), completed=len(summary.already), rate="", left=""
         )

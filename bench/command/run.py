@@ -24,7 +24,7 @@ from bench.command.values import parse_choice, parse_filters, parse_seeds, parse
 from bench.escaping import visible
 
 if TYPE_CHECKING:
-    from bench.running import Summary
+    from bench.summary import Summary
 
 
 class Seconds(click.FloatRange):
@@ -90,16 +90,16 @@ def plan(
     from bench.plan.runs import plan_runs
     from bench.plan.suite import load_suite
 
-    specification = load_suite(suite)
+    specification, chosen = load_suite(suite), parse_seeds(seeds)
     runs = plan_runs(
         specification,
         settings=dict(map(parse_setting, settings)),
-        seeds=parse_seeds(seeds),
+        seeds=chosen,
         filters=parse_filters(only),
         inception_weights=inception_weights,
         skip_broken=skip_broken,
     )
-    show_plan(specification, runs, Path(results) / specification.name)
+    show_plan(specification, runs, Path(results) / specification.name, chosen)
 
 
 @click.command()

@@ -14,7 +14,9 @@ from rich.table import Table
 from bench.catalogue import find
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.extractors.sample_sizes import describe_bias
+from bench.command.show_search import describe_search
 from bench.command.terminal import Terminal
+from bench.plan.confirmation import technique_axes
 from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.soundness import unsound_combinations
@@ -28,35 +30,43 @@ if TYPE_CHECKING:
     from bench.compute.calibration import Calibration
 
 
-def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
-    """Print the cells and runs of a suite, how many are recorded, and how long training the others will take."""
+def show_plan(suite: Suite, runs: list[Run], folder: Path, seeds: tuple[int, ...] | None = None) -> None:
+    """Print the cells and runs of a suite, how many are recorded, and how long training the others will take.
+
+    Args:
+        suite: The suite.
+        runs: Its runs; of a search the tuning runs, which are shown by technique.
+        folder: The results folder.
+        seeds: The seeds that confirm a search, instead of the suite's.
+    """
     console = Terminal()
     recorded = paths_by_run(folder)
     missing = [run for run in runs if run.id not in recorded]
-    speeds = {**shipped_speeds(), **measured_speeds(folder)} if missing else {}
+    speeds = {**shipped_speeds(), **measured_speeds(folder)} if missing or suite.search else {}
     table = Table(title=escape(f"{suite.name} version {suite.version}: {suite.title}"), title_justify="left", box=None)
-    axes = list(runs[0].axes)
+    axes = list(technique_axes(runs[0].axes))
     for axis in axes:
         table.add_column(axis)
-    for heading in ("seeds", "recorded", "steps", "critic steps", "time left"):
+    for heading in ("runs" if suite.search else "seeds", "recorded", "steps", "critic steps", "time left"):
         table.add_column(heading, justify="right")
     cells: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
-        cells.setdefault(tuple(run.axes.values()), []).append(run)
+        cells.setdefault(tuple(technique_axes(run.axes).values()), []).append(run)
     for labels, cell in cells.items():
         missing_here = [run for run in cell if run.id not in recorded]
-        training = cell[0].training
+        trainings = [run.training for run in cell]
         table.add_row(
             *(escape(str(label)) for label in labels),
             str(len(cell)),
             str(len(cell) - len(missing_here)),
-            f"{training.steps:,}",
-            f"{training.steps * training.critic_steps:,}",
+            _range([training.steps for training in trainings]),
+            _range([training.steps * training.critic_steps for training in trainings]),
             _estimated_time(missing_here, speeds),
         )
+    noun = "technique" if suite.search else "cell"
     console.print(table)
     console.print(
-        f"\n{_counted(len(cells), 'cell')}, {_counted(len(runs), 'run')}, {len(runs) - len(missing)} recorded "
+        f"\n{_counted(len(cells), noun)}, {_counted(len(runs), 'run')}, {len(runs) - len(missing)} recorded "
         + f"in {folder}. "
         + (_work(missing, speeds) if missing else "Nothing to train."),
         highlight=False,
@@ -64,8 +74,16 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     )
     found = dict.fromkeys(run.found for run in runs if run.found)
     unsound = unsound_combinations(run.training for run in runs)
-    for line in (*found, *_packs(missing), *_too_few_samples(runs), *unsound):
+    packs = _packs(missing)
+    if suite.search:  # most groups are small, and there are many
+        packs = describe_search(suite, runs, seeds or suite.seeds, folder, lambda each: _estimated_time(each, speeds))
+    for line in (*found, *packs, *_too_few_samples(runs), *unsound):
         console.print(line, highlight=False, markup=False)
+
+
+def _range(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
 def _counted(number: int, noun: str) -> str:

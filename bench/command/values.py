@@ -75,7 +75,7 @@ def parse_count(text: str) -> int:
 def parse_seeds(text: str | None) -> tuple[int, ...] | None:
     """Return seeds: ``3`` → 0, 1, 2; ``0,4,7`` → 0, 4, 7; ``10-12`` → 10, 11, 12."""
     from bench.plan.limits import MAX_SEEDS, check_count
-    from bench.plan.suite import as_seeds
+    from bench.plan.seeds import as_seeds
 
     if text is None:
         return None

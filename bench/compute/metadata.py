@@ -83,6 +83,7 @@ def metadata_of(
         seed=run.seed,
         training=Training.model_validate(training.model_dump(mode="json")),
         evaluation=describe_evaluation(run.evaluation),
+        **({"search": run.search.model_dump(mode="json")} if run.search else {}),
         rules=run.rules.model_dump(mode="json", exclude_defaults=True),
         gate=run.gate.model_dump(mode="json"),
         references=tuple(reference.model_dump(mode="json") for reference in run.references),

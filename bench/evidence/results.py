@@ -20,6 +20,7 @@ from bench.evidence.agreement import check_directions, check_one_protocol
 from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.overlap_bounds import with_overlap_bounds
+from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
 from bench.plan.rules import GateOptions, PublishedResult, Rules
 from bench.plan.suite import Suite
@@ -43,6 +44,8 @@ class Evidence:
         rules: The thresholds of outcomes.
         references: Published results to show next to these.
         gate: Options for comparisons with a candidate.
+        search: What the tuning runs came to, by technique; empty if the suite has no search. The other attributes
+            hold only the runs that confirm, or all tuning runs if nothing is confirmed yet.
     """
 
     runs: pd.DataFrame
@@ -52,6 +55,7 @@ class Evidence:
     rules: Rules
     references: tuple[PublishedResult, ...]
     gate: GateOptions
+    search: tuple[TechniqueResult, ...] = ()
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:
@@ -181,7 +185,8 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     Raises:
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
-    everything = with_overlap_bounds(with_endings(read_all(results, read_record)))
+    judged = with_overlap_bounds(with_endings(read_all(results, read_record)))
+    everything, search = separate(judged, suite, preferred)
     runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
         several = ", ".join(sorted(runs["suite"].unique()))
@@ -200,7 +205,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
     runs = runs.loc[position.sort_values().index].reset_index(drop=True)
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
-    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules)
+    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules, in_matrix_order(search, runs))
 
 
 def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]) -> pd.DataFrame:

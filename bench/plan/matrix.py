@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -14,6 +14,7 @@ from bench.escaping import quote
 from bench.plan.identity import MAIN_AXES, Label, check_label
 from bench.plan.limits import MAX_CELLS, check_content, check_count
 from bench.plan.rules import OTHER_DATASETS
+from bench.plan.search import Place
 from bench.plan.specification import (
     DEFAULTS,
     Choice,
@@ -28,6 +29,7 @@ from bench.plan.specification import (
 from bench.plan.suite import Suite
 
 Names = dict[str, set[str]]
+Setter = Callable[[TomlTable, Mapping[str, Label]], TomlTable]  # training table and axes → values to set
 CHOICES = (*MAIN_AXES, "optimizer")  # training keys whose values have a name and a label
 
 
@@ -38,10 +40,12 @@ class Cell:
     Attributes:
         axes: Its value on each axis.
         training: Its complete training specification.
+        search: Its setting in a search; None if the suite has none.
     """
 
     axes: Mapping[str, Label]
     training: Training
+    search: Place | None = None
 
     def __str__(self) -> str:
         return " · ".join(f"{value}" if axis in CHOICES else f"{axis} {value}" for axis, value in self.axes.items())
@@ -56,12 +60,13 @@ class Cell:
         return replace(self, training=self.training.model_copy(update={"dataset": changed}))
 
 
-def cells(suite: Suite, settings: TomlTable | None = None) -> list[Cell]:
+def cells(suite: Suite, settings: TomlTable | None = None, draw: Setter | None = None) -> list[Cell]:
     """Return the cells of a suite, in the order of its axes.
 
     Args:
         suite: The suite.
         settings: Training keys set for every cell. They replace what the suite sets, and become axes.
+        draw: Returns the drawn values, key → value, of a cell with this training table and these axes.
 
     Raises:
         SuiteError: A cell is not valid, two cells have the same name, an override or exclusion matches no cell, or the
@@ -84,25 +89,28 @@ def cells(suite: Suite, settings: TomlTable | None = None) -> list[Cell]:
         axis_keys = [*matrix, *(key for key in MAIN_AXES if key in raw and key not in matrix)]
         axes = {key: _axis_label(key, raw) for key in axis_keys}
         for number, override in enumerate(suite.override):
-            if _matches(override.when, raw):
+            if matches(override.when, raw):
                 used_overrides.add(number)
                 raw = merge(raw, override.set)
-        for key, value in settings.items():
+        drawn = draw(raw, axes) if draw else {}
+        for key, value in (*drawn.items(), *settings.items()):
             raw = merge(raw, nested(key, value))
-        exclusions = [number for number, condition in enumerate(suite.exclude) if _matches(condition, raw)]
+        exclusions = [number for number, condition in enumerate(suite.exclude) if matches(condition, raw)]
         used_exclusions.update(exclusions)
-        if exclusions:
-            continue
-        for key, value in axes.items():
-            check_label(value, f"{where}: axis {key}")
-        name = ", ".join(f"{key} {value}" for key, value in axes.items())
-        kept.append(Cell(axes, complete_training(raw, f"{where}: cell ({name})")))
+        if not exclusions:
+            for key, value in axes.items():
+                check_label(value, f"{where}: axis {key}")
+            kept.append(Cell(axes, complete_training(raw, f"{where}: cell ({_name(axes)})")))
     _check_cells(kept, where)
     if not settings:  # a setting may leave nothing for an override to match
         _check_conditions("override", [override.when for override in suite.override], used_overrides, names, where)
         _check_conditions("exclude", suite.exclude, used_exclusions, names, where)
         _check_rules_and_references(suite, names)
     return kept
+
+
+def _name(axes: Mapping[str, Label]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in axes.items())
 
 
 def _check_size(matrix: Mapping[str, Sequence[Any]], where: str) -> None:
@@ -192,7 +200,8 @@ def _choice_label(value: object) -> object:
     return value.get("label") or " ".join([*filter(None, [value.get("name")]), *([f"({options})"] if options else [])])
 
 
-def _matches(condition: TomlTable, raw: TomlTable) -> bool:
+def matches(condition: TomlTable, raw: TomlTable) -> bool:
+    """Return whether a training table meets a condition, such as ``when`` of an override."""
     return all(_value_matches(wanted, _current(key, raw)) for key, wanted in condition.items())
 
 

@@ -20,9 +20,12 @@ from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
 from bench.plan.rules import GateOptions, PublishedResult, Rules
+from bench.plan.search import Place
+from bench.plan.seeds import seeds_at
 from bench.plan.soundness import check_regularisers
 from bench.plan.specification import Choice, Evaluation, TomlTable, Training
-from bench.plan.suite import Suite, as_seeds
+from bench.plan.suite import Suite, check_tuning_seeds
+from bench.plan.tuning import tuning_cells
 
 NUMERICS = 1  # raised when a change of the code, or of a default, changes the numbers of a run
 
@@ -45,6 +48,7 @@ class Run(Identified):
         references: Published results, shown beside the run's own.
         gate: Options for comparing a candidate with this baseline; no part of the identity either.
         found: What the dataset was read from, on one line; "" if it is not read from the user's own files.
+        search: Its place in the suite's search; no part of the identity.
     """
 
     suite: str
@@ -60,6 +64,7 @@ class Run(Identified):
     references: tuple[PublishedResult, ...] = ()
     gate: GateOptions = field(default_factory=GateOptions)
     found: str = ""
+    search: Place | None = None
 
     @property
     def _content(self) -> dict[str, Any]:
@@ -96,10 +101,12 @@ def plan_runs(
 ) -> list[Run]:
     """Plan all runs of a suite, ordered by cell and then by seed.
 
+    Of a suite with a search these are the tuning runs; ``bench.plan.confirmation`` plans the others.
+
     Args:
         suite: The suite.
         settings: Training keys that replace the suite's.
-        seeds: A number of seeds, or the seeds, instead of the suite's.
+        seeds: A number of seeds, or the seeds, instead of the suite's. They do not change the tuning seeds.
         filters: Axis → the values to keep.
         inception_weights: File with the Inception weights.
         skip_broken: Whether to set the option ``skip_broken`` of every dataset that has it.
@@ -112,8 +119,12 @@ def plan_runs(
     if inception_weights is not None and not inception_weights.is_file():
         raise DataError(f"--inception-weights: no such file: {inception_weights}")
     declared_measures(metric.name for metric in suite.evaluation.metrics)
-    seeds = suite.seeds if seeds is None else _as_seeds(seeds)
-    selected = only(cells(suite, settings), filters or {})
+    seeds = suite.seeds if seeds is None else seeds_at(seeds, "seeds")
+    if suite.search:
+        check_tuning_seeds(suite, seeds)
+        seeds, selected = suite.search.seeds, tuning_cells(suite, suite.search, settings, filters or {})
+    else:
+        selected = only(cells(suite, settings), filters or {})
     _check_number(len(selected), len(seeds), suite)
     if skip_broken:
         selected = [cell.skipping_broken() for cell in selected]
@@ -140,6 +151,7 @@ def plan_runs(
             references=suite.reference,
             gate=suite.compare,
             found=describe_files(cell.training.dataset, data[cell.training.dataset]),
+            search=cell.search,
         )
         for cell in selected
         for seed in seeds
@@ -153,13 +165,6 @@ def _check_number(cell_count: int, seed_count: int, suite: Suite) -> None:
         check_count(cell_count * seed_count, MAX_RUNS, f"runs ({cell_count:,} cells × {seed_count:,} seeds)")
     except ValueError as error:
         raise SuiteError(f"{suite.where}: {error}") from None
-
-
-def _as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
-    try:
-        return as_seeds(given)
-    except ValueError as error:
-        raise SuiteError(f"seeds: {error}") from None
 
 
 def describe_files(dataset: Choice, data: Data) -> str:

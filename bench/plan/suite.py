@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +15,10 @@ from bench.errors import SuiteError
 from bench.escaping import as_label, quote
 from bench.files import describe_error
 from bench.plan.identity import MAX_NAME, SUITE_NAME, Title
-from bench.plan.limits import LARGEST_SEED, MAX_DOTS, MAX_SEEDS, MAX_SUITE_BYTES, check_content, check_count
+from bench.plan.limits import MAX_DOTS, MAX_SUITE_BYTES, check_content
 from bench.plan.rules import GateOptions, PublishedResult, Rules, check_measure
+from bench.plan.search import Search, parse_search
+from bench.plan.seeds import as_seeds
 from bench.plan.specification import (
     TRAINING_KEYS,
     Evaluation,
@@ -30,34 +30,6 @@ from bench.plan.specification import (
 
 PACKAGED = Path(__file__).parents[1] / "suites"
 CHECKOUT = Path(__file__).parents[2] / "suites"
-
-
-def as_seeds(given: object) -> tuple[int, ...]:
-    """Return seeds from a number of seeds (3 → 0, 1, 2) or a list.
-
-    Raises:
-        ValueError: There is no seed, one that is negative or above ``LARGEST_SEED``, one is listed twice, or there are
-            more than ``MAX_SEEDS``.
-    """
-    if isinstance(given, int) and not isinstance(given, bool):
-        check_count(given, MAX_SEEDS, "seeds")
-        given = range(given)
-    # one more than allowed is enough to know: the rest of a generator, or of a range of 10⁹, is never made
-    listed = given if isinstance(given, Iterable) and not isinstance(given, str) else None
-    seeds = None if listed is None else tuple(islice(listed, MAX_SEEDS + 1))
-    if seeds is None or not all(type(seed) is int and seed >= 0 for seed in seeds):
-        raise ValueError("expected a number of seeds, or a list of integers ≥ 0")
-    if not seeds:
-        raise ValueError("at least one seed is needed")
-    if len(seeds) > MAX_SEEDS:
-        raise ValueError(f"more seeds are listed than the {MAX_SEEDS:,} that a plan can have")
-    if max(seeds) > LARGEST_SEED:
-        raise ValueError(f"seed {quote(max(seeds), 30)} is above {LARGEST_SEED}, the largest that tables keep exactly")
-    repeated = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
-    if repeated:
-        more = f" and {len(repeated) - 5:,} more" if len(repeated) > 5 else ""
-        raise ValueError(f"seed {', '.join(map(str, repeated[:5]))}{more} is listed twice")
-    return seeds
 
 
 class Override(Options):
@@ -79,6 +51,7 @@ class Suite(Options):
     override: Annotated[tuple[Override, ...], Field(strict=False)] = ()
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
+    search: Search | None = None
     outcome: Rules = Rules()
     compare: GateOptions = GateOptions()
     reference: Annotated[tuple[PublishedResult, ...], Field(strict=False)] = ()
@@ -167,8 +140,13 @@ def parse_suite(content: TomlTable, where: str) -> Suite:
         check_measure(gate.metric, f"{where}: [compare]: metric")
     sections = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "compare": gate}
     sections["reference"] = _references(content, where)
+    if "search" in content:
+        table = _section(content, "search", where)
+        search, seeds = parse_search(table, matrix, content.get("seeds"), f"{where}: [search]")
+        sections |= {"search": search, "seeds": seeds}
     suite = validated(Suite, {**content, **sections}, where)
     suite._where = where
+    check_tuning_seeds(suite, suite.seeds)
     for key in suite.training:
         check_key(key, TRAINING_KEYS, f"{where}: [training]")
     for number, override in enumerate(suite.override, 1):
@@ -187,6 +165,17 @@ def _section(content: TomlTable, name: str, where: str) -> TomlTable:
     if not isinstance(section, Mapping):
         raise SuiteError(f"{where}: {name}: expected a table [{name}], not {quote(section)}")
     return section
+
+
+def check_tuning_seeds(suite: Suite, seeds: Iterable[int]) -> None:
+    """Check that no seed both tunes and confirms.
+
+    Raises:
+        SuiteError: One does.
+    """
+    shared = sorted({*suite.search.seeds} & {*seeds}) if suite.search else []
+    if shared:
+        raise SuiteError(f"{suite.where}: seed {shared[0]} both tunes and confirms; confirm on fresh seeds")
 
 
 def _references(content: TomlTable, where: str) -> tuple[PublishedResult, ...]:

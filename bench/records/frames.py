@@ -44,7 +44,8 @@ def axis_value(metadata: Metadata, axis: str) -> Any:
 def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
     """One row per run.
 
-    Columns: suite, version, dataset, architecture, loss, any other axis, seed, run (identity), ending ("finished" or
+    Columns: suite, version, dataset, architecture, loss, any other axis, phase ("tuning" or "confirmation") and draw if
+    the suite has a search, seed, run (identity), ending ("finished" or
     "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
     real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
     peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values. Values that
@@ -74,6 +75,7 @@ def _row(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
         "suite": metadata.suite,
         "version": metadata.version,
         **{axis: axis_value(metadata, axis) for axis in axes},
+        **({"phase": metadata.search.phase, "draw": metadata.search.draw} if metadata.search else {}),
         "seed": metadata.seed,
         "run": metadata.run,
         "ending": ending.status,

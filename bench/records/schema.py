@@ -183,6 +183,16 @@ class Environment(Section):
     date: str = Field("", description="Day on which the record was published, UTC.")
 
 
+class Search(Section):
+    """The place of a run in the search of its suite."""
+
+    phase: Literal["tuning", "confirmation"] = Field(
+        description="Whether it chooses the best setting, or confirms it on a fresh seed."
+    )
+    draw: int = Field(description="Number of the drawn setting, from 0.")
+    setting: dict[str, Any] = Field({}, description="The drawn values: key → value.")
+
+
 class Metadata(Section):
     """Everything that a record says about its run, except the trace."""
 
@@ -196,6 +206,7 @@ class Metadata(Section):
     seed: int = Field(description="The seed.")
     training: Training = Field(description="How the run was trained.")
     evaluation: Evaluation = Field(Evaluation(), description="When and how it was evaluated.")
+    search: Search | None = Field(None, description="Its place in the search of the suite, if that has one.")
     rules: dict[str, Any] = Field({}, description="Thresholds of outcomes in the suite.")
     gate: dict[str, Any] = Field({}, description="The suite's settings for `ganbench compare`.")
     references: tuple[dict[str, Any], ...] = Field((), description="Published results in the suite.")

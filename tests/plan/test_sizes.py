@@ -16,7 +16,8 @@ from bench.plan.identity import MAX_NAME, MAX_TITLE
 from bench.plan.limits import LARGEST_SEED, MAX_CELLS, MAX_RUNS, MAX_SEEDS
 from bench.plan.matrix import cells
 from bench.plan.runs import plan_runs
-from bench.plan.suite import as_seeds, load_suite, parse_suite
+from bench.plan.seeds import as_seeds
+from bench.plan.suite import load_suite, parse_suite
 from bench.plan.throughput import Rates, read_rates, write_rates
 
 SUITE = """

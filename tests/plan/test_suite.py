@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bench.errors import SuiteError
 from bench.plan.matrix import cells, only
 from bench.plan.rules import Rules
+from bench.plan.seeds import as_seeds
 from bench.plan.specification import merge
-from bench.plan.suite import as_seeds, load_suite, parse_suite, suite_files
+from bench.plan.suite import load_suite, parse_suite, suite_files
 
 BASE = """
 name = "x"

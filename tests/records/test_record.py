@@ -170,7 +170,7 @@ def test_traces_are_long_and_agree_with_load(tiny_results: Path) -> None:
 
 def test_a_record_is_enough_by_itself(tiny_results: Path) -> None:
     record = content_of(record_paths(tiny_results)[0])
-    assert record.keys() == {"schema", *Metadata.model_fields} - {"schema_version", "origin", "measures"}
+    assert record.keys() == {"schema", *Metadata.model_fields} - {"schema_version", "origin", "measures", "search"}
     assert record["environment"].keys() >= {"ganbench", "commit", "dirty", "torch", "device", "threads", "pack"}
     assert record["training"]["loss"]["name"] in ("non-saturating", "wgan-gp")
     assert record["training"]["critic_optimizer"]["options"]["lr"] == 2e-4

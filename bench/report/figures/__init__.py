@@ -21,6 +21,7 @@ from bench.report.figures.heat_map import draw_geometric_means, draw_modes
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.rates import draw_rates
+from bench.report.figures.search import draw_search
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import COLOURS, DPI, LINES, WIDTHS, styled, width_in_inches
 from bench.report.figures.timelines import draw_timeline
@@ -108,6 +109,7 @@ def draw_all(
         yield from draw_rates(evidence, dataset, sheet)
         yield from draw_threshold(evidence, dataset, sheet)
         yield from draw_contact_sheets(evidence, dataset, sheet)
+        yield from draw_search(evidence, dataset, sheet)
     yield from draw_quality_time(evidence, datasets, sheet)
     yield from draw_profile(evidence, datasets, sheet)
     yield from draw_budget(evidence, datasets, sheet)

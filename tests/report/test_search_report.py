@@ -1,0 +1,88 @@
+"""The report of a search: tuning and confirmation are told apart, and figures show every draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_runs import drawn, record
+
+from bench.evidence.results import Evidence, read_evidence
+from bench.report import write_report
+from bench.report.search import format_effects, format_overview
+
+LOSSES = ("minimax", "hinge")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search of eight draws, whose FD is the learning rate, except that draw 7 fails; draw 0 is confirmed."""
+    folder = tmp_path_factory.mktemp("search")
+    for loss in LOSSES:
+        axes = {"dataset": "ring", "architecture": "mlp", "loss": loss}
+        for draw in range(8):
+            setting = {"optimizer.lr": 0.01 * (draw + 1), "critic.normalisation": ("none", "spectral")[draw % 2]}
+            values = (1.0, 0.3, 0.2, 0.01 * (draw + 1)) if draw < 7 else (1.0, 1.0, 1.0, 1.0)
+            place = {"phase": "tuning", "draw": draw, "setting": setting}
+            named = {"cell": f"{loss}-{draw}"}
+            record(folder, loss, 1000 + draw, values, axes={**axes, "draw": draw}, search=place, **named)
+        for seed in range(3):
+            place = {"phase": "confirmation", "draw": 0, "setting": {"optimizer.lr": 0.01}}
+            named = {"cell": f"{loss}-0"}
+            record(folder, loss, seed, (1.0, 0.3, 0.06, 0.05), axes=axes, search=place, **named)
+    return folder / "made"
+
+
+@pytest.fixture
+def evidence(searched: Path) -> Evidence:
+    return read_evidence(searched)
+
+
+def test_the_main_table_has_confirmation_only(searched: Path, tmp_path: Path) -> None:
+    report = write_report(searched, output=tmp_path, extent="tables")
+    assert {path.name for path in report.tables} >= {"search.md", "search.tex", "search.csv"}
+    table = (tmp_path / "table.csv").read_text().splitlines()
+    assert len(table) == 3
+    assert "draw" not in table[0]
+    assert ",3,3," in table[1]  # three runs, all of them finished
+    draws = (tmp_path / "search.csv").read_text().splitlines()
+    assert len(draws) == 17
+    assert all(line.startswith("tuning,") for line in draws[1:])
+
+
+def test_the_overview_keeps_tuning_and_confirmation_apart(evidence: Evidence) -> None:
+    row = format_overview(evidence).iloc[0]
+    assert row["tuning: stable"].startswith("7/8 (53–98%)")  # Wilson's interval of 7 of 8: 0.529 to 0.978
+    assert row["tuning: best of 1"].startswith("0.05")  # fourth from the worst of eight
+    assert row["tuning: best of 8"].startswith("0.01")
+    assert row["confirmed"] == "0.05 (n = 3)"
+    assert row["setting"] == "draw 0: optimizer.lr 0.01, critic.normalisation none"
+
+
+def test_the_learning_rate_decides(evidence: Evidence) -> None:
+    row = format_effects(evidence).iloc[0]
+    assert "best 0.01 to 0.02" in row["optimizer.lr"]
+    assert list(format_effects(evidence)["loss"]) == list(LOSSES)
+
+
+def test_budget_figure(evidence: Evidence) -> None:
+    figure = drawn(evidence, "search-budget-ring")
+    (curve,) = [line for line in figure.axes[0].lines if line.get_linewidth() == 1.2]
+    assert curve.get_xydata()[[0, -1]].tolist() == [[1, 0.05], [8, 0.01]]
+    (confirmed,) = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert np.asarray(confirmed.get_ydata()).item() == pytest.approx(0.05)
+
+
+def test_parameter_figure_has_every_draw(evidence: Evidence) -> None:
+    figure = drawn(evidence, "search-parameters-ring")
+    stable, failed = figure.axes[0].lines[:2]
+    assert len(stable.get_xdata()) == 7
+    assert np.asarray(failed.get_xydata()).tolist() == [[0.08, 1.0]]
+
+
+def test_the_page_has_confirmation_only(searched: Path, tmp_path: Path) -> None:
+    report = write_report(searched, output=tmp_path, formats=())
+    assert report.page is not None
+    assert "ring-minimax-1003" not in report.page.read_text()
+    assert "ring-minimax-1" in report.page.read_text()

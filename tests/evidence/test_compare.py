@@ -86,7 +86,7 @@ def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
 
 def test_few_noisy_runs_are_inconclusive_with_the_number_needed(tmp_path: Path) -> None:
     noise = np.random.default_rng(1)
-    noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.5)))
+    noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.2)))
     result = compare("quick", noisy)
     assert result.exit_code == 3
     assert "seeds per side would be needed to decide" in " ".join(result.output.split())

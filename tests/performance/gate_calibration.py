@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from tabulate import tabulate
 
 from bench.catalogue.metrics.measures import MEASURES, SHARE, Measure
 from bench.evidence.gate.decision import Verdict, compare_cells, overall_verdict
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.states import State
+from bench.evidence.statistics import boschloo, mcnemar, permutation_of_means
 from bench.plan.rules import GateOptions
 from bench.records.record import paths_by_run, read_samples
 from bench.records.schema import Modes
@@ -174,5 +176,64 @@ def ok_table(times: int = 200, seeds: int = 10) -> str:
     return tabulate(rows, ["spread over seeds", "δ = 5%", "δ = 10%", "δ = 25%"], tablefmt="github")
 
 
+SCALES: dict[str, Callable[[Values], Values]] = {
+    "plain": lambda shares: shares,
+    "logarithm": lambda shares: np.log(np.maximum(shares, 1e-3)),
+    "logit": lambda shares: np.log(np.clip(shares, 1e-3, 0.999) / (1 - np.clip(shares, 1e-3, 0.999))),
+}
+
+
+def scale_table(times: int = 100, seeds: int = 10) -> str:
+    """Return how often a halved share in one of the cells is significant, by the scale on which shares are compared."""
+    rows = []
+    for suite in ("ring", "techniques"):
+        pools = [pool for pool in recorded(suite, "ring").pools if np.median(pool.values) > 0.05]
+        row = [f"`{suite}`, ring"]
+        for scale in SCALES.values():
+            generator, found = np.random.default_rng(0), 0
+            for _ in range(times):
+                values = pools[generator.integers(len(pools))].values
+                one, other = (generator.choice(values, seeds) for _ in range(2))
+                p = permutation_of_means(-scale(0.5 * other), -scale(one), 10_000).p
+                found += p <= 0.05 / CELLS
+            row.append(f"{100 * found / times:.0f}%")
+        rows.append(row)
+    return tabulate(rows, ["runs drawn from", *SCALES], tablefmt="github")
+
+
+def pairs_table(times: int = 1000, tests: int = 6, rates: tuple[float, float] = (0.1, 0.7)) -> str:
+    """Return how often a rise of the failure rate is found by either test, for independent and for correlated pairs."""
+    rows = []
+    for seeds in (5, 10, 20):
+        row = [str(seeds)]
+        for correlation in (0.0, 0.5):
+            covariance = [[1, correlation], [correlation, 1]]
+            normal = np.random.default_rng(seeds).multivariate_normal([0, 0], covariance, size=(times, seeds))
+            one, other = (normal[..., side] < stats.norm.ppf(rate) for side, rate in enumerate(rates))
+            pairs = zip((other & ~one).sum(1), (one & ~other).sum(1), one.sum(1), other.sum(1), strict=True)
+            paired, apart = 0, 0
+            for worse, better, a, b in pairs:
+                paired += mcnemar(int(worse), int(better)).p <= 0.05 / tests
+                apart += boschloo(int(b), seeds, int(a), seeds, "greater").p <= 0.05 / tests
+            row += [f"{100 * apart / times:.0f}%", f"{100 * paired / times:.0f}%"]
+        rows.append(row)
+    headings = ["seeds per side", "Boschloo", "McNemar", "Boschloo, correlation 0.5", "McNemar, correlation 0.5"]
+    return tabulate(rows, headings, tablefmt="github")
+
+
+def correlation_of_failures(suite: str, dataset: str) -> tuple[float, float]:
+    """Return the mean correlation of failures of the same seed over pairs of cells, and its standard error."""
+    failed = [pool.failed for pool in recorded(suite, dataset).pools if 0 < pool.failed.mean() < 1]
+    pairs = np.corrcoef(failed)[np.triu_indices(len(failed), 1)]
+    return float(pairs.mean()), float(pairs.std() / np.sqrt(len(pairs)))
+
+
 if __name__ == "__main__":
-    print(ok_table() + "\n\n" + level_table())
+    print(f"{ok_table()}\n\n{pairs_table()}\n\n{scale_table()}\n")
+    for dataset in ("ring", "grid"):
+        print(
+            "{}: correlation of failures {:.2f} ± {:.2f}".format(
+                dataset, *correlation_of_failures("techniques", dataset)
+            )
+        )
+    print(f"\n{level_table()}")

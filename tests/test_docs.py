@@ -30,7 +30,7 @@ SUITES = (ROOT / "docs" / "suites.md").read_text()
 MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 RECORDED = ["quick", "ring", "grid", "digits", "fashion", "dirac", "techniques", "stacked-digits"]
-FOR_GPUS = {"cifar10", "ring-reference", "stacked-mnist", "stacked-mnist-r3gan"}
+FOR_GPUS = {"cifar10", "gate", "ring-reference", "stacked-mnist", "stacked-mnist-r3gan"}
 
 
 def blocks(text: str, language: str) -> list[str]:

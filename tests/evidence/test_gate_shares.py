@@ -66,8 +66,8 @@ def test_two_clumps_keep_the_level_with_three_seeds() -> None:
         clumps = np.where(generator.random((12, 3)) < 0.5, 0.9, 0.3) + 0.01 * generator.normal(size=(12, 3))
         return pd.concat([runs(list(values), loss=f"loss {cell}") for cell, values in enumerate(clumps)])
 
-    found = [overall_verdict(cell.verdict for cell in compare_all(side(), side())) for _ in range(60)]
-    assert found.count(Verdict.REGRESSED) <= 3
+    found = [overall_verdict(cell.verdict for cell in compare_all(side(), side())) for _ in range(20)]
+    assert Verdict.REGRESSED not in found
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (3, 5), (5, 5)])

@@ -160,7 +160,7 @@ def test_a_cell_within_the_tolerance_is_ok() -> None:
 
 def test_a_significant_difference_within_the_tolerance_is_ok() -> None:
     cell = one(runs(GOOD * 5), runs([1.05 * value for value in GOOD * 5]))
-    assert cell.findings[0].p_holm < 1e-6
+    assert cell.findings[0].p_holm < 1e-3
     assert cell.verdict == Verdict.OK
 
 

@@ -1,4 +1,4 @@
-"""One-sided tests of one cell: how much worse the candidate is than the baseline, and the evidence for it."""
+"""A one-sided test of one cell: how much worse the candidate is than the baseline, and how this is written."""
 
 from __future__ import annotations
 
@@ -7,21 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import pandas as pd
-
-from bench.catalogue.metrics.measures import Measure
-from bench.evidence.states import State
-from bench.evidence.statistics import (
-    Bounds,
-    Significance,
-    difference,
-    drop_missing,
-    permutation,
-    student,
-    welch,
-)
-from bench.evidence.statistics.intervals import Array, exponential, paired_difference
+from bench.evidence.statistics import Bounds, Significance
+from bench.evidence.statistics.intervals import exponential
 
 Family = Literal["quality", "failures", "speed"]
 
@@ -37,15 +24,17 @@ class ComparisonTest:
             size, or of rates. The interval has confidence 1 − 2α, so its upper end is the one-sided bound.
         margin: The tolerated degradation.
         logarithmic: Whether the degradation is a difference of logarithms.
+        share: Whether the values are shares in [0, 1], which are compared on their own scale.
         higher_is_better: Whether higher values of the subject are better.
         significance: The test that the candidate is worse.
-        robust: Runs a test of the same that assumes no distribution. It is called only if its result matters.
+        robust: Runs a test of the same that assumes no distribution, if ``significance`` assumes one. It is called
+            only if its result matters.
         deviation: Standard deviation over runs on the scale of the degradation, NaN if there are too few.
         n: Number of runs with a value, of baseline and candidate.
         identical: Whether both sides have the same values, seed by seed, so that there is nothing to test.
         counts: Number of failed runs of baseline and candidate, in the family ``failures``.
-        smallest_p: The smallest possible p-value given the total number of failures: all of them the candidate's. 0 for
-            tests of means.
+        smallest_p: The smallest possible p-value: with these numbers of runs or, for failures, if all of them were the
+            candidate's. 0 for timings.
         paired: The degradation estimated from seed-by-seed differences, if both sides have the same seeds. They then
             share initial weights and data, so that whatever did not change is equal up to rounding.
     """
@@ -55,9 +44,10 @@ class ComparisonTest:
     degradation: Bounds
     margin: float
     logarithmic: bool = False
+    share: bool = False
     higher_is_better: bool = False
     significance: Significance
-    robust: Callable[[], Significance]
+    robust: Callable[[], Significance] | None = None
     deviation: float
     n: tuple[int, int]
     identical: bool
@@ -79,7 +69,8 @@ class ComparisonTest:
     def effect(self) -> Bounds:
         """The candidate relative to the baseline, 1 if equal; for failures the difference of rates, 0 if equal.
 
-        If not all values are positive: 1 plus the difference as a share of the baseline's mean absolute value.
+        The ratio is that of geometric means or, for shares, of means. If other values are not all positive: 1 plus the
+        difference as a share of the baseline's mean absolute value.
         """
         if self.counts is not None:
             return self.degradation
@@ -110,7 +101,9 @@ class ComparisonTest:
             return f"{candidate} runs failed, baseline {baseline} ({change}, tolerated {100 * self.margin:+.0f})"
         if math.isnan(value):
             return f"{self.subject}: the candidate has no values to compare"
-        reference = "the baseline" if self.logarithmic else "relative to the baseline's mean absolute value"
+        reference = (
+            "the baseline" if self.logarithmic or self.share else "relative to the baseline's mean absolute value"
+        )
         parts = [f"{self.subject} {self.format_effect(value)} {reference}{self.format_interval()}"]
         if self.paired is not None and (self.paired.high < self.degradation.high or self.paired.high > self.margin):
             limit = "at least" if self.higher_is_better else "at most"
@@ -121,8 +114,8 @@ class ComparisonTest:
         return ", ".join(parts)
 
     def format_effect(self, effect: float) -> str:
-        """Return an effect as a factor, or as a percentage if the values are not all positive."""
-        return f"{effect:.3g}×" if self.logarithmic else f"{100 * (effect - 1):+.0f}%"
+        """Return an effect as a factor, or as a percentage if the values are neither shares nor all positive."""
+        return f"{effect:.3g}×" if self.logarithmic or self.share else f"{100 * (effect - 1):+.0f}%"
 
     def format_interval(self) -> str:
         """Return the interval of the effect in brackets after a space, or nothing if there is none."""
@@ -133,109 +126,3 @@ class ComparisonTest:
 def count_of(count: int, noun: str) -> str:
     """Return a number with its noun in the right form: 1 run, 2 runs."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def quality(
-    baseline: pd.DataFrame,
-    candidate: pd.DataFrame,
-    name: str,
-    measure: Measure,
-    *,
-    tolerance: float,
-    alpha: float,
-    same: bool,
-) -> ComparisonTest | None:
-    """Compare the final values of a measure. Returns None if the baseline has none, as nothing is worse than that.
-
-    Only stable runs are compared, or all runs if none of the baseline's are stable. How many are stable is a
-    question of its own, and with failed runs the values are multimodal: a t-test of three to five of them would not
-    keep its level.
-
-    Args:
-        baseline: The baseline's runs of the cell, with the columns ``outcome``, ``seed`` and ``<name>_final``.
-        candidate: The candidate's runs of the cell.
-        name: Name of the measure.
-        measure: Its description; higher or lower values must be better.
-        tolerance: Tolerated degradation as a share of the baseline.
-        alpha: Level of the test.
-        same: Whether both sides are ``identical``.
-    """
-    column = f"{name}_final"
-    compared = [runs[runs["outcome"] == State.STABLE] for runs in (baseline, candidate)]
-    if compared[0].empty:
-        compared = [baseline, candidate]
-    one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in compared)
-    if not drop_missing(one).size:
-        return None
-    return compare_means(
-        "quality",
-        measure.label,
-        one.to_numpy(float),
-        other.to_numpy(float),
-        higher_is_better=bool(measure.higher_is_better),
-        tolerance=tolerance,
-        alpha=alpha,
-        same=same,
-        paired=one.index.equals(other.index) and one.index.is_unique,
-    )
-
-
-def compare_means(
-    family: Family,
-    subject: str,
-    baseline: Array,
-    candidate: Array,
-    *,
-    higher_is_better: bool,
-    tolerance: float,
-    alpha: float,
-    same: bool = False,
-    paired: bool = False,
-) -> ComparisonTest:
-    """Run a t-test of the logarithms if all values are positive, otherwise of values over the baseline's mean |value|.
-
-    The larger p of Welch's and Student's test counts. They differ only if the numbers of runs do: if nothing changed,
-    both sides have equal variance, and with three runs against twenty Welch's test alone has twice the nominal
-    false-alarm rate.
-
-    Args:
-        family: Family of the test.
-        subject: What the values are.
-        baseline: Values, [n]; NaN for a run without one.
-        candidate: Values, [m]; NaN for a run without one.
-        higher_is_better: Whether higher values are better.
-        tolerance: Tolerated degradation as a share of the baseline.
-        alpha: Level of the test.
-        same: Whether both sides are ``identical``.
-        paired: Whether the values are of the same seeds in the same order.
-    """
-    sign = -1.0 if higher_is_better else 1.0
-    pooled = drop_missing(np.concatenate([baseline, candidate]))
-    logarithmic = bool((pooled > 0).all())
-    size = _mean_size(drop_missing(baseline)) or _mean_size(pooled) or 1.0
-    sides = [sign * (np.log(values) if logarithmic else values / size) for values in (baseline, candidate)]
-    first, second = map(drop_missing, sides)
-    return ComparisonTest(
-        family=family,
-        subject=subject,
-        degradation=difference(second, first, 1 - 2 * alpha),
-        margin=math.log1p(tolerance) if logarithmic else tolerance,
-        logarithmic=logarithmic,
-        higher_is_better=higher_is_better,
-        significance=max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda test: test.p),
-        robust=lambda: permutation(second, first, "greater"),
-        deviation=_pooled_deviation(first, second),
-        n=(len(first), len(second)),
-        identical=same,
-        paired=paired_difference(sides[1], sides[0], 1 - 2 * alpha) if paired else None,
-    )
-
-
-def _mean_size(values: Array) -> float:
-    return float(np.abs(values).mean()) if values.size else 0.0
-
-
-def _pooled_deviation(first: Array, second: Array) -> float:
-    if min(len(first), len(second)) < 2:
-        return math.nan
-    return math.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)

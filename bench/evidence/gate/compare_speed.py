@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.evidence.gate.cell_tests import ComparisonTest, compare_means
+from bench.evidence.gate.cell_tests import ComparisonTest
 from bench.evidence.gate.compare import Comparison, resolve, with_options
 from bench.evidence.gate.decision import CellVerdict, decide
+from bench.evidence.gate.mean_tests import compare_means
 from bench.plan.rules import GateOptions, Tolerance
 from bench.records.timing_results import Timings, incomparable, read_timings
 

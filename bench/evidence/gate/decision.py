@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
-from bench.evidence.gate.cell_tests import ComparisonTest, count_of, quality
+from bench.evidence.gate.cell_tests import ComparisonTest, count_of
 from bench.evidence.gate.comparability import describe_unresolved
 from bench.evidence.gate.failure_tests import failures, pooled_failures
+from bench.evidence.gate.mean_tests import quality
 from bench.evidence.gate.sameness import identical
 from bench.evidence.states import judged
 from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show
@@ -155,9 +156,9 @@ def decide(
 ) -> list[tuple[Finding, ...]]:
     """Return the findings of each cell, with Holm's correction over all tests.
 
-    The correction does not count failure tests with so few failures that none of them could be significant (Tarone
-    1990), which depends only on the total number of failures and not on their side. Nor does it count cells with the
-    same values seed by seed, where there is nothing to test, so unchanged cells do not cost the changed ones power.
+    The correction does not count tests that could not be significant (Tarone 1990): of too few runs, or of too few
+    failures in total, whichever side failed. Nor does it count cells with the same values seed by seed, so unchanged
+    cells do not cost the changed ones power.
 
     Args:
         tests: The tests of each cell.
@@ -167,6 +168,7 @@ def decide(
     flat = [test for cell in tests for test in cell]
     counted = _can_be_significant(flat, gate.alpha)
     count = sum(counted) + extra_tests
+    possible = sum(test.tested for test in flat) + extra_tests  # with more runs, all of them would be counted
     ps = [test.significance.p if counts else math.nan for test, counts in zip(flat, counted, strict=True)]
     corrected = iter(holm([*ps, *[1.0] * extra_tests]))
     typical = {
@@ -174,7 +176,7 @@ def decide(
         for family in {test.family for test in flat}
     }
     return [
-        tuple(_decide_one(test, float(next(corrected)), count, typical[test.family], gate) for test in cell)
+        tuple(_decide_one(test, float(next(corrected)), (count, possible), typical[test.family], gate) for test in cell)
         for cell in tests
     ]
 
@@ -189,19 +191,20 @@ def _can_be_significant(tests: Sequence[ComparisonTest], alpha: float) -> list[b
 
 
 def _decide_one(
-    test: ComparisonTest, p_holm: float, count: int, typical_deviation: float, gate: GateOptions
+    test: ComparisonTest, p_holm: float, counts: tuple[int, int], typical_deviation: float, gate: GateOptions
 ) -> Finding:
     if test.identical:
         each = "round" if test.unit == "round" else "seed"
         reason = f"{test.subject}: same values as the baseline, {each} by {each}"
         return Finding(test=test, verdict=Verdict.OK, reason=reason, p_holm=p_holm)
     enough = min(test.n) >= MINIMUM_RUNS
-    if enough and test.degradation.value > test.margin and p_holm <= gate.alpha and test.robust().p <= gate.alpha:
-        reason = f"{test.describe()}; p = {p_holm:.2g} after Holm's correction for {count_of(count, 'test')}"
+    significant = enough and test.degradation.value > test.margin and p_holm <= gate.alpha
+    if significant and (test.robust is None or test.robust().p <= gate.alpha):
+        reason = f"{test.describe()}; p = {p_holm:.2g} after Holm's correction for {count_of(counts[0], 'test')}"
         return Finding(test=test, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
     if enough and test.bound <= test.margin:
         return Finding(test=test, verdict=Verdict.OK, reason=test.describe(), p_holm=p_holm)
-    seeds = _seeds_needed(test, count, typical_deviation, gate)
+    seeds = _seeds_needed(test, counts[1], typical_deviation, gate)
     reason = test.describe() if math.isnan(test.degradation.value) else f"{test.describe()}; {_forecast(test, seeds)}"
     return Finding(test=test, verdict=Verdict.INCONCLUSIVE, reason=reason, p_holm=p_holm, seeds=seeds)
 
@@ -218,7 +221,8 @@ def _seeds_needed(test: ComparisonTest, count: int, typical_deviation: float, ga
         corrected = gate.alpha / max(1, count)
         needed = seeds_to_show(degradation, deviation, corrected)
         if needed and test.counts is None:
-            needed = max(needed, _runs_for_permutation(corrected if deviation == 0 else gate.alpha))
+            exact = test.robust is None or deviation == 0
+            needed = max(needed, _runs_for_permutation(corrected if exact else gate.alpha))
     elif test.counts is not None:
         rates = [failed / n for failed, n in zip(test.counts, test.n, strict=True)]
         needed = seeds_to_bound(rates[1], rates[0], test.margin, 1 - 2 * gate.alpha)

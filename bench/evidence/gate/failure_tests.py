@@ -8,15 +8,19 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.evidence.gate.cell_tests import ComparisonTest
-from bench.evidence.states import count_failed
-from bench.evidence.statistics import NO_TEST, boschloo, mantel_haenszel, newcombe_interval
+from bench.evidence.states import count_failed, has_failed
+from bench.evidence.statistics import NO_TEST, boschloo, mantel_haenszel, mcnemar, newcombe_interval
 from bench.plan.rules import GateOptions
+
+MINIMUM_PAIRS = 20  # with fewer, McNemar's test has much less power than Boschloo's (docs/gate.md)
 
 
 def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions, same: bool) -> ComparisonTest:
     """Compare how many runs failed in one cell.
 
-    If no run failed on either side, or every run did, there is no p-value: these counts could never be significant.
+    With the same seeds on both sides, and at least ``MINIMUM_PAIRS`` of them, the test is McNemar's; otherwise it is
+    Boschloo's. If no run failed on either side, or every run did, there is no p-value: these counts could never be
+    significant.
 
     Args:
         baseline: The baseline's runs of the cell, with the column ``outcome``.
@@ -26,7 +30,11 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions,
     """
     n = (len(baseline), len(candidate))
     a, b = count_failed(baseline), count_failed(candidate)
-    significance = NO_TEST if a + b in (0, sum(n)) else boschloo(b, n[1], a, n[0], "greater")
+    pairs = discordant_pairs(baseline, candidate) if min(n) >= MINIMUM_PAIRS else None
+    if pairs is not None:
+        significance = mcnemar(*pairs)
+    else:
+        significance = NO_TEST if a + b in (0, sum(n)) else boschloo(b, n[1], a, n[0], "greater")
     rates = [(count + 1) / (size + 2) for count, size in zip((a, b), n, strict=True)]  # keeps them away from 0 and 1
     return ComparisonTest(
         family="failures",
@@ -34,13 +42,20 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions,
         degradation=newcombe_interval(b, n[1], a, n[0], 1 - 2 * gate.alpha),
         margin=gate.failure_tolerance,
         significance=significance,
-        robust=lambda: significance,
         deviation=math.sqrt(sum(rate * (1 - rate) for rate in rates) / 2),
         n=n,
         identical=same,
         counts=(a, b),
-        smallest_p=_smallest_p(a + b, n),
+        smallest_p=_smallest_p(a + b, n) if pairs is None else significance.smallest,
     )
+
+
+def discordant_pairs(baseline: pd.DataFrame, candidate: pd.DataFrame) -> tuple[int, int] | None:
+    """Return how many seeds failed only in the candidate and only in the baseline; None if the seeds differ."""
+    one, other = (has_failed(runs).set_axis(runs["seed"]).sort_index() for runs in (baseline, candidate))
+    if not one.index.equals(other.index) or not one.index.is_unique:
+        return None
+    return int((other & ~one).sum()), int((one & ~other).sum())
 
 
 def _smallest_p(failed: int, n: tuple[int, int]) -> float:
@@ -74,7 +89,6 @@ def pooled_failures(sides: Sequence[tuple[pd.DataFrame, pd.DataFrame]], gate: Ga
         degradation=newcombe_interval(b, m, a, n, 1 - 2 * gate.alpha)._replace(value=gap),
         margin=gate.failure_tolerance,
         significance=significance,
-        robust=lambda: significance,
         deviation=math.nan,
         n=(n, m),
         identical=False,

@@ -15,9 +15,9 @@ from bench.escaping import visible
 from bench.evidence.gate.cell_tests import count_of
 from bench.evidence.gate.compare import Comparison
 from bench.evidence.gate.decision import MINIMUM_RUNS, CellVerdict, Finding, Verdict
+from bench.evidence.gate.failure_tests import MINIMUM_PAIRS
 
 INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-FEW_RUNS = 5  # per side; with fewer, bimodal values raise too many false alarms (docs/gate.md)
 SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "⚪"}
 
 
@@ -45,17 +45,18 @@ def _forecast(comparison: Comparison) -> str:
 def conditions(comparison: Comparison) -> str:
     """Return what was compared, by which tests, and what the verdicts mean."""
     gate, timed = comparison.gate, comparison.unit == "rounds"
-    failure_tests = (
-        ""
+    tests = (
+        "Welch's t-test on the log scale (also Student's if the numbers of rounds differ), "
+        "confirmed by a permutation test"
         if timed
-        else "; Boschloo's test for failures, and the Cochran–Mantel–Haenszel test for failures across cells"
+        else f"a permutation test of the measure; Boschloo's test for failures (McNemar's from {MINIMUM_PAIRS} shared "
+        f"seeds), and the Cochran–Mantel–Haenszel test for failures across cells"
     )
     failures = "" if timed else f" and to fail at most {100 * gate.failure_tolerance:g} percentage points more often"
     return (
         f"{comparison.suite}: candidate {comparison.candidate}, baseline {comparison.baseline}. Compared: "
-        f"{comparison.protocol}. One-sided tests with Holm's correction over all cells: Welch's t-test on the log "
-        f"scale (also Student's if the numbers of {comparison.unit} differ), confirmed by a permutation test"
-        f"{failure_tests}. If candidate and baseline do not differ, the probability of a false REGRESSED is at most "
+        f"{comparison.protocol}. One-sided tests with Holm's correction over all cells: {tests}. "
+        f"If candidate and baseline do not differ, the probability of a false REGRESSED is at most "
         f"{100 * gate.alpha:g}%. OK: shown to be at most {_tolerated(comparison)} worse{failures}. Intervals have "
         f"{100 * (1 - 2 * gate.alpha):g}% confidence.{_notes(comparison)}"
     )
@@ -76,8 +77,13 @@ def _notes(comparison: Comparison) -> str:
     """Return the caveats that apply to these runs and cells."""
     unit, notes = comparison.unit, ""
     runs = [cell.findings[-1].test.n for cell in comparison.cells if cell.findings and not cell.pooled]
-    if any(MINIMUM_RUNS <= min(n) < FEW_RUNS for n in runs):
-        notes += f" This assumes unimodal log values; below {FEW_RUNS} {unit}, bimodal results can raise false alarms."
+    few = [min(n) for n in runs if min(n) >= MINIMUM_RUNS]
+    if (
+        few
+        and unit == "seeds"
+        and (smallest := 1 / math.comb(2 * min(few), min(few))) > comparison.gate.alpha / len(runs)
+    ):
+        notes += f" With {min(few)} seeds per side, no test of the measure in one cell can give p below {smallest:.2g}."
     fewer = sum(candidate < baseline for baseline, candidate in runs)
     if fewer:
         notes += f" The candidate has fewer {unit} than the baseline in {count_of(fewer, 'cell')}."

@@ -18,6 +18,7 @@ from bench.evidence.statistics.intervals import (
     t_interval,
     wilson_interval,
 )
+from bench.evidence.statistics.pairs import mcnemar
 from bench.evidence.statistics.significance import (
     EXACT,
     NO_TEST,
@@ -34,6 +35,7 @@ from bench.evidence.statistics.significance import (
     student,
     welch,
 )
+from bench.evidence.statistics.splits import permutation_of_means
 from bench.evidence.statistics.summaries import (
     NoiseSplit,
     TimeToThreshold,
@@ -64,9 +66,11 @@ __all__ = [
     "geometric_mean",
     "holm",
     "mantel_haenszel",
+    "mcnemar",
     "newcombe_interval",
     "performance_profile",
     "permutation",
+    "permutation_of_means",
     "probability_better",
     "rank_over_blocks",
     "seeds_to_bound",

@@ -1,0 +1,47 @@
+"""Smoke tests of the gate's calibration and of planted faults; the scripts themselves give the tables of docs/gate.md."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import gate_calibration
+import planted_faults
+import pytest
+import torch
+
+from bench.catalogue.losses import LOSSES
+from bench.catalogue.penalties import PENALTIES
+from bench.records.schema import Modes
+
+
+def test_overlap_of_two_modes() -> None:
+    """Half of the points are in the first mode, a quarter in the second, and a quarter in none: ½ + ¼."""
+    modes = Modes(centres=[[0.0, 0.0], [9.0, 0.0]], sigma=1.0)
+    points = [[0.1, 0.0], [0.0, 0.2], [9.0, 0.0], [4.5, 0.0]]
+    assert gate_calibration.overlap(torch.tensor(points).numpy(), modes) == pytest.approx(0.75)
+
+
+def test_a_small_calibration() -> None:
+    table = gate_calibration.level_table(4, ["two clumps, overlap 0.9 and 0.3"])
+    assert "0.0%, 0.0%, 0.0%" in table
+
+
+def test_faults_are_planted_and_removed() -> None:
+    real, fake = (torch.tensor([value], requires_grad=True) for value in (0.5, -0.5))
+    clean = PENALTIES["r1"].term
+    with planted_faults.scaled_penalties(-1.0):
+        assert PENALTIES["r1"].term is not clean
+    assert PENALTIES["r1"].term is clean
+    with planted_faults.without_generated_samples():
+        LOSSES["hinge"].critic(real, fake).sum().backward()
+    assert real.grad is not None
+    assert fake.grad is None
+
+
+@pytest.mark.slow
+def test_faults_on_a_tiny_scale(tmp_path: Path) -> None:
+    (row,) = planted_faults.measure(tmp_path, ["initial weights × 3"], seeds=(3,), steps=6)
+    assert row[0] == "initial weights × 3"

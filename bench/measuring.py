@@ -21,8 +21,8 @@ from bench.compute.sample_folders import Shape, Stored
 from bench.compute.sample_reading import Reading
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, MissingDataError
+from bench.plan.datasets import describe_files, load_dataset
 from bench.plan.extraction import hash_of_extractor
-from bench.plan.runs import describe_files, load_dataset
 from bench.plan.specification import Choice
 from bench.plan.yardstick import Yardstick
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS

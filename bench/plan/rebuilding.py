@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import SuiteError
+from bench.plan.datasets import describe_files, load_dataset
 from bench.plan.extraction import hash_of_extractor
-from bench.plan.runs import Run, describe_files, load_dataset
+from bench.plan.runs import Run
 from bench.plan.specification import Evaluation, Training, choose, validated
 
 # keys of a specification → kinds of the catalogue, where the two differ

@@ -9,12 +9,11 @@ from typing import Any
 
 from bench.catalogue import find, naming
 from bench.catalogue.architectures.critic_options import check_groups
-from bench.catalogue.datasets import Data, Dataset
-from bench.catalogue.datasets.checks import check_data
-from bench.catalogue.global_generators import kept_generators
+from bench.catalogue.datasets import Data
 from bench.catalogue.metrics.declared import declared_measures
-from bench.errors import DataError, MissingDataError, SuiteError
+from bench.errors import DataError, SuiteError
 from bench.plan.combinations import check_combination
+from bench.plan.datasets import describe_files, load_dataset
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
@@ -167,44 +166,12 @@ def _check_number(cell_count: int, seed_count: int, suite: Suite) -> None:
         raise SuiteError(f"{suite.where}: {error}") from None
 
 
-def describe_files(dataset: Choice, data: Data) -> str:
-    """Return for example "faces: 30 images, 2 ignored (.txt); 27 training, 3 test"; "" if there are no such files."""
-    if data.files is None:
-        return ""
-    return f"{dataset}: {data.files}; {len(data.train):,} training, {len(data.test):,} test"
-
-
 def _check_distinct(runs: list[Run], suite: Suite) -> None:
     first: dict[str, Run] = {}
     for run in runs:
         twin = first.setdefault(run.id, run)
         if twin is not run:
             raise SuiteError(f"{suite.where}: ({twin}) and ({run}) are the same run")
-
-
-def load_dataset(dataset: Choice, download: bool) -> Data:
-    """Load a dataset; download it first if it is missing and ``download`` is true.
-
-    Raises:
-        DataError: The dataset is missing, or training cannot use it (``bench.catalogue.datasets.checks``).
-        PluginError: The loader of another package raised an exception.
-    """
-    entry = find("dataset", dataset.name)
-    with naming("dataset", dataset.name), kept_generators():
-        return check_data(dataset.name, _load(entry, dataset, download), entry.shape(dataset.options))
-
-
-def _load(entry: Dataset, dataset: Choice, download: bool) -> Data:
-    try:
-        return entry.load(dataset.options)
-    except MissingDataError as missing:
-        if not (download and entry.download):
-            raise
-        try:
-            entry.download()
-        except DataError as error:
-            raise DataError(f"{missing} ({error})") from None
-        return entry.load(dataset.options)
 
 
 def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tuple[int, ...]:

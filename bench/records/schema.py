@@ -186,9 +186,7 @@ class Environment(Section):
 class Search(Section):
     """The place of a run in the search of its suite."""
 
-    phase: Literal["tuning", "confirmation"] = Field(
-        description="Whether it chooses the best setting, or confirms it on a fresh seed."
-    )
+    phase: Literal["tuning", "confirmation"] = Field(description="Whether it chooses a setting, or confirms it.")
     draw: int = Field(description="Number of the drawn setting, from 0.")
     setting: dict[str, Any] = Field({}, description="The drawn values: key → value.")
 

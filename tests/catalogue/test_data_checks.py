@@ -12,7 +12,7 @@ from bench.catalogue import Options, entries
 from bench.catalogue.datasets import Dataset
 from bench.catalogue.datasets.data import Data, Modes, make_data
 from bench.errors import DataError, PluginError
-from bench.plan.runs import load_dataset
+from bench.plan.datasets import load_dataset
 from bench.plan.specification import choose
 
 POINTS = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)

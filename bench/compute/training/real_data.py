@@ -18,7 +18,8 @@ from bench.compute.training.players import Players
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
 from bench.errors import DataError
-from bench.plan.runs import Run, load_dataset
+from bench.plan.datasets import load_dataset
+from bench.plan.runs import Run
 from bench.plan.specification import Choice, Training
 
 MEMORY_SHARE = 0.25  # a memory-mapped split is copied to the device if it fits into this share of its free memory

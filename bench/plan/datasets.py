@@ -1,0 +1,42 @@
+"""The datasets of a suite, loaded and checked."""
+
+from __future__ import annotations
+
+from bench.catalogue import find, naming
+from bench.catalogue.datasets import Data, Dataset
+from bench.catalogue.datasets.checks import check_data
+from bench.catalogue.global_generators import kept_generators
+from bench.errors import DataError, MissingDataError
+from bench.plan.specification import Choice
+
+
+def load_dataset(dataset: Choice, download: bool) -> Data:
+    """Load a dataset; download it first if it is missing and ``download`` is true.
+
+    Raises:
+        DataError: The dataset is missing, or training cannot use it (``bench.catalogue.datasets.checks``).
+        PluginError: The loader of another package raised an exception.
+    """
+    entry = find("dataset", dataset.name)
+    with naming("dataset", dataset.name), kept_generators():
+        return check_data(dataset.name, _load(entry, dataset, download), entry.shape(dataset.options))
+
+
+def _load(entry: Dataset, dataset: Choice, download: bool) -> Data:
+    try:
+        return entry.load(dataset.options)
+    except MissingDataError as missing:
+        if not (download and entry.download):
+            raise
+        try:
+            entry.download()
+        except DataError as error:
+            raise DataError(f"{missing} ({error})") from None
+        return entry.load(dataset.options)
+
+
+def describe_files(dataset: Choice, data: Data) -> str:
+    """Return for example "faces: 30 images, 2 ignored (.txt); 27 training, 3 test"; "" if there are no such files."""
+    if data.files is None:
+        return ""
+    return f"{dataset}: {data.files}; {len(data.train):,} training, {len(data.test):,} test"

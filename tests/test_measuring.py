@@ -91,7 +91,7 @@ def test_values_equal_those_of_a_training_run_for_the_same_samples(tmp_path: Pat
     record = read_record(next(path for path in record_paths(tmp_path / "twin") if run.id in path.name))
     samples = samples_of(run)
     measured = bench.measure(samples, against="digits", suite=suite, value_range=(-1, 1))
-    assert len(measured.values) == 9
+    assert len(measured.values) == 10
     for name, value in measured.values.items():
         assert value == pytest.approx(record.trace[name][-1], rel=1e-9), name
     assert measured.real == record.metadata.real
@@ -374,7 +374,7 @@ def test_many_sets_of_samples_are_rows(tmp_path: Path, invoke: Callable[..., Res
         np.save(tmp_path / name, np.random.default_rng(0).normal(size=(9, 2)))
     lines = invoke(*names, names[0], "--against", RING, "--metrics", "modes,frechet").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:9]] == ["samples", *names, names[0], "real"]
-    assert lines[9].split() == ["better", "higher", "higher", "lower", "lower"]
+    assert lines[9].split() == ["better", "higher", "higher", "higher", "lower", "lower"]
 
 
 def test_changed_bytes_of_a_file_are_read_or_refused(tmp_path: Path) -> None:

@@ -320,18 +320,24 @@ def test_extra_tests_are_corrected_for(regressed: Path) -> None:
 def test_a_candidate_that_fails_everywhere_is_regressed_with_three_seeds(tmp_path: Path) -> None:
     """No cell is significant alone: with three of three against none, Boschloo's p is 1/64."""
 
+    def lenient(record: Content) -> None:
+        record["suite"] = "lenient"
+        record["rules"] = {"never_learned": 1.0, "collapsed": 1e-9, "relapsed": 1e9, "oscillating": 1e9}
+
     def diverged(record: Content) -> None:
+        lenient(record)
         record["ending"].update(status="diverged", reason="a loss of NaN", step=10)
         record["seed"] += 100
 
-    broken = changed(RESULTS / "quick", tmp_path / "quick", diverged)
-    result = compare("quick", broken, "--format", "markdown")
+    whole = changed(RESULTS / "quick", tmp_path / "whole", lenient)
+    broken = changed(RESULTS / "quick", tmp_path / "broken", diverged)
+    result = compare(whole, broken, "--format", "markdown")
     assert result.exit_code == 1
     assert "REGRESSED: 0 of 12 cells (12 INCONCLUSIVE); the overall failure rate rose." in result.stdout
     assert "- **all cells together**: 36 of 36 runs failed" in result.stdout
-    output = json.loads(compare("quick", broken, "--format", "json").stdout)
+    output = json.loads(compare(whole, broken, "--format", "json").stdout)
     assert output["cells"][-1]["axes"] == {"dataset": "all", "architecture": "all", "loss": "all"}
-    text = " ".join(compare("quick", broken).stdout.split())
+    text = " ".join(compare(whole, broken).stdout.split())
     assert "REGRESSED all cells together: 36 of 36 runs failed" in text
 
 

@@ -90,7 +90,7 @@ def test_lookahead_can_be_an_axis_and_be_switched_off() -> None:
     planned_cells = cells(
         parse_suite(
             {
-                **suite().model_dump(exclude={"evaluation", "outcome", "compare", "matrix"}),
+                **suite().model_dump(exclude={"evaluation", "outcome", "compare", "matrix", "search"}),
                 "matrix": {
                     "loss": ["hinge", "minimax"],
                     "dataset": ["ring"],

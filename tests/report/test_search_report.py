@@ -23,14 +23,14 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         axes = {"dataset": "ring", "architecture": "mlp", "loss": loss}
         for draw in range(8):
             setting = {"optimizer.lr": 0.01 * (draw + 1), "critic.normalisation": ("none", "spectral")[draw % 2]}
-            values = (1.0, 0.3, 0.2, 0.01 * (draw + 1)) if draw < 7 else (1.0, 1.0, 1.0, 1.0)
+            values = (1.0, 0.3, 0.02, 0.002 * (draw + 1)) if draw < 7 else (1.0, 1.0, 1.0, 1.0)
             place = {"phase": "tuning", "draw": draw, "setting": setting}
             named = {"cell": f"{loss}-{draw}"}
             record(folder, loss, 1000 + draw, values, axes={**axes, "draw": draw}, search=place, **named)
         for seed in range(3):
             place = {"phase": "confirmation", "draw": 0, "setting": {"optimizer.lr": 0.01}}
             named = {"cell": f"{loss}-0"}
-            record(folder, loss, seed, (1.0, 0.3, 0.06, 0.05), axes=axes, search=place, **named)
+            record(folder, loss, seed, (1.0, 0.3, 0.02, 0.01), axes=axes, search=place, **named)
     return folder / "made"
 
 
@@ -54,9 +54,9 @@ def test_the_main_table_has_confirmation_only(searched: Path, tmp_path: Path) ->
 def test_the_overview_keeps_tuning_and_confirmation_apart(evidence: Evidence) -> None:
     row = format_overview(evidence).iloc[0]
     assert row["tuning: stable"].startswith("7/8 (53–98%)")  # Wilson's interval of 7 of 8: 0.529 to 0.978
-    assert row["tuning: best of 1"].startswith("0.05")  # fourth from the worst of eight
-    assert row["tuning: best of 8"].startswith("0.01")
-    assert row["confirmed"] == "0.05 (n = 3)"
+    assert row["tuning: best of 1"].startswith("0.01")  # fourth from the worst of eight
+    assert row["tuning: best of 8"].startswith("0.002")
+    assert row["confirmed"] == "0.01 (n = 3)"
     assert row["setting"] == "draw 0: optimizer.lr 0.01, critic.normalisation none"
 
 
@@ -69,9 +69,9 @@ def test_the_learning_rate_decides(evidence: Evidence) -> None:
 def test_budget_figure(evidence: Evidence) -> None:
     figure = drawn(evidence, "search-budget-ring")
     (curve,) = [line for line in figure.axes[0].lines if line.get_linewidth() == 1.2]
-    assert curve.get_xydata()[[0, -1]].tolist() == [[1, 0.05], [8, 0.01]]
+    assert curve.get_xydata()[[0, -1]].tolist() == [[1, pytest.approx(0.01)], [8, 0.002]]
     (confirmed,) = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
-    assert np.asarray(confirmed.get_ydata()).item() == pytest.approx(0.05)
+    assert np.asarray(confirmed.get_ydata()).item() == pytest.approx(0.01)
 
 
 def test_parameter_figure_has_every_draw(evidence: Evidence) -> None:

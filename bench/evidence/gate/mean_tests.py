@@ -70,6 +70,7 @@ def quality(
     )
 
 
+# Long: half is the signature and its docstring.
 def compare_means(
     family: Family,
     subject: str,

@@ -35,7 +35,7 @@ def plain_loop(training: Training, shape: Shape, reals: Tensor) -> Callable[[int
     module = find("architecture", training.architecture.name).module
     generator: nn.Module = resolve(f"{module}:generator")(training.architecture.options, training.latent, shape)
     critic: nn.Module = resolve(f"{module}:critic")(training.critic.options, shape)
-    options = training.optimizer.options.model_dump()
+    options = training.optimizer.options.model_dump(include={"lr", "betas", "eps", "weight_decay"})
     generator_optimizer = torch.optim.Adam(generator.parameters(), **options)
     critic_optimizer = torch.optim.Adam(critic.parameters(), **options)
     bce = nn.BCEWithLogitsLoss()

@@ -19,7 +19,6 @@ from bench.catalogue.extractors import manifest
 from bench.catalogue.losses import GanLoss
 from bench.catalogue.metrics.measures import MEASURES, PROBES
 from bench.command import main
-from bench.evidence.statistics import wilson_interval
 from bench.plan.matrix import cells
 from bench.plan.specification import complete_training
 from bench.plan.suite import parse_suite, suite_files

@@ -28,11 +28,14 @@ def describe_search(
     search, techniques = suite.search, by_technique(tuning)
     assert search is not None
     yield from _space(search)
-    for name, runs in techniques.items():
-        settings = {run.search.draw for run in runs if run.search}
-        if len(settings) < search.draws:
-            label = " · ".join(as_label(part) for part in name)
-            yield f"{label}: {len(settings)} different settings in {search.draws} draws; repeated ones are not trained."
+    settings = [len({run.search.draw for run in runs if run.search}) for runs in techniques.values()]
+    fewer = [count for count in settings if count < search.draws]
+    if fewer:
+        numbers = f"{min(fewer)} to {max(fewer)}" if min(fewer) < max(fewer) else f"{fewer[0]}"
+        yield (
+            f"{len(fewer)} of {len(techniques)} techniques have {numbers} different settings in {search.draws} draws: "
+            "repeated ones are not trained."
+        )
     what = f"{len(techniques)} × {len(seeds)} = {len(techniques) * len(seeds)} runs on fresh seeds"
     recorded = paths_by_run(folder)
     if any(run.id not in recorded for run in tuning):

@@ -195,8 +195,12 @@ def _axes(table: TomlTable, where: str, prefix: str = "") -> Iterator[tuple[str,
     if not table and not prefix:
         raise SuiteError(f"{where}: no axis: at least one training key with a list of values is required")
     for key, values in table.items():
+        first, _, option = key.partition(".")
         if not prefix:
-            check_key(key, TRAINING_KEYS, where)
+            check_key(first, TRAINING_KEYS, where)
+        if not prefix and option:  # the key was quoted, as in [search.space]
+            yield from _axes({option: values}, where, f"{first}.")
+            continue
         if isinstance(values, Mapping):
             yield from _axes(values, where, f"{prefix}{key}.")
         elif not isinstance(values, list | tuple):

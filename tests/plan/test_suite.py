@@ -49,7 +49,8 @@ def test_cells_are_the_product_of_the_axes_in_order() -> None:
     assert [cell.training.critic_steps for cell in found] == [1, 5, 1, 5]
 
 
-def test_any_training_key_and_any_option_may_be_an_axis() -> None:
+@pytest.mark.parametrize("key", ["optimizer.lr", '"optimizer.lr"'])
+def test_any_training_key_and_any_option_may_be_an_axis(key: str) -> None:
     text = BASE.replace(
         'architecture = ["mlp"]',
         """architecture = ["mlp", { name = "mlp", width = 64, label = "narrow" }]
@@ -58,6 +59,7 @@ penalty = ["none", { name = "wgan-gp", weight = 0.1 }, ["wgan-gp"]]
 precision = ["float32", "float64"]
 critic = [{ label = "plain" }, { maxout = 5 }]""",
     )
+    text = text.replace("optimizer.lr =", f"{key} =")
     found = cells(suite(base=text))
     assert len(found) == 2 * 2 * 2 * 3 * 2 * 2
     assert {cell.axes["architecture"] for cell in found} == {"mlp", "narrow"}

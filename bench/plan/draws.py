@@ -1,8 +1,7 @@
 """The settings of a search: points of a scrambled Sobol sequence, the same on every machine.
 
-The sequence is Sobol's with the direction numbers of Joe & Kuo (2008), as scipy has it. It is scrambled here (Owen
-1995, by the hash of Burley 2020), because scipy's scrambling depends on random streams that differ between versions.
-Every key has a scrambling of its own, so a parameter added at the end leaves the values of the others as they are.
+The sequence is scipy's. Every key has a digital shift of its own, from a hash of its name: scipy's scrambling depends
+on random streams that may differ between versions, and a parameter added at the end would change the others' values.
 """
 
 from __future__ import annotations
@@ -32,23 +31,11 @@ def unit_points(search: Search) -> NDArray[np.float64]:
 
 
 def scramble(whole: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
-    """Return 32-bit coordinates after a nested scrambling: whether a bit flips depends on the bits above it.
+    """Return 32-bit coordinates with the bits of a seed flipped: a digital shift (L'Ecuyer & Lemieux 2002).
 
-    It maps each interval [i/2ᵏ, (i+1)/2ᵏ) to one of the same length, so a Sobol sequence stays evenly spread (Burley
-    2020, listing 3, with the constants of Laine & Karras 2011).
+    It maps each interval [i/2ᵏ, (i+1)/2ᵏ) to one of the same length, so a Sobol sequence stays evenly spread.
     """
-    bits = reverse_bits(whole) + np.uint32(seed)
-    for constant in (0x6C50B47C, 0xB82F1E52, 0xC7AFE638, 0x8D22F6E6):
-        bits = bits ^ (bits * np.uint32(constant))
-    return reverse_bits(bits)
-
-
-def reverse_bits(whole: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return 32-bit integers with their bits in reverse order."""
-    for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF), (16, 0x0000FFFF)):
-        low, by = np.uint32(mask), np.uint32(shift)
-        whole = ((whole >> by) & low) | ((whole & low) << by)
-    return whole
+    return whole ^ np.uint32(seed)
 
 
 def _seed(scrambling: int, key: str) -> int:

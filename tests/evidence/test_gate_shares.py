@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from scipy.stats import binom
 
 from bench.catalogue.metrics.measures import SHARE, Measure
 from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
-from bench.evidence.statistics import boschloo, mcnemar, permutation, permutation_of_means
+from bench.evidence.statistics import boschloo, mcnemar, permutation
 from bench.plan.rules import GateOptions
 
 OVERLAP = {"made": ("overlap", Measure("overlap", True, ".3f", range=SHARE))}
@@ -71,16 +72,17 @@ def test_two_clumps_keep_the_level_with_three_seeds() -> None:
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (3, 5), (5, 5)])
-def test_the_fast_permutation_test_is_that_of_scipy(n: int, m: int) -> None:
+def test_the_permutation_test_counts_the_splits_with_as_large_a_difference(n: int, m: int) -> None:
     values = np.random.default_rng(n).normal(size=n + m).round(1)  # rounded, so that some splits are tied
     for a, b in ((values[:n], values[n:]), (np.sort(values)[-n:], np.sort(values)[:-n])):
-        fast, slow = permutation_of_means(a, b, 1000), permutation(a, b, "greater")
-        assert fast == pytest.approx(slow)
+        sums = [values[list(split)].sum() for split in combinations(range(n + m), n)]
+        share = np.mean([each >= a.sum() - 1e-9 for each in sums])
+        assert permutation(a, b, "greater", 1000) == pytest.approx((share, 1 / len(sums)))
 
 
 def test_sampled_permutations_agree_with_all_of_them() -> None:
     a, b = np.arange(8.0) + 2, np.arange(8.0)
-    exact, sampled = (permutation_of_means(a, b, most) for most in (20_000, 5_000))
+    exact, sampled = (permutation(a, b, "greater", most) for most in (20_000, 5_000))
     assert sampled.p == pytest.approx(exact.p, abs=4 * math.sqrt(exact.p / 5000))
     assert sampled.smallest == 1 / 5001
 

@@ -21,7 +21,7 @@ from bench.catalogue.metrics.measures import MEASURES, SHARE, Measure
 from bench.evidence.gate.decision import Verdict, compare_cells, overall_verdict
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.states import State
-from bench.evidence.statistics import boschloo, mcnemar, permutation_of_means
+from bench.evidence.statistics import boschloo, mcnemar, permutation
 from bench.plan.rules import GateOptions
 from bench.records.record import paths_by_run, read_samples
 from bench.records.schema import Modes
@@ -194,7 +194,7 @@ def scale_table(times: int = 100, seeds: int = 10) -> str:
             for _ in range(times):
                 values = pools[generator.integers(len(pools))].values
                 one, other = (generator.choice(values, seeds) for _ in range(2))
-                p = permutation_of_means(-scale(0.5 * other), -scale(one), 10_000).p
+                p = permutation(-scale(0.5 * other), -scale(one), "greater", 10_000).p
                 found += p <= 0.05 / CELLS
             row.append(f"{100 * found / times:.0f}%")
         rows.append(row)

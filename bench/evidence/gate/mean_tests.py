@@ -16,7 +16,6 @@ from bench.evidence.statistics import (
     difference,
     drop_missing,
     permutation,
-    permutation_of_means,
     student,
     welch,
 )
@@ -118,7 +117,7 @@ def compare_means(
         significance = max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda test: test.p)
     else:
         enough = min(len(first), len(second)) > 1
-        significance = permutation_of_means(second, first, PERMUTATIONS) if enough else NO_TEST
+        significance = permutation(second, first, "greater", PERMUTATIONS) if enough else NO_TEST
     return ComparisonTest(
         family=family,
         subject=subject,

@@ -35,7 +35,6 @@ from bench.evidence.statistics.significance import (
     student,
     welch,
 )
-from bench.evidence.statistics.splits import permutation_of_means
 from bench.evidence.statistics.summaries import (
     NoiseSplit,
     TimeToThreshold,
@@ -70,7 +69,6 @@ __all__ = [
     "newcombe_interval",
     "performance_profile",
     "permutation",
-    "permutation_of_means",
     "probability_better",
     "rank_over_blocks",
     "seeds_to_bound",

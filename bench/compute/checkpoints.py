@@ -158,15 +158,6 @@ def load_states(pack: Pack, states: Sequence[dict[str, Any]]) -> None:
     """
     try:
         pack.load_state_dicts(states)
-        for optimizer, stack in (
-            (pack.generator_optimizer, pack.generator),
-            (pack.critic_optimizer, pack.critic),
-        ):
-            for value in optimizer.state[stack.flat].values():
-                if not isinstance(value, torch.Tensor) or not value.dim():  # the number of its steps
-                    continue
-                if value.shape != stack.flat.shape or value.dtype != stack.flat.dtype:
-                    raise ValueError("the state of an optimiser has another size or type")
     except Exception as error:
         if is_out_of_memory(error) or is_device_lost(error):
             raise

@@ -18,8 +18,9 @@ Pack = list[Run]
 def pack_key(run: Run) -> str:
     """Return the key that runs must share to train in one pack.
 
-    Such runs may differ only in their seed, loss (with its options) and penalty weights (first and final). A loss from
-    another package never shares a pack with other losses, because its code may not run under vmap.
+    Such runs may differ only in their seed, loss (with its options), penalty weights (first and final) and the options
+    of their optimisers. A loss from another package never shares a pack with other losses, because its code may not run
+    under vmap; nor do runs with different options of an optimiser from another package, or with unrolled steps.
     """
     return hash_content(
         {
@@ -36,6 +37,9 @@ def timing_key(run: Run) -> str:
     """Return a key of what decides the time per step: not the data, the number of steps or the evaluation."""
     training = run.training.model_dump(mode="json", exclude={"loss", "penalty", "steps", "dataset"})
     loss = run.training.loss
+    for player in ("optimizer", "critic_optimizer"):
+        if not run.training.unroll and not is_added("optimizer", training[player]["name"]):
+            training[player] = training[player]["name"]
     added = {"loss": loss.model_dump(mode="json")} if is_added("loss", loss.name) else {}
     return hash_content(
         {
@@ -92,9 +96,7 @@ def divide(runs: Iterable[Run], size: Callable[[Sequence[Run]], int], workers: i
         workers: The number of packs that train in parallel. A group of runs is spread over all workers before its packs
             grow.
     """
-    packs = [
-        pack for group in group_by_pack_key(runs) for pack in _split_evenly(_sort_by_loss(group), size(group), workers)
-    ]
+    packs = [pack for group in group_by_pack_key(runs) for pack in _split_evenly(_sort(group), size(group), workers)]
     return sorted(packs, key=_work, reverse=True)
 
 
@@ -126,9 +128,15 @@ def _split(runs: Sequence[Run], count: int) -> list[Pack]:
     return [list(runs[begin:end]) for begin, end in pairwise(ends)]
 
 
-def _sort_by_loss(runs: Pack) -> Pack:
-    """Return the runs sorted by loss: neighbours with the same loss share its evaluation."""
-    return sorted(runs, key=lambda run: (run.training.loss.name, repr(run.training.loss.options)))
+def _sort(runs: Pack) -> Pack:
+    """Return the runs sorted by loss and optimisers: neighbours share the evaluation of a loss, and an optimiser."""
+
+    def key(run: Run) -> tuple[str, ...]:
+        training = run.training
+        options = training.loss.options, training.optimizer.options, training.critic_optimizer.options
+        return training.loss.name, *map(repr, options)
+
+    return sorted(runs, key=key)
 
 
 def _work(pack: Pack) -> float:

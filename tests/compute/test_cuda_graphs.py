@@ -60,7 +60,7 @@ def capture(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
 def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
     training = specify(**keys)
     plain, graphed = packed(training), packed(training)
-    games = [Game(pack.trainings, pack.generator, pack.critic, CPU, pack.critic_optimizer) for pack in (plain, graphed)]
+    games = [Game(pack.trainings, pack.generator, pack.critic, CPU, pack.critic_descent) for pack in (plain, graphed)]
     calls = 0
 
     def counted(*args: object) -> Tensor:
@@ -154,7 +154,7 @@ def test_a_cuda_graph_gives_the_same_steps_as_separate_kernels(keys: dict[str, o
     training = specify(**keys)
     plain, graphed = packed(training, device), packed(training, device)
     games = [
-        Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_optimizer) for pack in (plain, graphed)
+        Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent) for pack in (plain, graphed)
     ]
     take = with_graphs(loop._take_step, graphed, capture_on_cuda)
     for step in range(30):

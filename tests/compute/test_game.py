@@ -198,8 +198,8 @@ def test_schedules_equal_those_of_torch(name: str, twin: object) -> None:
 def test_both_players_follow_the_schedule() -> None:
     pack = alone(specify(schedule="linear", critic_optimizer={"lr": 0.1}))
     list(train(pack))
-    assert pack.generator_optimizer.param_groups[0]["lr"] == pytest.approx(0.02 / 7)
-    assert pack.critic_optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 7)
+    assert pack.generator_descent.parts[0].optimizer.param_groups[0]["lr"] == pytest.approx(0.02 / 7)
+    assert pack.critic_descent.parts[0].optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 7)
 
 
 def observed(training: Training) -> Probe:

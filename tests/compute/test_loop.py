@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.compute.training.descent import Descent
 from bench.compute.training.loop import CHUNK, Measurement, train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.random_streams import Streams
-from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 
 CPU = torch.device("cpu")
@@ -132,17 +132,18 @@ def test_fused_steps_of_convolutions_equal_those_of_the_plain_optimizer(
 
     def train_with(fused: bool) -> Players:
         pack = alone(training, reals=reals)
-        optimizers = {stack: build(stack.parameters, foreach=False) for stack in (pack.generator, pack.critic)}
+        players = {pack.generator_descent: pack.generator, pack.critic_descent: pack.critic}
+        optimizers = {descent: build(stack.parameters, foreach=False) for descent, stack in players.items()}
 
-        def descend(stack: Stack, _: torch.optim.Optimizer, gradients: tuple[Tensor, ...]) -> None:
+        def step(descent: Descent, gradients: tuple[Tensor, ...]) -> None:
             """Update each parameter separately, with its gradient's own strides."""
-            for parameter, gradient in zip(stack.parameters, gradients, strict=True):
+            for parameter, gradient in zip(players[descent].parameters, gradients, strict=True):
                 parameter.grad = gradient
-            optimizers[stack].step()
+            optimizers[descent].step()
 
         with pytest.MonkeyPatch.context() as patch:
             if not fused:
-                patch.setattr(Stack, "descend", descend)
+                patch.setattr(Descent, "step", step)
             measured(pack)
         return pack.players[0]
 
@@ -267,8 +268,8 @@ def test_a_loss_that_reads_real_logits_gets_them(monkeypatch: pytest.MonkeyPatch
 def test_every_optimizer_with_separate_settings_for_the_critic(name: str) -> None:
     training = specify(optimizer={"name": name, "lr": 1e-3}, critic_optimizer={"lr": 5e-3})
     measured(pack := alone(training))
-    assert pack.generator_optimizer.param_groups[0]["lr"] == 1e-3
-    assert pack.critic_optimizer.param_groups[0]["lr"] == 5e-3
+    assert pack.generator_descent.parts[0].optimizer.param_groups[0]["lr"] == 1e-3
+    assert pack.critic_descent.parts[0].optimizer.param_groups[0]["lr"] == 5e-3
     assert training.critic_optimizer.name == name
 
 

@@ -143,6 +143,37 @@ def test_the_same_bits_with_every_training_option(keys: dict[str, object]) -> No
     check_alike([specify(**keys)] * 3)
 
 
+DIFFERENT = {
+    "adam": [{"lr": 0.01}, {"betas": [0.0, 0.9]}, {"max_norm": 0.01}, {"final_lr": 1e-4, "final_beta2": 0.9}],
+    "sgd": [{"lr": 0.01}, {"momentum": 0.5}, {"weight_decay": 0.1}],
+    "rmsprop": [{"lr": 0.01}, {"alpha": 0.5}, {"momentum": 0.5}],
+    "optimistic-adam": [{"lr": 0.01}, {"eps": 0.1}, {"final_lr": 1e-4}],
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_options_of_an_optimiser_may_differ_between_runs(name: str) -> None:
+    """Each run trains as alone; neighbours with the same options, the first two, share an optimiser."""
+    options = [{}, {}, *DIFFERENT[name]]
+    check_alike([specify(optimizer={"name": name, **own}, schedule="linear") for own in options], range(len(options)))
+    check_alike([specify(optimizer={"name": name}, critic_optimizer=own) for own in options], range(len(options)))
+
+
+def test_a_pack_of_different_optimisers_loses_runs_and_resumes() -> None:
+    options: list[dict[str, Any]] = [{"lr": 0.01}, {"lr": 0.02}, {"lr": 0.02}, {"max_norm": 0.1}]
+    trainings = [specify(optimizer={"name": "adam", **own}) for own in options]
+    whole, resumed = (trained(trainings, [0, 1, 2, 3])[0] for _ in range(2))
+    whole.drop(whole.players[1:2])
+    states = [resumed.state_dict(index) for index in (3, 0, 2)]  # in another order, so in other parts
+    resumed, _ = trained([trainings[index] for index in (3, 0, 2)], [3, 0, 2])
+    resumed.load_state_dicts(states)
+    for pack in (whole, resumed):
+        list(train(pack, 3, steps=6))
+    for here, there in ((0, 1), (1, 2), (2, 0)):
+        assert torch.equal(whole.generator.flat[here], resumed.generator.flat[there])
+        assert torch.equal(whole.critic.flat[here], resumed.critic.flat[there])
+
+
 def test_the_loop_prepares_a_pack_again_only_when_runs_leave() -> None:
     pack, _ = trained([specify()] * 2, [0, 1])
     prepared = pack.prepared
@@ -294,4 +325,4 @@ def test_a_fault_of_one_run_does_not_affect_the_others(
 def test_learning_rates_stay_constant_after_the_end(schedule: str) -> None:
     pack, _ = trained([specify(schedule=schedule)], [0])
     list(train(pack, 3, steps=9))
-    assert 0 <= pack.critic_optimizer.param_groups[0]["lr"] < 1e-12
+    assert 0 <= pack.critic_descent.parts[0].optimizer.param_groups[0]["lr"] < 1e-12

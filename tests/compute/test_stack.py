@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from bench.compute.training.descent import Descent
 from bench.compute.training.players import build_players
 from bench.compute.training.stack import Stack
-from bench.plan.specification import Training, complete_training
+from bench.plan.specification import Training, choose, complete_training
 
 CPU = torch.device("cpu")
 
@@ -134,6 +135,6 @@ def test_a_frozen_parameter_is_not_trained() -> None:
     before = [network[0].weight.clone() for network in networks]
     stack = Stack(networks)
     assert [tuple(each.shape) for each in stack.parameters] == [(2, 5), (2, 1, 5), (2, 1)]
-    optimizer = torch.optim.Adam([stack.flat])
-    stack.descend(optimizer, torch.autograd.grad(stack(torch.randn(2, 3, 2)).sum(), stack.parameters))
+    descent = Descent(stack, [choose("optimizer", "adam")] * 2)
+    descent.step(torch.autograd.grad(stack(torch.randn(2, 3, 2)).sum(), stack.parameters))
     assert all(torch.equal(network[0].weight, own) for network, own in zip(networks, before, strict=True))

@@ -52,7 +52,7 @@ def begin(training: Training, seeds: tuple[int, ...] = (0,)) -> Pack:
 
 
 def game_of(pack: Pack) -> Game:
-    return Game(pack.trainings, pack.generator, pack.critic, CPU, pack.critic_optimizer)
+    return Game(pack.trainings, pack.generator, pack.critic, CPU, pack.critic_descent)
 
 
 # The Dirac-GAN: generated point θ, logit ψ·x, real data at 0
@@ -111,13 +111,13 @@ def test_unrolled_steps_are_those_of_the_optimiser(optimizer: dict[str, Any], be
     if before:
         list(train(pack, steps=before))
     game = game_of(pack)
-    unrolled = UnrolledCritic(pack.critic, pack.critic_optimizer, optimizer["name"])
+    unrolled = UnrolledCritic(pack.critic, pack.critic_descent)
     (real, fake), sampler = (pack.sampler.real_samples(), game.generate(pack.sampler).detach()), pack.sampler
     for step in range(3):
         unrolled.descend(game._critic_terms(unrolled, real, fake, sampler, step).total)
     for step in range(3):
         terms = game.critic_terms(real, fake, sampler, step)
-        pack.critic.descend(pack.critic_optimizer, torch.autograd.grad(terms.total.sum(), pack.critic.parameters))
+        pack.critic_descent.step(torch.autograd.grad(terms.total.sum(), pack.critic.parameters))
     for one, other in zip(unrolled.parameters, pack.critic.parameters, strict=True):
         torch.testing.assert_close(
             one, other, rtol=1e-6, atol=1e-8
@@ -136,7 +136,7 @@ def naive_loss(training: Training, state: dict[str, Any], point: Tensor, real: T
     fake = pack.generator(latents).detach()
     for update in range(3, 3 + training.unroll):
         terms = game.critic_terms(real, fake, sampler, update)
-        pack.critic.descend(pack.critic_optimizer, torch.autograd.grad(terms.total.sum(), pack.critic.parameters))
+        pack.critic_descent.step(torch.autograd.grad(terms.total.sum(), pack.critic.parameters))
         game.project()
     return game.generator_loss(fake, real, sampler, 2).item()
 

@@ -40,7 +40,7 @@ def test_runs_with_one_pack_key(runs: list[Run], write_suite: Callable[[str], st
         ("width = 16", "width = 17"),
         ("points = 1000", "points = 999"),
         ("every = 40", "every = 30"),
-        ("batch_size = 16", 'batch_size = 16\noptimizer = { name = "adam", lr = 1e-5 }'),
+        ("batch_size = 16", 'batch_size = 16\noptimizer = { name = "sgd" }'),
         ('"hinge"]', '"relativistic"]'),
         ('{ name = "r1", weight = 1.0,', '{ name = "r1", weight = 1.0, every = 2,'),
     ):

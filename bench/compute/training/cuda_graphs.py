@@ -105,7 +105,7 @@ def with_graphs(take_step: TakeStep, pack: Pack, capture: Capture = capture_on_c
         capture: Captures a step and returns its replay function and its losses.
     """
     graphs: dict[tuple[bool, ...], tuple[StaticDraws, Replay, Tensor]] = {}
-    taken, possible = 0, can_capture(pack.training)
+    taken, possible = 0, all(map(can_capture, pack.trainings))
 
     def take(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: Probe | None = None) -> Tensor:
         nonlocal taken, possible

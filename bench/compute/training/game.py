@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from bench.catalogue.consistency import Judged
 from bench.catalogue.penalties import Penalty
 from bench.compute.training.annealing import PenaltyWeights
+from bench.compute.training.descent import Descent
 from bench.compute.training.gradients import Gradients, gradients_of, summed
 from bench.compute.training.pack_losses import PackLosses, highest
 from bench.compute.training.packing_degree import joined
@@ -55,11 +55,11 @@ class Game:
     """The losses of the players of s runs.
 
     Args:
-        trainings: The training settings of each run. They may differ only in the loss and in the weights of penalties.
+        trainings: The training settings of each run. They may differ as ``bench.plan.grouping.pack_key`` says.
         generator: The generators, [s, n, latent] → [s, n, *shape].
         critic: The critics, [s, n, *shape] → logits [s, n].
         device: The device of the players.
-        critic_optimizer: The optimiser of the critics; only unrolling needs it.
+        critic_descent: The optimisers of the critics; only unrolling needs them.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Game:
         generator: Stack,
         critic: Stack,
         device: torch.device,
-        critic_optimizer: Optimizer | None = None,
+        critic_descent: Descent | None = None,
     ):
         self.trainings, self.training, self.generator, self.critic = list(trainings), trainings[0], generator, critic
         self._losses = PackLosses([training.loss for training in trainings])
-        self._critic_optimizer = critic_optimizer
+        self._critic_descent = critic_descent
         entries: list[tuple[int, Choice, Penalty]] = [
             (index, choice, named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
         ]
@@ -185,10 +185,10 @@ class Game:
 
         Source: Metz et al. 2017, section 2.2.
         """
-        assert self._critic_optimizer is not None
+        assert self._critic_descent is not None
         shown = self._shown(fake, sampler, update)
         real = self._shown(sampler.real_samples("generator data"), sampler, update, real=True)
-        critic = UnrolledCritic(self.critic, self._critic_optimizer, self.training.critic_optimizer.name)
+        critic = UnrolledCritic(self.critic, self._critic_descent)
         first = update + (self.training.updates == "alternating")  # the next update of the critics
         for later in range(first, first + self.training.unroll):
             critic.descend(self._critic_terms(critic, real, shown, sampler, later).total)

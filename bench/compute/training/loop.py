@@ -68,7 +68,7 @@ def train(
         last of its run.
     """
     training, device = pack.training, pack.sampler.device
-    changing = changes_optimizers(training)
+    changing = any(map(changes_optimizers, pack.trainings))
     step, end = first, training.steps if steps is None else steps
     while step < end and len(pack):
         with tf32(training.tf32, device), pack.drawing():
@@ -104,7 +104,7 @@ def _prepare_steps(pack: Pack) -> tuple[Game, TakeStep]:
     if pack.prepared is None:
         device = pack.sampler.device
         take_step = with_graphs(_take_step, pack) if device.type == "cuda" else _take_step
-        game = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_optimizer)
+        game = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
         pack.prepared = game, take_step
     prepared: tuple[Game, TakeStep] = pack.prepared
     return prepared
@@ -127,13 +127,13 @@ def _take_step(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: 
             generator_loss, generator_gradient = game.generator_gradients(sampler, update)
         if probe is not None and last:
             probe.before_update(game)
-        pack.critic.descend(pack.critic_optimizer, critic_gradient)
+        pack.critic_descent.step(critic_gradient)
         game.project()
 
     # Generators: gradients for their own parameters only
     if not simultaneous:
         generator_loss, generator_gradient = game.generator_gradients(sampler, update)
-    pack.generator.descend(pack.generator_optimizer, generator_gradient)
+    pack.generator_descent.step(generator_gradient)
     pack.end_step(step)
 
     if probe is not None:

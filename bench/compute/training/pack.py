@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from bench.catalogue import find, is_added, named, title
+from bench.catalogue import find, is_added, title
 from bench.catalogue.architectures import Shape
-from bench.compute.training.annealing import set_rates
 from bench.compute.training.averaging import average_decay, update_average
+from bench.compute.training.descent import Descent
 from bench.compute.training.global_streams import GlobalStream, drawing_from
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.sampler import BatchSampler
@@ -21,7 +20,7 @@ from bench.compute.training.slow_weights import SlowWeights, is_lookahead_due
 from bench.compute.training.stack import Stack
 from bench.errors import PluginError
 from bench.plan.grouping import added_code
-from bench.plan.specification import Choice, Training
+from bench.plan.specification import Training
 
 
 class Pack:
@@ -30,7 +29,7 @@ class Pack:
     A run that trains alone is a pack of one.
 
     Args:
-        trainings: The training settings of each run. They may differ only in the loss and in the weights of penalties.
+        trainings: The training settings of each run. They may differ as ``bench.plan.grouping.pack_key`` says.
         seeds: The seed of each run.
         players: The players of each run. Their parameters become slices of the pack's.
         sampler: Draws the batches of all runs.
@@ -39,8 +38,8 @@ class Pack:
         generator: The generators of all runs.
         critic: The critics of all runs.
         average: The moving averages of the generators, or None.
-        generator_optimizer: The optimiser of all generators.
-        critic_optimizer: The optimiser of all critics.
+        generator_descent: The optimisers of the generators.
+        critic_descent: The optimisers of the critics.
         slow_weights: The slow weights of lookahead, or None.
         prepared: What the training loop keeps between calls; reset when runs leave the pack.
     """
@@ -65,8 +64,8 @@ class Pack:
         )
         averages = [players.average for players in self.players if players.average is not None]
         self.average = Stack(averages) if averages else None
-        self.generator_optimizer = _build_optimizer(training.optimizer, self.generator)
-        self.critic_optimizer = _build_optimizer(training.critic_optimizer, self.critic)
+        self.generator_descent = Descent(self.generator, [each.optimizer for each in self.trainings])
+        self.critic_descent = Descent(self.critic, [each.critic_optimizer for each in self.trainings])
         lookahead, players = training.lookahead, {"generator": self.generator, "critic": self.critic}
         self.slow_weights = SlowWeights(lookahead, players) if lookahead else None
         self.prepared = None
@@ -76,7 +75,7 @@ class Pack:
 
     @property
     def training(self) -> Training:
-        """The training settings of the first run; all but the loss and the weights of penalties hold for all runs."""
+        """The training settings of the first run; what runs of a pack share holds for all."""
         return self.trainings[0]
 
     @property
@@ -107,31 +106,24 @@ class Pack:
             yield
 
     @property
-    def _optimizers(self) -> dict[str, tuple[Optimizer, Stack]]:
-        return {
-            "generator_optimizer": (self.generator_optimizer, self.generator),
-            "critic_optimizer": (self.critic_optimizer, self.critic),
-        }
+    def _descents(self) -> dict[str, Descent]:
+        return {"generator_optimizer": self.generator_descent, "critic_optimizer": self.critic_descent}
 
     @property
     def nbytes(self) -> int:
         """The size of parameters, gradients and optimiser states: a lower bound of the pack's memory."""
-        states = [
-            value for optimizer, stack in self._optimizers.values() for value in optimizer.state[stack.flat].values()
-        ]
-        flat = [stack.flat for _, stack in self._optimizers.values()]
-        return sum(tensor.nbytes for tensor in (*flat, *flat, *states) if isinstance(tensor, Tensor))
+        parameters = self.generator.flat.nbytes + self.critic.flat.nbytes
+        return parameters + self.generator_descent.nbytes + self.critic_descent.nbytes
 
     def set_rates(self, done: float) -> None:
         """Set the learning rates and betas of both players for a fraction of training done."""
-        training = self.training
-        set_rates(self.generator_optimizer, training.optimizer.options, training.schedule, done)
-        set_rates(self.critic_optimizer, training.critic_optimizer.options, training.schedule, done)
+        for descent in self._descents.values():
+            descent.set_rates(self.training.schedule, done)
 
     def descend(self, critic: Sequence[Tensor], generator: Sequence[Tensor]) -> None:
         """Take one step of both optimisers with the gradients of both players, [s, ...] each."""
-        self.critic.descend(self.critic_optimizer, critic)
-        self.generator.descend(self.generator_optimizer, generator)
+        self.critic_descent.step(critic)
+        self.generator_descent.step(generator)
 
     def end_step(self, step: int) -> None:
         """Return to the slow weights if that is due after this step (counted from 0), and update the averages."""
@@ -179,21 +171,12 @@ class Pack:
         self.sampler.load_state_dict(dict(zip(self.seeds, (state["streams"] for state in states), strict=True)))
 
     def _update_states(self, index: int) -> dict[str, Any]:
-        states = {
-            name: {key: _select_run(value, index) for key, value in optimizer.state[stack.flat].items()}
-            for name, (optimizer, stack) in self._optimizers.items()
-        }
+        states = {name: descent.state_dict(index) for name, descent in self._descents.items()}
         return states if self.slow_weights is None else {**states, "slow_weights": self.slow_weights.state_dict(index)}
 
     def _load_update_states(self, states: Sequence[dict[str, Any]]) -> None:
-        for name, (optimizer, stack) in self._optimizers.items():
-            run_states = [state[name] for state in states]
-            counts_on_device = any(optimizer.defaults.get(option) for option in ("fused", "capturable"))
-            count_device = stack.flat.device if counts_on_device else torch.device("cpu")
-            optimizer.state[stack.flat] = {
-                key: _stack_runs([state[key] for state in run_states], stack.flat.device, count_device)
-                for key in run_states[0]
-            }
+        for name, descent in self._descents.items():
+            descent.load_state_dicts([state[name] for state in states])
         if self.slow_weights is not None:
             self.slow_weights.load_state_dicts([state["slow_weights"] for state in states])
 
@@ -220,28 +203,5 @@ def assemble(
     return Pack(trainings, seeds, players, BatchSampler(trainings[0], seeds, real_samples, count, device))
 
 
-def _build_optimizer(choice: Choice, stack: Stack) -> Optimizer:
-    build = named("optimizer", choice.name, find("optimizer", choice.name).build, "build")
-    optimizer: Optimizer = build([stack.flat], choice.options)
-    optimizer.param_groups[0]["max_norm"] = getattr(choice.options, "max_norm", 0.0)
-    if is_added("optimizer", choice.name):
-        optimizer.step = named("optimizer", choice.name, optimizer.step, "step")  # type: ignore[method-assign]
-    return optimizer
-
-
 def _if_added(architecture: str) -> str:
     return architecture if is_added("architecture", architecture) else ""
-
-
-def _select_run(value: Any, index: int) -> Any:
-    """Return a run's part of an optimiser's state: its row of a tensor, or the step count, which all runs share."""
-    if not isinstance(value, Tensor):
-        return value
-    return (value[index] if value.dim() else value).clone()
-
-
-def _stack_runs(values: Sequence[Any], device: torch.device, count_device: torch.device) -> Any:
-    first = values[0]
-    if not isinstance(first, Tensor):
-        return first
-    return torch.stack(list(values)).to(device) if first.dim() else first.to(count_device)

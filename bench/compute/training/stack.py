@@ -8,10 +8,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.optim import Optimizer
 
 from bench.catalogue import naming
-from bench.compute.training.gradient_clipping import clipped
 from bench.compute.training.stacked_layers import stacked_forward
 
 VECTOR = 32  # numbers that CPU kernels process at once; the remainder of a tensor is rounded differently
@@ -30,7 +28,7 @@ class Stack:
         architecture: Its name in the catalogue; an error in the code of another package then names it.
 
     Attributes:
-        flat: The parameters of each network in one row, [s, numbers], which the optimiser updates. Rows are padded to a
+        flat: The parameters of each network in one row, [s, numbers], which optimisers update. Rows are padded to a
             multiple of ``VECTOR``, so that rounding does not depend on a parameter's position.
         parameters: The trained parameters, [s, ...] each, in the order of the network's: views of ``flat``.
         buffers: All other tensors by name, [s, ...] each: buffers, and parameters that require no gradient.
@@ -48,9 +46,8 @@ class Stack:
         self._names, first = list(trained[0]), list(trained[0].values())
         offsets = list(accumulate((parameter.numel() for parameter in first), initial=0))
         self.flat = first[0].new_zeros(len(self.networks), -(-offsets[-1] // VECTOR) * VECTOR)
-        self.flat.grad = self._flat_gradient = torch.zeros_like(self.flat)
         self._places = list(zip(offsets, first, strict=False))
-        self.parameters, self._gradients = self.views(self.flat), self.views(self._flat_gradient)
+        self.parameters = self.views(self.flat)
         for name, stacked in zip(self._names, self.parameters, strict=True):
             _make_slices(stacked, [parameters[name] for parameters in trained])
             stacked.requires_grad_()
@@ -62,16 +59,6 @@ class Stack:
         alignment = 1 if by_vmap else VECTOR  # vmap does not update running statistics with padding between runs
         tensors = [_other_tensors(network) for network in self.networks]
         self.buffers = {name: _stack_buffers([each[name] for each in tensors], alignment) for name in tensors[0]}
-
-    def descend(self, optimizer: Optimizer, gradients: Sequence[Tensor]) -> None:
-        """Take one step of an optimiser of ``flat`` with gradients [s, ...], which are never masked.
-
-        They are clipped if the optimiser's group has a ``max_norm`` above 0.
-        """
-        torch._foreach_copy_(self._gradients, list(gradients))
-        if max_norm := optimizer.param_groups[0].get("max_norm", 0.0):
-            self._flat_gradient.copy_(clipped(self._flat_gradient, max_norm))
-        optimizer.step()
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """Return the part of each parameter in a tensor with the layout of ``flat``, [s, ...] each."""

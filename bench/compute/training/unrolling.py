@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
+from bench.compute.training.descent import Descent
 from bench.compute.training.gradient_clipping import clipped
 from bench.compute.training.gradients import gradients_of
 from bench.compute.training.stack import VECTOR, Stack
@@ -29,18 +29,20 @@ class UnrolledCritic:
 
     Args:
         critic: The critics.
-        optimizer: Their optimiser; its learning rate and other settings are used as they are now.
-        name: The name of the optimiser in the catalogue, one of ``STEPS``.
+        descent: Their optimiser, one of ``STEPS``, with the same options for all runs. Its learning rate and other
+            settings are used as they are now.
 
     Attributes:
         parameters: The parameters after the steps so far, [s, ...] each.
     """
 
-    def __init__(self, critic: Stack, optimizer: Optimizer, name: str):
+    def __init__(self, critic: Stack, descent: Descent):
         self.parameters = list(critic.parameters)
-        self._critic, self._settings, self._take = critic, optimizer.param_groups[0], STEPS[name]
+        ((choice, rows, optimizer),) = descent.parts
+        self._critic, self._settings, self._take = critic, optimizer.param_groups[0], STEPS[choice.name]
+        self._max_norm = getattr(choice.options, "max_norm", 0.0)
         self._buffers = {key: buffer.clone() for key, buffer in critic.buffers.items()}
-        state: Mapping[str, Any] = optimizer.state.get(critic.flat, {})  # empty before the first step
+        state: Mapping[str, Any] = optimizer.state.get(rows, {})  # empty before the first step
         self._state = {
             key: _joined(critic.views(value)) if value.dim() else value.to(critic.flat.dtype)
             for key, value in state.items()
@@ -55,8 +57,8 @@ class UnrolledCritic:
         """Take one step down the losses [s], as a differentiable function of everything that the losses depend on."""
         gradients = gradients_of(losses, self.parameters, create=True)
         gradient = _joined(gradients)
-        if max_norm := self._settings.get("max_norm", 0.0):
-            gradient = clipped(gradient, max_norm)
+        if self._max_norm:
+            gradient = clipped(gradient, self._max_norm)
         point, self._state = self._take(self._settings, self._state, _joined(self.parameters), gradient)
         sizes = [parameter[0].numel() for parameter in self.parameters]
         pieces = point[:, : sum(sizes)].split(sizes, dim=1)

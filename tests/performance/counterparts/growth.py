@@ -164,9 +164,9 @@ def _bare(runs: Sequence[Run], steps: int, source: type[BatchSampler]) -> float:
 
     def step() -> None:
         _, gradients = game.critic_gradients(sampler, 0)
-        pack.critic.descend(pack.critic_optimizer, gradients)
+        pack.critic_descent.step(gradients)
         _, gradients = game.generator_gradients(sampler, 0)
-        pack.generator.descend(pack.generator_optimizer, gradients)
+        pack.generator_descent.step(gradients)
 
     step()
     began = time.perf_counter()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.errors import ResultsError
 
-KEPT_IMAGES, KEPT_POINTS = 25, 500  # samples per evaluation that go into the record
+KEPT_IMAGES, KEPT_POINTS = 25, 250  # samples per evaluation that go into the record
+KEPT_EVALUATIONS = 6  # whose samples go into the record
 RANGES = ((-1, 1), (0, 1))
 TOLERANCE = 0.01  # of the range: resizing can push a pixel a little outside it
 
@@ -43,6 +45,20 @@ def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray
     if points:
         return samples.astype(np.float32)
     return samples if samples.dtype == np.uint8 else _quantised(samples, value_range)
+
+
+def thinned(samples: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column of samples with those of a few evaluations, the first and the last among them; null for the others."""
+    contents = samples.to_pylist()
+    present = [index for index, content in enumerate(contents) if content]
+    kept = {present[index] for index in evenly_spaced(len(present), KEPT_EVALUATIONS)}
+    left = [content if index in kept else None for index, content in enumerate(contents)]
+    return pa.chunked_array([left], samples.type)
+
+
+def evenly_spaced(count: int, max_count: int) -> list[int]:
+    """At most ``max_count`` of ``count`` indices: the first, the last, and evenly spaced ones between them."""
+    return np.unique(np.linspace(0, count - 1, min(count, max_count)).round().astype(int)).tolist()
 
 
 def _quantised(images: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:

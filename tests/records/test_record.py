@@ -18,7 +18,7 @@ import bench
 from bench.errors import DamagedRecordError, ResultsError
 from bench.records import migration, record, record_file, schema
 from bench.records.listing import record_paths
-from bench.records.record import publish, read_metadata, read_record, read_samples
+from bench.records.record import publish, read_all_samples, read_metadata, read_record, read_samples
 from bench.records.record_bytes import KEY
 from bench.records.schema import SCHEMA, Ending, Metadata
 from bench.records.summaries import summarise
@@ -50,6 +50,16 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_samples(path).tolist() == list(b"ef")
     assert read_samples(path, 0).tolist() == list(b"ab")
     assert [each.name for each in path.parent.iterdir()] == ["a.parquet"]
+
+
+def test_a_record_keeps_the_samples_of_six_evaluations(tmp_path: Path) -> None:
+    """The first, the last and evenly spaced ones between them, of those that have samples; nothing else is left out."""
+    rows = [{"step": step, "fd": 1.0, "samples": None if step == 4 else bytes([step, step])} for step in range(20)]
+    publish(tmp_path / "a.parquet", METADATA, pa.Table.from_pylist(rows))
+    steps, frames = read_all_samples(tmp_path / "a.parquet")
+    assert steps == [0, 5, 8, 12, 15, 19]
+    assert frames.tolist() == [[step, step] for step in steps]
+    assert read_record(tmp_path / "a.parquet").trace["step"].tolist() == list(range(20))
 
 
 def test_a_record_is_published_once(tmp_path: Path) -> None:

@@ -23,10 +23,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from bench.catalogue.metrics.measures import PROBES
 from bench.evidence.results import Evidence, read_evidence
 from bench.records.external.recorder import Recorder
+from bench.records.samples import evenly_spaced
 from bench.report.contrasts import contrasts
 from bench.report.page import json_in_html, write_page
 from bench.report.page.data import encode_contrasts, page_data
-from bench.report.page.runs import evenly_spaced, round_number
+from bench.report.page.runs import round_number
 from bench.report.page.samples import MAX_PER_RUN, Window, _encode_images, _encode_points
 
 CHROMIUM = Path("/usr/bin/chromium")

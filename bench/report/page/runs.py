@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence
 from bench.plan.updates import critic_batches
 from bench.records.record import Record
+from bench.records.samples import evenly_spaced
 from bench.records.schema import Metadata, Timing
 from bench.report.outcome_styles import STAGES, stage_intervals
 
@@ -60,11 +60,6 @@ def round_number(value: Any, digits: int) -> int | float | None:
 def exact(number: int) -> int | str:
     """Return a whole number, or its digits if JavaScript, whose numbers are floats, would round it."""
     return number if abs(number) <= LARGEST_IN_JAVASCRIPT else str(number)
-
-
-def evenly_spaced(count: int, max_count: int) -> list[int]:
-    """Return at most ``max_count`` of ``count`` indices: the first, the last, and evenly spaced ones between them."""
-    return np.unique(np.linspace(0, count - 1, min(count, max_count)).round().astype(int)).tolist()
 
 
 def encode_run(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from PIL import Image
 
 from bench.evidence.results import Evidence
 from bench.records.record import Record, read_all_samples
+from bench.records.samples import evenly_spaced
 from bench.report.figures.contact_sheets import image_grid
-from bench.report.page.runs import evenly_spaced
 
 MAX_TOTAL = 1_300_000  # characters for the samples of all runs together
 MAX_PER_RUN = 8_000  # characters

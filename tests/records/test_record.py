@@ -54,7 +54,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_record_keeps_the_samples_of_six_evaluations(tmp_path: Path) -> None:
     """The first, the last and evenly spaced ones between them, of those that have samples; nothing else is left out."""
-    rows = [{"step": step, "fd": 1.0, "samples": None if step == 4 else bytes([step, step])} for step in range(20)]
+    first = TRACE.to_pylist()[0]
+    rows = [{**first, "step": step, "samples": None if step == 4 else bytes([step, step])} for step in range(20)]
     publish(tmp_path / "a.parquet", METADATA, pa.Table.from_pylist(rows))
     steps, frames = read_all_samples(tmp_path / "a.parquet")
     assert steps == [0, 5, 8, 12, 15, 19]

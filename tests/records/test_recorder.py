@@ -278,7 +278,7 @@ def test_as_many_samples_are_kept_as_for_other_runs(tmp_path: Path) -> None:
         log.log(1, fid=1.0)
         log.samples(1, np.full((30, 3, 4, 4), 7, np.uint8))
     points, images = map(read_samples, record_paths(tmp_path))
-    assert (points.shape, points.dtype, images.shape) == ((500, 2), np.float32, (25, 3, 4, 4))
+    assert (points.shape, points.dtype, images.shape) == ((250, 2), np.float32, (25, 3, 4, 4))
 
 
 def test_samples_that_are_not_finite_end_the_run(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from bench.files import atomic_write, describe_error, put_aside
 from bench.records.listing import paths_in, record_paths
 from bench.records.record_bytes import SAMPLES, encode
 from bench.records.record_file import RecordFile, describe_other, is_named_after, open_record
-from bench.records.samples import thinned
+from bench.records.samples import KEPT_EVALUATIONS, thinned
 from bench.records.schema import SCHEMA, Metadata
 from bench.records.summaries import measured_rows, only_finite, summarise
 
@@ -54,7 +54,7 @@ def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = 
         path: Where to write it; a record that exists already is kept.
         metadata: Everything but ``final``, ``best`` and ``measured``, which are derived from the trace.
         trace: One row per evaluation; null where a value was not measured. ``samples`` are bytes; the record keeps
-            those of a few evaluations.
+            those of four evaluations, or of the last one if the run is one of tuning.
         replace: Whether to replace an existing record.
 
     Raises:
@@ -62,7 +62,9 @@ def publish(path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = 
             partial file is left.
     """
     if SAMPLES in trace.column_names:
-        trace = trace.set_column(trace.column_names.index(SAMPLES), SAMPLES, thinned(trace[SAMPLES]))
+        is_tuning = metadata.search is not None and metadata.search.phase == "tuning"
+        few = thinned(trace[SAMPLES], 1 if is_tuning else KEPT_EVALUATIONS)
+        trace = trace.set_column(trace.column_names.index(SAMPLES), SAMPLES, few)
     final, best = summarise(trace, metadata)
     complete = metadata.model_copy(update={"schema_version": SCHEMA, "final": final, "best": best, "measured": {}})
     content = only_finite(complete.model_dump(by_alias=True, exclude_unset=True))  # JSON mode refuses some text

@@ -51,6 +51,7 @@ def encode(table: pa.Table, content: Mapping[str, Any]) -> memoryview:
     text = json.dumps(_as_text(content), allow_nan=False)
     sink = BytesIO()
     options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+    options |= {"write_statistics": False, "use_dictionary": False}  # of samples they are longer than the trace
     with pq.ParquetWriter(sink, table.schema, store_schema=False, **options) as writer:
         # The samples of a single group of rows stand at the end of the file, where readers can leave them out.
         writer.write_table(table, row_group_size=len(table) if SAMPLES in table.column_names else None)

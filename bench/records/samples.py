@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.errors import ResultsError
 
 KEPT_IMAGES, KEPT_POINTS = 25, 250  # samples per evaluation that go into the record
-KEPT_EVALUATIONS = 6  # whose samples go into the record
+KEPT_EVALUATIONS = 4  # whose samples go into the record
 RANGES = ((-1, 1), (0, 1))
 TOLERANCE = 0.01  # of the range: resizing can push a pixel a little outside it
 
@@ -47,11 +47,11 @@ def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray
     return samples if samples.dtype == np.uint8 else _quantised(samples, value_range)
 
 
-def thinned(samples: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column of samples with those of a few evaluations, the first and the last among them; null for the others."""
+def thinned(samples: pa.ChunkedArray, count: int) -> pa.ChunkedArray:
+    """The column of samples with those of ``count`` evenly spaced evaluations, the last among them; the rest is null."""
     contents = samples.to_pylist()
     present = [index for index, content in enumerate(contents) if content]
-    kept = {present[index] for index in evenly_spaced(len(present), KEPT_EVALUATIONS)}
+    kept = {present[index] for index in (evenly_spaced(len(present), count) if count > 1 else [-1] if present else [])}
     left = [content if index in kept else None for index, content in enumerate(contents)]
     return pa.chunked_array([left], samples.type)
 

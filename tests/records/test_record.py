@@ -52,15 +52,18 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["a.parquet"]
 
 
-def test_a_record_keeps_the_samples_of_six_evaluations(tmp_path: Path) -> None:
+def test_a_record_keeps_the_samples_of_four_evaluations(tmp_path: Path) -> None:
     """The first, the last and evenly spaced ones between them, of those that have samples; nothing else is left out."""
     first = TRACE.to_pylist()[0]
     rows = [{**first, "step": step, "samples": None if step == 4 else bytes([step, step])} for step in range(20)]
     publish(tmp_path / "a.parquet", METADATA, pa.Table.from_pylist(rows))
     steps, frames = read_all_samples(tmp_path / "a.parquet")
-    assert steps == [0, 5, 8, 12, 15, 19]
+    assert steps == [0, 7, 13, 19]
     assert frames.tolist() == [[step, step] for step in steps]
     assert read_record(tmp_path / "a.parquet").trace["step"].tolist() == list(range(20))
+    tuning = schema.Search(phase="tuning", draw=0)
+    publish(tmp_path / "b.parquet", METADATA.model_copy(update={"search": tuning}), pa.Table.from_pylist(rows))
+    assert read_all_samples(tmp_path / "b.parquet")[0] == [19]
 
 
 def test_a_record_is_published_once(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ class Recorder:
     def samples(self, step: int, images: Any, *, value_range: tuple[float, float] | None = None) -> None:
         """Keep generated samples of a step: the first 25 images or the first 250 points.
 
-        The record has those of six steps: the first, the last, and evenly spaced ones between them.
+        The record has those of four steps: the first, the last, and evenly spaced ones between them.
 
         Args:
             step: The generator step, as for ``log``.

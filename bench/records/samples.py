@@ -48,7 +48,7 @@ def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray
 
 
 def thinned(samples: pa.ChunkedArray, count: int) -> pa.ChunkedArray:
-    """The column of samples with those of ``count`` evenly spaced evaluations, the last among them; the rest is null."""
+    """The column of samples with those of ``count`` evenly spaced evaluations, the last among them; null elsewhere."""
     contents = samples.to_pylist()
     present = [index for index, content in enumerate(contents) if content]
     kept = {present[index] for index in (evenly_spaced(len(present), count) if count > 1 else [-1] if present else [])}

@@ -46,14 +46,14 @@ def _draw(sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, descr
     counts = [count_outcomes(runs) for _, runs in named]
     occurring = [state for state in OUTCOMES if any(count[state] for count in counts)]
     keys = [
-        *(Patch(**_fill(state), label=state.value) for state in occurring),
+        *(Patch(**fill(state), label=state.value) for state in occurring),
         Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
     ]
     height = row * len(named) + 0.45 + sheet.title_height(description) + sheet.legend_height(keys)
     figure = sheet.figure(height)
     panel = figure.subplots()
     for y, ((_, runs), count) in enumerate(zip(named, counts, strict=True)):
-        _draw_cell(panel, y, runs, count)
+        draw_cell(panel, y, runs, count)
     panel.set(xlim=(0, 1), ylim=(len(named) - 0.4, -0.5), xlabel="share of runs")
     panel.xaxis.set_major_formatter(PercentFormatter(1))
     panel.set_yticks(range(len(named)), [name for name, _ in named])
@@ -66,11 +66,12 @@ def _draw(sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, descr
     return figure
 
 
-def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int]) -> None:
+def draw_cell(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int]) -> None:
+    """Draw the outcomes of one cell as a bar at height y, its failure rate below it, and both in words beside it."""
     n, left = len(runs), 0
     for state in OUTCOMES:
         if count[state]:
-            panel.barh(y - 0.15, count[state] / n, BAR, left=left / n, **_fill(state))
+            panel.barh(y - 0.15, count[state] / n, BAR, left=left / n, **fill(state))
             left += count[state]
     failed, unresolved = count_failed(runs), count_unresolved(runs)
     words = [f"{unresolved} {State.UNRESOLVED}"] if unresolved else []
@@ -91,7 +92,8 @@ def _draw_cell(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int])
     )
 
 
-def _fill(state: State) -> dict[str, Any]:
+def fill(state: State) -> dict[str, Any]:
+    """Return how a bar of this outcome is filled."""
     style = OUTCOMES[state]
     return {
         "facecolor": style.colour,

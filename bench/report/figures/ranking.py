@@ -1,0 +1,180 @@
+"""Ranking: the cells of a dataset by failure rate, with the quality of every run and samples of the median run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from bench.evidence.results import Evidence, cells, real_data_value
+from bench.evidence.states import count_failed, count_outcomes, judged
+from bench.evidence.statistics.intervals import Array
+from bench.records.record import read_samples
+from bench.report.figures.contact_sheets import can_be_shown, draw_samples
+from bench.report.figures.rates import draw_cell, fill
+from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, set_log_scale, wrap_text
+from bench.report.outcome_styles import OUTCOMES
+
+MIN_CELLS, MIN_RUNS = 3, 4  # with fewer there is nothing to rank
+MAX_SIDE, MIN_SIDE = 0.55, 0.33  # inches of the square with samples, and of a row
+DOT = "#0072B2"
+
+
+class Ranked(NamedTuple):
+    """A cell in the ranking.
+
+    Attributes:
+        name: Its short name.
+        runs: Its runs.
+        failed: The share of failed runs among those that can be judged; NaN if there are none.
+        final: The final value of the primary measure of every run, [n]; NaN if it has none.
+        median: The run whose final value is the median one; runs without a value are the worst.
+    """
+
+    name: str
+    runs: pd.DataFrame
+    failed: float
+    final: Array
+    median: pd.Series
+
+
+def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
+    """Return the cells of a dataset: first those with the smallest share of failed runs, then by their median quality.
+
+    A cell is judged by its own primary measure, such as that of the averaged generator.
+    """
+    ranked, order = [], []
+    for name, runs in cells(evidence, dataset):
+        judgeable = judged(runs)
+        failed = count_failed(runs) / len(judgeable) if len(judgeable) else float("nan")
+        measure = next(iter(runs["primary"].dropna()), None)
+        final = runs[f"{measure}_final"].to_numpy(float) if measure is not None else np.full(len(runs), np.nan)
+        upwards = measure is not None and bool(evidence.describe(measure).higher_is_better)
+        worse = np.where(np.isnan(final), np.inf, -final if upwards else final)
+        middle = int(np.argsort(worse, kind="stable")[(len(runs) - 1) // 2])
+        ranked.append(Ranked(name, runs, failed, final, runs.iloc[middle]))
+        order.append((np.nan_to_num(failed, nan=2.0), worse[middle]))
+    return [ranked[index] for index in sorted(range(len(ranked)), key=order.__getitem__)]
+
+
+def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
+    """Draw one row per cell: its outcomes with the failure rate, the final quality of its runs, samples of one run.
+
+    Nothing is drawn if there are fewer than three cells, or no cell with four runs.
+    """
+    ranked = rank_cells(evidence, dataset)
+    measure = evidence.primary(dataset)
+    if len(ranked) < MIN_CELLS or max(len(cell.runs) for cell in ranked) < MIN_RUNS or measure is None:
+        return
+    about = evidence.describe(measure)
+    row = min(MAX_SIDE, max(MIN_SIDE, (MAX_HEIGHT - 0.9) / len(ranked)))
+    pictures = any(can_be_shown(evidence.metadata[cell.median["run"]]) for cell in ranked)
+    description = f"{dataset}: cells by failure rate (95% CI, Wilson), then by median final {about.label}" + (
+        "; samples of the median run" if pictures else ""
+    )
+    for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
+        figure = _draw(evidence, sheet, part, row, description, measure, pictures)
+        yield Drawing(page_name(f"ranking-{slug(dataset)}", page), description, figure)
+
+
+def _draw(
+    evidence: Evidence, sheet: Sheet, ranked: list[Ranked], row: float, description: str, measure: str, pictures: bool
+) -> Figure:
+    counts = [count_outcomes(cell.runs) for cell in ranked]
+    keys = [
+        *(Patch(**fill(state), label=state.value) for state in OUTCOMES if any(count[state] for count in counts)),
+        Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
+        Line2D([], [], color=DOT, marker="o", markersize=2.5, linestyle="", label="run"),
+        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
+        Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
+    ]
+    below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(description) + 0.05
+    height = below + row * len(ranked) + above
+    figure = Figure(figsize=(sheet.width, height))
+    bottom, share = below / height, row * len(ranked) / height
+    side = row - 0.04 if pictures else 0.0
+    name_width, words = sheet.width * 0.21, 0.62
+    free = sheet.width - name_width - words - side - 0.3
+    columns = [(name_width, free * 0.58), (name_width + free * 0.58 + words, free * 0.42)]
+    rates, quality = (
+        figure.add_axes((left / sheet.width, bottom, width / sheet.width, share)) for left, width in columns
+    )
+    for y, (cell, count) in enumerate(zip(ranked, counts, strict=True)):
+        draw_cell(rates, y, cell.runs, count)
+    rates.set(xlim=(0, 1), xlabel="share of runs")
+    rates.xaxis.set_major_formatter(PercentFormatter(1))
+    rates.set_yticks(
+        range(len(ranked)), [escape_dollars(wrap_text(cell.name, name_width - 0.1, SMALL)) for cell in ranked]
+    )
+    _draw_quality(evidence, quality, ranked, measure)
+    for panel in (rates, quality):
+        panel.set(ylim=(len(ranked) - 0.5, -0.5))
+        panel.tick_params(axis="y", length=0)
+        panel.grid(visible=False, axis="y")
+        panel.set_axisbelow(True)
+        panel.spines["left"].set_visible(False)
+    if pictures:
+        _draw_pictures(evidence, figure, ranked, (sheet.width - side - 0.08, below), side, row)
+    figure.suptitle(sheet.wrap_title(description), y=1 - 0.05 / height, va="top")
+    figure.legend(
+        handles=keys,
+        loc="lower center",
+        ncols=sheet.legend_columns([str(key.get_label()) for key in keys]),
+        columnspacing=1.0,
+        handlelength=2.0,
+        handletextpad=0.5,
+        borderaxespad=0.2,
+    )
+    return figure
+
+
+def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure: str) -> None:
+    about = evidence.describe(measure)
+    shift = np.linspace(-0.25, 0.25, max(len(cell.runs) for cell in ranked))
+    for y, cell in enumerate(ranked):
+        values = cell.final * about.scale
+        panel.plot(values, y + shift[: len(values)], "o", color=DOT, markersize=2.5, alpha=0.7)
+        if np.isfinite(values).sum() * 2 > len(values):
+            worst = -np.inf if about.higher_is_better else np.inf
+            middle = float(np.median(np.where(np.isnan(values), worst, values)))
+            panel.plot([middle] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
+    real = real_data_value(pd.concat([cell.runs for cell in ranked]), measure) * about.scale
+    panel.axvline(real, color="0.55", linewidth=2, alpha=0.6, zorder=1)
+    shown = np.concatenate([*(cell.final for cell in ranked), [real / about.scale]]) * about.scale
+    shown = shown[np.isfinite(shown)]
+    if not about.higher_is_better and len(shown) and (shown > 0).all():
+        set_log_scale(panel, "x", float(shown.min()), float(shown.max()))
+    else:
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+        if len(shown) and (shown >= 0).all():
+            panel.set_xlim(left=0)
+    panel.set_xlabel(escape_dollars(f"final {about.label}"))
+    panel.set_yticks([])
+
+
+def _draw_pictures(
+    evidence: Evidence, figure: Figure, ranked: list[Ranked], corner: tuple[float, float], side: float, row: float
+) -> None:
+    """Draw the samples of every cell's median run at the end of its row; ``corner`` is that of the lowest row."""
+    canvas = figure.add_axes((0, 0, 1, 1))
+    width, height = figure.get_size_inches()
+    canvas.set(xlim=(0, width), ylim=(0, height))
+    canvas.set_axis_off()
+    points = []
+    for y, cell in enumerate(reversed(ranked)):
+        metadata = evidence.metadata[cell.median["run"]]
+        if can_be_shown(metadata):
+            place = corner[0], corner[1] + y * row + (row - side) / 2
+            points += draw_samples(canvas, read_samples(Path(cell.median["record"])), metadata, place, side)
+    if points:  # rasterised together: thousands of points would make vector files huge
+        x, y = np.concatenate(points).T
+        canvas.scatter(x, y, s=0.5, color=DOT, alpha=0.5, linewidths=0, zorder=2, rasterized=True)

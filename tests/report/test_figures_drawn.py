@@ -23,6 +23,7 @@ from bench.report.figures.contact_sheets import image_grid
 from bench.report.figures.curves import RunCurve, draw_curves, median_curve
 from bench.report.figures.heat_map import map_of_means, map_of_modes
 from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
+from bench.report.figures.ranking import rank_cells
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
@@ -70,15 +71,39 @@ def test_a_median_is_of_steps_at_which_all_were_measured() -> None:
     assert y.tolist() == [5, 7]
 
 
-def test_rates_are_counted_and_have_wilsons_interval(made: Evidence) -> None:
-    panel = drawn(made, "rates-ring").axes[0]
-    assert [label.get_text() for label in panel.get_yticklabels()] == list(LOSSES)
+def test_a_ranking_counts_failures_and_has_wilsons_interval(made: Evidence) -> None:
+    panel = drawn(made, "ranking-ring").axes[0]
     widths = sorted(bar.get_width() for bar in panel.patches)
     assert widths == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
     intervals = [line.get_xdata() for line in panel.lines if len(line.get_xdata()) == 2]
     for interval in intervals:
         assert list(interval) == pytest.approx(wilson_interval(1, 3))
     assert [text.get_text() for text in panel.texts] == ["1/3 failed", "1/3 failed"]
+
+
+def test_cells_are_ranked_by_failures_then_by_the_median_run(made: Evidence) -> None:
+    """Both losses fail in one of three runs; the median is 0.04 for minimax, 0.08 for hinge, whose diverged run is last."""
+    ranked = rank_cells(made, "ring")
+    assert [(cell.name, cell.median["seed"]) for cell in ranked] == [("minimax", 1), ("hinge", 1)]
+    assert ranked[1].final.tolist() == pytest.approx([0.02, 0.08, np.nan], nan_ok=True)
+    outcomes = made.runs["outcome"].where(made.runs["run"] != "ring-hinge-2", "stable")
+    ranked = rank_cells(replace(made, runs=made.runs.assign(outcome=outcomes)), "ring")
+    assert [(cell.name, cell.failed) for cell in ranked] == [("hinge", 0), ("minimax", pytest.approx(1 / 3))]
+    outcomes = made.runs["outcome"].where(made.runs["loss"] != "minimax", "unresolved")
+    ranked = rank_cells(replace(made, runs=made.runs.assign(outcome=outcomes)), "ring")
+    assert [cell.name for cell in ranked] == ["hinge", "minimax"]  # what cannot be judged is last
+    assert np.isnan(ranked[1].failed)
+
+
+def test_a_ranking_shows_the_quality_of_every_run_and_the_points_of_the_median_one(made: Evidence) -> None:
+    quality, canvas = drawn(made, "ranking-ring").axes[1:]
+    dots = [line.get_xdata().tolist() for line in quality.lines if line.get_marker() == "o"]
+    assert dots == [pytest.approx([0.01, 0.04, 1.5]), pytest.approx([0.02, 0.08, np.nan], nan_ok=True)]
+    medians = [line.get_xdata()[0] for line in quality.lines if line.get_color() == "black"]
+    assert medians == pytest.approx([0.04, 0.08])
+    (points,) = canvas.collections[-1:]
+    assert len(points.get_offsets()) <= 2 * 50
+    assert len(drawn(made, "ranking-ring", width=3.25).axes) == 2  # no room for the quality
 
 
 def test_the_budget_counts_a_failed_run_as_the_worst_seen(made: Evidence) -> None:
@@ -169,7 +194,7 @@ def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:
     evidence = read_evidence(tmp_path)
     paths = draw_figures(evidence, tmp_path / "figures", ["svg"])
     names = {path.stem for path in paths}
-    assert names == {"curves-faces", "timeline-faces", "rates-faces", "profile", "budget", "primary"}
+    assert names == {"curves-faces", "timeline-faces", "ranking-faces", "profile", "budget", "primary"}
     assert not [path for path in draw_figures(evidence, tmp_path, ["svg"], x="images") if "curves" in path.name]
 
 

@@ -21,7 +21,6 @@ from bench.report.figures.heat_map import draw_geometric_means, draw_modes
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.ranking import draw_ranking
-from bench.report.figures.rates import draw_rates
 from bench.report.figures.search import draw_search
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import COLOURS, DPI, LINES, WIDTHS, styled, width_in_inches
@@ -107,7 +106,6 @@ def draw_all(
             continue
         yield from draw_curves(evidence, dataset, sheet, x, measures)
         yield from draw_timeline(evidence, dataset, sheet)
-        yield from draw_rates(evidence, dataset, sheet)
         yield from draw_ranking(evidence, dataset, sheet)
         yield from draw_threshold(evidence, dataset, sheet)
         yield from draw_contact_sheets(evidence, dataset, sheet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,19 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bench.evidence.results import Evidence, cells, real_data_value
-from bench.evidence.states import count_failed, count_outcomes, judged
+from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved, judged
+from bench.evidence.statistics import wilson_interval
 from bench.evidence.statistics.intervals import Array
 from bench.records.record import read_samples
 from bench.report.figures.contact_sheets import can_be_shown, draw_samples
-from bench.report.figures.rates import draw_cell, fill
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, set_log_scale, wrap_text
 from bench.report.outcome_styles import OUTCOMES
 
-MIN_CELLS, MIN_RUNS = 3, 4  # with fewer there is nothing to rank
-MAX_SIDE, MIN_SIDE = 0.55, 0.33  # inches of the square with samples, and of a row
+MAX_ROW, MIN_ROW = 0.55, 0.33  # inches
+BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
+WORDS = 0.62  # inches of "10/10 failed"
+WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
 DOT = "#0072B2"
 
 
@@ -69,59 +71,64 @@ def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
 def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
     """Draw one row per cell: its outcomes with the failure rate, the final quality of its runs, samples of one run.
 
-    Nothing is drawn if there are fewer than three cells, or no cell with four runs.
+    Runs that cannot be judged end a bar; the failure rate leaves them out. Nothing is drawn if no cell has two runs.
     """
     ranked = rank_cells(evidence, dataset)
     measure = evidence.primary(dataset)
-    if len(ranked) < MIN_CELLS or max(len(cell.runs) for cell in ranked) < MIN_RUNS or measure is None:
+    if max(len(cell.runs) for cell in ranked) < 2:
         return
-    about = evidence.describe(measure)
-    row = min(MAX_SIDE, max(MIN_SIDE, (MAX_HEIGHT - 0.9) / len(ranked)))
+    row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
     pictures = any(can_be_shown(evidence.metadata[cell.median["run"]]) for cell in ranked)
-    description = f"{dataset}: cells by failure rate (95% CI, Wilson), then by median final {about.label}" + (
-        "; samples of the median run" if pictures else ""
-    )
+    quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
+    samples = "; right: samples of the median run" if pictures else ""
+    description = f"{dataset}: cells by failure rate (95% CI, Wilson){quality}{samples}"
     for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
         figure = _draw(evidence, sheet, part, row, description, measure, pictures)
         yield Drawing(page_name(f"ranking-{slug(dataset)}", page), description, figure)
 
 
 def _draw(
-    evidence: Evidence, sheet: Sheet, ranked: list[Ranked], row: float, description: str, measure: str, pictures: bool
+    evidence: Evidence,
+    sheet: Sheet,
+    ranked: list[Ranked],
+    row: float,
+    description: str,
+    measure: str | None,
+    pictures: bool,
 ) -> Figure:
     counts = [count_outcomes(cell.runs) for cell in ranked]
+    measure = measure if sheet.width >= WIDE else None
     keys = [
-        *(Patch(**fill(state), label=state.value) for state in OUTCOMES if any(count[state] for count in counts)),
+        *(Patch(**_fill(state), label=state.value) for state in OUTCOMES if any(count[state] for count in counts)),
         Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
-        Line2D([], [], color=DOT, marker="o", markersize=2.5, linestyle="", label="run"),
-        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
-        Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
+        *(_quality_keys() if measure else ()),
     ]
     below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(description) + 0.05
     height = below + row * len(ranked) + above
     figure = Figure(figsize=(sheet.width, height))
-    bottom, share = below / height, row * len(ranked) / height
-    side = row - 0.04 if pictures else 0.0
-    name_width, words = sheet.width * 0.21, 0.62
-    free = sheet.width - name_width - words - side - 0.3
-    columns = [(name_width, free * 0.58), (name_width + free * 0.58 + words, free * 0.42)]
-    rates, quality = (
-        figure.add_axes((left / sheet.width, bottom, width / sheet.width, share)) for left, width in columns
-    )
-    for y, (cell, count) in enumerate(zip(ranked, counts, strict=True)):
-        draw_cell(rates, y, cell.runs, count)
-    rates.set(xlim=(0, 1), xlabel="share of runs")
-    rates.xaxis.set_major_formatter(PercentFormatter(1))
-    rates.set_yticks(
-        range(len(ranked)), [escape_dollars(wrap_text(cell.name, name_width - 0.1, SMALL)) for cell in ranked]
-    )
-    _draw_quality(evidence, quality, ranked, measure)
-    for panel in (rates, quality):
+    names, side = sheet.width * (0.21 if measure else 0.25), row - 0.04 if pictures else 0.0
+    free = sheet.width - names - WORDS - side - 0.3
+    bars = free * 0.58 if measure else free + 0.15
+
+    def add_panel(left: float, width: float) -> Axes:
+        shares = left / sheet.width, below / height, width / sheet.width, row * len(ranked) / height
+        panel = figure.add_axes(shares)
         panel.set(ylim=(len(ranked) - 0.5, -0.5))
         panel.tick_params(axis="y", length=0)
         panel.grid(visible=False, axis="y")
         panel.set_axisbelow(True)
         panel.spines["left"].set_visible(False)
+        return panel
+
+    rates = add_panel(names, bars)
+    for y, (cell, count) in enumerate(zip(ranked, counts, strict=True)):
+        _draw_outcomes(rates, y, cell.runs, count)
+    rates.set(xlim=(0, 1), xlabel="share of runs")
+    rates.xaxis.set_major_formatter(PercentFormatter(1))
+    labels = [escape_dollars(wrap_text(cell.name, names - 0.1, SMALL)) for cell in ranked]
+    rates.set_yticks(range(len(ranked)), labels)
+    if measure:
+        _draw_quality(evidence, add_panel(names + bars + WORDS, free - bars), ranked, measure)
     if pictures:
         _draw_pictures(evidence, figure, ranked, (sheet.width - side - 0.08, below), side, row)
     figure.suptitle(sheet.wrap_title(description), y=1 - 0.05 / height, va="top")
@@ -135,6 +142,14 @@ def _draw(
         borderaxespad=0.2,
     )
     return figure
+
+
+def _quality_keys() -> list[Line2D]:
+    return [
+        Line2D([], [], color=DOT, marker="o", markersize=2.5, linestyle="", label="run"),
+        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
+        Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
+    ]
 
 
 def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure: str) -> None:
@@ -178,3 +193,41 @@ def _draw_pictures(
     if points:  # rasterised together: thousands of points would make vector files huge
         x, y = np.concatenate(points).T
         canvas.scatter(x, y, s=0.5, color=DOT, alpha=0.5, linewidths=0, zorder=2, rasterized=True)
+
+
+def _draw_outcomes(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int]) -> None:
+    """Draw the outcomes of one cell as a bar at height y, its failure rate below it, and both in words beside it."""
+    n, left = len(runs), 0
+    for state in OUTCOMES:
+        if count[state]:
+            panel.barh(y - 0.15, count[state] / n, BAR, left=left / n, **_fill(state))
+            left += count[state]
+    failed, unresolved = count_failed(runs), count_unresolved(runs)
+    words = [f"{unresolved} {State.UNRESOLVED}"] if unresolved else []
+    if n > unresolved:
+        words.insert(0, f"{failed}/{n - unresolved} failed")
+        interval = wilson_interval(failed, n - unresolved)
+        panel.plot(interval, [y + 0.24] * 2, color="black", linewidth=1, clip_on=False, zorder=4)
+        panel.plot(failed / (n - unresolved), y + 0.24, "o", color="black", markersize=3, clip_on=False, zorder=4)
+    panel.annotate(
+        "\n".join(words),
+        (1, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=SMALL,
+        annotation_clip=False,
+    )
+
+
+def _fill(state: State) -> dict[str, Any]:
+    """Return how a bar of this outcome is filled."""
+    style = OUTCOMES[state]
+    return {
+        "facecolor": style.colour,
+        "hatch": style.hatch,
+        "hatchcolor": "white",
+        "edgecolor": "0.3",
+        "linewidth": 0.4,
+    }

@@ -19,6 +19,8 @@ from bench.errors import DeviceError
 from bench.records.checkout import read_checkout
 from bench.version import __version__
 
+OUT_OF_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU; of CUDA and MPS; of cuBLAS
+
 
 def devices(requested: str, precisions: Collection[str] = ()) -> list[str]:
     """Return the devices that "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps" refers to.
@@ -155,12 +157,14 @@ def release_memory(device: torch.device) -> None:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that the device or the machine ran out of memory."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def is_device_lost(error: BaseException) -> bool:
     """Return whether an error corrupts the device context, so that every later call in this process fails."""
-    return isinstance(error, getattr(torch, "AcceleratorError", ()))  # torch 2.8 and later
+    return isinstance(error, getattr(torch, "AcceleratorError", ())) and not is_out_of_memory(error)  # from torch 2.8
 
 
 def available_memory(device: torch.device) -> int | None:

@@ -61,7 +61,8 @@ class Descent:
 
         A run's gradient is clipped if its optimiser has a ``max_norm`` above 0.
         """
-        torch._foreach_copy_(self._gradients, list(gradients))
+        with torch.no_grad():  # gradients that can be differentiated would otherwise keep the graph of every step alive
+            torch._foreach_copy_(self._gradients, list(gradients))
         for choice, rows, optimizer in self.parts:
             if max_norm := getattr(choice.options, "max_norm", 0.0):
                 assert rows.grad is not None

@@ -115,6 +115,7 @@ class Game:
             loss = self._unrolled_loss(fake, sampler, update)
         else:
             loss = self.generator_loss(fake, None, sampler, update)
+        self._moved.clear()  # their graph would live until the next step
         return loss.detach(), gradients_of(loss, self.generator.parameters)
 
     def generate(self, sampler: BatchSampler) -> Tensor:

@@ -36,7 +36,9 @@ class Probe:
 
     def after_update(self, terms: CriticTerms, critic_gradient: Gradients, generator_gradient: Gradients) -> None:
         """Keep the critics' last losses and the gradients of the last update of each player."""
-        self._terms, self._critic_gradient, self._generator_gradient = terms, critic_gradient, generator_gradient
+        self._terms = terms._replace(total=terms.total.detach())  # a graph would keep its memory until the next probe
+        self._critic_gradient = [gradient.detach() for gradient in critic_gradient]
+        self._generator_gradient = [gradient.detach() for gradient in generator_gradient]
 
     def values(self, seeds: Sequence[int]) -> list[dict[str, float]]:
         """Return the values of ``bench.catalogue.metrics.PROBES`` for the runs with these seeds."""

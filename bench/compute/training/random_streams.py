@@ -122,10 +122,11 @@ class _Stream:
     def draw(self, draw: Draw) -> Tensor:
         """Draw numbers for every seed and put them on the device, [seeds, count]."""
         drawn = torch.stack([draw(generator) for generator in self._generators])
-        if self._device.type == "cuda":  # from pinned memory, the copy does not wait for the device
+        pinned = self._device.type == "cuda"  # only from pinned memory can a copy go on after this memory is freed
+        if pinned:
             drawn = drawn.pin_memory()
         dtype = self._dtype if drawn.is_floating_point() else drawn.dtype
-        return drawn.to(self._device, non_blocking=True).to(dtype)
+        return drawn.to(self._device, non_blocking=pinned).to(dtype)
 
     def _refill(self, draw: Draw, taken: int) -> None:
         self._before = [generator.get_state() for generator in self._generators]

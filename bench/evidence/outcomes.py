@@ -43,7 +43,8 @@ from bench.evidence.primary_measure import (
     trained_steps,
 )
 from bench.evidence.states import State
-from bench.plan.rules import GateOptions, PublishedResult, Rules, chosen_rules
+from bench.plan.published import PublishedResult
+from bench.plan.rules import GateOptions, Rules, chosen_rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import frame_of_runs

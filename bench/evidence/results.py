@@ -22,7 +22,8 @@ from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
-from bench.plan.rules import GateOptions, PublishedResult, Rules
+from bench.plan.published import PublishedResult
+from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import Suite
 from bench.records.differences import first_difference
 from bench.records.frames import axes_of, axis_value, frame_of_traces

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bench.catalogue import Options, suggestion
 from bench.catalogue.metrics.declared import declared_measures
@@ -191,42 +191,3 @@ class GateOptions(Options):
         """The tolerances as a table: by dataset label, and ``default``."""
         table = self.tolerance if isinstance(self.tolerance, dict) else {OTHER_DATASETS: self.tolerance}
         return {OTHER_DATASETS: DEFAULT_TOLERANCE, **table}
-
-
-class PublishedResult(Options):
-    """Published values of measures, shown beside those of the suite.
-
-    Attributes:
-        source: Where they are published.
-        when: The cells to compare with: axis → label, or a list of labels.
-        values: Measure → value, in the unit of a record (fractions, not percentages).
-        plus_minus: Measure → published uncertainty, in the same unit.
-        at: Whether the values are from the last step or, as is usual, from the best checkpoint.
-        note: Remark shown with the values.
-    """
-
-    source: Annotated[str, Field(min_length=1)]
-    when: dict[str, Any] = {}
-    values: Annotated[dict[str, float], Field(min_length=1)]
-    plus_minus: dict[str, float] = {}
-    at: Literal["final", "best"] = "best"
-    note: str = ""
-
-    @field_validator("values")
-    @classmethod
-    def _of_measures(cls, values: dict[str, float], info: ValidationInfo) -> dict[str, float]:
-        for name in values:
-            check_measure(name, "values", info.context)
-        return values
-
-    @model_validator(mode="after")
-    def _plus_minus_of_values(self) -> PublishedResult:
-        for name in self.plus_minus:
-            if name not in self.values:
-                raise SuiteError(f"plus_minus: {name!r} has no value{suggestion(name, self.values)}")
-        return self
-
-    def words(self, axis: str) -> tuple[str, ...]:
-        """Return the labels on an axis that these values are for; empty if they do not depend on it."""
-        wanted = self.when.get(axis, ())
-        return tuple(str(label) for label in (wanted if isinstance(wanted, list | tuple) else (wanted,)))

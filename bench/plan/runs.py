@@ -18,7 +18,8 @@ from bench.plan.extraction import check_extraction, check_extractor_applies, has
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
-from bench.plan.rules import GateOptions, PublishedResult, Rules
+from bench.plan.published import PublishedResult
+from bench.plan.rules import GateOptions, Rules
 from bench.plan.search import Place
 from bench.plan.seeds import seeds_at
 from bench.plan.soundness import check_regularisers

@@ -16,7 +16,8 @@ from bench.escaping import as_label, quote
 from bench.files import describe_error
 from bench.plan.identity import MAX_NAME, SUITE_NAME, Title
 from bench.plan.limits import MAX_DOTS, MAX_SUITE_BYTES, check_content
-from bench.plan.rules import GateOptions, PublishedResult, Rules, check_measure
+from bench.plan.published import PublishedResult
+from bench.plan.rules import GateOptions, Rules, check_measure
 from bench.plan.search import Search, parse_search
 from bench.plan.seeds import as_seeds
 from bench.plan.specification import (

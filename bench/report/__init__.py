@@ -56,7 +56,8 @@ def write_report(
 
     The tables are ``table.md``, ``table.csv``, ``table.tex``, and ``table.json`` with the runs behind every entry. For
     Dirac-GANs there is also ``theory.md``, for timings ``speed.md``, ``speed.csv`` and ``speed.tex``, for a search
-    ``search.md``, ``search.csv`` and ``search.tex``.
+    ``search.md``, ``search.csv`` and ``search.tex``, for published numbers ``reproduction.md`` and
+    ``reproduction.csv``.
 
     Args:
         results: The suite's results folder.
@@ -78,6 +79,7 @@ def write_report(
     from bench.report.dirac import write_theory
     from bench.report.figures import check_choices, draw_figures
     from bench.report.page import write_page
+    from bench.report.reproduction import write_reproduction
     from bench.report.search import write_search
     from bench.report.speed import write_speed_table
     from bench.report.tables import write_tables
@@ -97,6 +99,7 @@ def write_report(
         tables, formatted = write_tables(evidence, folder, layout)
         tables += write_theory(evidence, folder)
         tables += write_search(evidence, folder)
+        tables += write_reproduction(evidence, folder)
         if timings_path(Path(results)).is_file():
             tables += write_speed_table(results, folder)
         drawn = complete and bool(formats)

@@ -239,7 +239,10 @@ def test_a_table_without_a_name_changes_only_what_it_gives(base: dict[str, int],
         ("[outcome]\ntau = true", r"\[outcome\]: tau: expected a finite number, or a table dataset → number, not True"),
         ("[outcome]\ntau = { ring = inf }", r"\[outcome\]: tau: expected a finite number"),
         ("[outcome]\nreach = { rng = 1 }", r"\[outcome\]: reach: no cell has dataset 'rng'; did you mean 'ring'\?"),
-        ('[[reference]]\nsource = "a"', r"x\.toml: \[\[reference\]\] 1: values is missing"),
+        (
+            '[[reference]]\nsource = "a"',
+            r"x\.toml: \[\[reference\]\] 1: a published value, or a share of runs, is required",
+        ),
         ('[[reference]]\nsource = "a"\nvalues = { df = 1 }', r"values: unknown measure 'df'; did you mean '.?.d'\?"),
         ('[[reference]]\nsource = "a"\nvalues = { fd = 1 }\nplus_minus = { kl = 1 }', "plus_minus: 'kl' has no value"),
         (

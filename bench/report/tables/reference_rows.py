@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from bench.evidence.results import Evidence, real_data_value
-from bench.plan.rules import PublishedResult
+from bench.plan.published import PublishedResult
 from bench.report.row_names import PUBLISHED, REAL, UNTRAINED
 from bench.report.tables.entries import format_number
 from bench.report.tables.model import Column, Entry, Row, RowKind

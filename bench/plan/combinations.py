@@ -1,11 +1,13 @@
-"""Combinations of training keys that mean nothing, refused before anything trains."""
+"""Combinations of training keys that mean nothing or have no effect, refused before anything trains."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bench.catalogue import find, naming
+from bench.catalogue.optimizers import is_annealed
 from bench.errors import SuiteError
 from bench.plan.specification import Evaluation, Training
-from bench.plan.update_checks import contradictions
 
 UNROLLED = ("adam", "sgd", "rmsprop")  # optimisers whose steps ganbench can differentiate
 
@@ -16,11 +18,38 @@ def check_combination(training: Training, evaluation: Evaluation, where: str) ->
     Raises:
         SuiteError: They cannot; the message begins with ``where``.
     """
-    for problem in contradictions(training):
+    for problem in _contradictions(training):
         raise SuiteError(f"{where}: {problem}")
     for check in (_check_pac, _check_unroll):
         if problem := check(training, evaluation):
             raise SuiteError(f"{where}: {problem}")
+
+
+def _contradictions(training: Training) -> Iterator[str]:
+    """Yield what is wrong with settings of the updates that contradict each other or have no effect."""
+    players = {"optimizer": training.optimizer, "critic_optimizer": training.critic_optimizer}
+    if training.updates == "extragradient":
+        if training.critic_steps > 1:
+            given = training.critic_steps
+            yield f"updates 'extragradient' moves both players at once: critic_steps must be 1, not {given}"
+        for key, choice in players.items():
+            if choice.name == "optimistic-adam":
+                yield f"updates 'extragradient' and {key} 'optimistic-adam' both look ahead: choose one"
+    for key, choice in players.items():
+        options = choice.options
+        if getattr(options, "final_lr", None) is not None and training.schedule != "constant":
+            yield f"{key}.final_lr and schedule {training.schedule!r} both set the learning rate: remove one of them"
+        if getattr(options, "burn_in", 1.0) != 1.0 and not is_annealed(options):
+            names = [name for name in ("final_lr", "final_beta2") if hasattr(options, name)]
+            yield f"{key}.burn_in has no effect without {' or '.join(names)}"
+    for penalty in training.penalty:
+        options = penalty.options
+        if getattr(options, "burn_in", 1.0) != 1.0 and getattr(options, "final_weight", None) is None:
+            yield f"penalty {penalty.name!r}: burn_in has no effect without final_weight"
+    if training.ema_warmup and not training.ema:
+        yield "ema_warmup has no effect without ema"
+    if training.lookahead and training.lookahead.every > training.steps:
+        yield f"lookahead.every ({training.lookahead.every:,}) is more than the {training.steps:,} steps of the run"
 
 
 def _check_pac(training: Training, evaluation: Evaluation) -> str:

@@ -19,10 +19,10 @@ from bench.catalogue.extractors import manifest
 from bench.catalogue.losses import GanLoss
 from bench.catalogue.metrics.measures import MEASURES, PROBES
 from bench.command import main
+from bench.plan.combinations import contradictions
 from bench.plan.matrix import cells
 from bench.plan.specification import complete_training
 from bench.plan.suite import parse_suite, suite_files
-from bench.plan.update_checks import contradictions
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

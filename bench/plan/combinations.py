@@ -18,14 +18,14 @@ def check_combination(training: Training, evaluation: Evaluation, where: str) ->
     Raises:
         SuiteError: They cannot; the message begins with ``where``.
     """
-    for problem in _contradictions(training):
+    for problem in contradictions(training):
         raise SuiteError(f"{where}: {problem}")
     for check in (_check_pac, _check_unroll):
         if problem := check(training, evaluation):
             raise SuiteError(f"{where}: {problem}")
 
 
-def _contradictions(training: Training) -> Iterator[str]:
+def contradictions(training: Training) -> Iterator[str]:
     """Yield what is wrong with settings of the updates that contradict each other or have no effect."""
     players = {"optimizer": training.optimizer, "critic_optimizer": training.critic_optimizer}
     if training.updates == "extragradient":

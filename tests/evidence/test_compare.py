@@ -89,7 +89,7 @@ def test_few_noisy_runs_are_inconclusive_with_the_number_needed(tmp_path: Path) 
     noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.2)))
     result = compare("quick", noisy)
     assert result.exit_code == 3
-    assert "seeds per side would be needed to decide" in " ".join(result.output.split())
+    assert "Cheapest way to a decision: " in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,11 @@ def test_missing_and_new_cells_are_reported(tmp_path: Path) -> None:
         if "hinge" in path.name and "ring" in path.name:
             path.unlink()
     gone = compare("quick", fewer)
-    assert gone.exit_code == 3
-    assert "the candidate has no runs of this cell" in " ".join(gone.output.split())
+    assert gone.exit_code == 1
+    assert "REGRESSED ring · mlp · hinge: the candidate has no runs of this cell" in " ".join(gone.output.split())
+    accepted = compare("quick", fewer, "--missing", "ok")
+    assert accepted.exit_code == 0
+    assert "because the candidate does not have them: ring · mlp · hinge" in " ".join(accepted.output.split())
     new = compare(fewer, "quick")
     assert new.exit_code == 0
     assert "Not compared, because the baseline does not have them: ring · mlp · hinge" in " ".join(new.output.split())
@@ -293,8 +296,10 @@ def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
         tmp_path / "candidate" / "many",
         fd=worse("non-saturating", 10.0),
     )
-    assert compare(many, slow).exit_code == 1
-    confirm(many, slow)
+    allowed = ("--allow", "optimizer.lr", "--allow", "critic_optimizer.lr")
+    assert compare(many, slow).exit_code == 2
+    assert compare(many, slow, *allowed).exit_code == 1
+    confirm(many, slow, *allowed)
     assert len(record_paths(many.parent / "many-confirmation")) == 8
     assert len(record_paths(tmp_path / "candidate" / "many-confirmation")) == 8
 

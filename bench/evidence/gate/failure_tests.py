@@ -47,6 +47,7 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions,
         identical=same,
         counts=(a, b),
         smallest_p=_smallest_p(a + b, n) if pairs is None else significance.smallest,
+        matched=pairs is not None,
     )
 
 

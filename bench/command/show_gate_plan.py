@@ -61,7 +61,8 @@ def _conclusions(suite: Suite, plans: Sequence[CellPlan], seeds: int, read: Path
     if read:
         lines.append(
             f"From the runs in {read}. Seeds: runs per side with which a candidate equal to the baseline is OK with "
-            f"80% power. Finds: the smallest regression that is REGRESSED with 80% power, if all cells are compared."
+            f"80% power. Finds: the smallest regression that is REGRESSED with 80% power, if all cells are compared "
+            f"(pts: percentage points more failures)."
         )
     if weak:
         lines.append(

@@ -143,7 +143,7 @@ def test_sentences_are_said_once() -> None:
     ((verdict, names, reason),) = reasons(comparison)
     assert verdict == Verdict.INCONCLUSIVE
     assert names == "made · loss 0, made · loss 1, made · loss 2, made · loss 3"
-    assert "needed" not in reason
+    assert reason == "failures undecided"
     assert to_markdown(comparison).count(reason) == 1
     assert "per side would" in to_junit(comparison)  # each test case stands alone there
 
@@ -190,9 +190,9 @@ def test_the_tolerance_that_these_runs_show_would_be_ok() -> None:
 def test_every_cell_shows_the_smallest_regression_it_finds() -> None:
     comparison = comparison_of(runs(GOOD), runs(GOOD[::-1], first=50))
     (finds,) = comparison_rows(comparison)["finds"]
-    assert finds.startswith("FD 1.2")
-    assert finds.endswith(" points")
-    assert "failures +" in finds
+    assert finds.startswith("1.2")
+    assert "×, +" in finds
+    assert finds.endswith(" pts")
 
 
 def test_a_baseline_that_mostly_fails_is_named() -> None:
@@ -203,3 +203,20 @@ def test_a_baseline_that_mostly_fails_is_named() -> None:
     assert "In 1 of 2 cells, most of the baseline's own runs fail (made · bad 8 of 10)." in said
     assert said.split(".")[0] in to_markdown(comparison)
     assert not remarks(comparison_of(runs(GOOD), runs(GOOD, first=50)))
+
+
+def test_more_seeds_are_no_advice_where_the_baseline_fails_or_the_spread_is_too_wide() -> None:
+    values = [math.nan] * 8 + GOOD[8:]
+    weak = runs(values, failed=8)
+    comparison = comparison_of(weak, weak.assign(seed=weak["seed"] + 50))
+    assert comparison.cells[0].seeds is None
+    assert cheapest_way(comparison) == "More seeds do not help where most of the baseline's runs fail."
+    wild = [1e-3, 1e3, 1.0, 1e2, 1e-2]
+    hopeless = comparison_of(runs(wild), runs(wild[::-1], first=50))
+    assert cheapest_way(hopeless).startswith("No feasible number of seeds would decide made · hinge.")
+
+
+def test_a_share_is_not_found_to_fall_below_zero() -> None:
+    """Shares from 0.2 to 1 over three runs: a fall by more than all of them would have to be found."""
+    values = [0.2, 0.6, 1.0]
+    assert smallest_found(of_means(values, values[::-1], higher_is_better=True, share=True), 0.05, 0.05) is None

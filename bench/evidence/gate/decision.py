@@ -18,7 +18,7 @@ import pandas as pd
 from bench.catalogue.metrics.measures import Measure
 from bench.evidence.gate.cell_tests import ComparisonTest, count_of
 from bench.evidence.gate.comparability import describe_unresolved
-from bench.evidence.gate.failure_tests import failures, pooled_failures
+from bench.evidence.gate.failure_tests import failures, mostly_fails, pooled_failures
 from bench.evidence.gate.mean_tests import quality
 from bench.evidence.gate.sameness import identical
 from bench.evidence.gate.sample_sizes import MINIMUM_RUNS, seeds_needed
@@ -95,9 +95,14 @@ class CellVerdict(NamedTuple):
         return self.missing or "; ".join(each.reason for each in self.findings if each.verdict == self.verdict)
 
     @property
+    def weak(self) -> bool:
+        """Whether most of the baseline's own runs fail, so that the cell cannot show a regression."""
+        return mostly_fails(*self.failed)
+
+    @property
     def seeds(self) -> int | None:
-        """Seeds per side that would be needed to decide the cell; None if it is decided or this is unknown."""
-        if self.verdict != Verdict.INCONCLUSIVE:
+        """Seeds per side that would decide the cell; None if it is decided or weak, or if no feasible number would."""
+        if self.verdict != Verdict.INCONCLUSIVE or self.weak:
             return None
         needed = [finding.seeds for finding in self.findings if finding.verdict == Verdict.INCONCLUSIVE]
         return max((seeds for seeds in needed if seeds), default=None) if all(needed) else None

@@ -51,6 +51,11 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions,
     )
 
 
+def mostly_fails(failed: int, count: int) -> bool:
+    """Return whether so many runs fail that few are left to compare, and hardly more can fail."""
+    return 2 * failed > count
+
+
 def discordant_pairs(baseline: pd.DataFrame, candidate: pd.DataFrame) -> tuple[int, int] | None:
     """Return how many seeds failed only in the candidate and only in the baseline; None if the seeds differ."""
     one, other = (has_failed(runs).set_axis(runs["seed"]).sort_index() for runs in (baseline, candidate))

@@ -14,9 +14,13 @@ MOST_NAMES = 3  # cells that a sentence names; more are counted
 
 def cheapest_way(comparison: Comparison) -> str:
     """Return how the INCONCLUSIVE cells can be decided with the fewest further runs; empty if there are none."""
-    undecided = comparison.undecided
+    undecided = [cell for cell in comparison.undecided if not cell.weak]
     if not undecided:
-        return ""
+        return (
+            f"More {comparison.unit} do not help where most of the baseline's runs fail."
+            if comparison.undecided
+            else ""
+        )
     feasible = [cell for cell in undecided if cell.seeds]
     if not feasible:
         return f"No feasible number of {comparison.unit} would decide {_names(undecided)}.{_tolerance(comparison)}"

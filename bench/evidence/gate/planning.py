@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.evidence.gate.cell_tests import ComparisonTest
-from bench.evidence.gate.failure_tests import MINIMUM_PAIRS, failures
+from bench.evidence.gate.failure_tests import MINIMUM_PAIRS, failures, mostly_fails
 from bench.evidence.gate.mean_tests import quality
 from bench.evidence.gate.sample_sizes import (
     MINIMUM_RUNS,
@@ -16,7 +16,6 @@ from bench.evidence.gate.sample_sizes import (
     runs_if_equal,
     smallest_found,
 )
-from bench.evidence.gate.sentences import is_weak
 from bench.evidence.results import Evidence
 from bench.evidence.states import count_failed, judged
 from bench.evidence.statistics import seeds_to_bound
@@ -45,7 +44,7 @@ class CellPlan:
     @property
     def weak(self) -> bool:
         """Whether most of its runs fail, so that it cannot show a regression."""
-        return is_weak(self.failed, self.recorded)
+        return mostly_fails(self.failed, self.recorded)
 
 
 def fewest_seeds(cells: int, gate: GateOptions) -> int:

@@ -13,7 +13,8 @@ from bench.evidence.statistics import boschloo, mcnemar, seeds_to_bound, seeds_t
 
 MINIMUM_RUNS = 3  # per side; with fewer, nothing is decided
 POWER = 0.8  # of the comparisons in which a regression is found, or equal sides are OK
-MOST_GROWTH = 10  # more seeds than this many times the present number are no advice
+FEASIBLE = 100  # seeds per side, or MOST_GROWTH times the present number: more would be no advice
+MOST_GROWTH = 10
 
 
 def seeds_needed(test: ComparisonTest, level: float, alpha: float, typical_deviation: float) -> int | None:
@@ -40,8 +41,9 @@ def seeds_needed(test: ComparisonTest, level: float, alpha: float, typical_devia
         needed = runs_if_equal(test, deviation, alpha)
         if needed is not None and needed <= min(test.n):  # the estimate is close to the tolerance
             needed = seeds_to_show(test.margin - test.degradation.value, deviation, alpha)
-            needed = needed if needed and needed <= MOST_GROWTH * max(test.n) else None
-    return needed and math.ceil(max(MINIMUM_RUNS, min(test.n) + 1, needed) / test.share_compared)
+    if not needed or needed > max(FEASIBLE, MOST_GROWTH * min(test.n)):
+        return None
+    return math.ceil(max(MINIMUM_RUNS, min(test.n) + 1, needed) / test.share_compared)
 
 
 def _runs_to_find(test: ComparisonTest, deviation: float, level: float, alpha: float) -> int | None:
@@ -89,7 +91,8 @@ def smallest_found(test: ComparisonTest, level: float, alpha: float, n: tuple[in
         return None
     error = test.deviation * math.sqrt(1 / n[0] + 1 / n[1])
     significant, typical = stats.t.ppf([1 - level, POWER], sum(n) - 2)
-    return float(error * typical + max(error * significant, test.margin))
+    found = float(error * typical + max(error * significant, test.margin))
+    return None if test.share and test.higher_is_better and found > 1 else found  # a share cannot fall below 0
 
 
 def _smallest_rise(test: ComparisonTest, level: float, n: tuple[int, int]) -> float | None:
@@ -113,9 +116,9 @@ def _smallest_rise(test: ComparisonTest, level: float, n: tuple[int, int]) -> fl
 
 
 def describe_smallest(test: ComparisonTest, degradation: float | None) -> str:
-    """Return the smallest degradation that is found in a few characters: FD 1.9×, failures +60 points."""
+    """Return the smallest degradation that is found in a few characters: 1.9×, or +60 pts (percentage points)."""
     if degradation is None:
         return "–"
     if test.counts is not None:
-        return f"failures +{100 * degradation:.0f} points"
-    return f"{'' if test.family == 'speed' else f'{test.subject} '}{test.format_effect(test.as_effect(degradation))}"
+        return f"+{100 * degradation:.0f} pts"
+    return test.format_effect(test.as_effect(degradation))

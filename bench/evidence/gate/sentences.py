@@ -28,12 +28,24 @@ def headline(comparison: Comparison) -> str:
 
 
 def reasons(comparison: Comparison) -> list[tuple[Verdict, str, str]]:
-    """Return verdict, cells and reason for all cells that are not OK; cells with the same reason are joined."""
+    """Return verdict, cells and reason for all cells that are not OK; cells with the same reason are joined.
+
+    Of undecided cells, the reason says only what is undecided: the numbers are in the table.
+    """
     joined: dict[tuple[Verdict, str], list[str]] = {}
     for cell in comparison.cells:
         if cell.verdict != Verdict.OK:
-            joined.setdefault((cell.verdict, cell.reason), []).append(cell.name)
+            joined.setdefault((cell.verdict, _short_reason(cell)), []).append(cell.name)
     return [(verdict, ", ".join(names), reason) for (verdict, reason), names in joined.items()]
+
+
+def _short_reason(cell: CellVerdict) -> str:
+    if cell.missing or cell.verdict != Verdict.INCONCLUSIVE:
+        return cell.reason
+    undecided = [each.test for each in cell.findings if each.verdict == Verdict.INCONCLUSIVE]
+    few = any(min(test.n) < MINIMUM_RUNS for test in undecided)
+    subjects = " and ".join(test.subject for test in undecided)
+    return f"{subjects} undecided{', with too few usable runs' if few else ''}"
 
 
 def describe_need(finding: Finding) -> str:
@@ -53,7 +65,7 @@ def remarks(comparison: Comparison) -> list[str]:
         said.append(f"Not checked: {comparison.unchecked}.")
     if comparison.differences:
         said.append(f"Allowed differences: {'; '.join(comparison.differences)}.")
-    weak = [cell for cell in comparison.cells if is_weak(*cell.failed)]
+    weak = [cell for cell in comparison.cells if cell.weak]
     if weak:
         cells = [cell for cell in comparison.cells if not cell.pooled]
         named = [f"{cell.name} {cell.failed[0]} of {cell.failed[1]}" for cell in weak[:MOST_NAMES]]
@@ -66,11 +78,6 @@ def remarks(comparison: Comparison) -> list[str]:
     return said
 
 
-def is_weak(failed: int, count: int) -> bool:
-    """Return whether so many runs of a baseline fail that few are left to compare, and hardly more can fail."""
-    return count > 0 and 2 * failed > count
-
-
 def conditions(comparison: Comparison) -> str:
     """Return what was compared, by which tests, and what the verdicts and columns mean."""
     gate, timed = comparison.gate, comparison.unit == "rounds"
@@ -81,6 +88,7 @@ def conditions(comparison: Comparison) -> str:
         else f"a permutation test of the measure; Boschloo's test for failures (McNemar's from {MINIMUM_PAIRS} shared "
         f"seeds), and the Cochran–Mantel–Haenszel test for failures across cells"
     )
+    points = "" if timed else " (pts: percentage points more failures)"
     failures = "" if timed else f" and to fail at most {100 * gate.failure_tolerance:g} percentage points more often"
     return (
         f"{comparison.suite}: candidate {comparison.candidate}, baseline {comparison.baseline}. Compared: "
@@ -89,7 +97,7 @@ def conditions(comparison: Comparison) -> str:
         f"If candidate and baseline do not differ, the probability of a false REGRESSED is at most "
         f"{100 * gate.alpha:g}%. OK: shown to be at most {_tolerated(comparison)} worse{failures}. Intervals have "
         f"{100 * (1 - 2 * gate.alpha):g}% confidence. Finds: the smallest regression that these {comparison.unit} find "
-        f"with 80% power.{_notes(comparison)}"
+        f"with 80% power{points}.{_notes(comparison)}"
     )
 
 

@@ -125,7 +125,7 @@ def test_labels_and_paths_are_no_difference(tmp_path: Path) -> None:
 def test_what_other_code_does_not_record_is_no_difference(tmp_path: Path) -> None:
     def foreign(content: Content) -> None:
         content["origin"] = {"kind": "table"}
-        content["training"] |= {"unroll": 5}
+        content["training"] |= {"unroll": 5, "batch_size": None, "critic_steps": 1}
 
     assert compare(side(tmp_path / "a"), side(tmp_path / "b", foreign)).exit_code == 0
 
@@ -164,3 +164,14 @@ def test_results_of_a_suite_are_the_same_after_copying(tmp_path: Path) -> None:
     one = side(tmp_path / "a")
     other = shutil.copytree(one, tmp_path / "b" / "made")
     assert compare(one, other).exit_code == 0
+
+
+def test_a_key_that_only_some_cells_have_can_be_allowed(tmp_path: Path) -> None:
+    """It need not differ now, and need not be in the first cell: CI passes the same options to every comparison."""
+
+    def margin_of_hinge(content: Content) -> None:
+        if content["axes"]["loss"] == "hinge":
+            content["training"]["loss"]["options"]["margin"] = 1.0
+
+    one, other = side(tmp_path / "a", margin_of_hinge), side(tmp_path / "b", margin_of_hinge)
+    assert compare(one, other, "--allow", "loss.margin").exit_code == 0

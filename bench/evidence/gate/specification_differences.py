@@ -71,7 +71,7 @@ def differences(one: Metadata, other: Metadata) -> list[tuple[str, str]]:
     of_other_code = one.of_other_code or other.of_other_code
     if one.cell == other.cell and not of_other_code:
         return []
-    sides = [_settings(each.training.settings) for each in (one, other)]
+    sides = [_known_settings(each) for each in (one, other)]
     found = []
     for key in sides[0] | sides[1]:
         left, right = (side.get(key, UNKNOWN) for side in sides)
@@ -83,6 +83,14 @@ def differences(one: Metadata, other: Metadata) -> list[tuple[str, str]]:
         if left != right:
             found.append((key, f"{key} is {_format(left)} in the baseline and {_format(right)} in the candidate"))
     return found
+
+
+def _known_settings(metadata: Metadata) -> Settings:
+    """Return the settings of a record; those of other code that nobody gave it are left out."""
+    settings = _settings(metadata.training.settings)
+    if not metadata.of_other_code:
+        return settings
+    return {key: value for key, value in settings.items() if value is not None and (key, value) != ("critic_steps", 1)}
 
 
 def _settings(training: Mapping[str, Any]) -> Settings:
@@ -141,8 +149,8 @@ def _differences_of_rules(one: Evidence, other: Evidence) -> Iterator[tuple[str,
 def _check_keys(allowed: Collection[str], found: Collection[str], one: Evidence, other: Evidence) -> None:
     rules = [f"outcome.{key}" for key in type(one.rules).model_fields]
     known = {ALL, "outcome", *Training.model_fields, *rules, *found}
-    for evidence in (one, other):
-        known.update(_settings(next(iter(evidence.metadata.values())).training.settings))
+    for metadata in {each.cell: each for side in (one, other) for each in side.metadata.values()}.values():
+        known.update(_settings(metadata.training.settings))
     known |= {key.rpartition(".")[0] for key in known if "." in key}
     for key in allowed:
         if key not in known:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.compute.environment import versions
 from bench.compute.events import Event
 from bench.errors import ResultsError
-from bench.evidence.gate.compare import Comparison, compare, resolve
+from bench.evidence.gate.compare import compare, resolve
+from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import Verdict
 from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
@@ -81,8 +82,10 @@ def confirm(
     """
     first = compare(baseline, candidate, suite=suite, **gate)
     flagged = _flagged_cells(first)
+    absent = [cell for cell in first.cells if cell.absent]
     if not flagged:
-        return Confirmation(first, ["no cell is REGRESSED, so there is nothing to confirm"])
+        why = "the candidate has no runs of the REGRESSED cells" if absent else "no cell is REGRESSED"
+        return Confirmation(first, [f"{why}, so there is nothing to confirm"])
     folders = [resolve(baseline), resolve(candidate)]
     records = [read_all(folder, read_metadata) for folder in folders]
     fresh = _fresh_seeds(seeds, records)
@@ -118,6 +121,7 @@ def confirm(
         extra_tests=0 if train_both else _count_other_tests(first, flagged),
         **gate,
     )
+    comparison = replace(comparison, cells=[*comparison.cells, *absent])  # fresh seeds cannot clear these
     cells = f"{len(flagged)} flagged cell{'s were' if len(flagged) > 1 else ' was'}"
     trained = f"{cells} trained on fresh seeds {fresh[0]} to {fresh[-1]}; records: {candidates}"
     return Confirmation(comparison, [trained, *notices])
@@ -125,7 +129,7 @@ def confirm(
 
 def _flagged_cells(comparison: Comparison) -> dict[CellKey, dict[str, str]]:
     """Return the REGRESSED cells, or if cells regressed only jointly, all cells that both sides have."""
-    regressed = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED]
+    regressed = [cell for cell in comparison.cells if cell.verdict == Verdict.REGRESSED and not cell.absent]
     if any(cell.pooled for cell in regressed):
         regressed = [cell for cell in comparison.cells if cell.findings and not cell.pooled]
     keys = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
@@ -183,7 +187,8 @@ def _check_commits(folder: Path, runs: Collection[str]) -> list[str]:
     if not other:
         return []
     names = " and ".join(sorted({str(commit)[:10] for commit in other}))
+    counted = "1 run in {} was" if len(other) == 1 else f"{len(other)} runs in {{}} were"
     return [
-        f"{len(other)} runs in {folder} were trained earlier at commit {names}, and the current commit is "
-        f"{str(current)[:10]}: delete that folder to train them again"
+        f"{counted.format(folder)} trained earlier at commit {names}, and the current commit is "
+        f"{str(current)[:10]}: delete that folder to train again"
     ]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from bench.command import main
+from bench.evidence.gate.compare_speed import SPEED_TOLERANCE
+from bench.evidence.gate.mean_tests import compare_means
+from bench.evidence.gate.sample_sizes import smallest_found
 
 DOCS = Path(__file__).parent.parent / "docs"
 WORKFLOW = yaml.safe_load((DOCS / "ganbench.yml").read_text())
@@ -43,12 +49,26 @@ def commands() -> list[list[str]]:
 
 
 def test_the_gate_uses_all_its_verbs() -> None:
-    assert {words[0] for words in commands()} == {"run", "compare", "confirm", "time"}
+    assert {words[0] for words in commands()} == {"run", "plan", "compare", "confirm", "time"}
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_parses(words: list[str]) -> None:
     main.commands[words[0]].make_context(words[0], words[1:])
+
+
+def test_the_table_of_speed_shows_what_the_gate_finds() -> None:
+    """Eight tests: steps and evaluations of four cells."""
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+)× \| ([\d.]+)× \| ([\d.]+)× \|$", (DOCS / "ci.md").read_text(), flags=re.M)
+    assert len(rows) == 4
+    for rounds, *shown in rows:
+        seconds = np.linspace(1, 1.01, int(rounds))
+        options: dict[str, Any] = {"higher_is_better": False, "tolerance": SPEED_TOLERANCE, "alpha": 0.05}
+        test = compare_means("speed", "seconds per step", seconds, seconds, **options)
+        for spread, text in zip((0.01, 0.03, 0.1), shown, strict=True):
+            found = smallest_found(replace(test, deviation=spread), 0.05 / 8, 0.05)
+            assert found is not None
+            assert f"{math.exp(found):.2f}" == text
 
 
 def test_the_workflow_runs_on_pull_requests_and_may_comment() -> None:

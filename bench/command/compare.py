@@ -13,7 +13,8 @@ from bench.command.streams import say, write_data
 from bench.command.values import is_count, parse_count, parse_seeds
 
 if TYPE_CHECKING:
-    from bench.evidence.gate.compare import Comparison
+    from bench.evidence.gate.compare import Missing
+    from bench.evidence.gate.comparison import Comparison
     from bench.plan.rules import Tolerance
 
 FORMATS = ("text", "json", "markdown", "junit")
@@ -52,8 +53,8 @@ gate_options = options(
         "--tolerance",
         multiple=True,
         metavar="[DATASET=]NUMBER",
-        help="Maximum tolerated relative degradation, for all datasets or for one. Repeatable. "
-        "[default: the suite's, otherwise 0.25]",
+        help="Maximum tolerated relative degradation, for all datasets or for one: 0.25 is ×1.25 where less is better, "
+        "×0.75 where more is. Repeatable. [default: the suite's, otherwise 0.25; 0.1 for --speed]",
     ),
     click.option(
         "--failure-tolerance",
@@ -61,6 +62,20 @@ gate_options = options(
         help="Maximum tolerated increase of the failure rate. [default: the suite's, otherwise 0.25]",
     ),
     suite_option,
+    click.option(
+        "--missing",
+        type=click.Choice(["ok", "fail"]),
+        default="fail",
+        show_default=True,
+        help="Whether a cell without any run in CANDIDATE is REGRESSED (fail) or left out (ok).",
+    ),
+    click.option(
+        "--allow",
+        multiple=True,
+        metavar="KEY",
+        help="Setting that may differ between the sides, for example steps or optimizer.lr; all for every setting; "
+        "load for timings of a busy machine. Repeatable.",
+    ),
     click.option(
         "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
     ),
@@ -83,6 +98,8 @@ def compare(
     speed: bool,
     tolerance: tuple[str, ...],
     alpha: float | None,
+    missing: Missing,
+    allow: tuple[str, ...],
 ) -> None:
     """Test whether CANDIDATE is worse than BASELINE.
 
@@ -96,7 +113,10 @@ def compare(
 
         if metric or failure_tolerance is not None or suite:
             raise ResultsError("--speed compares timings: --metric, --failure-tolerance and --suite do not apply")
-        _conclude(compare_speed(baseline, candidate, alpha=alpha, tolerance=parse_tolerance(tolerance)), form)
+        timings = compare_speed(
+            baseline, candidate, alpha=alpha, tolerance=parse_tolerance(tolerance), missing=missing, allow=allow
+        )
+        _conclude(timings, form)
     from bench.evidence.gate.compare import compare as compare_results
     from bench.plan.suite import load_suite
 
@@ -108,6 +128,8 @@ def compare(
         tolerance=parse_tolerance(tolerance),
         failure_tolerance=failure_tolerance,
         suite=load_suite(suite) if suite else None,
+        missing=missing,
+        allow=allow,
     )
     _conclude(comparison, form)
 
@@ -116,7 +138,8 @@ def _conclude(comparison: Comparison, form: str) -> None:
     """Print a comparison, and exit with the status of its verdict."""
     from bench.command.show_report import show_comparison
     from bench.evidence.gate.decision import Verdict
-    from bench.evidence.gate.rendering import to_json, to_junit, to_markdown
+    from bench.evidence.gate.junit import to_junit
+    from bench.evidence.gate.rendering import to_json, to_markdown
 
     if form == "text":
         show_comparison(comparison)

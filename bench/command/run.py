@@ -72,6 +72,9 @@ def list_entries(what: str | None) -> None:
 @click.command()
 @click.argument("suite")
 @run_options
+@click.option(
+    "--for-gate", is_flag=True, help="Propose how many seeds `ganbench compare` needs, from the recorded runs."
+)
 @handle_errors
 def plan(
     suite: str,
@@ -81,6 +84,7 @@ def plan(
     only: tuple[str, ...],
     inception_weights: Path | None,
     skip_broken: bool,
+    for_gate: bool,
 ) -> None:
     """Show the runs of SUITE and their estimated time.
 
@@ -99,6 +103,11 @@ def plan(
         inception_weights=inception_weights,
         skip_broken=skip_broken,
     )
+    if for_gate:
+        from bench.command.show_gate_plan import show_gate_plan
+
+        show_gate_plan(specification, runs, Path(results) / specification.name)
+        return
     show_plan(specification, runs, Path(results) / specification.name, chosen)
 
 

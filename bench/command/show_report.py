@@ -15,7 +15,7 @@ from bench.evidence.states import State
 from bench.report.row_names import FAILED, FAILURES, PUBLISHED, REAL, UNTRAINED
 
 if TYPE_CHECKING:
-    from bench.evidence.gate.compare import Comparison
+    from bench.evidence.gate.comparison import Comparison
     from bench.report import Report
 
 DETAILS = ("EMA", *(measure.label for measure in MEASURES.values() if measure.table == "details"))
@@ -100,7 +100,8 @@ def _importance(column: str, details: tuple[str, ...]) -> tuple[bool, bool, bool
 
 def show_comparison(comparison: Comparison) -> None:
     """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
-    from bench.evidence.gate.rendering import comparison_rows, conditions, headline, unchecked
+    from bench.evidence.gate.rendering import comparison_rows
+    from bench.evidence.gate.sentences import conditions, headline, reasons, remarks
 
     console = Terminal()
     colours = {"REGRESSED": "bold red", "OK": "green", "INCONCLUSIVE": "yellow"}
@@ -117,12 +118,10 @@ def show_comparison(comparison: Comparison) -> None:
         table.add_row(escape(" · ".join(map(as_label, place))), *texts)
     console.print(table)
     console.print()
-    for cell in comparison.cells:
-        if cell.verdict != "OK":
-            reason = escape(as_message(f"{cell.name}: {cell.reason}"))
-            line = f"[{colours[cell.verdict]}]{cell.verdict}[/] {reason}"
-            console.print(line, highlight=False)
-    if comparison.unchecked:
-        console.print(f"\n{escape(unchecked(comparison))}", highlight=False)
+    for verdict, cells, reason in reasons(comparison):
+        text = escape(as_message(f"{cells}: {reason}"))
+        console.print(f"[{colours[verdict]}]{verdict}[/] {text}", highlight=False)
+    for text in remarks(comparison):
+        console.print(f"\n{escape(as_message(text))}", highlight=False)
     console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
     console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)

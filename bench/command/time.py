@@ -15,8 +15,6 @@ from bench.command.values import parse_filters, parse_setting
 if TYPE_CHECKING:
     from bench.plan.runs import Run
 
-BUSY = 0.5  # load average above which a warning is printed
-
 
 @click.command("time")
 @click.argument("suite")
@@ -77,7 +75,7 @@ def _show(folder: Path, written: list[Path]) -> None:
     from rich.table import Table
 
     from bench.command.terminal import Terminal
-    from bench.records.timing_results import read_timings
+    from bench.records.timing_results import describe_load, read_timings
     from bench.report.speed import format_speed, speed_note
 
     timings, console = read_timings(folder), Terminal()
@@ -98,6 +96,5 @@ def _show(folder: Path, written: list[Path]) -> None:
     console.print(f"\n{speed_note(timings)}{more}", highlight=False, markup=False)
     for path in written:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
-    load = timings.environment["load_average"]
-    if load is not None and load > BUSY:
-        say(f"Warning: load average {load:.2f}; timings need an idle machine", err=True)
+    if load := describe_load(timings):
+        say(f"Warning: {load}; timings need an idle machine", err=True)

@@ -14,6 +14,7 @@ from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.contracts.dry_check import dry_check
 from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
+from bench.compute.other_load import OtherLoad
 from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
@@ -91,12 +92,14 @@ def time_suite(
     conditions = _describe_conditions(where, threads)
     begin(runs)
     rows: list[list[dict[str, Any]]] = [[] for _ in runs]
+    others = OtherLoad()
     with environment.limited_threads(threads):
         for index, number in _rotated_order(len(runs), rounds):
             watch(runs[index], number)
             row = _time(runs[index], steps if number >= 0 else 1, where, inception_weights)
             if number >= 0:
                 rows[index].append({"round": number, **row})
+    conditions["other_load"] = others.cores()
     return write_timings(folder, _content(specification, runs, rows, conditions))
 
 

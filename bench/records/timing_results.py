@@ -17,6 +17,7 @@ SCHEMA = 1
 CONDITIONS = ("device_name", "device", "threads", "workers", "pack", "alone")
 MEASURED = ("steps", "seconds_per_step", "images_per_second", "seconds_per_evaluation", "peak_memory_bytes")
 NEITHER_FASTER_NOR_SLOWER = ("steps", "every", "label", "path")
+BUSY = 0.5  # cores that other work may have used while cells were timed
 Table = dict[str, Any]
 
 
@@ -29,7 +30,8 @@ class Timings:
         version: Of the suite.
         title: Of the suite.
         axes: Of its matrix.
-        environment: Versions, commit, machine, device, threads; date, and the load average before it began.
+        environment: Versions, commit, machine, device, threads; date, the load average before it began, and the mean
+            number of cores that other processes used meanwhile (None if the system does not say it).
         frame: One row per cell and round. Columns: the axes, round, steps (timed), seconds_per_step (of the generator),
             images_per_second, seconds_per_evaluation, peak_memory_bytes.
         work: Labels of a cell → its ``training`` and ``evaluation``, as in a record.
@@ -42,6 +44,17 @@ class Timings:
     environment: Table
     frame: pd.DataFrame
     work: dict[tuple[Any, ...], Table]
+
+
+def describe_load(timings: Timings) -> str:
+    """Return that the machine had other work while these timings were taken; empty if it had not, or it is unknown.
+
+    Timings that do not say what other processes did are judged by the load average before.
+    """
+    cores, before = (timings.environment.get(key) for key in ("other_load", "load_average"))
+    if cores is not None:
+        return f"other processes used {cores:.1f} CPU cores meanwhile" if cores > BUSY else ""
+    return f"the load average was {before:.2f} before" if before is not None and before > BUSY else ""
 
 
 def timings_path(folder: Path) -> Path:

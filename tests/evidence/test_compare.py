@@ -84,12 +84,14 @@ def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
     assert compare(regressed, "digits").exit_code == 3  # better, but 5 seeds cannot bound the failure rate
 
 
-def test_few_noisy_runs_are_inconclusive_with_the_number_needed(tmp_path: Path) -> None:
+def test_few_noisy_runs_that_mostly_fail_are_inconclusive(tmp_path: Path) -> None:
     noise = np.random.default_rng(1)
     noisy = changed(RESULTS / "quick", tmp_path / "quick", fd=lambda record: math.exp(noise.normal(0, 0.2)))
     result = compare("quick", noisy)
     assert result.exit_code == 3
-    assert "seeds per side would be needed to decide" in " ".join(result.output.split())
+    text = " ".join(result.output.split())
+    assert "More seeds do not help where most of the baseline's runs fail." in text
+    assert "In every cell, most of the baseline's own runs fail (ring · mlp · minimax 3 of 3, " in text
 
 
 @pytest.mark.parametrize(
@@ -146,8 +148,11 @@ def test_missing_and_new_cells_are_reported(tmp_path: Path) -> None:
         if "hinge" in path.name and "ring" in path.name:
             path.unlink()
     gone = compare("quick", fewer)
-    assert gone.exit_code == 3
-    assert "the candidate has no runs of this cell" in " ".join(gone.output.split())
+    assert gone.exit_code == 1
+    assert "REGRESSED ring · mlp · hinge: the candidate has no runs of this cell" in " ".join(gone.output.split())
+    accepted = compare("quick", fewer, "--missing", "ok")
+    assert accepted.exit_code == 0
+    assert "because the candidate does not have them: ring · mlp · hinge" in " ".join(accepted.output.split())
     new = compare(fewer, "quick")
     assert new.exit_code == 0
     assert "Not compared, because the baseline does not have them: ring · mlp · hinge" in " ".join(new.output.split())
@@ -293,8 +298,10 @@ def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
         tmp_path / "candidate" / "many",
         fd=worse("non-saturating", 10.0),
     )
-    assert compare(many, slow).exit_code == 1
-    confirm(many, slow)
+    allowed = ("--allow", "optimizer.lr", "--allow", "critic_optimizer.lr")
+    assert compare(many, slow).exit_code == 2
+    assert compare(many, slow, *allowed).exit_code == 1
+    confirm(many, slow, *allowed)
     assert len(record_paths(many.parent / "many-confirmation")) == 8
     assert len(record_paths(tmp_path / "candidate" / "many-confirmation")) == 8
 
@@ -444,3 +451,50 @@ def test_tolerances_of_timings_by_dataset(tmp_path: Path) -> None:
     assert compare(*sides, "--speed").exit_code == 1
     assert compare(*sides, "--speed", "--tolerance", "ring=0.8").exit_code == 0
     assert "no dataset 'rnig'" in compare(*sides, "--speed", "--tolerance", "rnig=0.8").stderr
+
+
+def test_timings_have_their_own_tolerance_of_a_tenth(tmp_path: Path) -> None:
+    before = timings(tmp_path / "a", {"hinge": 0.01, "wgan-gp": 0.05})
+    slower = timings(tmp_path / "b", {"hinge": 0.012, "wgan-gp": 0.05})
+    assert compare(before, slower, "--speed").exit_code == 1
+    assert compare(before, slower, "--speed", "--tolerance", "0.25").exit_code == 0
+    alike = timings(tmp_path / "c", {"hinge": 0.0105, "wgan-gp": 0.05})
+    assert compare(before, alike, "--speed").exit_code == 0
+    assert json.loads(compare(before, alike, "--speed", "--format", "json").stdout)["gate"]["tolerance"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ({"other_load": 1.26, "load_average": 0.0}, "b: other processes used 1.3 CPU cores meanwhile"),
+        ({"load_average": 6.4}, "b: the load average was 6.40 before"),
+        ({"other_load": 0.1, "load_average": 6.4}, ""),  # the load of this very command, a minute before
+    ],
+)
+def test_timings_of_a_busy_machine_are_refused_unless_allowed(
+    tmp_path: Path, environment: dict[str, float], text: str
+) -> None:
+    before = timings(tmp_path / "a", {"hinge": 0.01})
+    after = timings(tmp_path / "b", {"hinge": 0.0101}, **environment)
+    result = compare(before, after, "--speed")
+    assert result.exit_code == (2 if text else 0)
+    assert text in result.stderr
+    if text:
+        allowed = compare(before, after, "--speed", "--allow", "load")
+        assert allowed.exit_code == 0
+        assert "Allowed differences: " in allowed.stdout
+    wrong = compare(before, after, "--speed", "--allow", "steps")
+    assert wrong.exit_code == 2
+    assert "--speed allows only load" in wrong.stderr
+
+
+def test_a_cell_that_was_not_timed_is_regressed_unless_accepted(tmp_path: Path) -> None:
+    both = timings(tmp_path / "a", {"hinge": 0.01, "wgan-gp": 0.05})
+    one = timings(tmp_path / "b", {"hinge": 0.01})
+    assert compare(both, one, "--speed").exit_code == 1
+    accepted = compare(both, one, "--speed", "--missing", "ok")
+    assert accepted.exit_code == 0
+    assert "because the candidate does not have them: wgan-gp" in " ".join(accepted.stdout.split())
+    none = compare(both, timings(tmp_path / "c", {"minimax": 0.01}), "--speed")
+    assert none.exit_code == 2
+    assert "no cell in common" in none.stderr

@@ -13,7 +13,8 @@ from made_runs import record
 
 from bench.evidence.gate.compare import compare
 from bench.evidence.gate.decision import Verdict
-from bench.evidence.gate.rendering import to_json, to_junit, to_markdown
+from bench.evidence.gate.junit import to_junit
+from bench.evidence.gate.rendering import to_json, to_markdown
 from bench.evidence.outcomes import Outcome, Stage, load, states_over_time
 from bench.evidence.outcomes import classify_run as classify
 from bench.evidence.results import read_evidence

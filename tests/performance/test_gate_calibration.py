@@ -26,7 +26,14 @@ def test_overlap_of_two_modes() -> None:
 
 def test_a_small_calibration() -> None:
     table = gate_calibration.level_table(4, ["two clumps, overlap 0.9 and 0.3"])
-    assert "0.0%, 0.0%, 0.0%" in table
+    assert "0.0 ± 21.7%, 0.0 ± 21.7%, 0.0 ± 21.7%" in table  # √(¼ · ¾ / 4)
+
+
+def test_shares_come_with_their_standard_error() -> None:
+    """√(0.2 · 0.8 / 100) is 4%; for no case at all, one is assumed: √(0.01 · 0.99 / 100)."""
+    assert gate_calibration.share(20, 100, 1) == "20.0 ± 4.0%"
+    assert gate_calibration.share(0, 100) == "0 ± 1.0%"
+    assert gate_calibration.share(100, 100) == "100 ± 1.0%"
 
 
 def test_faults_are_planted_and_removed() -> None:

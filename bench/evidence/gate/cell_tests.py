@@ -37,6 +37,8 @@ class ComparisonTest:
             candidate's. 0 for timings.
         paired: The degradation estimated from seed-by-seed differences, if both sides have the same seeds. They then
             share initial weights and data, so that whatever did not change is equal up to rounding.
+        share_compared: Share of a cell's runs that the test compares, on the side where it is smaller.
+        matched: Whether failures are tested in pairs of the same seed.
     """
 
     family: Family
@@ -54,6 +56,8 @@ class ComparisonTest:
     counts: tuple[int, int] | None = None
     smallest_p: float = 0.0
     paired: Bounds | None = None
+    share_compared: float = 1.0
+    matched: bool = False
 
     @property
     def tested(self) -> bool:
@@ -74,16 +78,24 @@ class ComparisonTest:
         """
         if self.counts is not None:
             return self.degradation
-        value, low, high = map(self._as_effect, self.degradation[:3])
+        value, low, high = map(self.as_effect, self.degradation[:3])
         low, high = (high, low) if self.higher_is_better else (low, high)
         return Bounds(value, low, high, self.degradation.n)
 
     @property
     def tolerated_effect(self) -> float:
         """The worst effect that is tolerated."""
-        return self.margin if self.counts is not None else self._as_effect(self.margin)
+        return self.as_effect(self.margin)
 
-    def _as_effect(self, degradation: float) -> float:
+    @property
+    def shown_tolerance(self) -> float:
+        """The smallest tolerance that these runs show to be kept: ``bound`` as a share of the baseline, or of runs."""
+        return self.bound if self.counts is not None else abs(self.as_effect(max(0.0, self.bound)) - 1)
+
+    def as_effect(self, degradation: float) -> float:
+        """Return a degradation in the terms of ``effect``."""
+        if self.counts is not None:
+            return degradation
         signed = -degradation if self.higher_is_better else degradation
         return exponential(signed) if self.logarithmic else 1 + signed
 
@@ -107,7 +119,7 @@ class ComparisonTest:
         parts = [f"{self.subject} {self.format_effect(value)} {reference}{self.format_interval()}"]
         if self.paired is not None and (self.paired.high < self.degradation.high or self.paired.high > self.margin):
             limit = "at least" if self.higher_is_better else "at most"
-            parts.append(f"seed by seed {limit} {self.format_effect(self._as_effect(self.bound))}")
+            parts.append(f"seed by seed {limit} {self.format_effect(self.as_effect(self.bound))}")
         parts.append(f"tolerated {self.format_effect(self.tolerated_effect)}")
         if self.n[0] != self.n[1]:
             parts.append(f"{count_of(self.n[1], self.unit)} against {self.n[0]}")

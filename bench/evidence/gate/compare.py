@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -13,65 +12,19 @@ from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
 from bench.evidence.gate.comparability import check_same_protocol, check_same_suite, describe_unchecked
-from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
+from bench.evidence.gate.comparison import Comparison
+from bench.evidence.gate.decision import compare_cells
 from bench.evidence.gate.sameness import with_fingerprints
+from bench.evidence.gate.specification_differences import check_specifications
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.rules import OTHER_DATASETS, GateOptions, Tolerance
 from bench.plan.specification import validated
 from bench.plan.suite import CHECKOUT, Suite
 from bench.records.frames import axes_of, axis_value
+from bench.records.schema import Metadata
 
+Missing = Literal["ok", "fail"]
 RECORDED = CHECKOUT.parent / "results"  # the recorded results of a git checkout
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """A comparison of a candidate with a baseline.
-
-    Attributes:
-        baseline: The baseline's results folder.
-        candidate: The candidate's results folder.
-        suite: Name and version of the suite.
-        gate: Level and tolerances.
-        cells: The verdict on every cell of the baseline, in the order of the matrix; and on the failures of all cells
-            together if it is REGRESSED.
-        axes: The axes with several values.
-        new: Cells that only the candidate has, which are not compared.
-        protocol: What was compared and how it was measured, in words.
-        unchecked: What could not be checked because records do not say it, in one line; "" if nothing.
-        unit: What is repeated: seeds, or rounds of timing.
-    """
-
-    baseline: Path
-    candidate: Path
-    suite: str
-    gate: GateOptions
-    cells: list[CellVerdict]
-    axes: list[str]
-    new: list[str]
-    protocol: str
-    unchecked: str = ""
-    unit: str = "seeds"
-
-    @property
-    def verdict(self) -> Verdict:
-        """The overall verdict: REGRESSED if any cell is, OK if all are, otherwise INCONCLUSIVE."""
-        return overall_verdict(cell.verdict for cell in self.cells)
-
-    @property
-    def seeds(self) -> int | None:
-        """Runs per side that would be needed to decide every cell; None if all are decided or this is unknown."""
-        return max(self.forecasts, default=None) if len(self.forecasts) == len(self.undecided) else None
-
-    @property
-    def undecided(self) -> list[CellVerdict]:
-        """The INCONCLUSIVE cells."""
-        return [cell for cell in self.cells if cell.verdict == Verdict.INCONCLUSIVE]
-
-    @property
-    def forecasts(self) -> list[int]:
-        """Runs per side that would be needed to decide each INCONCLUSIVE cell for which this is known."""
-        return [cell.seeds for cell in self.undecided if cell.seeds]
 
 
 def resolve(folder: str | Path) -> Path:
@@ -100,6 +53,8 @@ def compare(
     only: Collection[Mapping[str, str]] | None = None,
     seeds: tuple[Collection[int] | None, Collection[int] | None] = (None, None),
     extra_tests: int = 0,
+    missing: Missing = "fail",
+    allow: Collection[str] = (),
 ) -> Comparison:
     """Compare the runs of a candidate with those of a baseline.
 
@@ -115,6 +70,8 @@ def compare(
         only: The cells to compare, each as axis → label. [default: all]
         seeds: The seeds of baseline and of candidate to compare. [default: all]
         extra_tests: See ``bench.evidence.gate.decision.decide``.
+        missing: Whether a cell without any run in the candidate is REGRESSED ("fail") or left out ("ok").
+        allow: Settings that may differ: see ``check_specifications``.
 
     Raises:
         ResultsError: There are no results, or they are not comparable; the message names the difference.
@@ -130,6 +87,7 @@ def compare(
             check_same_protocol(dataset, one, other)
             measure = _measure_to_compare(one, other, dataset, gate.metric)
             if measure is not None:
+                _check_tolerance(dataset, measure[1], gate)
                 measures[dataset] = measure
     axes = axes_of([*one.metadata.values(), *other.metadata.values()])
     frames = [_with_labels(evidence, with_fingerprints(evidence), axes) for evidence in (one, other)]
@@ -145,6 +103,11 @@ def compare(
         raise ResultsError(
             f"not comparable: no cell in common (for example, baseline: {examples[0]}; candidate: {examples[1]})"
         )
+    differences = check_specifications(one, other, _pairs(sides, frames, axes, (one, other)), allow)
+    gone = []
+    if missing == "ok":
+        gone = [" · ".join(cell) for cell in dict.fromkeys(_cells(frames[0], axes)) if cell not in sides[1]]
+        frames[0] = frames[0][[cell in sides[1] for cell in _cells(frames[0], axes)]]
     cells = compare_cells(frames[0], frames[1], axes, measures, gate, extra_tests)
     compared = {tuple(cell.axes.values()) for cell in cells}
     new = [" · ".join(cell) for cell in dict.fromkeys(_cells(frames[1], axes)) if cell not in compared]
@@ -160,6 +123,8 @@ def compare(
         new=new,
         protocol=f"final {' and '.join(labels)} of stable runs, and failures" if labels else "failures",
         unchecked=describe_unchecked(one, other),
+        gone=gone,
+        differences=differences,
     )
 
 
@@ -197,6 +162,27 @@ def _with_labels(evidence: Evidence, runs: pd.DataFrame, axes: list[str]) -> pd.
 def _cells(frame: pd.DataFrame, axes: list[str]) -> list[tuple[str, ...]]:
     """Return the cell of each run, as its labels on the axes."""
     return list(frame[axes].itertuples(index=False, name=None))
+
+
+def _pairs(
+    sides: list[set[tuple[str, ...]]], frames: list[pd.DataFrame], axes: list[str], evidence: tuple[Evidence, Evidence]
+) -> dict[str, tuple[Metadata, Metadata]]:
+    """Return the name of each cell that both sides have → a record of each side, in the order of the matrix."""
+    first = [dict(zip(reversed(_cells(frame, axes)), reversed(list(frame["run"])), strict=True)) for frame in frames]
+    return {
+        " · ".join(cell): (evidence[0].metadata[first[0][cell]], evidence[1].metadata[first[1][cell]])
+        for cell in dict.fromkeys(_cells(frames[0], axes))
+        if cell in sides[1]
+    }
+
+
+def _check_tolerance(dataset: str, measure: Measure, gate: GateOptions) -> None:
+    tolerance = gate.tolerance_of(dataset)
+    if measure.higher_is_better and tolerance >= 1:
+        raise ResultsError(
+            f"tolerance {tolerance:g} of {dataset}: {measure.label} cannot fall by more than all of it, so nothing "
+            f"could be REGRESSED; give a number below 1"
+        )
 
 
 def _is_among(seeds: pd.Series, wanted: Collection[int]) -> list[bool]:

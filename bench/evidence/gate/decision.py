@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import count as count_from
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -19,14 +18,15 @@ import pandas as pd
 from bench.catalogue.metrics.measures import Measure
 from bench.evidence.gate.cell_tests import ComparisonTest, count_of
 from bench.evidence.gate.comparability import describe_unresolved
-from bench.evidence.gate.failure_tests import failures, pooled_failures
+from bench.evidence.gate.failure_tests import failures, mostly_fails, pooled_failures
 from bench.evidence.gate.mean_tests import quality
 from bench.evidence.gate.sameness import identical
-from bench.evidence.states import judged
-from bench.evidence.statistics import holm, seeds_to_bound, seeds_to_show
+from bench.evidence.gate.sample_sizes import MINIMUM_RUNS, seeds_needed
+from bench.evidence.states import count_failed, judged
+from bench.evidence.statistics import holm
 from bench.plan.rules import GateOptions
 
-MINIMUM_RUNS = 3  # per side; with fewer, nothing is decided
+ABSENT = "the candidate has no runs of this cell"
 
 
 class Verdict(StrEnum):
@@ -46,25 +46,34 @@ class Finding:
         verdict: Its verdict.
         reason: The reason in words.
         p_holm: The p-value corrected for all tests; NaN if there is none.
-        seeds: Runs per side that would be needed to decide, if the estimates hold; None if it is decided or no feasible
-            number would do.
+        tests: Number of tests that the correction counts, this one included.
+        seeds: Seeds per side that would be needed to decide (see ``bench.evidence.gate.sample_sizes``); None if it is
+            decided or no feasible number would do.
     """
 
     test: ComparisonTest
     verdict: Verdict
     reason: str
     p_holm: float
+    tests: int = 1
     seeds: int | None = None
 
 
 class CellVerdict(NamedTuple):
-    """The verdict on a cell, which is the worst of its findings; ``missing`` says why there are none."""
+    """The verdict on a cell, which is the worst of its findings; ``missing`` says why there are none.
+
+    A cell without any run in the candidate (``absent``) is REGRESSED: what ended all its runs may be what is to be
+    found.
+    """
 
     axes: Mapping[str, Any]
     findings: tuple[Finding, ...]
     missing: str = ""
     pooled: bool = False  # whether this is the test of all cells together
     tolerance: float | None = None  # of its measure; None for the test of all cells together
+    absent: bool = False  # whether the candidate has no run of it
+    failed: tuple[int, int] = (0, 0)  # of the baseline's runs that can be judged: failed, and all
+    seconds: float | None = None  # that a run takes, from the records; None if they do not say it
 
     @property
     def name(self) -> str:
@@ -76,6 +85,8 @@ class CellVerdict(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """The verdict."""
+        if self.absent:
+            return Verdict.REGRESSED
         return Verdict.INCONCLUSIVE if self.missing else overall_verdict(finding.verdict for finding in self.findings)
 
     @property
@@ -84,9 +95,14 @@ class CellVerdict(NamedTuple):
         return self.missing or "; ".join(each.reason for each in self.findings if each.verdict == self.verdict)
 
     @property
+    def weak(self) -> bool:
+        """Whether most of the baseline's own runs fail, so that the cell cannot show a regression."""
+        return mostly_fails(*self.failed)
+
+    @property
     def seeds(self) -> int | None:
-        """Runs per side that would be needed to decide the cell; None if it is decided or this is unknown."""
-        if self.verdict != Verdict.INCONCLUSIVE:
+        """Seeds per side that would decide the cell; None if it is decided or weak, or if no feasible number would."""
+        if self.verdict != Verdict.INCONCLUSIVE or self.weak:
             return None
         needed = [finding.seeds for finding in self.findings if finding.verdict == Verdict.INCONCLUSIVE]
         return max((seeds for seeds in needed if seeds), default=None) if all(needed) else None
@@ -126,7 +142,7 @@ def compare_cells(
     for cell, one in sides[0].items():
         other = sides[1].get(cell)
         if other is None:
-            missing[cell] = "the candidate has no runs of this cell"
+            missing[cell] = ABSENT
             continue
         same = identical(one, other, tolerances[cell])
         if not same and (unresolved := describe_unresolved(one, other)):
@@ -143,12 +159,26 @@ def compare_cells(
     by_cell = dict(zip(tests, findings, strict=False))
     verdicts = [
         CellVerdict(
-            dict(zip(axes, cell, strict=True)), by_cell.get(cell, ()), missing.get(cell, ""), tolerance=tolerances[cell]
+            dict(zip(axes, cell, strict=True)),
+            by_cell.get(cell, ()),
+            missing.get(cell, ""),
+            tolerance=tolerances[cell],
+            absent=cell not in sides[1],
+            failed=(count_failed(runs), len(judged(runs))),
+            seconds=_seconds_per_run(sides[1].get(cell, runs)),
         )
-        for cell in sides[0]
+        for cell, runs in sides[0].items()
     ]
     regressed = [found for found in findings[len(tests) :] if found[0].verdict == Verdict.REGRESSED]
     return [*verdicts, *(CellVerdict(dict.fromkeys(axes, "all"), found, pooled=True) for found in regressed)]
+
+
+def _seconds_per_run(runs: pd.DataFrame) -> float | None:
+    columns = ["training_seconds", "evaluation_seconds"]
+    if not set(columns) <= set(runs):
+        return None
+    seconds = float(runs[columns].astype(float).sum(axis=1, skipna=False).median())
+    return None if math.isnan(seconds) else seconds
 
 
 def decide(
@@ -193,57 +223,25 @@ def _can_be_significant(tests: Sequence[ComparisonTest], alpha: float) -> list[b
 def _decide_one(
     test: ComparisonTest, p_holm: float, counts: tuple[int, int], typical_deviation: float, gate: GateOptions
 ) -> Finding:
+    tests = max(1, counts[0] + math.isnan(p_holm))  # as many as if this test were counted
     if test.identical:
         each = "round" if test.unit == "round" else "seed"
         reason = f"{test.subject}: same values as the baseline, {each} by {each}"
-        return Finding(test=test, verdict=Verdict.OK, reason=reason, p_holm=p_holm)
+        return Finding(test=test, verdict=Verdict.OK, reason=reason, p_holm=p_holm, tests=tests)
     enough = min(test.n) >= MINIMUM_RUNS
     significant = enough and test.degradation.value > test.margin and p_holm <= gate.alpha
     if significant and (test.robust is None or test.robust().p <= gate.alpha):
-        reason = f"{test.describe()}; p = {p_holm:.2g} after Holm's correction for {count_of(counts[0], 'test')}"
-        return Finding(test=test, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm)
+        reason = f"{test.describe()}; corrected p = {p_holm:.2g}"
+        return Finding(test=test, verdict=Verdict.REGRESSED, reason=reason, p_holm=p_holm, tests=tests)
     if enough and test.bound <= test.margin:
-        return Finding(test=test, verdict=Verdict.OK, reason=test.describe(), p_holm=p_holm)
-    seeds = _seeds_needed(test, counts[1], typical_deviation, gate)
-    reason = test.describe() if math.isnan(test.degradation.value) else f"{test.describe()}; {_forecast(test, seeds)}"
-    return Finding(test=test, verdict=Verdict.INCONCLUSIVE, reason=reason, p_holm=p_holm, seeds=seeds)
-
-
-def _seeds_needed(test: ComparisonTest, count: int, typical_deviation: float, gate: GateOptions) -> int | None:
-    """Return the runs per side needed to show what the estimate suggests: a regression, or being within tolerance."""
-    deviation = typical_deviation if math.isnan(test.deviation) else test.deviation
-    degradation = test.degradation.value
-    if math.isnan(degradation):
-        return None
-    if math.isnan(deviation):
-        return MINIMUM_RUNS if min(test.n) < MINIMUM_RUNS else None
-    if degradation > test.margin:
-        corrected = gate.alpha / max(1, count)
-        needed = seeds_to_show(degradation, deviation, corrected)
-        if needed and test.counts is None:
-            exact = test.robust is None or deviation == 0
-            needed = max(needed, _runs_for_permutation(corrected if exact else gate.alpha))
-    elif test.counts is not None:
-        rates = [failed / n for failed, n in zip(test.counts, test.n, strict=True)]
-        needed = seeds_to_bound(rates[1], rates[0], test.margin, 1 - 2 * gate.alpha)
-    else:
-        needed = seeds_to_show(test.margin - degradation, deviation, gate.alpha)
-    return needed and max(MINIMUM_RUNS, min(test.n) + 1, needed)
-
-
-def _runs_for_permutation(level: float) -> int:
-    """Return the runs per side with which a permutation test can reach a level: its smallest p is 1 / (2n choose n)."""
-    return next(n for n in count_from(1) if 1 / math.comb(2 * n, n) <= level)
-
-
-def _forecast(test: ComparisonTest, seeds: int | None) -> str:
-    few = f"undecided: only {count_of(min(test.n), f'usable {test.unit}')}; at least {MINIMUM_RUNS} per side are needed"
-    parts = [few] if min(test.n) < MINIMUM_RUNS else []
-    unit = "round" if test.unit == "round" else "seed"
-    if seeds is None:
-        parts.append(f"no feasible number of {unit}s would decide this")
-    else:
-        goal = "a regression" if test.degradation.value > test.margin else "that it is within the tolerance"
-        needed = f"about {count_of(seeds, unit)} per side would be needed to show {goal}"
-        parts.append(f"{needed} if these estimates hold")
-    return "; ".join(parts)
+        return Finding(test=test, verdict=Verdict.OK, reason=test.describe(), p_holm=p_holm, tests=tests)
+    few = "" if enough or not min(test.n) else f"; only {count_of(min(test.n), f'usable {test.unit}')}"
+    level = gate.alpha / max(1, counts[1])
+    return Finding(
+        test=test,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=test.describe() + few,
+        p_holm=p_holm,
+        tests=tests,
+        seeds=seeds_needed(test, level, gate.alpha, typical_deviation),
+    )

@@ -47,7 +47,13 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions,
         identical=same,
         counts=(a, b),
         smallest_p=_smallest_p(a + b, n) if pairs is None else significance.smallest,
+        matched=pairs is not None,
     )
+
+
+def mostly_fails(failed: int, count: int) -> bool:
+    """Return whether so many runs fail that few are left to compare, and hardly more can fail."""
+    return 2 * failed > count
 
 
 def discordant_pairs(baseline: pd.DataFrame, candidate: pd.DataFrame) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -55,7 +56,7 @@ def quality(
     one, other = (runs.set_index("seed").sort_index().get(column, pd.Series(dtype=float)) for runs in compared)
     if not drop_missing(one).size:
         return None
-    return compare_means(
+    test = compare_means(
         "quality",
         measure.label,
         one.to_numpy(float),
@@ -67,6 +68,8 @@ def quality(
         paired=one.index.equals(other.index) and one.index.is_unique,
         share=measure.range == SHARE,
     )
+    shares = [count / len(runs) for count, runs in zip(test.n, (baseline, candidate), strict=True)]
+    return replace(test, share_compared=min(shares) or 1.0)
 
 
 # Long: half is the signature and its docstring.
@@ -122,7 +125,7 @@ def compare_means(
         family=family,
         subject=subject,
         degradation=gap,
-        margin=_margin(tolerance, logarithmic, share and higher_is_better),
+        margin=_margin(tolerance, logarithmic, higher_is_better),
         logarithmic=logarithmic,
         share=share,
         higher_is_better=higher_is_better,
@@ -136,11 +139,13 @@ def compare_means(
     )
 
 
-def _margin(tolerance: float, logarithmic: bool, falling_share: bool) -> float:
-    """Return the tolerated degradation; a share may fall to 1 / (1 + tolerance) of the baseline's, as other values."""
-    if falling_share:
-        return tolerance / (1 + tolerance)
-    return math.log1p(tolerance) if logarithmic else tolerance
+def _margin(tolerance: float, logarithmic: bool, higher_is_better: bool) -> float:
+    """Return the tolerated degradation: to 1 + tolerance of the baseline where less is better, otherwise 1 − it."""
+    if not logarithmic:
+        return tolerance
+    if higher_is_better:
+        return -math.log1p(-tolerance) if tolerance < 1 else math.inf
+    return math.log1p(tolerance)
 
 
 def _mean_size(values: Array) -> float:

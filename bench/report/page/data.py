@@ -14,8 +14,9 @@ from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, cells, real_data_value
 from bench.evidence.states import State
 from bench.plan.identity import MAX_TITLE
-from bench.report.captions import caption, note, provenance
+from bench.report.captions import caption, provenance
 from bench.report.contrasts import contrasts
+from bench.report.explanations import note
 from bench.report.figures.style import COLOURS, LINES
 from bench.report.outcome_styles import OUTCOMES, STAGES
 from bench.report.page.runs import DIGITS, FEW_DIGITS, Pool, encode_run, round_number, thin_traces

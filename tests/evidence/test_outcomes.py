@@ -209,7 +209,7 @@ def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: 
     last = {
         State.DIVERGED: {Stage.DIVERGED},
         State.UNRESOLVED: {Stage.UNRESOLVED},
-        State.NEVER_LEARNED: {Stage.NOT_LEARNED},
+        State.NEVER_LEARNED: {Stage.NOT_THERE_YET},
         State.COLLAPSED: {Stage.COLLAPSED},
         State.RELAPSED: {Stage.RELAPSED},
         State.OSCILLATING: {Stage.ON_TRACK},
@@ -256,8 +256,8 @@ def test_a_row_without_values_does_not_matter_unless_it_is_the_last(rows: Any) -
 def test_stages_over_time() -> None:
     trace = a_trace([100.0, 90.0, 20.0, 5.0, 9.0, 4.0, 4.5], [0, 8, 8, 8, 8, 3, 8])
     assert states_over_time(trace, a_record(trace), RULES) == [
-        (100, Stage.NOT_LEARNED),
-        (200, Stage.NOT_LEARNED),
+        (100, Stage.NOT_THERE_YET),
+        (200, Stage.NOT_THERE_YET),
         (300, Stage.ON_TRACK),
         (400, Stage.RELAPSED),
         (500, Stage.COLLAPSED),

@@ -15,8 +15,9 @@ from made_runs import record
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.rules import Rules
 from bench.plan.suite import load_suite
-from bench.report.captions import caption, note
+from bench.report.captions import caption
 from bench.report.contrasts import contrasts
+from bench.report.explanations import note
 from bench.report.figures import draw_all
 from bench.report.figures.budget import budget_curve, worst_seen
 from bench.report.figures.profile import best_of_cells

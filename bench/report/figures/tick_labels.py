@@ -43,6 +43,7 @@ def _thin_out(axis: Axis, renderer: RendererBase) -> bool:
 
 def label_boxes(axis: Axis, renderer: RendererBase) -> list[Bbox]:
     """Return the boxes of the visible tick labels of an axis, in pixels."""
+    axis.get_tightbbox(renderer)  # places the ticks and writes their labels
     low, high = sorted(axis.get_view_interval())
     shown = [
         label

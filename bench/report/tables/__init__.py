@@ -89,15 +89,16 @@ def format_table(evidence: Evidence, table: Table) -> pd.DataFrame:
             texts[heading(evidence, column)] = with_wilson_interval(entry.text) if is_failed else entry.text
         rows.append(texts)
     columns = [*table.row_axes, *(heading(evidence, column) for column in table.columns)]
-    return pd.DataFrame(rows, columns=columns).fillna("")
+    return pd.DataFrame(rows, columns=columns).fillna("").rename(columns=evidence.names)
 
 
 def _markdown(evidence: Evidence, tables: list[Table], formatted: dict[str, pd.DataFrame]) -> str:
     parts = [f"# {for_markdown(evidence.title, MAX_TITLE)}\n"]
     for table in tables:
         frame = _with_bold(evidence, table, formatted[table.title])
-        align = ["left" if column in table.row_axes or column.endswith(FAILURES) else "right" for column in frame]
-        text = to_markdown(frame, table.row_axes, align)
+        axes = [evidence.names.get(axis, axis) for axis in table.row_axes]
+        align = ["left" if column in axes or column.endswith(FAILURES) else "right" for column in frame]
+        text = to_markdown(frame, axes, align)
         text += "\n\n" + " ".join(for_markdown_text(caption(evidence, dataset)) for dataset in table.datasets)
         parts.append(f"## {for_markdown(table.title)}\n\n{text}\n" if table.title else f"{text}\n")
     parts += sections(evidence)

@@ -15,6 +15,7 @@ from bench.evidence.search_curves import best_of, parameter_effects, setting_in_
 from bench.evidence.states import count_failed, count_unresolved
 from bench.evidence.statistics import holm
 from bench.files import atomic_write
+from bench.notation import with_powers
 from bench.plan.identity import MAX_TITLE
 from bench.report.tables.entries import with_wilson_interval
 from bench.report.tables.plain_text import to_csv, to_markdown
@@ -166,7 +167,7 @@ def format_effects(evidence: Evidence) -> pd.DataFrame:
             words = "–"
             if (index, effect.key) in adjusted:
                 best = f"; best {effect.best}" if effect.best else ""
-                words = f"{100 * effect.share:.0f}% (p {adjusted[index, effect.key]:.2g}){best}"
+                words = f"{100 * effect.share:.0f}% (p {with_powers(format(adjusted[index, effect.key], '.2g'))}){best}"
             row[effect.key] = words
         rows.append(row)
     return pd.DataFrame(rows).fillna("")

@@ -71,7 +71,7 @@ PLANTED = {
     "oscillating": ([100.0, 40.0, 9.0, 36.0, 11.0, 35.0, 10.0], [1, 4, 8, 8, 8, 8, 8],
         Outcome(State.OSCILLATING, "FD varies by 76% from step 400 to the end", 400)),
     "exploded": ([100.0, 40.0, 2e4, 3e4], [1, 4, 0, 0],
-        Outcome(State.DIVERGED, "FD 2e+04 at step 200, more than 100× its value at initialisation (100)", 200)),
+        Outcome(State.DIVERGED, "FD 2·10⁴ at step 200, more than 100× its value at initialisation (100)", 200)),
     "lost": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
 }  # fmt: skip
 
@@ -89,7 +89,7 @@ def test_a_run_that_ended_before_its_last_step_diverged() -> None:
     expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
     assert classify_run(trace, a_record(trace, ending=ending), RULES) == expected
     trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
-    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200 exceeds the limit of 1e+08", 200)
+    expected = Outcome(State.DIVERGED, "critic loss -4·10⁹ at step 200 exceeds the limit of 1·10⁸", 200)
     assert classify_run(trace, a_record(trace), RULES) == expected
     assert classify_run(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
 

@@ -97,7 +97,7 @@ function formatNumber(value, spec = ".4g", scale = 1) {
   let text = exponent < -4 || exponent >= Math.max(digits, 6) ? scaled.toExponential(digits - 1) : scaled.toPrecision(digits);
   if (text.includes("e") && exponent >= -4 && exponent < 6) text = String(Number(text));
   text = text.includes(".") ? text.replace(/0+(e|$)/, "$1").replace(/\.(e|$)/, "$1") : text;
-  return withPowers(withCommas(text).replace("-", "−"));
+  return withPowers(withCommas(text)).replace("-", "−");
 }
 
 /** Commas between thousands: 12,345.6 for 12345.6. */

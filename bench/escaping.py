@@ -159,6 +159,7 @@ _SYMBOLS = {
 _LATEX = {
     **{character: f"\\{character}" for character in "%&_#${}"},
     **{letter: f"\\ensuremath{{\\{name}}}" for letter, name in (_GREEK | _SYMBOLS).items()},
+    **{letter: f"\\ensuremath{{^{{{digit}}}}}" for letter, digit in zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True)},
     "\\": "\\textbackslash{}",
     "–": "--",
     "−": "\\ensuremath{-}",

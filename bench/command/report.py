@@ -50,7 +50,7 @@ from bench.command.options import handle_errors, suite_option
     default="two-column",
     show_default=True,
     metavar="VENUE|INCHES",
-    help="Width of the figures: a venue's, or a number of inches.",
+    help="Width of figures and LaTeX tables: a venue's, or a number of inches.",
 )
 @click.option(
     "--x",
@@ -58,6 +58,18 @@ from bench.command.options import handle_errors, suite_option
     show_default=True,
     metavar="steps|critic-steps|images|seconds",
     help="Horizontal axis of the curves.",
+)
+@click.option(
+    "--titles/--no-titles",
+    default=None,
+    help="Whether figures have titles; captions.tex says the same. [default: unless the width is that of a venue]",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="Other name of a label, an axis or a measure in this report, such as wgan-gp=WGAN-GP. Repeatable.",
 )
 @handle_errors
 def report(results: Path, suite: str | None, formats: tuple[str, ...], **arguments: Any) -> None:

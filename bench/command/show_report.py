@@ -41,8 +41,8 @@ def show_report(report: Report) -> None:
         console.print()
     console.print(
         escape(
-            "mean ± 95% CI over seeds, or geometric mean [95% CI, computed on log values]; final: after the last step, "
-            "best: over all evaluations; failed: not stable"
+            "mean [95% CI] or mean ± 95% CI over seeds, geometric mean for positive distances; final: after the last "
+            "step, best: over all evaluations; failed: not stable"
         ),
         highlight=False,
     )

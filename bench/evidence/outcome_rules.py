@@ -20,6 +20,7 @@ from bench.evidence.primary_measure import (
 )
 from bench.evidence.states import State
 from bench.evidence.statistics.intervals import Array
+from bench.notation import with_powers
 from bench.plan.rules import DEFAULTS, Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
@@ -54,7 +55,8 @@ def diverged(trace: Trace, metadata: Metadata, rules: Rules, curve: PrimaryCurve
     step = _first_step(steps, enormous)
     loss = trained_values(trace, "critic_loss")[enormous][0]
     if abs(loss) > rules.exploding_loss:
-        reason = f"critic loss {loss:.3g} at step {step:,} exceeds the limit of {rules.exploding_loss:.3g}"
+        value, limit = (with_powers(format(number, ".3g")) for number in (loss, rules.exploding_loss))
+        reason = f"critic loss {value} at step {step:,} exceeds the limit of {limit}"
         return Outcome(State.DIVERGED, reason, step)
     assert curve is not None
     measure = curve.measure

@@ -58,7 +58,7 @@ class Stage(StrEnum):
     """The state of a run at one evaluation, given the evaluations before it."""
 
     ON_TRACK = "on track"
-    NOT_LEARNED = "not learned yet"
+    NOT_THERE_YET = "not there yet"
     RELAPSED = "relapsed"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
@@ -101,7 +101,8 @@ def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rule
 def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tuple[int, Stage]]:
     """Return the step and stage of a run at each evaluation after step 0, and at its end if it diverged.
 
-    A missing value counts as the last value before it.
+    A missing value counts as the last value before it. A run that gets on track has lost nothing before that: until
+    then it is not there yet, even if it covers few modes on its way.
     """
     trace = rows_with_primary(trace, metadata, rules)
     curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
@@ -118,7 +119,7 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
         (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
         (cannot_tell, Stage.UNRESOLVED),
         (sharp & has_collapsed, Stage.COLLAPSED),
-        (not_learned, Stage.NOT_LEARNED),
+        (not_learned, Stage.NOT_THERE_YET),
         (has_collapsed, Stage.COLLAPSED),
         (has_relapsed, Stage.RELAPSED),
     ]
@@ -126,11 +127,21 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
         (int(step), next((stage for flag, stage in flags if flag[index]), Stage.ON_TRACK))
         for index, step in enumerate(steps)
     ]
+    stages = _without_losses_on_the_way(stages)
     if not metadata.ending.finished:
         end = metadata.ending.step
         # A trace of other code may go on after the run diverged.
         stages = [*((step, stage) for step, stage in stages if step < end), (end, Stage.DIVERGED)]
     return stages
+
+
+def _without_losses_on_the_way(stages: list[tuple[int, Stage]]) -> list[tuple[int, Stage]]:
+    first = next((index for index, (_, stage) in enumerate(stages) if stage == Stage.ON_TRACK), 0)
+    losses = (Stage.COLLAPSED, Stage.RELAPSED)
+    return [
+        (step, Stage.NOT_THERE_YET if index < first and stage in losses else stage)
+        for index, (step, stage) in enumerate(stages)
+    ]
 
 
 def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = None) -> SuiteRules:

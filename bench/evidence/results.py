@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, averaged, describe, plain_name
 from bench.errors import ResultsError
@@ -22,11 +20,12 @@ from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
+from bench.evidence.suite_matrix import in_order, with_labels_of_today
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import Suite
 from bench.records.differences import first_difference
-from bench.records.frames import axes_of, axis_value, frame_of_traces
+from bench.records.frames import axes_of, frame_of_traces
 from bench.records.record import Record, read_all, read_record
 from bench.records.schema import Metadata
 
@@ -47,6 +46,7 @@ class Evidence:
         gate: Options for comparisons with a candidate.
         search: What the tuning runs came to, by technique; empty if the suite has no search. The other attributes
             hold only the runs that confirm, or all tuning runs if nothing is confirmed yet.
+        names: Names of measures and of axes that were chosen for a report, in place of their own.
     """
 
     runs: pd.DataFrame
@@ -57,6 +57,7 @@ class Evidence:
     references: tuple[PublishedResult, ...]
     gate: GateOptions
     search: tuple[TechniqueResult, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:
@@ -103,7 +104,12 @@ class Evidence:
 
     def describe(self, name: str) -> Measure:
         """Return the description of a measure."""
-        return describe(name, self.directions)
+        about = describe(name, self.directions)
+        return about._replace(label=self.names[name]) if name in self.names else about
+
+    def axis_name(self, axis: str) -> str:
+        """Return the name of an axis in tables."""
+        return self.names.get(axis, axis.replace("_", " "))
 
     def kinds(self, name: str) -> tuple[str, ...]:
         """Return the summaries of a measure: ``best`` only if higher or lower values are better."""
@@ -187,6 +193,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
     judged = with_overlap_bounds(with_endings(read_all(results, read_record)))
+    judged = with_labels_of_today(judged, suite)
     everything, search = separate(judged, suite, preferred)
     runs = frame_with_outcomes(everything, suite)
     if runs["suite"].nunique() > 1:
@@ -201,10 +208,7 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
         check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
     axes = [axis for axis in (*CELL_AXES, *axes_of(list(metadata.values()))) if axis != "dataset"]
     axes = list(dict.fromkeys(axes))
-    order = {axis: _order(axis, runs[axis].unique(), list(metadata.values())) for axis in ("dataset", *axes)}
-    keys = [runs[axis].map(sort_keys.__getitem__) for axis, sort_keys in order.items()]
-    position = pd.concat([*keys, runs["seed"]], axis=1).apply(tuple, axis=1)
-    runs = runs.loc[position.sort_values().index].reset_index(drop=True)
+    runs = in_order(runs, ("dataset", *axes), list(metadata.values()), suite)
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
     return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules, in_matrix_order(search, runs))
 
@@ -225,26 +229,3 @@ def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], prefe
             )
         kept.append(wanted)
     return pd.concat(kept).drop(columns="cell")
-
-
-def _order(axis: str, values: Any, metadata: list[Metadata]) -> dict[Any, Any]:
-    """Return a sort key for each label of an axis.
-
-    Numbers are sorted by size, and names as in the catalogue, with other names after them in alphabetical order.
-    """
-    if all(isinstance(value, Real) for value in values):
-        return {value: (value,) for value in values}
-    catalogue = list(entries(axis)) if axis in TABLES else []
-    names = {str(axis_value(each, axis)): _catalogue_names(each, axis) for each in metadata}
-
-    def sort_key(value: object) -> tuple[Any, ...]:
-        chosen = names.get(str(value), ["?"])
-        return ([catalogue.index(name) if name in catalogue else len(catalogue) for name in chosen], str(value))
-
-    return {value: sort_key(value) for value in values}
-
-
-def _catalogue_names(metadata: Metadata, axis: str) -> list[str]:
-    value = metadata.training.settings.get(axis)
-    choices = value if isinstance(value, list) else [value]
-    return [str(choice.get("name", "?") if isinstance(choice, dict) else choice) for choice in choices]

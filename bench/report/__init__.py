@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -51,13 +51,15 @@ def write_report(
     formats: Collection[str] = ("png", "pdf", "svg"),
     width: str = "two-column",
     x: str = "steps",
+    titles: bool | None = None,
+    labels: Sequence[str] = (),
 ) -> Report:
     """Write tables, ``figures/`` and ``report.html`` of a suite's results.
 
-    The tables are ``table.md``, ``table.csv``, ``table.tex``, and ``table.json`` with the runs behind every entry. For
-    Dirac-GANs there is also ``theory.md``, for timings ``speed.md``, ``speed.csv`` and ``speed.tex``, for a search
-    ``search.md``, ``search.csv`` and ``search.tex``, for published numbers ``reproduction.md`` and
-    ``reproduction.csv``.
+    The tables are ``table.md``, ``table.csv``, ``table.tex`` with ``notes.tex`` for an appendix, and ``table.json``
+    with the runs behind every entry. For Dirac-GANs there is also ``theory.md``, for timings ``speed.md``,
+    ``speed.csv`` and ``speed.tex``, for a search ``search.md``, ``search.csv`` and ``search.tex``, for published
+    numbers ``reproduction.md`` and ``reproduction.csv``.
 
     Args:
         results: The suite's results folder.
@@ -68,16 +70,20 @@ def write_report(
         output: The folder to write to; None means the results folder.
         layout: Rows, columns, measures and values of the tables; its measures also select the curves.
         formats: The formats of figures; if empty, no figures are drawn.
-        width: The width of figures, a name in ``bench.report.figures.WIDTHS`` or in inches.
+        width: The width of figures and of the LaTeX tables, a name in ``bench.report.venues.WIDTHS`` or in inches.
         x: The horizontal axis of curves, a key of ``bench.report.figures.X``.
+        titles: Whether figures have titles; None means unless the width is that of a venue.
+        labels: Names for this report, as in ``bench.evidence.renaming.renamed``.
 
     Raises:
-        ResultsError: There are no records, a record cannot be read, or the folder cannot be written.
+        ResultsError: There are no records, a record cannot be read, there is nothing to rename, or the folder cannot be
+            written.
     """
+    from bench.evidence.renaming import renamed
     from bench.evidence.results import read_evidence
     from bench.records.timing_results import timings_path
     from bench.report.dirac import write_theory
-    from bench.report.figures import check_choices, draw_figures
+    from bench.report.figures import CAPTIONS, check_choices, draw_figures
     from bench.report.page import write_page
     from bench.report.reproduction import write_reproduction
     from bench.report.search import write_search
@@ -88,7 +94,7 @@ def write_report(
     complete = extent == "all"
     if complete:
         bundle()
-    evidence = read_evidence(results, preferred, suite)
+    evidence = renamed(read_evidence(results, preferred, suite), labels)
     folder = Path(results if output is None else output)
     shown = {name: evidence.describe(name) for dataset in evidence.datasets() for name in evidence.measures(dataset)}
     if layout and layout.measures:
@@ -96,14 +102,15 @@ def write_report(
     measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:
-        tables, formatted = write_tables(evidence, folder, layout)
+        tables, formatted = write_tables(evidence, folder, layout, width)
         tables += write_theory(evidence, folder)
-        tables += write_search(evidence, folder)
+        tables += write_search(evidence, folder, width)
         tables += write_reproduction(evidence, folder)
         if timings_path(Path(results)).is_file():
-            tables += write_speed_table(results, folder)
+            tables += write_speed_table(results, folder, width)
         drawn = complete and bool(formats)
-        figures = draw_figures(evidence, folder / "figures", formats, width, x, measures) if drawn else []
+        figures = draw_figures(evidence, folder / "figures", formats, width, x, measures, titles) if drawn else []
+        tables += [folder / "figures" / CAPTIONS] if drawn else []
         page = write_page(evidence, folder / PAGE) if complete else None
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None

@@ -12,7 +12,7 @@ from bench.catalogue.metrics.measures import coverage_order, plain_name
 from bench.escaping import as_label
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import count_unresolved
-from bench.plan.rules import Rules
+from bench.notation import with_powers
 from bench.records.schema import Metadata
 
 SPLITS = {"train": "training split", "test": "test split"}
@@ -37,7 +37,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
-        parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {floor:.2g}.")
+        parts.append(f"Sampling floor of KL: (modes − 1) / (2 · samples) = {with_powers(format(floor, '.2g'))}.")
     shown = evidence.measures(dataset) if measures is None else measures
     parts += filter(None, [_describe_bias(evidence, dataset, metadata, shown)])
     name = evidence.primary(dataset)
@@ -113,60 +113,6 @@ def _unassigned_outcomes(evidence: Evidence, dataset: str, name: str) -> Iterabl
     trained = traces.loc[traces["run"].isin(runs["run"]) & (traces["measure"] == name) & (traces["step"] > 0)]
     if (trained.groupby("run").size() <= 1).all():
         yield "No run can be relapsed or oscillating: each was evaluated only once."
-
-
-def note(evidence: Evidence) -> str:
-    """Return what the words and numbers of all tables mean, with the thresholds of the outcomes."""
-    unresolved = bool(count_unresolved(evidence.runs))
-    share = "all runs that can be judged" if unresolved else "all runs"
-    unless_unresolved = "; nor are cells with runs that cannot be judged" if unresolved else ""
-    published = " Published: as printed in the source, not measured here." if evidence.references else ""
-    return (
-        "Values: mean ± half-width of the 95% CI over seeds; for measures where lower is better and all values are "
-        "positive, geometric mean over seeds [95% CI, computed on log values]; no interval for a single run. "
-        "Final: after the last step; best: over all evaluations of the trained generator. Runs that ended before "
-        "their last step have no final value. Bold: the best of each column, and cells not significantly worse "
-        "(one-sided Welch tests, Holm-corrected, 5%). Cells in which at least half of the runs diverged are not bold "
-        f"unless this holds for all cells{unless_unresolved}. Failed: runs that are not stable, out of {share}, with "
-        f"Wilson's 95% interval. {_describe_outcomes(evidence.rules, unresolved)} Untrained: mean at initialisation. "
-        f"Real data: the metric on held-out real samples, as a reference.{published} "
-        "steps/s: generator steps per second, median over runs."
-    )
-
-
-def _describe_outcomes(rules: Rules, unresolved: bool) -> str:
-    gap = "the gap between the untrained generator and real data"
-    best = f"leaves more than {_by_measure(rules, 'never_learned')} of {gap} open, in logarithms for positive distances"
-    if rules.tau is not None:
-        best = "is worse than τ" + (f", or without τ, {best}" if isinstance(rules.tau, dict) else "")
-    cannot_tell = ""
-    if unresolved:
-        cannot_tell = (
-            "unresolved (real data is not clearly better than the untrained generator, so the run cannot be judged); "
-        )
-    return (
-        "Outcomes (the first that applies): "
-        f"diverged (a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
-        f"initialisation, or the critic loss exceeds {rules.exploding_loss:.3g}); "
-        f"{cannot_tell}never-learned (the best value {best}); "
-        f"collapsed (after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of real "
-        f"data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}); "
-        "relapsed (the final value is more than "
-        f"{_by_measure(rules, 'relapsed')} times worse than the best; best values "
-        f"within {_percent(rules.near)} of the gap from real data, or better, count as {_percent(rules.near)} away); "
-        f"oscillating (values vary by more than {_by_measure(rules, 'oscillating')} over the last third); stable."
-    )
-
-
-def _by_measure(rules: Rules, threshold: str) -> str:
-    """Return a threshold in words, with that of the overlap if it is another."""
-    overlap, other = (getattr(rules.thresholds(name), threshold) for name in ("overlap", ""))
-    write = str if threshold == "relapsed" else _percent
-    return write(other) if overlap == other else f"{write(other)} ({write(overlap)} for overlap)"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:g}%"
 
 
 def provenance(evidence: Evidence) -> str:

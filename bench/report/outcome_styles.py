@@ -26,7 +26,7 @@ class OutcomeStyle(NamedTuple):
 # The worse, the darker, so that the order is visible in greyscale; the hues also differ for colour-blind readers.
 STAGES = {
     Stage.ON_TRACK: StageStyle("on track", "#CFE6F5"),
-    Stage.NOT_LEARNED: StageStyle("not learned yet", "#BFBFBF"),
+    Stage.NOT_THERE_YET: StageStyle("not there yet", "#BFBFBF"),
     Stage.RELAPSED: StageStyle("relapsed", "#E08A00"),
     Stage.COLLAPSED: StageStyle("collapsed", "#8C3B83"),
     Stage.DIVERGED: StageStyle("diverged", "#141414"),
@@ -36,7 +36,7 @@ STAGES = {
 # neighbours in grey differ by their hatch.
 OUTCOMES = {
     State.DIVERGED: OutcomeStyle(STAGES[Stage.DIVERGED].colour, "✕"),
-    State.NEVER_LEARNED: OutcomeStyle(STAGES[Stage.NOT_LEARNED].colour, "○", "..."),
+    State.NEVER_LEARNED: OutcomeStyle(STAGES[Stage.NOT_THERE_YET].colour, "○", "..."),
     State.COLLAPSED: OutcomeStyle(STAGES[Stage.COLLAPSED].colour, "◆"),
     State.RELAPSED: OutcomeStyle(STAGES[Stage.RELAPSED].colour, "▼", "////"),
     State.OSCILLATING: OutcomeStyle("#2A7FA8", "≈", "\\\\\\\\"),
@@ -73,7 +73,7 @@ def stage_intervals(stages: list[tuple[int, Stage]], steps: int) -> list[StageIn
     previous = 0
     for index, (step, stage) in enumerate(stages):
         if index == len(stages) - 1 and step < steps:
-            append(previous, step, intervals[-1].stage if intervals else Stage.NOT_LEARNED)
+            append(previous, step, intervals[-1].stage if intervals else Stage.NOT_THERE_YET)
             append(step, steps, stage)
         else:
             append(previous, step, stage)

@@ -8,18 +8,19 @@ from pathlib import Path
 import pandas as pd
 
 from bench.escaping import for_markdown, for_markdown_text
+from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.results import Evidence, cell_labels
-from bench.evidence.statistics import boschloo, t_interval, wilson_interval
+from bench.evidence.statistics import boschloo, bounded_mean, wilson_interval
 from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
 from bench.plan.published import PublishedResult
 from bench.report.tables.plain_text import to_csv, to_markdown
 
 NOTE = (
-    "Ours: mean over the runs with a 95% t interval, or share of the runs with Wilson's 95% interval; a diverged run "
-    "has the values of its last evaluation. Published: as printed in the source, with ± if it is given. Inside: "
-    "whether our interval contains the published value. p: Boschloo's exact test of the two shares, two-sided; means "
-    "are not tested, because sources seldom say what ± is."
+    "Ours: mean over the runs with a 95% interval within the bounds of the measure, or share of the runs with Wilson's "
+    "95% interval; a diverged run has the values of its last evaluation. Published: as printed in the source, with ± "
+    "if it is given. Inside: whether our interval contains the published value. p: Boschloo's exact test of the two "
+    "shares, two-sided; means are not tested, because sources seldom say what ± is."
 )
 NUMBERS = ["ours", "low", "high", "n", "published", "plus_minus", "inside", "p"]
 COLUMNS = ["cell", "quantity", "measure", *NUMBERS, "source"]
@@ -92,9 +93,9 @@ def _values(evidence: Evidence, runs: pd.DataFrame, reference: PublishedResult) 
         column = f"{name}_{reference.at}" if f"{name}_{reference.at}" in runs else f"{name}_final"
         if column not in runs or runs[column].isna().all():
             continue
-        mean, half, n = t_interval(runs[column].to_numpy(float))
+        mean, low, high, n = bounded_mean(runs[column].to_numpy(float), *measure_bounds(evidence, runs, name))
         rows.append(
-            _row(f"{evidence.describe(name).label} {reference.at}", (mean, mean - half, mean + half), n, published)
+            _row(f"{evidence.describe(name).label} {reference.at}", (mean, low, high), n, published)
             | {"measure": name, "plus_minus": reference.plus_minus.get(name, math.nan)}
         )
     return rows

@@ -15,10 +15,12 @@ from bench.evidence.search_curves import best_of, parameter_effects, setting_in_
 from bench.evidence.states import count_failed, count_unresolved
 from bench.evidence.statistics import holm
 from bench.files import atomic_write
+from bench.notation import with_powers
 from bench.plan.identity import MAX_TITLE
 from bench.report.tables.entries import with_wilson_interval
-from bench.report.tables.latex import HeaderRow, escape_label, render_table
 from bench.report.tables.plain_text import to_csv, to_markdown
+from bench.report.tables.text_tables import PACKAGES, render_text
+from bench.report.venues import Page, page_of
 
 BUDGETS = (1, 4, 16, 64, 256)  # draws
 NOTE = (
@@ -36,7 +38,7 @@ EFFECTS_NOTE = (
 )
 
 
-def write_search(evidence: Evidence, folder: Path) -> list[Path]:
+def write_search(evidence: Evidence, folder: Path, width: str | float = "two-column") -> list[Path]:
     """Write ``search.md``, ``search.tex`` and ``search.csv`` if the suite has a search; return the paths written.
 
     The CSV file has one row per technique and draw.
@@ -49,7 +51,7 @@ def write_search(evidence: Evidence, folder: Path) -> list[Path]:
     overview, effects = format_overview(evidence), format_effects(evidence)
     texts = {
         "search.md": _markdown(evidence, overview, effects),
-        "search.tex": _latex(evidence, overview, effects),
+        "search.tex": _latex(evidence, overview, effects, page_of(width)),
         "search.csv": to_csv(summarise_draws(evidence)),
     }
     for name, text in texts.items():
@@ -165,7 +167,7 @@ def format_effects(evidence: Evidence) -> pd.DataFrame:
             words = "–"
             if (index, effect.key) in adjusted:
                 best = f"; best {effect.best}" if effect.best else ""
-                words = f"{100 * effect.share:.0f}% (p {adjusted[index, effect.key]:.2g}){best}"
+                words = f"{100 * effect.share:.0f}% (p {with_powers(format(adjusted[index, effect.key], '.2g'))}){best}"
             row[effect.key] = words
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
@@ -190,20 +192,10 @@ def _table(frame: pd.DataFrame, labels: list[str]) -> str:
     return to_markdown(frame, labels, ["left" if column in labels else "right" for column in frame])
 
 
-def _latex(evidence: Evidence, overview: pd.DataFrame, effects: pd.DataFrame) -> str:
+def _latex(evidence: Evidence, overview: pd.DataFrame, effects: pd.DataFrame, page: Page) -> str:
     suite = str(evidence.runs["suite"].iloc[0])
     tables = [(overview, f"{evidence.title}: search. {_notes(evidence)}", f"{suite}-search")]
     if len(effects.columns) > len(_varying(evidence)):
         tables.append((effects, f"{evidence.title}: which parameters decide. {EFFECTS_NOTE}", f"{suite}-parameters"))
-    text = "\n".join(
-        render_table(
-            caption=caption,
-            label=label,
-            column_format="l" * len(frame.columns),
-            header=[HeaderRow([escape_label(column) for column in frame])],
-            blocks=[[[escape_label(entry) for entry in row] for row in frame.itertuples(index=False)]],
-            siunitx=False,
-        )
-        for frame, caption, label in tables
-    )
-    return f"% needs \\usepackage{{booktabs,graphicx}}\n{latex_preamble(text)}{text}"
+    text = "\n".join(render_text(frame, _varying(evidence), caption, label, page) for frame, caption, label in tables)
+    return f"{PACKAGES}{latex_preamble(text)}{text}"

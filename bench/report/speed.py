@@ -13,25 +13,29 @@ from bench.evidence.statistics import geometric_mean
 from bench.files import atomic_write, describe_error
 from bench.plan.identity import MAX_TITLE
 from bench.records.timing_results import Timings, read_timings
-from bench.report.tables.latex import HeaderRow, escape_label, render_table
 from bench.report.tables.plain_text import to_csv, to_markdown
+from bench.report.tables.text_tables import PACKAGES, render_text
+from bench.report.venues import Page, page_of
 
 MEBIBYTE = 2**20
 
 
-def write_speed_table(folder: str | Path, output: str | Path | None = None) -> list[Path]:
+def write_speed_table(
+    folder: str | Path, output: str | Path | None = None, width: str | float = "two-column"
+) -> list[Path]:
     """Write ``speed.md``, ``speed.tex`` (formatted) and ``speed.csv`` (numbers, one row per cell) from timings.
 
     Args:
         folder: The suite's results folder.
         output: The folder to write to; None means the results folder.
+        width: The width of the page of ``speed.tex``, a name in ``bench.report.venues.WIDTHS`` or in inches.
 
     Raises:
         ResultsError: There are no timings, or the folder cannot be written.
     """
     timings, folder = read_timings(folder), Path(folder if output is None else output)
     csv = to_csv(summarise_speed(timings))
-    texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings)}
+    texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings, page_of(width))}
     try:
         for name, text in texts.items():
             with atomic_write(folder / name) as partial:
@@ -138,14 +142,7 @@ def _markdown(timings: Timings) -> str:
     return f"# Speed: {title}\n\n{text}\n\n{for_markdown_text(speed_note(timings))}\n"
 
 
-def _latex(timings: Timings) -> str:
-    table = format_speed(timings)
-    latex = render_table(
-        caption=f"Speed: {timings.title or timings.suite}. {speed_note(timings)}",
-        label=f"{timings.suite}-speed",
-        column_format="".join("l" if column in timings.axes else "r" for column in table),
-        header=[HeaderRow([escape_label(column) for column in table])],
-        blocks=[[[escape_label(text) for text in row] for row in table.itertuples(index=False)]],
-        siunitx=False,
-    )
-    return f"% needs \\usepackage{{booktabs,graphicx}}\n{latex_preamble(latex)}{latex}"
+def _latex(timings: Timings, page: Page) -> str:
+    caption = f"Speed: {timings.title or timings.suite}. {speed_note(timings)}"
+    latex = render_text(format_speed(timings), timings.axes, caption, f"{timings.suite}-speed", page)
+    return f"{PACKAGES}{latex_preamble(latex)}{latex}"

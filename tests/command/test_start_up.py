@@ -55,7 +55,7 @@ def test_the_report_is_as_large_as_asked_for(tiny: str, tmp_path: Path) -> None:
     assert report is not None
     assert report.page is None
     assert not report.figures
-    assert files() == {"table.md", "table.csv", "table.tex", "table.json"}
+    assert files() == {"table.md", "table.csv", "table.tex", "table.json", "notes.tex"}
     report = bench.run(tiny, **arguments).report
     assert report is not None
     assert report.page == folder / "report.html"

@@ -71,7 +71,7 @@ PLANTED = {
     "oscillating": ([100.0, 40.0, 9.0, 36.0, 11.0, 35.0, 10.0], [1, 4, 8, 8, 8, 8, 8],
         Outcome(State.OSCILLATING, "FD varies by 76% from step 400 to the end", 400)),
     "exploded": ([100.0, 40.0, 2e4, 3e4], [1, 4, 0, 0],
-        Outcome(State.DIVERGED, "FD 2e+04 at step 200, more than 100× its value at initialisation (100)", 200)),
+        Outcome(State.DIVERGED, "FD 2·10⁴ at step 200, more than 100× its value at initialisation (100)", 200)),
     "lost": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
 }  # fmt: skip
 
@@ -89,7 +89,7 @@ def test_a_run_that_ended_before_its_last_step_diverged() -> None:
     expected = Outcome(State.DIVERGED, "critic loss not finite at step 93", 93)
     assert classify_run(trace, a_record(trace, ending=ending), RULES) == expected
     trace["critic_loss"] = [NAN, 0.7, -4e9, 0.7, math.inf, 0.7, 0.7]
-    expected = Outcome(State.DIVERGED, "critic loss -4e+09 at step 200 exceeds the limit of 1e+08", 200)
+    expected = Outcome(State.DIVERGED, "critic loss -4·10⁹ at step 200 exceeds the limit of 1·10⁸", 200)
     assert classify_run(trace, a_record(trace), RULES) == expected
     assert classify_run(trace, a_record(trace), Rules(exploding_loss=1e300)).step == 400  # the infinite one
 
@@ -209,7 +209,7 @@ def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: 
     last = {
         State.DIVERGED: {Stage.DIVERGED},
         State.UNRESOLVED: {Stage.UNRESOLVED},
-        State.NEVER_LEARNED: {Stage.NOT_LEARNED},
+        State.NEVER_LEARNED: {Stage.NOT_THERE_YET},
         State.COLLAPSED: {Stage.COLLAPSED},
         State.RELAPSED: {Stage.RELAPSED},
         State.OSCILLATING: {Stage.ON_TRACK},
@@ -256,8 +256,8 @@ def test_a_row_without_values_does_not_matter_unless_it_is_the_last(rows: Any) -
 def test_stages_over_time() -> None:
     trace = a_trace([100.0, 90.0, 20.0, 5.0, 9.0, 4.0, 4.5], [0, 8, 8, 8, 8, 3, 8])
     assert states_over_time(trace, a_record(trace), RULES) == [
-        (100, Stage.NOT_LEARNED),
-        (200, Stage.NOT_LEARNED),
+        (100, Stage.NOT_THERE_YET),
+        (200, Stage.NOT_THERE_YET),
         (300, Stage.ON_TRACK),
         (400, Stage.RELAPSED),
         (500, Stage.COLLAPSED),

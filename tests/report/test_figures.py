@@ -30,10 +30,10 @@ from bench.report.figures.style import (
     series_style,
     styled,
     text_width,
-    width_in_inches,
     wrap_text,
 )
 from bench.report.outcome_styles import OUTCOMES, STAGES
+from bench.report.venues import width_in_inches
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def test_the_terminal_shows_escapes(hostile: Path) -> None:
 def test_pdflatex_sets_every_label(hostile: Path, tmp_path: Path, columns: tuple[str, ...]) -> None:
     write_report(hostile, output=tmp_path, formats=(), layout=Layout(columns=columns, values="final"))
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs,graphicx,siunitx}\\begin{document}\\input{table.tex}\\end{document}"
+        "\\documentclass{article}\\usepackage{booktabs,siunitx}\\begin{document}\\input{table.tex}\\end{document}"
     )
     words = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "paper.tex")
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)

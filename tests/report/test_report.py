@@ -78,7 +78,7 @@ def test_formatted_cells_have_intervals_and_real_data(tiny_results: Path) -> Non
         "real data",
     ]  # as the catalogue has them
     assert table["FD final"].str.contains("[", regex=False).tolist() == [True, True, False, False]
-    assert table["modes final"].str.contains("±").tolist() == [True, True, False, False]
+    assert table["modes final"].str.contains("[", regex=False).tolist() == [True, True, False, False]
     assert table["modes best"].tolist()[2:] == ["", "8.0"]
     first = bench.traces(tiny_results).query("step == 0 and measure == 'fd'")["value"]
     assert table["FD final"].iloc[2] == f"{first.mean():#.3g}"
@@ -179,7 +179,7 @@ def test_latex_compiles_and_fonts_are_embedded(with_report: tuple[Path, Report],
         pytest.skip("apt-get install texlive-latex-recommended texlive-science poppler-utils")
     folder, report = with_report
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs,graphicx,siunitx}"
+        "\\documentclass[twocolumn]{article}\\usepackage[margin=1.5cm]{geometry}\\usepackage{booktabs,siunitx}"
         f"\\begin{{document}}\\input{{{folder / 'table.tex'}}}\\end{{document}}"
     )
     done = subprocess.run(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +43,7 @@ def test_axes_that_are_neither_rows_nor_columns_split_the_table(quick: Evidence,
     assert [table.title for table in by_architecture] == ["mlp", "dcgan"]
     apart = lay_out(techniques, Layout(rows=("loss",), columns=("penalty",), measures=("fd",), values="final"))
     assert [table.title for table in apart] == ["ring · plain", "ring · spectral", "grid · plain", "grid · spectral"]
-    assert [column.place for column in apart[0].columns[::2]] == [("none",), ("wgan-gp",), ("r1",), ("r1 + r2",)]
+    assert [column.place for column in apart[0].columns[::2]] == [("none",), ("r1",), ("r1 + r2",), ("wgan-gp",)]
     whole = lay_out(techniques, Layout(rows=("dataset", "loss", "critic"), columns=("penalty",), measures=("modes",)))
     assert len(whole) == 1
     assert len([row for row in whole[0].rows if row.kind == "cell"]) == 2 * 4 * 2
@@ -106,18 +104,23 @@ def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> 
 
     def far(runs: pd.DataFrame) -> pd.DataFrame:
         level = np.repeat([1.0, 1.05, 10, 20, 30, 40, 50, 60], 3)
-        return runs.assign(fd_final=level * spread, outcome="stable")
+        return twice(runs.assign(fd_final=level * spread, outcome="stable"))
 
     first, second = [tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)][:2]
     assert bold_rows(made(quick, far)) == {first, second}
 
     def failing(runs: pd.DataFrame) -> pd.DataFrame:
-        gone = np.arange(24) < 2
+        gone = np.arange(48) % 24 < 2
         return far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
 
-    assert bold_rows(made(quick, failing)) == {second}  # the only surviving run of three is not the best
+    assert bold_rows(made(quick, failing)) == {second}  # the surviving third of the runs is not the best
     collapsed = made(quick, lambda runs: far(runs).assign(outcome="collapsed"))
     assert bold_rows(collapsed) == {first, second}
+
+
+def twice(runs: pd.DataFrame) -> pd.DataFrame:
+    """With six runs per cell a test can tell."""
+    return pd.concat([runs, runs], ignore_index=True)
 
 
 def cells_of(evidence: Evidence) -> list[tuple[object, pd.DataFrame]]:
@@ -128,10 +131,10 @@ def cells_of(evidence: Evidence) -> list[tuple[object, pd.DataFrame]]:
 def test_bold_where_more_is_better(quick: Evidence) -> None:
     def modes(runs: pd.DataFrame) -> pd.DataFrame:
         level = np.repeat([9.0, 9.0, 1, 1, 1, 1, 1, 1], 3)
-        return runs.assign(modes_final=level * np.tile([0.9, 1.0, 1.1], 8), outcome="stable")
+        return twice(runs.assign(modes_final=level * np.tile([0.9, 1.0, 1.1], 8), outcome="stable"))
 
     assert len(bold_rows(made(quick, modes), "modes")) == 2
-    assert bold_rows(made(quick, lambda runs: runs.assign(modes_final=10.0, outcome="stable")), "modes") == {
+    assert bold_rows(made(quick, lambda runs: twice(runs.assign(modes_final=10.0, outcome="stable"))), "modes") == {
         tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)
     }
 
@@ -141,7 +144,7 @@ def test_positive_distances_have_geometric_means_and_others_means(quick: Evidenc
     assert table.geometric == ["kl", "fd"]
     zero = made(quick, lambda runs: runs.assign(fd_final=[0.0, *runs["fd_final"][1:]]))
     assert lay_out(zero, Layout(measures=("fd",)))[0].geometric == []
-    assert "±" in only(zero, Layout(measures=("fd",)))["FD final"].iloc[0]
+    assert only(zero, Layout(measures=("fd",)))["FD final"].iloc[0].startswith("202 [")  # within the bounds of FD
 
 
 def test_reference_rows_are_in_the_column_of_their_dataset(quick: Evidence) -> None:
@@ -163,7 +166,7 @@ def test_reference_rows_are_in_the_column_of_their_dataset(quick: Evidence) -> N
 
 def test_numbers_keep_the_zeros_that_are_significant() -> None:
     assert [format_number(value, 1, ".3g") for value in (12.0, 0.0049, 1240.4, 137.2, 1e-7, 0.0)] == [
-        "12.0", "0.00490", "1240", "137", "1.00e-07", "0.00",
+        "12.0", "0.00490", "1,240", "137", "1.00·10⁻⁷", "0.00",
     ]  # fmt: skip
     assert format_number(0.9912, 100, ".1f") == "99.1"
     assert format_number(math.nan, 1, ".3g") == ""
@@ -179,49 +182,3 @@ def test_the_csv_has_every_number(quick: Evidence) -> None:
     assert row["fd_final_geometric"] == pytest.approx(math.exp(np.log(runs["fd_final"]).mean()))
     assert row["fd_final_low"] < row["fd_final_geometric"] < row["fd_final_high"]
     assert row["failed"] == (runs["outcome"] != "stable").sum()
-
-
-LAYOUTS = {
-    "all": Layout(),
-    "narrow": Layout(rows=("loss",), columns=("architecture",), measures=("fd",), values="final"),
-    "wide": Layout(rows=("loss",), columns=("dataset",), measures=("fd", "modes", "kl"), values="both"),
-}
-
-
-@pytest.mark.parametrize("columns", ["onecolumn", "twocolumn"])
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_the_latex_compiles_within_the_page(quick: Evidence, tmp_path: Path, name: str, columns: str) -> None:
-    if not shutil.which("pdflatex"):
-        pytest.skip("apt-get install texlive-latex-recommended texlive-science")
-    write_tables(quick, tmp_path, LAYOUTS[name])
-    (tmp_path / "paper.tex").write_text(
-        f"\\documentclass[{columns}]{{article}}\\usepackage[margin=2cm]{{geometry}}"
-        "\\usepackage{booktabs,graphicx,siunitx}\\begin{document}\\input{table.tex}Text.\\end{document}"
-    )
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull \\hbox" not in done.stdout
-    latex = (tmp_path / "table.tex").read_text()
-    assert "\\bfseries" in latex
-    assert "S[table-format=" in latex
-    assert "failed" in latex
-    assert ("\\begin{table}" in latex) == (name == "narrow")  # one that fits a column
-
-
-def test_the_caption_of_a_paper_says_what_its_numbers_are(quick: Evidence, tmp_path: Path) -> None:
-    write_tables(quick, tmp_path)
-    caption = re.search(r"\\caption\{(.*?)\}\n\\label\{tab:quick-digits\}", (tmp_path / "table.tex").read_text(), re.S)
-    assert caption
-    for text in (
-        "geometric mean over seeds [95\\% CI, computed on log values]",
-        "half-width of the 95\\% CI over seeds",
-        "n = 3 runs per cell; an exact two-sided permutation test cannot give p below 0.1",
-        "cannot detect a difference at 5\\%",
-        "features: digits",
-        "2,500 samples",
-        "Bold: the best of each column",
-        "Failed: runs that are not stable, out of all runs",
-    ):
-        assert text in caption[1], text

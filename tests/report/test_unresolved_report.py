@@ -15,8 +15,9 @@ from made_runs import record
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.rules import Rules
 from bench.plan.suite import load_suite
-from bench.report.captions import caption, note
+from bench.report.captions import caption
 from bench.report.contrasts import contrasts
+from bench.report.explanations import note
 from bench.report.figures import draw_all
 from bench.report.figures.budget import budget_curve, worst_seen
 from bench.report.figures.profile import best_of_cells
@@ -86,7 +87,7 @@ def without_unresolved(evidence: Evidence) -> Evidence:
 
 
 def test_no_entry_of_a_cell_that_cannot_be_judged_is_bold(tmp_path: Path) -> None:
-    evidence_of(tmp_path, {("ring", "hinge"): (2, 0), ("ring", "minimax"): (0, 3)})
+    evidence_of(tmp_path, {("ring", "hinge"): (4, 0), ("ring", "wasserstein"): (4, 0), ("ring", "minimax"): (0, 3)})
     record(tmp_path, "minimax", 3, (501.0, 0.1, 0.1, 0.1), **TOO_FEW)  # by far the best values
     write_tables(read_evidence(tmp_path / "made"), tmp_path)
     bold = {
@@ -95,7 +96,7 @@ def test_no_entry_of_a_cell_that_cannot_be_judged_is_bold(tmp_path: Path) -> Non
         for entry in table["entries"]
         if entry["bold"]
     }
-    assert bold == {"hinge"}
+    assert bold == {"hinge", "wasserstein"}
 
 
 def test_comparisons_and_rankings_leave_them_out(tmp_path: Path) -> None:

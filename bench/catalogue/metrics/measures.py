@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple
 
+from bench.notation import with_powers
+
 AVERAGED = "_ema"
 
 
@@ -69,8 +71,8 @@ class Measure(NamedTuple):
 
     def format(self, value: float) -> str:
         """A value for a sentence: scaled, and without trailing zeros."""
-        text = format(value * self.scale, self.spec)
-        return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+        text = with_powers(format(value * self.scale, self.spec))
+        return text.rstrip("0").rstrip(".") if "." in text and "·" not in text else text
 
 
 Directions = Mapping[str, bool | Measure | None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bench.evidence.statistics.intervals import (
     Bounds,
     Interval,
+    bounded_mean,
     difference,
     drop_missing,
     exponential,
@@ -57,6 +58,7 @@ __all__ = [
     "Significance",
     "TimeToThreshold",
     "boschloo",
+    "bounded_mean",
     "difference",
     "drop_missing",
     "expected_best",

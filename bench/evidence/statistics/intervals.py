@@ -68,6 +68,35 @@ def geometric_mean(values: ArrayLike, confidence: float = 0.95) -> Bounds:
     return Bounds(math.exp(mean), exponential(mean - half), exponential(mean + half), count)
 
 
+def bounded_mean(values: ArrayLike, least: float, most: float, confidence: float = 0.95) -> Bounds:
+    """Return the mean with a score interval that stays between the bounds of its measure, ignoring NaNs.
+
+    These are the means μ that a t statistic does not reject if the variance is proportional to (μ − least)(most − μ):
+    Wilson's interval with the effective number of values of the observed variance (Korn & Graubard 1998; Dean & Pagano
+    2015). Without an upper bound the variance is proportional to μ − least. Near a bound it covers the mean more often
+    than ``t_interval``, which crosses the bound (docs/decisions/0035). Without a lower bound, or with a value beyond
+    one, the t interval is returned.
+
+    Args:
+        values: The values of one cell.
+        least: The smallest possible value, or −∞.
+        most: The largest possible value, or ∞.
+        confidence: The coverage.
+    """
+    mean, half, count = t_interval(values, confidence)
+    present = drop_missing(values)
+    beyond = (present < least).any() or (present > most).any()
+    if math.isnan(half) or not math.isfinite(half) or math.isinf(least) or beyond or not least < mean < most:
+        return Bounds(mean, mean - half, mean + half, count)
+    above, width = mean - least, most - least
+    shrinking = 0.0 if math.isinf(width) else 1 / width
+    spread = half**2 / (above * (1 - above * shrinking))
+    middle = above + spread / 2
+    reach = math.sqrt(spread) * math.sqrt(above * (1 - above * shrinking) + spread / 4)
+    low, high = ((middle + sign * reach) / (1 + spread * shrinking) for sign in (-1, 1))
+    return Bounds(mean, max(least, least + low), min(most, least + high), count)
+
+
 def exponential(value: float) -> float:
     """Return e to a value, or infinity if a float cannot represent it."""
     return math.inf if value > 700 else math.exp(value)

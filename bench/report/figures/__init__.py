@@ -9,7 +9,7 @@ from typing import Any
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import GanbenchError
-from bench.escaping import as_label
+from bench.escaping import as_label, for_latex, latex_preamble
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
@@ -23,11 +23,14 @@ from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.ranking import draw_ranking
 from bench.report.figures.search import draw_search
 from bench.report.figures.sheet import Drawing, Sheet
-from bench.report.figures.style import COLOURS, DPI, LINES, WIDTHS, styled, width_in_inches
+from bench.report.figures.style import COLOURS, DPI, LINES, styled
+from bench.report.figures.tick_labels import separate_tick_labels
 from bench.report.figures.timelines import draw_timeline
 from bench.report.figures.trajectories import draw_trajectories
+from bench.report.venues import WIDTHS, implies_captions, width_in_inches
 
 __all__ = [
+    "CAPTIONS",
     "COLOURS",
     "FORMATS",
     "LINES",
@@ -40,6 +43,7 @@ __all__ = [
 ]
 
 FORMATS = ("png", "pdf", "svg")
+CAPTIONS = "captions.tex"
 
 
 def check_choices(
@@ -64,8 +68,9 @@ def draw_figures(
     width: str | float = "two-column",
     x: str = "steps",
     measures: Collection[str] | None = None,
+    titles: bool | None = None,
 ) -> list[Path]:
-    """Write all figures of a suite and return their paths.
+    """Write all figures of a suite and return their paths, and ``captions.tex`` with what each of them shows.
 
     The same evidence gives the same bytes. PDF files embed fonts as TrueType; SVG files hold text as paths.
 
@@ -76,22 +81,28 @@ def draw_figures(
         width: The width of all figures, a name in ``WIDTHS`` or in inches.
         x: The horizontal axis of curves, a key of ``X``.
         measures: The measures that get curves; None means all.
+        titles: Whether figures have their description as a title; None means unless the width is that of a venue.
 
     Raises:
         GanbenchError: There is no such format, width, x or measure.
         OSError: The folder cannot be written.
     """
     check_choices(evidence, formats, width, x, measures)
-    sheet = Sheet(width=width_in_inches(width))
+    sheet = Sheet(width=width_in_inches(width), titles=not implies_captions(width) if titles is None else titles)
     paths: list[Path] = []
+    captions: list[str] = []
     with styled():
         for drawing in draw_all(evidence, sheet, x, measures):
             _fix_layout(drawing)
+            captions.append(f"% {drawing.name}\n{for_latex(as_label(drawing.description, 3 * MAX_TITLE))}.\n")
             for suffix in formats:
                 path = folder / f"{drawing.name}.{suffix}"
                 with atomic_write(path) as partial:
                     drawing.figure.savefig(partial, format=suffix, **_save_options(suffix, drawing.description))
                 paths.append(path)
+    with atomic_write(folder / CAPTIONS) as partial:
+        content = "\n".join(captions)
+        partial.write_text(latex_preamble(content) + content, encoding="utf-8", errors="backslashreplace")
     return paths
 
 
@@ -124,10 +135,12 @@ def _check(kind: str, names: Collection[str], known: Collection[str]) -> None:
 
 
 def _fix_layout(drawing: Drawing) -> None:
-    """Compute the constrained layout once, for all formats."""
+    """Compute the constrained layout once, for all formats, and leave out tick labels that would touch."""
     engine = drawing.figure.get_layout_engine()
     if engine is not None:
         engine.execute(drawing.figure)
+        if separate_tick_labels(drawing.figure):
+            engine.execute(drawing.figure)
         drawing.figure.set_layout_engine("none")
 
 

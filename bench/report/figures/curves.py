@@ -93,10 +93,12 @@ def _draw(
     """Panels of one setting (``is_single``), or a row per measure and a column per setting."""
     setting = f", {group[0].title}" if is_single and group[0].title else ""
     description = f"{dataset}{setting}: every run (thin) and the median of every cell (thick) against {X[x]}"
+    if any(_beats_real_data(evidence, group, name) for name in names):
+        description += "; real data is a finite sample too, so a run can score better by chance"
     columns = balanced_columns(len(names), sheet.panels_per_row(MIN_WIDTH)) if is_single else len(group)
     shown = [(panel, name) for name in names for panel in group]
     rows = math.ceil(len(shown) / columns)
-    keys = _legend(group)
+    keys = _legend(evidence, group, names)
     figure = sheet.figure(HEIGHT * rows + 0.35 + sheet.title_height(description) + sheet.legend_height(keys))
     sharey: Any = False if is_single else "row"
     grid = figure.subplots(rows, columns, squeeze=False, sharex="all" if is_single else "col", sharey=sharey)
@@ -114,6 +116,14 @@ def _draw(
     figure.suptitle(sheet.wrap_title(description))
     sheet.legend(figure, keys)
     return figure, description
+
+
+def _beats_real_data(evidence: Evidence, group: list[Panel], name: str) -> bool:
+    """Whether any value of a measure is better than that of real data."""
+    runs = pd.concat([series.runs for panel in group for series in panel.series])
+    real, higher = real_data_value(runs, name), evidence.describe(name).higher_is_better
+    values = np.concatenate([run_curve(evidence.records[run], name, "steps").y for run in runs["run"]])
+    return higher is not None and bool(((values > real) if higher else (values < real)).any())
 
 
 def run_curve(record: Record, name: str, x: str) -> RunCurve:
@@ -217,11 +227,14 @@ def _format_count(value: float, _: object = None) -> str:
     return f"{value / 1e6:g}M" if abs(value) >= 1e6 else format_thousands(value)
 
 
-def _legend(group: list[Panel]) -> list[Line2D]:
+def _legend(evidence: Evidence, group: list[Panel], names: list[str]) -> list[Line2D]:
     runs = pd.concat([series.runs for panel in group for series in panel.series])
     diverged = runs["outcome"] == State.DIVERGED
     handles = legend_handles(group)
-    handles += [Line2D([], [], label="real data", **REAL_STYLE), Line2D([], [], label="untrained", **UNTRAINED_STYLE)]
+    if any(np.isfinite(real_data_value(runs, name)) for name in names):
+        handles.append(Line2D([], [], label="real data", **REAL_STYLE))
+    if any(np.isfinite(evidence.untrained(runs, name)) for name in names):
+        handles.append(Line2D([], [], label="untrained", **UNTRAINED_STYLE))
     if diverged.any():
         handles.append(Line2D([], [], color="0.2", marker="x", linestyle="", markersize=5, label="diverged"))
     if (has_failed(runs) & ~diverged).any():

@@ -82,7 +82,7 @@ def _draw(sheet: Sheet, rows: list[list[DatasetPanel]], plot: Plot) -> Figure:
             plot.draw(axes, panel)
             axes.set_title(titles.pop(0))
             if x == 0 or panel.dataset not in first_axes:
-                axes.set_ylabel(plot.ylabel(panel.dataset))
+                axes.set_ylabel(wrap_text(plot.ylabel(panel.dataset), HEIGHT, SIZE))
             else:
                 axes.tick_params(labelleft=False)
             if y == len(rows) - 1 or x >= len(rows[y + 1]):

@@ -19,6 +19,7 @@ from bench.evidence.results import Evidence, cell_labels
 from bench.evidence.states import State, count_failed, count_unresolved
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
+from bench.notation import with_powers
 from bench.report.figures.profile import best_of_cells
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, text_width, wrap_text
@@ -94,7 +95,7 @@ def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         mean = geometric_mean(runs[f"{name}_final"]).value
         failed, unresolved = count_failed(runs), count_unresolved(runs)
-        text = "–" if np.isnan(mean) else format(mean * about.scale, about.spec)
+        text = "–" if np.isnan(mean) else with_powers(format(mean * about.scale, about.spec))
         ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
         text += f"\n{failed} failed" * bool(failed) + f"\n{unresolved} unresolved" * bool(unresolved)
         return np.nan if unresolved == len(runs) else max(ratio, 1.0), text

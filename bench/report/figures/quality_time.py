@@ -109,10 +109,9 @@ def draw_threshold(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[D
 def _draw_threshold(
     sheet: Sheet, named: list[tuple[str, pd.DataFrame]], row: float, description: str, seconds: Array
 ) -> Figure:
-    keys = [
-        Line2D([], [], color="#0072B2", marker="o", markersize=3, linestyle="", label="run"),
-        Line2D([], [], color="black", marker="|", markersize=7, linewidth=1, label="median, 95% CI"),
-    ]
+    keys = [Line2D([], [], color="#0072B2", marker="o", markersize=3, linestyle="", label="run")]
+    if any(np.isfinite(time_to_reach(judged(runs), "seconds").median) for _, runs in named):
+        keys.append(Line2D([], [], color="black", marker="|", markersize=7, linewidth=1, label="median, 95% CI"))
     height = row * len(named) + 0.45 + sheet.title_height(description) + sheet.legend_height(keys)
     figure = sheet.figure(height)
     panel = figure.subplots()

@@ -40,10 +40,11 @@ def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult
     """One panel per technique; the curves of the others are grey behind it."""
     description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (where open, to the edge)"
     per_row = sheet.panels_per_row(MIN_WIDTH)
+    confirmed = [len(confirmation_runs(evidence, each)) for each in results]
     keys = [
         Line2D([], [], color=COLOURS[0], label="tuning: best of k draws"),
-        Line2D([], [], color="0.8", label="other techniques"),
-        _mark("D", "black", "confirmation on fresh seeds, median", filled=True),
+        *([Line2D([], [], color="0.8", label="other techniques")] if len(results) > 1 else []),
+        *([_mark("D", "black", "confirmation on fresh seeds, median", filled=True)] if any(confirmed) else []),
     ]
     scale = evidence.describe(str(results[0].primary)).scale
     curves = [_finite(best_of(each.values(), each.higher_is_better)) for each in results]
@@ -98,9 +99,10 @@ def _draw_parameters(
     if not keys:
         return
     description = f"{dataset}: final {evidence.describe(str(results[0].primary)).label} of every tuning draw"
+    stable = [each.is_stable for result in results for each in result.settings]
     legend = [
-        _mark("o", COLOURS[0], "stable", filled=True),
-        _mark("o", COLOURS[1], "failed", filled=False),
+        *([_mark("o", COLOURS[0], "stable", filled=True)] if any(stable) else []),
+        *([_mark("o", COLOURS[1], "failed", filled=False)] if not all(stable) else []),
         Line2D([], [], color="black", label=f"median of each value, or of {BINS} groups"),
     ]
     shown = np.array([value for each in results for value in _values(each)])

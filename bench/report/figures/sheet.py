@@ -39,9 +39,11 @@ class Sheet:
 
     Attributes:
         width: In inches.
+        titles: Whether figures have titles. In a paper their captions say the same.
     """
 
     width: float
+    titles: bool = True
 
     def figure(self, height: float) -> Figure:
         """Return an empty figure with constrained layout."""
@@ -60,11 +62,15 @@ class Sheet:
         return max(1, math.floor((self.width - MARGIN) / min_width))
 
     def wrap_title(self, text: str) -> str:
-        """Return a title in as many lines as it needs."""
+        """Return a title in as many lines as it needs; empty if figures have none."""
+        if not self.titles:
+            return ""
         return wrap_text(escape_dollars(text, 3 * MAX_TITLE), self.width - 0.2, SIZE, 3 * MAX_TITLE)
 
     def title_height(self, text: str) -> float:
         """Return the height of a title in inches."""
+        if not self.titles:
+            return 0.04
         return 0.145 * (self.wrap_title(text).count("\n") + 1) + 0.06
 
     def legend(self, figure: Figure, handles: Sequence[Artist]) -> None:

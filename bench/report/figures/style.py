@@ -1,4 +1,4 @@
-"""The style of figures: page widths of venues, colours that survive greyscale and colour blindness, fonts, axes.
+"""The style of figures: colours that survive greyscale and colour blindness, fonts, axes.
 
 A figure is exactly as wide as a column or the text of the page, so it needs no scaling and its fonts have their nominal
 size. All text is in DejaVu Sans, which comes with matplotlib and is the same everywhere.
@@ -20,25 +20,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from bench.catalogue import suggestion
-from bench.errors import GanbenchError
 from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
 
-# In inches, from the style files of the venues: \textwidth, and (\textwidth − \columnsep) / 2.
-WIDTHS = {
-    "one-column": 3.25,  # the narrowest column below
-    "two-column": 6.75,  # the narrowest two-column text below
-    "neurips": 5.5,  # neurips_2025.sty: one column
-    "iclr": 5.5,  # iclr2026_conference.sty: one column
-    "jmlr": 6.0,  # jmlr2e.sty: one column
-    "icml-column": 3.25,  # icml2025.sty: text 6.75, columns 0.25 apart
-    "icml": 6.75,
-    "cvpr-column": 3.28125,  # cvpr.sty: text 6.875, columns 0.3125 apart
-    "cvpr": 6.875,
-    "ieee-column": 21 * 12 / 72.27,  # IEEEtran.cls: text 43 pc, columns 1 pc apart
-    "ieee": 43 * 12 / 72.27,
-}
-NARROWEST, WIDEST = 2.5, 20.0
 MAX_HEIGHT = 8.6  # inches: the text height of these venues, 8.9 to 9.2, less a caption of two lines
 LONGEST_WORD = 24  # characters
 SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
@@ -108,23 +91,6 @@ def series_style(index: int) -> SeriesStyle:
     return SeriesStyle(
         COLOURS[index % len(COLOURS)], LINES[(index + shift) % len(LINES)], MARKERS[(index + shift) % len(MARKERS)]
     )
-
-
-def width_in_inches(width: str | float) -> float:
-    """Return the width of a figure, given as a name in ``WIDTHS`` or in inches.
-
-    Raises:
-        GanbenchError: There is no such name, or the number is out of range.
-    """
-    if width in WIDTHS:
-        return WIDTHS[str(width)]
-    try:
-        number = float(width)
-    except ValueError:
-        raise GanbenchError(f"unknown width {width!r}{suggestion(str(width), WIDTHS)}, or give inches") from None
-    if not NARROWEST <= number <= WIDEST:
-        raise GanbenchError(f"figure width {number:g} inches: choose {NARROWEST:g} to {WIDEST:g} inches")
-    return number
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench.evidence.outcomes import Stage, states_over_time
+from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State, count_outcomes
 from bench.plan.rules import Rules
@@ -60,7 +60,7 @@ def _draw(evidence: Evidence, dataset: str, sheet: Sheet, part: list[Cell], row:
     keys = [
         Patch(facecolor=style.colour, edgecolor="0.4", linewidth=0.4, label=style.label)
         for stage, style in STAGES.items()
-        if stage != Stage.UNRESOLVED or stage in occurring
+        if stage in occurring
     ]
     height = row * (sum(len(runs) for _, runs in part) + GAP * (len(part) - 1)) + 0.65
     figure = sheet.figure(height + sheet.title_height(description) + sheet.legend_height(keys))

@@ -96,7 +96,7 @@ def _draw(
         label = escape_dollars(wrap_text(str(loss), LABEL_WIDTH, SMALL))
         canvas.text(left - 0.06, y, label, ha="right", va="center", fontsize=SMALL)
     canvas.text(sheet.width / 2, height - 0.05, sheet.wrap_title(description), ha="center", va="top")
-    shown = {State.STABLE, FAILED, *map(_verdict, runs["outcome"])}
+    shown = set(map(_verdict, runs["outcome"]))
     keys = [
         Line2D([], [], color=colour, linewidth=1, linestyle=line, label=str(verdict))
         for verdict, (colour, line) in STYLES.items()

@@ -118,6 +118,7 @@ function curveNote(shown, lines, panels, measure, { isCut, yDomain }) {
   const parts = ["Thin: every run. Thick: median per colour, in which a diverged run counts as the worst from then on. Hover over a line to identify its run; click to open it."];
   if (measure.about && measure.about !== measure.label) parts.unshift(`${measure.label}: ${measure.about}.`);
   if (missing > 0) parts.push(`${missing} of ${shown.length} runs have no ${measure.label} against ${X_AXES[state.x]}.`);
+  if (measure.real !== null && measure.higher !== null) parts.push("Real data is a finite sample too, so a good run can score slightly better by chance.");
   if (isCut) parts.push(`Values below ${formatNumber(yDomain[0], ".1g")} are outside the panels.`);
   if (panels > MAX_PANELS) parts.push(`First ${MAX_PANELS} of ${panels} panels; use the filters to see the others.`);
   return shown.length ? parts.join(" ") : NO_RUNS;

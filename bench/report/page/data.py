@@ -10,12 +10,12 @@ import pandas as pd
 
 from bench.catalogue.metrics.measures import PROBES, Measure
 from bench.escaping import MAX_LABEL, as_label, visible
-from bench.evidence.outcomes import Stage
 from bench.evidence.results import Evidence, cells, real_data_value
 from bench.evidence.states import State
 from bench.plan.identity import MAX_TITLE
-from bench.report.captions import caption, note, provenance
+from bench.report.captions import caption, provenance
 from bench.report.contrasts import contrasts
+from bench.report.explanations import note
 from bench.report.figures.style import COLOURS, LINES
 from bench.report.outcome_styles import OUTCOMES, STAGES
 from bench.report.page.runs import DIGITS, FEW_DIGITS, Pool, encode_run, round_number, thin_traces
@@ -39,7 +39,6 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
     tables = {table.datasets[0]: table for table in lay_out(evidence, Layout())}
     pool = Pool()
     runs = _runs(evidence, windows, pool)
-    occurring = {stage for run in runs for _, _, stage in run["stage_intervals"]}
     return {
         "title": as_label(evidence.title, MAX_TITLE),
         "suite": f"{evidence.runs['suite'].iloc[0]}, version {evidence.runs['version'].iloc[0]}",
@@ -48,11 +47,7 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
             {"name": state.value, "colour": OUTCOMES[state].colour, "symbol": OUTCOMES[state].symbol}
             for state in OUTCOME_ORDER
         ],
-        "stages": [
-            {"name": style.label, "colour": style.colour}
-            for index, (stage, style) in enumerate(STAGES.items())
-            if stage != Stage.UNRESOLVED or index in occurring
-        ],
+        "stages": [{"name": style.label, "colour": style.colour} for style in STAGES.values()],
         "series_styles": [{"colour": c, "dash": _dash(line)} for c, line in zip(COLOURS, LINES, strict=True)],
         "datasets": [_dataset(evidence, name, window, tables[name]) for name, window in windows.items()],
         "runs": runs,
@@ -80,7 +75,7 @@ def _dataset(evidence: Evidence, dataset: str, window: Window | None, table: Tab
         "measures": [_measure(evidence.describe(name), name, real_data_value(runs, name)) for name in measures],
         "probes": [_probe(name) for name in probes],
         "cells": [as_label(name, LONG_NAME) for name, _ in cells(evidence, dataset)],
-        "table": _table(table),
+        "table": _table(table) | {"axes": [evidence.axes.index(axis) for axis in table.row_axes]},
         "window": None if window is None else window._asdict(),
         "contrasts": encode_contrasts(contrasts(evidence, dataset)),
     }

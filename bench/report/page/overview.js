@@ -3,11 +3,10 @@
 const MAX_ROWS = 30; // of the table before it scrolls
 
 function drawOverview() {
-  const { table, axes } = dataset();
+  const { table } = dataset();
   const measure = measureNamed(state.measure);
   const columns = table.columns.map(([name, which], index) => ({ name, which, index })).filter(({ name, which }) => name === measure.name || !which);
-  const shownAxes = axes.map((_, index) => index).filter((index) => index === 0 || valuesOn(axes[index]).length > 1);
-  const heads = shownAxes.map((index) => make("th", { scope: "col" }, AXES[axes[index]].replaceAll("_", " ")));
+  const heads = table.axes.map((axis) => make("th", { scope: "col" }, AXES[axis].replaceAll("_", " ")));
   heads.push(make("th", { scope: "col" }, "outcomes"));
   heads.push(...columns.map(({ name, which }) => make("th", { scope: "col", class: "number" }, which ? `${measure.label} ${which}` : name)));
   const rows = table.rows.filter(({ kind, entries }) => kind === "cell" || columns.some(({ index }) => entries[index][0]));
@@ -15,7 +14,7 @@ function drawOverview() {
   find("cells").replaceChildren(
     make("caption", { hidden: true }, `Cells of ${dataset().name}`),
     make("thead", {}, make("tr", {}, heads)),
-    make("tbody", {}, rows.map((row, index) => overviewRow(row, index, columns, shownAxes))),
+    make("tbody", {}, rows.map((row, index) => overviewRow(row, index, columns))),
   );
   const mean = table.geometric.includes(measure.name) ? "geometric mean with 95% CI" : "mean with 95% CI";
   const numbers = columns.some(({ which }) => which) ? ` Numbers: ${mean} over the runs with a value; bold: best, or not significantly worse.` : "";
@@ -24,13 +23,13 @@ function drawOverview() {
 }
 
 /** A cell, or a reference row below the cells: untrained, real data, published numbers. */
-function overviewRow({ kind, labels, entries }, index, columns, shownAxes) {
+function overviewRow({ kind, labels, entries }, index, columns) {
   const runs = kind === "cell" ? datasetRuns().filter((run) => run.cell === index) : [];
   const selected = runs.length > 0 && isSelected(runs[0]);
   return make(
     "tr",
     { class: runs.length ? (selected ? "chosen" : null) : "aside" },
-    shownAxes.map((axis) => (axis === 0 ? firstColumn(labels[0], runs, selected) : make("td", { class: "place" }, labels[axis]))),
+    labels.map((label, axis) => (axis === 0 ? firstColumn(label, runs, selected) : make("td", { class: "place" }, label))),
     make("td", { class: "bar" }, runs.length ? outcomeBar(runs) : ""),
     columns.map(({ index: at }) => make("td", { class: "number" }, entries[at][1] ? make("strong", {}, entries[at][0]) : entries[at][0])),
   );

@@ -91,13 +91,21 @@ function formatNumber(value, spec = ".4g", scale = 1) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   const digits = Number(spec.slice(1, -1));
   const scaled = value * scale;
-  if (spec.endsWith("f")) return scaled.toFixed(digits).replace("-", "−");
+  if (spec.endsWith("f")) return withCommas(scaled.toFixed(digits)).replace("-", "−");
   const size = Math.abs(scaled);
   const exponent = size === 0 ? 0 : Math.floor(Math.log10(size));
   let text = exponent < -4 || exponent >= Math.max(digits, 6) ? scaled.toExponential(digits - 1) : scaled.toPrecision(digits);
   if (text.includes("e") && exponent >= -4 && exponent < 6) text = String(Number(text));
   text = text.includes(".") ? text.replace(/0+(e|$)/, "$1").replace(/\.(e|$)/, "$1") : text;
-  return text.replace("e+", "e").replaceAll("-", "−");
+  return withPowers(withCommas(text)).replace("-", "−");
+}
+
+/** Commas between thousands: 12,345.6 for 12345.6. */
+const withCommas = (text) => text.replace(/^-?\d{4,}(?=\.|$)/, (whole) => Number(whole).toLocaleString("en"));
+
+/** Powers of ten as in the tables: 1.1·10⁻⁵ for 1.1e-5. */
+function withPowers(text) {
+  return text.replace(/e([+-]?)(\d+)$/, (_, sign, digits) => `·10${sign === "-" ? "⁻" : ""}${[...digits].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`);
 }
 
 const formatCount = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));

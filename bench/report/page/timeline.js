@@ -3,7 +3,8 @@
 const MANY = 60; // runs above which rows are lower and outcomes are counted
 
 function drawTimeline(shown) {
-  swatches(find("stage-legend"), page.stages);
+  const occurring = new Set(shown.flatMap((run) => run.stage_intervals.map(([, , stage]) => stage)));
+  swatches(find("stage-legend"), page.stages.filter((_, index) => occurring.has(index)));
   const steps = Math.max(1, ...shown.map((run) => run.steps));
   const dense = shown.length > MANY;
   const cells = [...grouped(shown, (run) => run.cell)];

@@ -11,16 +11,20 @@ from bench.escaping import as_label, for_markdown, for_markdown_text
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
-from bench.report.captions import caption, note, provenance
+from bench.report.captions import caption, provenance
+from bench.report.explanations import note
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.across import sections
+from bench.report.tables.appendix import NAME, appendix
 from bench.report.tables.cell_summaries import summarise_cells
 from bench.report.tables.entries import with_wilson_interval
+from bench.report.tables.fitting import fit
 from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
 from bench.report.tables.legend import heading
 from bench.report.tables.model import Layout, Table
 from bench.report.tables.plain_text import to_csv, to_markdown
+from bench.report.venues import page_of
 
 __all__ = [
     "Layout",
@@ -31,16 +35,19 @@ __all__ = [
 
 
 def write_tables(
-    evidence: Evidence, folder: Path, layout: Layout | None = None
+    evidence: Evidence, folder: Path, layout: Layout | None = None, width: str | float = "two-column"
 ) -> tuple[list[Path], dict[str, pd.DataFrame]]:
-    """Write ``table.md`` and ``table.tex`` (formatted), ``table.csv`` (numbers, one row per cell) and ``table.json``.
+    """Write ``table.md``, ``table.tex``, ``table.csv``, ``table.json`` and ``notes.tex``.
 
-    The last holds the text of every entry of the LaTeX tables and the identities of the runs behind it.
+    ``table.md`` and ``table.tex`` are formatted, ``table.csv`` has numbers, one row per cell. ``table.json`` holds
+    the text of every entry of the LaTeX tables and the identities of the runs behind it. ``notes.tex`` explains all
+    tables and figures.
 
     Args:
         evidence: The records.
         folder: The folder to write to.
         layout: What the tables show.
+        width: The width of the page of the LaTeX tables, a name in ``WIDTHS`` or in inches; a wider table is split.
 
     Returns:
         The paths, and the formatted Markdown tables by title.
@@ -50,14 +57,16 @@ def write_tables(
         OSError: The folder cannot be written.
     """
     layout = layout or Layout()
-    wide, for_paper = lay_out(evidence, layout), lay_out(evidence, layout, for_paper=True)
+    page, wide = page_of(width), lay_out(evidence, layout)
+    for_paper = [part for table in lay_out(evidence, layout, for_paper=True) for part in fit(evidence, table, page)]
     formatted = {table.title: format_table(evidence, table) for table in wide}
     per_dataset = [summarise_cells(evidence, name, _measures(evidence, name, layout)) for name in evidence.datasets()]
     texts = {
         "table.md": _markdown(evidence, wide, formatted),
         "table.csv": to_csv(pd.concat(per_dataset, ignore_index=True)),
-        "table.tex": to_latex(evidence, for_paper),
+        "table.tex": to_latex(evidence, for_paper, page),
         "table.json": _runs_behind_entries(evidence, for_paper),
+        NAME: appendix(evidence),
     }
     for name, text in texts.items():
         with atomic_write(folder / name) as partial:
@@ -80,15 +89,16 @@ def format_table(evidence: Evidence, table: Table) -> pd.DataFrame:
             texts[heading(evidence, column)] = with_wilson_interval(entry.text) if is_failed else entry.text
         rows.append(texts)
     columns = [*table.row_axes, *(heading(evidence, column) for column in table.columns)]
-    return pd.DataFrame(rows, columns=columns).fillna("")
+    return pd.DataFrame(rows, columns=columns).fillna("").rename(columns=evidence.names)
 
 
 def _markdown(evidence: Evidence, tables: list[Table], formatted: dict[str, pd.DataFrame]) -> str:
     parts = [f"# {for_markdown(evidence.title, MAX_TITLE)}\n"]
     for table in tables:
         frame = _with_bold(evidence, table, formatted[table.title])
-        align = ["left" if column in table.row_axes or column.endswith(FAILURES) else "right" for column in frame]
-        text = to_markdown(frame, table.row_axes, align)
+        axes = [evidence.names.get(axis, axis) for axis in table.row_axes]
+        align = ["left" if column in axes or column.endswith(FAILURES) else "right" for column in frame]
+        text = to_markdown(frame, axes, align)
         text += "\n\n" + " ".join(for_markdown_text(caption(evidence, dataset)) for dataset in table.datasets)
         parts.append(f"## {for_markdown(table.title)}\n\n{text}\n" if table.title else f"{text}\n")
     parts += sections(evidence)

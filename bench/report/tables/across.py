@@ -12,6 +12,7 @@ import pandas as pd
 from bench.evidence.results import Evidence
 from bench.evidence.states import judged
 from bench.evidence.statistics import TimeToThreshold, failures_as_worst, rank_over_blocks, split_noise
+from bench.notation import with_powers
 from bench.report.tables.cell_summaries import second_measurements
 from bench.report.tables.entries import ALPHA, format_number
 from bench.report.tables.plain_text import to_markdown
@@ -76,8 +77,10 @@ def _ranks(evidence: Evidence) -> Section | None:
     if math.isnan(ranks.test.p):
         test = "Friedman's test needs more than two cells"
     else:
-        test = f"Friedman's test of equal ranks: p = {ranks.test.p:.2g}; {ranks.blocks} datasets cannot give p below "
-        test += f"{ranks.test.smallest:.2g}"
+        test = (
+            f"Friedman's test of equal ranks: p = {_short(ranks.test.p)}; {ranks.blocks} datasets cannot give p below "
+        )
+        test += _short(ranks.test.smallest)
         if not ranks.test.detects(ALPHA):
             test += f", so it cannot detect a difference at {100 * ALPHA:g}%"
     note = (
@@ -85,6 +88,10 @@ def _ranks(evidence: Evidence) -> Section | None:
         f"run after the last step. Failed runs rank worst; ties share a rank. {test}."
     )
     return Section("Across datasets", pd.DataFrame(rows), note)
+
+
+def _short(p: float) -> str:
+    return with_powers(format(p, ".2g"))
 
 
 def _threshold_times(evidence: Evidence) -> Section:
@@ -114,7 +121,7 @@ def _threshold_times(evidence: Evidence) -> Section:
 
 def _format_time(time: TimeToThreshold, spec: str) -> str:
     def text(value: float) -> str:
-        return "∞" if math.isinf(value) else "–" if math.isnan(value) else format(value, spec)
+        return "∞" if math.isinf(value) else "–" if math.isnan(value) else format_number(value, 1, spec)
 
     return f"{text(time.median)} [{text(time.low)}, {text(time.high)}]"
 

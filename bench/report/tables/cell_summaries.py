@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
-from bench.evidence.statistics import geometric_mean, split_noise, t_interval, wilson_interval
+from bench.evidence.statistics import bounded_mean, geometric_mean, split_noise, t_interval, wilson_interval
 
 
 def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | None = None) -> pd.DataFrame:
@@ -20,7 +21,8 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
     failed_low and failed_high (Wilson's 95% interval of the failure rate), n_diverged and so on for every outcome.
     n_unresolved is there only if the suite has runs that cannot be judged, which the failure rate leaves out.
 
-    For each measure, final and best: mean, half-width of the 95% t interval, number of values, median; geometric mean
+    For each measure, final and best: mean, half-width of the 95% t interval, ends of the 95% interval that stays within
+    the bounds of the measure (mean_low, mean_high), number of values, median; geometric mean
     and the ends of its interval if all values are positive. Also the measure of the untrained generators and of real
     data and, if the last generator was evaluated twice, the standard deviations over seeds and over samples. The last
     column is steps_per_second.
@@ -46,7 +48,8 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
         row |= {f"n_{state.value.replace('-', '_')}": counts[state] for state in states}
         for name in names:
             for which in evidence.kinds(name):
-                row |= _summarise(runs[f"{name}_{which}"], f"{name}_{which}")
+                bounds = measure_bounds(evidence, runs, name)
+                row |= _summarise(runs[f"{name}_{which}"], f"{name}_{which}", bounds)
             row[f"{name}_untrained"] = evidence.untrained(runs, name)
             row[f"{name}_real"] = real_data_value(runs, name)
             noise = split_noise(runs[f"{name}_final"], second_measurements(evidence, runs, name))
@@ -56,11 +59,13 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
     return pd.DataFrame(rows)
 
 
-def _summarise(values: pd.Series, column: str) -> dict[str, float]:
-    mean, geometric = t_interval(values), geometric_mean(values)
+def _summarise(values: pd.Series, column: str, bounds: tuple[float, float]) -> dict[str, float]:
+    mean, geometric, bounded = t_interval(values), geometric_mean(values), bounded_mean(values, *bounds)
     return {
         column: mean.mean,
         f"{column}_half_width": mean.half_width,
+        f"{column}_mean_low": bounded.low,
+        f"{column}_mean_high": bounded.high,
         f"{column}_count": mean.n,
         f"{column}_median": float(values.median()),
         f"{column}_geometric": geometric.value,

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bench.catalogue.metrics.measures import Measure
+from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.results import Evidence
 from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved, is_unresolved
-from bench.evidence.statistics import geometric_mean, holm, t_interval, welch, wilson_interval
+from bench.evidence.statistics import bounded_mean, geometric_mean, holm, welch, wilson_interval
+from bench.notation import with_commas, with_powers
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.model import Column, Entry
 
@@ -49,7 +51,9 @@ def entries_of(
     on_logs = column.measure in geometric
     best = _as_good_as_the_best(cells, name, about, on_logs)
     return {
-        row: _estimate(runs, name, about, on_logs)._replace(bold=row in best, runs=tuple(runs["run"]))
+        row: _estimate(runs, name, about, measure_bounds(evidence, runs, column.measure), on_logs)._replace(
+            bold=row in best, runs=tuple(runs["run"])
+        )
         for row, runs in cells.items()
     }
 
@@ -81,20 +85,21 @@ def with_wilson_interval(rate: str) -> str:
     return f"{fraction} ({100 * low:.0f}–{100 * high:.0f}%){space}{rest}"
 
 
-def _estimate(runs: pd.DataFrame, name: str, about: Measure, on_logs: bool) -> Entry:
+def _estimate(runs: pd.DataFrame, name: str, about: Measure, bounds: tuple[float, float], on_logs: bool) -> Entry:
     values = runs[name]
     count = int(values.notna().sum())
     if not count:
         return Entry("–")
     missing = f" ({count} of {len(runs)})" if count < len(runs) else ""  # the others diverged before they had a value
-    if on_logs:
-        mean = geometric_mean(values)
-        low, high = (format_number(end, about.scale, about.spec) for end in (mean.low, mean.high))
-        interval = "" if math.isnan(mean.low) else f"[{low}, {high}]"
-        return Entry(format_number(mean.value, about.scale, about.spec), interval + missing)
-    plain = t_interval(values)
-    half = "" if math.isnan(plain.half_width) else f"± {format_number(plain.half_width, about.scale, about.spec)}"
-    return Entry(format_number(plain.mean, about.scale, about.spec), half + missing)
+    mean = geometric_mean(values) if on_logs else bounded_mean(values, *bounds)
+    value, low, high = (format_number(number, about.scale, about.spec) for number in mean[:3])
+    if math.isnan(mean.low):
+        interval = ""
+    elif on_logs or math.isfinite(bounds[0]):
+        interval = f"[{low}, {high}]"
+    else:
+        interval = f"± {format_number(mean.high - mean.value, about.scale, about.spec)}"
+    return Entry(value, interval + missing)
 
 
 def format_number(value: float, scale: float, spec: str) -> str:
@@ -102,18 +107,28 @@ def format_number(value: float, scale: float, spec: str) -> str:
     if pd.isna(value):
         return ""
     if not spec.endswith("g"):
-        return format(value * scale, spec)
+        return with_commas(format(value * scale, spec))
     text = format(value * scale, f"#{spec}")
     if "e" in text and 1e-5 <= abs(float(text)) < 1e6:
-        return np.format_float_positional(float(text), trim="-")
-    return text.replace(".e", "e").removesuffix(".")
+        return with_commas(np.format_float_positional(float(text), trim="-"))
+    return with_powers(with_commas(text.removesuffix(".")))
+
+
+def could_tell(n: int, other: int) -> bool:
+    """Return whether a test of this many values against others can show a difference.
+
+    That is so if an exact two-sided permutation test can give a p of at most ``ALPHA``: from 4 values a side.
+    """
+    return 2 / math.comb(n + other, n) <= ALPHA
 
 
 def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool) -> set[tuple[str, ...]]:
     """The best cell of a column, and the cells that Holm-corrected Welch tests do not show to be worse.
 
-    Cells in which at least half of the runs have no value, because they diverged, are considered only if this holds
-    for all cells: the surviving runs do not represent the others. Cells with a run that cannot be judged are left out.
+    Cells with too few values for a test to tell (see ``could_tell``) are left out, and so is the best if no other cell
+    remains. Cells in which at least half of the runs have no value, because they diverged, are considered only if this
+    holds for all cells: the surviving runs do not represent the others. Cells with a run that cannot be judged are left
+    out.
     """
     if about.higher_is_better is None or len(cells) < 2:
         return set()
@@ -126,9 +141,11 @@ def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool)
     with np.errstate(over="ignore", invalid="ignore"):
         means = {row: float(sample.mean()) for row, sample in values.items()}
     best = (max if about.higher_is_better else min)(means, key=means.__getitem__)
-    others = [row for row in values if row != best]
+    others = [row for row in values if row != best and could_tell(len(values[row]), len(values[best]))]
+    if not others:
+        return set()
     adjusted = holm(
         [welch(values[row], values[best], "less" if about.higher_is_better else "greater").p for row in others]
     )
-    ties = {row for row in values if means[row] == means[best]}
-    return ties | {row for row, p in zip(others, adjusted, strict=True) if not p <= ALPHA and len(values[row]) > 1}
+    ties = {row for row in others if means[row] == means[best]}
+    return {best} | ties | {row for row, p in zip(others, adjusted, strict=True) if not p <= ALPHA}

@@ -13,12 +13,15 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from bench.escaping import as_label, for_latex, latex_preamble
 from bench.evidence.results import Evidence
+from bench.notation import with_exponents
+from bench.report.tables.fitting import label_widths, separation, table_width
 from bench.report.tables.legend import legend
 from bench.report.tables.model import Column, Entry, Table
+from bench.report.tables.print_widths import text_em
+from bench.report.venues import Page
 
-PACKAGES = "% needs \\usepackage{booktabs,graphicx,siunitx}\n"
-NARROW = 48  # characters of small print that fit one column of a two-column page
-NUMBER = re.compile(r"^(-?)(\d+)(?:\.(\d+))?(?:e[+-]?(\d+))?$")
+PACKAGES = "% needs \\usepackage{booktabs,siunitx}\n"
+NUMBER = re.compile(r"^(-?)(\d+)(?:\.(\d+))?(?:e[+-]?(\d+))?$")  # with an exponent, and no commas
 START_OF_ARGUMENT = ("[", "*")  # after \\\\ and \\midrule, these begin an argument
 
 
@@ -87,17 +90,17 @@ def _template() -> Template:
     return environment.from_string(source)
 
 
-def to_latex(evidence: Evidence, tables: list[Table]) -> str:
-    """Return the content of a file for LaTeX to input, with all tables."""
-    content = [_render(evidence, table) for table in tables]
+def to_latex(evidence: Evidence, tables: list[Table], page: Page) -> str:
+    """Return the content of a file for LaTeX to input, with all tables, none of them wider than the page."""
+    content = [_render(evidence, table, page) for table in tables]
     return "\n".join([PACKAGES + latex_preamble("".join(content)), *content])
 
 
-def _render(evidence: Evidence, table: Table) -> str:
+def _render(evidence: Evidence, table: Table, page: Page) -> str:
     cells = [row for row in table.rows if row.kind == "cell"]
     others = [row for row in table.rows if row.kind != "cell"]
     columns = {column: [row.entries.get(column) for row in table.rows] for column in table.columns}
-    formats = [f"S[{_number_format(entries)}]@{{\\,}}l" if column.which else "c" for column, entries in columns.items()]
+    formats = [_column_format(entries) if column.which else "c" for column, entries in columns.items()]
     blocks = [
         [[*map(escape_label, row.labels), *(c for column in columns for c in _cells(column, row.entries.get(column)))]
          for row in rows]
@@ -106,11 +109,31 @@ def _render(evidence: Evidence, table: Table) -> str:
     return render_table(
         caption=legend(evidence, table),
         label=table.label,
-        column_format="l" * len(table.row_axes) + "".join(formats),
+        column_format="".join([*_label_formats(table, page), *formats]),
         header=_header(evidence, table),
         blocks=blocks,
-        environment="table" if _width(table) <= NARROW else "table*",
+        environment="table" if table_width(evidence, table, page) <= page.column else "table*",
     )
+
+
+def _label_formats(table: Table, page: Page) -> list[str]:
+    """Labels take one line, unless they take too much of the page."""
+    widths = label_widths(table, page)
+    texts = [[table.row_axes[index], *(row.labels[index] for row in table.rows)] for index in range(len(widths))]
+    return [
+        "l" if page.size * max(map(text_em, column)) <= width else wrapped(width)
+        for column, width in zip(texts, widths, strict=True)
+    ]
+
+
+def wrapped(width: float) -> str:
+    """Return the format of a column of text that is wrapped at a width in points."""
+    return f">{{\\raggedright\\arraybackslash\\hspace{{0pt}}}}p{{{width:.0f}pt}}"
+
+
+def _column_format(entries: list[Entry | None]) -> str:
+    """A number, and its interval at a distance that bold digits do not use up."""
+    return f"S[{_number_format(entries)}]@{{\\hspace{{{separation(entries):.2f}em}}}}l"
 
 
 def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
@@ -122,7 +145,7 @@ def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
     def measure(column: Column) -> str:
         return evidence.describe(column.measure).label if column.which else ""
 
-    names = [f"{{{escape_label(axis.replace('_', ' '))}}}" for axis in table.row_axes]
+    names = [f"{{{escape_label(evidence.axis_name(axis))}}}" for axis in table.row_axes]
     names += [
         rf"\multicolumn{{2}}{{c}}{{{c.which}}}" if c.which else f"{{{for_latex(c.measure)}}}" for c in table.columns
     ]
@@ -152,30 +175,21 @@ def _cells(column: Column, entry: Entry | None) -> list[str]:
         return [for_latex(entry.value) if entry else ""]
     if entry is None:
         return ["", ""]
-    number = entry.value if NUMBER.match(entry.value) else f"{{{for_latex(entry.value)}}}"
-    return [f"\\bfseries {number}" if entry.bold else number, _interval(entry)]
+    number = _plain_number(entry.value)
+    number = number if NUMBER.match(number) else f"{{{for_latex(entry.value)}}}"
+    return [f"\\bfseries {number}" if entry.bold else number, for_latex(entry.interval)]
 
 
-def _interval(entry: Entry) -> str:
-    """The interval with exponents as powers of ten."""
-    power = r"\\ensuremath{\\times10^{\g<sign>\g<exponent>}}"
-    return re.sub(r"e\+?(?P<sign>-?)0*(?P<exponent>\d+)", power, for_latex(entry.interval))
+def _plain_number(value: str) -> str:
+    """A number as siunitx reads it: with an exponent, and without commas."""
+    return with_exponents(value).replace(",", "")
 
 
 def _number_format(entries: list[Entry | None]) -> str:
     """Siunitx's table-format: digits before and after the point, and of the exponent."""
-    matches = [match for entry in entries if entry and (match := NUMBER.match(entry.value))]
+    matches = [match for entry in entries if entry and (match := NUMBER.match(_plain_number(entry.value)))]
     whole = max((len(match[2]) for match in matches), default=1)
     decimals = max((len(match[3] or "") for match in matches), default=0)
     exponent = max((len(match[4] or "") for match in matches), default=0)
     sign = "-" if any(match[1] for match in matches) else ""
     return f"table-format={sign}{whole}.{decimals}" + (f"e-{exponent}" if exponent else "")
-
-
-def _width(table: Table) -> int:
-    """The approximate number of characters of the widest row."""
-    labels = [max(len(row.labels[index]) for row in table.rows) for index in range(len(table.row_axes))]
-    entries = [
-        max([len(row.entries[c].text) for row in table.rows if c in row.entries], default=0) for c in table.columns
-    ]
-    return sum(labels) + sum(entries) + len(entries) + len(labels)

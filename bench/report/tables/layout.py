@@ -66,10 +66,13 @@ def _check(evidence: Evidence, layout: Layout) -> None:
 
 def _table(evidence: Evidence, layout: Layout, runs: pd.DataFrame, fixed: dict[str, str], for_paper: bool) -> Table:
     row_axes = layout.rows
+    constant: dict[str, str] = {}
     if row_axes is None:
         row_axes = tuple(axis for axis in evidence.varying(runs) if axis not in layout.columns)
+        several = tuple(axis for axis in row_axes if runs[axis].nunique(dropna=False) > 1) or row_axes[:1]
+        constant = {axis: str(runs[axis].iloc[0]) for axis in row_axes if axis not in several}
         needs_dataset = "dataset" not in (*fixed, *layout.columns) and runs["dataset"].nunique() > 1
-        row_axes = ("dataset", *row_axes) if needs_dataset else row_axes
+        row_axes = ("dataset", *several) if needs_dataset else several
     datasets = list(runs["dataset"].unique())
     measures = _measures(evidence, layout, datasets, for_paper)
     geometric = [name for name in measures if is_geometric(evidence, runs, name)]
@@ -92,6 +95,7 @@ def _table(evidence: Evidence, layout: Layout, runs: pd.DataFrame, fixed: dict[s
         rows=rows,
         datasets=datasets,
         geometric=geometric,
+        constant=constant,
     )
 
 

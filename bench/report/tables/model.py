@@ -15,8 +15,8 @@ class Layout:
     """What a table shows.
 
     Attributes:
-        rows: Axes shown as rows; None means all axes that vary and are not columns. Each value of an axis that varies
-            and is neither a row nor a column gets a table of its own.
+        rows: Axes shown as rows; None means all axes with several values that are not columns. Each value of
+            an axis that varies and is neither a row nor a column gets a table of its own.
         columns: Axes shown as columns.
         measures: The measures shown; None means all in Markdown and CSV, the primary measure and coverage in LaTeX.
         values: Values after the last step, best values, or both.
@@ -78,6 +78,8 @@ class Table:
         rows: From top to bottom.
         datasets: The datasets of its values.
         geometric: The measures shown as geometric means.
+        constant: Axis → label, for the axes that would be rows but have one value.
+        part: Which part of a table this is, counted from 1, and the number of parts.
     """
 
     label: str
@@ -88,6 +90,8 @@ class Table:
     rows: list[Row]
     datasets: list[str]
     geometric: list[str] = field(default_factory=list)
+    constant: Mapping[str, str] = field(default_factory=dict)
+    part: tuple[int, int] = (1, 1)
 
     @property
     def title(self) -> str:

@@ -1,0 +1,74 @@
+"""Names chosen for a report, the labels of today's suite, and the order of the suite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.errors import ResultsError
+from bench.evidence.renaming import renamed
+from bench.evidence.results import Evidence, read_evidence
+from bench.plan.rules import PublishedResult
+from bench.plan.suite import load_suite
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def ring() -> Evidence:
+    return read_evidence(ROOT / "results" / "ring")
+
+
+@pytest.fixture(scope="module")
+def techniques() -> Evidence:
+    return read_evidence(ROOT / "results" / "techniques")
+
+
+def test_a_label_has_its_new_name_everywhere(ring: Evidence) -> None:
+    reference = PublishedResult.model_validate(
+        {"source": "paper", "when": {"loss": ["hinge", "wgan-gp"], "dataset": "ring"}, "values": {"fd": 0.1}}
+    )
+    rules = ring.rules.model_copy(update={"reach": {"ring": 0.9}})
+    new = renamed(replace(ring, references=(reference,), rules=rules), ["wgan-gp=WGAN-GP", "dataset.ring=8 Gaussians"])
+    assert list(new.runs["loss"].unique()) == ["minimax", "non-saturating", "WGAN-GP", "hinge"]
+    assert new.datasets() == ["8 Gaussians"]
+    assert new.measures("8 Gaussians") == ring.measures("ring")
+    assert new.rules.reach_of("8 Gaussians") == 0.9
+    assert new.references[0].words("loss") == ("hinge", "WGAN-GP")
+    assert new.references[0].words("dataset") == ("8 Gaussians",)
+    assert {each.axes["dataset"] for each in new.metadata.values()} == {"8 Gaussians"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ("wgan-pg=X", "no label, axis or measure 'wgan-pg'; did you mean 'wgan-gp'"),
+        ("wgan-gp", "expected NAME=TEXT, not 'wgan-gp'"),
+        ("wgan-gp= ", "expected NAME=TEXT"),
+        ("hinge=minimax", "'minimax' and 'hinge' on axis loss would both be 'minimax'"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told(ring: Evidence, chosen: str, message: str) -> None:
+    with pytest.raises(ResultsError) as caught:
+        renamed(ring, [chosen])
+    assert message in str(caught.value)
+
+
+def test_a_label_on_several_axes_needs_its_axis(techniques: Evidence) -> None:
+    runs = techniques.runs.assign(critic=techniques.runs["loss"])
+    with pytest.raises(ResultsError, match=r"'hinge' has several meanings; write loss.hinge or critic.hinge"):
+        renamed(replace(techniques, runs=runs), ["hinge=Hinge"])
+    assert "Hinge" in set(renamed(replace(techniques, runs=runs), ["critic.hinge=Hinge"]).runs["critic"])
+
+
+def test_records_have_the_labels_and_the_order_of_todays_suite(tmp_path: Path) -> None:
+    text = (ROOT / "suites" / "ring.toml").read_text()
+    for losses in ('["hinge", {name = "wgan-gp", label = "WGAN-GP"}, "minimax", "non-saturating"]',):
+        given = text.replace('["minimax", "non-saturating", "wgan-gp", "hinge"]', losses)
+        assert given != text
+        (tmp_path / "ring.toml").write_text(given)
+        evidence = read_evidence(ROOT / "results" / "ring", suite=load_suite(str(tmp_path / "ring.toml")))
+        assert list(evidence.runs["loss"].unique()) == ["hinge", "WGAN-GP", "minimax", "non-saturating"]
+        assert len(evidence.runs) == 40

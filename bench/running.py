@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -164,7 +165,11 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
     workers = worker_settings(common, _resolve_devices(options.device, summary.runs), options.workers, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)
+    summary.activity, began = "measuring pack sizes", time.perf_counter()
     packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
+    summary.activity, seconds = "", time.perf_counter() - began
+    if seconds >= 1:  # otherwise the sizes were known
+        summary.notices.append(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")
     engine = choose_engine(packs, workers, options.workers, reserve)
     with claimed(summary.folder) as other, handling_signals() as interruption:
         if other:

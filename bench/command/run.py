@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bdb import BdbQuit
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,7 +144,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
         "filters": parse_filters(only),
     }
     summaries: list[Summary] = []
-    display = Display(Terminal(stderr=True))
+    display = Display(Terminal(stderr=True), bars=arguments["workers"] != 0)  # bars would overwrite a debugger's prompt
 
     def begin(summary: Summary) -> None:
         summaries.append(summary)
@@ -152,7 +153,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     try:
         with display:
             summary = run_suite(suite, **selection, **arguments, begin=begin, watch=display.watch)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BdbQuit):
         recorded = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
         with suppress(OSError):  # the terminal may be closed
             say(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)

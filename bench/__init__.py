@@ -2,6 +2,7 @@
 
 ``run`` trains the runs of a suite that have no record yet. ``load`` returns one row per run, and ``traces`` everything
 measured over time, both as pandas frames. ``measure`` measures samples that exist already, without training.
+``generator`` returns the generator of a run that was trained with ``keep="weights"``.
 ``Recorder`` publishes a run of any other training script as a record.
 
 The other names are for packages that add losses, penalties, optimisers, architectures, datasets or metrics: see
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bench.records.external.recorder import Recorder
     from bench.records.frames import traces
     from bench.running import run_suite as run
+    from bench.sampling import Generator, generator
 
 __all__ = [
     "Architecture",
@@ -43,6 +45,7 @@ __all__ = [
     "GameView",
     "GanLoss",
     "GanbenchError",
+    "Generator",
     "Labels",
     "LatentConsistency",
     "Measure",
@@ -56,6 +59,7 @@ __all__ = [
     "Sampled",
     "TermOptions",
     "__version__",
+    "generator",
     "input_gradients",
     "load",
     "make_data",
@@ -73,6 +77,7 @@ _HOMES = {
     "GameView": "bench.catalogue.metrics.context",
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
+    "Generator": "bench.sampling",
     "Labels": "bench.catalogue.datasets.data",
     "LatentConsistency": "bench.catalogue.consistency",
     "Measure": "bench.catalogue.metrics.measures",
@@ -85,6 +90,7 @@ _HOMES = {
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
     "TermOptions": "bench.catalogue.term_options",
+    "generator": "bench.sampling",
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",
     "make_data": "bench.catalogue.datasets.data",

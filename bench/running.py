@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
 from bench.compute.interruption import Interruption, handling_signals
-from bench.errors import ResultsError
+from bench.compute.kept_files import check_kept
+from bench.errors import ResultsError, SuiteError
 from bench.files import remove_partial_files
 from bench.plan.grouping import divide
+from bench.plan.kept import as_kept
 from bench.plan.runs import Run, plan_runs
 from bench.plan.seeds import seeds_at
 from bench.plan.soundness import unsound_combinations
@@ -48,6 +50,7 @@ def run_suite(
     memory: float | None = None,
     inception_weights: Path | None = None,
     skip_broken: bool = False,
+    keep: str | Iterable[str] | None = None,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -70,6 +73,7 @@ def run_suite(
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
         skip_broken: Whether to leave out images that cannot be decoded.
+        keep: What each run leaves besides its record: "weights", "state", or both. [default: the suite's, or nothing]
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event.
@@ -79,6 +83,7 @@ def run_suite(
         KeyboardInterrupt: The suite was interrupted, after all active runs saved a checkpoint.
     """
     specification = load_suite(suite)
+    kept = specification.keep if keep is None else _what_to_keep(keep)
     if device not in ON_EVERY_MACHINE:  # check before a dataset is downloaded
         _resolve_devices(device)
     runs = plan_runs(
@@ -98,6 +103,7 @@ def run_suite(
         pack=pack,
         memory=memory,
         inception_weights=inception_weights,
+        keep=kept,
         begin=begin,
         watch=watch,
     )
@@ -113,6 +119,13 @@ def run_suite(
         except ResultsError as error:  # the records are kept even if the report fails
             summary.report_problem = str(error)
     return summary
+
+
+def _what_to_keep(keep: str | Iterable[str]) -> tuple[str, ...]:
+    try:
+        return as_kept(keep if isinstance(keep, str) else list(keep))
+    except ValueError as error:
+        raise SuiteError(f"keep: {error}") from None
 
 
 def _confirm(tuned: Summary, suite: Suite, seeds: int | Iterable[int], options: RunOptions) -> Summary:
@@ -146,6 +159,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     remove_checkpoints(folder, recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
+    summary.notices += check_kept(options.keep, summary.already, folder)
     options.begin(summary)
     if waiting:
         processes = count_to_start(options.device, options.workers, options.threads, waiting)
@@ -161,7 +175,13 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
     from bench.compute.settings import Settings, worker_settings
 
     weights, every = options.inception_weights, options.checkpoint_every
-    common = Settings(summary.folder, threads=options.threads, checkpoint_every=every, inception_weights=weights)
+    common = Settings(
+        summary.folder,
+        threads=options.threads,
+        checkpoint_every=every,
+        inception_weights=weights,
+        keep=options.keep,
+    )
     workers = worker_settings(common, _resolve_devices(options.device, summary.runs), options.workers, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)

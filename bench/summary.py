@@ -68,5 +68,6 @@ class RunOptions:
     pack: int | Literal["auto", "off"] = "auto"
     memory: float | None = None
     inception_weights: Path | None = None
+    keep: tuple[str, ...] = ()
     begin: Callable[[Summary], None] = lambda summary: None
     watch: Callable[[Event], None] = lambda event: None

@@ -124,6 +124,13 @@ def plan(
     help="What to write at the end: nothing, tables, or also the page and figures as PNG. "
     "For PDF and SVG, use `ganbench report`.",
 )
+@click.option(
+    "--keep",
+    multiple=True,
+    type=click.Choice(["weights", "state"]),
+    help="What each run leaves besides its record: the weights of its generator, for `ganbench sample`, or its state, "
+    "so that a longer run goes on from there. Repeatable. [default: the suite's, or nothing]",
+)
 @handle_errors
 def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
     """Train the runs of SUITE that are not recorded yet.
@@ -142,6 +149,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
         "settings": dict(map(parse_setting, settings)),
         "seeds": parse_seeds(seeds),
         "filters": parse_filters(only),
+        "keep": arguments.pop("keep") or None,
     }
     summaries: list[Summary] = []
     display = Display(Terminal(stderr=True), bars=arguments["workers"] != 0)  # bars would overwrite a debugger's prompt

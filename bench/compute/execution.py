@@ -16,6 +16,7 @@ from bench.compute import environment
 from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, restore, save
 from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again, evaluation_latents
 from bench.compute.events import Event, Progress
+from bench.compute.kept_weights import keep_weights
 from bench.compute.metadata import metadata_of
 from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.settings import Settings
@@ -210,6 +211,8 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
         workers=settings.workers,
         pack=active.pack,
     )
+    if "weights" in settings.keep:
+        keep_weights(settings.weights(run), run, active.players, data.train, history.step)
     publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")

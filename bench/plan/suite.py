@@ -15,6 +15,7 @@ from bench.errors import SuiteError
 from bench.escaping import as_label, quote
 from bench.files import describe_error
 from bench.plan.identity import MAX_NAME, SUITE_NAME, Title
+from bench.plan.kept import as_kept
 from bench.plan.limits import MAX_DOTS, MAX_SUITE_BYTES, check_content
 from bench.plan.rules import GateOptions, PublishedResult, Rules, check_measure
 from bench.plan.search import Search, parse_search
@@ -52,6 +53,7 @@ class Suite(Options):
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
     search: Search | None = None
+    keep: Annotated[tuple[str, ...], BeforeValidator(as_kept)] = ()
     outcome: Rules = Rules()
     compare: GateOptions = GateOptions()
     reference: Annotated[tuple[PublishedResult, ...], Field(strict=False)] = ()

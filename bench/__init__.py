@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench.catalogue.optimizers import OptimizerEntry
     from bench.catalogue.penalties import Penalty, input_gradients
     from bench.catalogue.term_options import TermOptions
+    from bench.compute.events import Evaluated, Event, Progress
     from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
     from bench.measuring import measure
@@ -42,6 +43,8 @@ __all__ = [
     "Data",
     "DataError",
     "Dataset",
+    "Evaluated",
+    "Event",
     "GameView",
     "GanLoss",
     "GanbenchError",
@@ -55,6 +58,7 @@ __all__ = [
     "OptimizerEntry",
     "Options",
     "Penalty",
+    "Progress",
     "Recorder",
     "Sampled",
     "TermOptions",
@@ -74,6 +78,8 @@ _HOMES = {
     "Data": "bench.catalogue.datasets.data",
     "DataError": "bench.errors",
     "Dataset": "bench.catalogue.datasets",
+    "Evaluated": "bench.compute.events",
+    "Event": "bench.compute.events",
     "GameView": "bench.catalogue.metrics.context",
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
@@ -87,6 +93,7 @@ _HOMES = {
     "OptimizerEntry": "bench.catalogue.optimizers",
     "Options": "bench.catalogue",
     "Penalty": "bench.catalogue.penalties",
+    "Progress": "bench.compute.events",
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
     "TermOptions": "bench.catalogue.term_options",

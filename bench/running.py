@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
+from bench.compute.event_files import check_can_watch, watching_with
 from bench.compute.interruption import Interruption, handling_signals
 from bench.compute.kept_files import check_kept
 from bench.errors import ResultsError, SuiteError
@@ -51,6 +52,7 @@ def run_suite(
     inception_weights: Path | None = None,
     skip_broken: bool = False,
     keep: str | Iterable[str] | None = None,
+    tensorboard: str | Path | None = None,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -74,9 +76,11 @@ def run_suite(
         inception_weights: The file with Inception's weights.
         skip_broken: Whether to leave out images that cannot be decoded.
         keep: What each run leaves besides its record: "weights", "state", or both. [default: the suite's, or nothing]
+        tensorboard: The folder for event files of TensorBoard, which are written while runs train. [default: none]
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
-        watch: Called with every event.
+        watch: Called with every event (``bench.Event``) of a run: its progress, with losses, measures and samples, and
+            its end.
 
     Raises:
         GanbenchError: The input is invalid, or the results folder is not writable.
@@ -84,6 +88,8 @@ def run_suite(
     """
     specification = load_suite(suite)
     kept = specification.keep if keep is None else _what_to_keep(keep)
+    if tensorboard is not None:
+        check_can_watch(Path(tensorboard))
     if device not in ON_EVERY_MACHINE:  # check before a dataset is downloaded
         _resolve_devices(device)
     runs = plan_runs(
@@ -104,6 +110,7 @@ def run_suite(
         memory=memory,
         inception_weights=inception_weights,
         keep=kept,
+        tensorboard=None if tensorboard is None else Path(tensorboard),
         begin=begin,
         watch=watch,
     )
@@ -191,13 +198,14 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
     if seconds >= 1:  # otherwise the sizes were known
         summary.notices.append(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")
     engine = choose_engine(packs, workers, options.workers, reserve)
-    with claimed(summary.folder) as other, handling_signals() as interruption:
+    watching = watching_with(options.watch, options.tensorboard)
+    with claimed(summary.folder) as other, handling_signals() as interruption, watching as watch:
         if other:
             summary.notices.append(AT_WORK.format(folder=summary.folder, other=other))
             packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
         events = chain(findings.events(waiting), engine(packs, workers, interruption))
-        _follow(events, summary, options.watch, interruption)
+        _follow(events, summary, watch, interruption)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
 

@@ -69,5 +69,6 @@ class RunOptions:
     memory: float | None = None
     inception_weights: Path | None = None
     keep: tuple[str, ...] = ()
+    tensorboard: Path | None = None
     begin: Callable[[Summary], None] = lambda summary: None
     watch: Callable[[Event], None] = lambda event: None

@@ -131,6 +131,12 @@ def plan(
     help="What each run leaves besides its record: the weights of its generator, for `ganbench sample`, or its state, "
     "so that a longer run goes on from there. Repeatable. [default: the suite's, or nothing]",
 )
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write losses, measures, probes and samples of every run to event files of TensorBoard while it trains.",
+)
 @handle_errors
 def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
     """Train the runs of SUITE that are not recorded yet.

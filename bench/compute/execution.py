@@ -6,18 +6,20 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import pyarrow as pa
 import torch
 
+from bench.catalogue.datasets import Data
 from bench.compute import environment
 from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, restore, save
 from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again, evaluation_latents
 from bench.compute.events import Event, Progress
 from bench.compute.kept_weights import keep_weights
 from bench.compute.metadata import metadata_of
+from bench.compute.observations import last_evaluation, losses_of
 from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
@@ -50,6 +52,13 @@ class ActiveRun:
         """Return a progress event; see ``Progress`` for the arguments."""
         rate = self.history.rates[-1] if self.history.rates else 0.0
         return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack, self.first, affected))
+
+    def observed(self, measurement: Measurement | None, data: Data) -> Event:
+        """Return a progress event with the losses of a chunk, and with the evaluation after it if there was one."""
+        event = self.progress()
+        assert event.progress is not None
+        evaluated = last_evaluation(self.history, data.train)
+        return replace(event, progress=replace(event.progress, losses=losses_of(measurement), evaluated=evaluated))
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,7 @@ def _execute_from_same_step(
         yield active.progress(restoration.notice, affected=int(restoration.discarded))
         if not restoration.history.trace:
             _evaluate(active, None, shared)
+            yield active.observed(None, shared.real.data)
     if start.state is not None:  # a run had diverged, and its record could not be written
         yield from _publish_diverged(runs, pack, shared)
         if not runs:
@@ -132,9 +142,9 @@ def _execute_from_same_step(
         for active, measurement in zip(runs, measurements, strict=True):
             _add_chunk(active, measurement, shared)
         mark, elapsed = time.perf_counter(), time.perf_counter() - mark
-        for active in runs:
+        for active, measurement in zip(runs, measurements, strict=True):
             active.history.wall_seconds += elapsed / len(runs)
-            yield active.progress()
+            yield active.observed(measurement, shared.real.data)
         yield from _publish_diverged(runs, pack, shared)
         stop = stopping() and bool(runs) and runs[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:

@@ -205,7 +205,7 @@ def test_recorded_runs_without_weights_are_told(
     arguments = {"results": tmp_path, "workers": 0, "device": "cpu", "report": "none"}
     assert bench.run(suite, **arguments).notices == []  # type: ignore[arg-type]
     (notice,) = bench.run(suite, keep=["weights"], **arguments).notices  # type: ignore[arg-type]
-    assert notice.startswith("1 run was recorded earlier and has no weights")
+    assert notice.startswith("1 run was recorded earlier without weights, which a run leaves only at its end")
     monkeypatch.setitem(sys.modules, "safetensors", None)
     with pytest.raises(ResultsError, match=r"keep weights needs the package safetensors: pip install 'ganbench\[weig"):
         bench.run(suite, keep="weights", settings={"steps": 4}, **arguments)  # type: ignore[arg-type]

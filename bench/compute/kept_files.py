@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,21 @@ from bench.plan.runs import Run
 def weights_of(record: Path) -> Path:
     """Return the path of the weights of the generator that belong to a record."""
     return record.parent.parent / "weights" / f"{record.stem}.safetensors"
+
+
+def state_of(folder: Path, run: Run) -> Path:
+    """Return the path of the state at the end of a run: runs that differ only in length share all but the last number.
+
+    Args:
+        folder: The suite's results folder.
+        run: The run.
+    """
+    return folder / "states" / f"{with_steps(run, 1).id}-{run.training.steps}.pt"
+
+
+def with_steps(run: Run, steps: int) -> Run:
+    """Return the run with another number of steps."""
+    return replace(run, training=run.training.model_copy(update={"steps": steps}))
 
 
 def check_can_keep(what: str) -> None:
@@ -39,14 +55,18 @@ def check_kept(keep: Collection[str], recorded: Iterable[Run], folder: Path) -> 
     Raises:
         ResultsError: The package safetensors is not installed.
     """
-    if "weights" not in keep:
-        return []
-    check_can_keep("keep weights")
-    without = [run for run in recorded if not weights_of(folder / "records" / run.file_name).is_file()]
-    if not without:
-        return []
-    runs, have = ("run was", "has") if len(without) == 1 else ("runs were", "have")
-    return [
-        f"{len(without)} {runs} recorded earlier and {have} no weights, which are kept only when training ends; "
-        f"to train again, use another --results folder"
-    ]
+    if "weights" in keep:
+        check_can_keep("keep weights")
+    notices, runs = [], list(recorded)
+    for kind, what in (("weights", "weights"), ("state", "a state")):
+        without = sum(not _path(kind, run, folder).is_file() for run in runs) if kind in keep else 0
+        if without:
+            notices.append(
+                f"{without} {'run was' if without == 1 else 'runs were'} recorded earlier without {what}, which a run "
+                f"leaves only at its end; to train again, use another --results folder"
+            )
+    return notices
+
+
+def _path(kind: str, run: Run, folder: Path) -> Path:
+    return state_of(folder, run) if kind == "state" else weights_of(folder / "records" / run.file_name)

@@ -2,6 +2,7 @@
 
 ``run`` trains the runs of a suite that have no record yet. ``load`` returns one row per run, and ``traces`` everything
 measured over time, both as pandas frames. ``measure`` measures samples that exist already, without training.
+``generator`` returns the generator of a run that was trained with ``keep="weights"``.
 ``Recorder`` publishes a run of any other training script as a record.
 
 The other names are for packages that add losses, penalties, optimisers, architectures, datasets or metrics: see
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     from bench.catalogue.optimizers import OptimizerEntry
     from bench.catalogue.penalties import Penalty, input_gradients
     from bench.catalogue.term_options import TermOptions
+    from bench.compute.events import Evaluated, Event, Progress
     from bench.errors import DataError, GanbenchError, MissingDataError
     from bench.evidence.outcomes import load
     from bench.measuring import measure
     from bench.records.external.recorder import Recorder
     from bench.records.frames import traces
     from bench.running import run_suite as run
+    from bench.sampling import Generator, generator
 
 __all__ = [
     "Architecture",
@@ -40,9 +43,12 @@ __all__ = [
     "Data",
     "DataError",
     "Dataset",
+    "Evaluated",
+    "Event",
     "GameView",
     "GanLoss",
     "GanbenchError",
+    "Generator",
     "Labels",
     "LatentConsistency",
     "Measure",
@@ -52,10 +58,12 @@ __all__ = [
     "OptimizerEntry",
     "Options",
     "Penalty",
+    "Progress",
     "Recorder",
     "Sampled",
     "TermOptions",
     "__version__",
+    "generator",
     "input_gradients",
     "load",
     "make_data",
@@ -70,9 +78,12 @@ _HOMES = {
     "Data": "bench.catalogue.datasets.data",
     "DataError": "bench.errors",
     "Dataset": "bench.catalogue.datasets",
+    "Evaluated": "bench.compute.events",
+    "Event": "bench.compute.events",
     "GameView": "bench.catalogue.metrics.context",
     "GanLoss": "bench.catalogue.losses",
     "GanbenchError": "bench.errors",
+    "Generator": "bench.sampling",
     "Labels": "bench.catalogue.datasets.data",
     "LatentConsistency": "bench.catalogue.consistency",
     "Measure": "bench.catalogue.metrics.measures",
@@ -82,9 +93,11 @@ _HOMES = {
     "OptimizerEntry": "bench.catalogue.optimizers",
     "Options": "bench.catalogue",
     "Penalty": "bench.catalogue.penalties",
+    "Progress": "bench.compute.events",
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
     "TermOptions": "bench.catalogue.term_options",
+    "generator": "bench.sampling",
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",
     "make_data": "bench.catalogue.datasets.data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
+from bench.compute.event_files import check_can_watch, watching_with
 from bench.compute.interruption import Interruption, handling_signals
-from bench.errors import ResultsError
+from bench.compute.kept_files import check_kept
+from bench.errors import ResultsError, SuiteError
 from bench.files import remove_partial_files
 from bench.plan.grouping import divide
+from bench.plan.kept import as_kept
 from bench.plan.runs import Run, plan_runs
 from bench.plan.seeds import seeds_at
 from bench.plan.soundness import unsound_combinations
@@ -47,6 +51,8 @@ def run_suite(
     memory: float | None = None,
     inception_weights: Path | None = None,
     skip_broken: bool = False,
+    keep: str | Iterable[str] | None = None,
+    tensorboard: str | Path | None = None,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -69,15 +75,21 @@ def run_suite(
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
         skip_broken: Whether to leave out images that cannot be decoded.
+        keep: What each run leaves besides its record: "weights", "state", or both. [default: the suite's, or nothing]
+        tensorboard: The folder for event files of TensorBoard, which are written while runs train. [default: none]
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
-        watch: Called with every event.
+        watch: Called with every event (``bench.Event``) of a run: its progress, with losses, measures and samples, and
+            its end.
 
     Raises:
         GanbenchError: The input is invalid, or the results folder is not writable.
         KeyboardInterrupt: The suite was interrupted, after all active runs saved a checkpoint.
     """
     specification = load_suite(suite)
+    kept = specification.keep if keep is None else _what_to_keep(keep)
+    if tensorboard is not None:
+        check_can_watch(Path(tensorboard))
     if device not in ON_EVERY_MACHINE:  # check before a dataset is downloaded
         _resolve_devices(device)
     runs = plan_runs(
@@ -97,6 +109,8 @@ def run_suite(
         pack=pack,
         memory=memory,
         inception_weights=inception_weights,
+        keep=kept,
+        tensorboard=None if tensorboard is None else Path(tensorboard),
         begin=begin,
         watch=watch,
     )
@@ -112,6 +126,13 @@ def run_suite(
         except ResultsError as error:  # the records are kept even if the report fails
             summary.report_problem = str(error)
     return summary
+
+
+def _what_to_keep(keep: str | Iterable[str]) -> tuple[str, ...]:
+    try:
+        return as_kept(keep if isinstance(keep, str) else list(keep))
+    except ValueError as error:
+        raise SuiteError(f"keep: {error}") from None
 
 
 def _confirm(tuned: Summary, suite: Suite, seeds: int | Iterable[int], options: RunOptions) -> Summary:
@@ -145,6 +166,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     remove_checkpoints(folder, recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
+    summary.notices += check_kept(options.keep, summary.already, folder)
     options.begin(summary)
     if waiting:
         processes = count_to_start(options.device, options.workers, options.threads, waiting)
@@ -160,19 +182,30 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
     from bench.compute.settings import Settings, worker_settings
 
     weights, every = options.inception_weights, options.checkpoint_every
-    common = Settings(summary.folder, threads=options.threads, checkpoint_every=every, inception_weights=weights)
+    common = Settings(
+        summary.folder,
+        threads=options.threads,
+        checkpoint_every=every,
+        inception_weights=weights,
+        keep=options.keep,
+    )
     workers = worker_settings(common, _resolve_devices(options.device, summary.runs), options.workers, len(waiting))
     size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
     findings = dry_check(waiting, workers[0], summary.notices.append)
+    summary.activity, began = "measuring pack sizes", time.perf_counter()
     packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
+    summary.activity, seconds = "", time.perf_counter() - began
+    if seconds >= 1:  # otherwise the sizes were known
+        summary.notices.append(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")
     engine = choose_engine(packs, workers, options.workers, reserve)
-    with claimed(summary.folder) as other, handling_signals() as interruption:
+    watching = watching_with(options.watch, options.tensorboard)
+    with claimed(summary.folder) as other, handling_signals() as interruption, watching as watch:
         if other:
             summary.notices.append(AT_WORK.format(folder=summary.folder, other=other))
             packs.reverse()  # the other one begins with the first
         summary.stopping = interruption
         events = chain(findings.events(waiting), engine(packs, workers, interruption))
-        _follow(events, summary, options.watch, interruption)
+        _follow(events, summary, watch, interruption)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
 

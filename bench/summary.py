@@ -29,6 +29,7 @@ class Summary:
         report: The report if tables and figures were written or are up to date, else None.
         report_problem: Why the report could not be written, or "".
         stopping: Returns whether a stop was requested.
+        activity: What is done before training starts, while that takes time; otherwise "".
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Summary:
     report: Report | None = None
     report_problem: str = ""
     stopping: Callable[[], bool] = lambda: False
+    activity: str = ""
 
     @property
     def missing(self) -> int:
@@ -66,5 +68,7 @@ class RunOptions:
     pack: int | Literal["auto", "off"] = "auto"
     memory: float | None = None
     inception_weights: Path | None = None
+    keep: tuple[str, ...] = ()
+    tensorboard: Path | None = None
     begin: Callable[[Summary], None] = lambda summary: None
     watch: Callable[[Event], None] = lambda event: None

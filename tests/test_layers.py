@@ -22,13 +22,19 @@ ORDER: list[set[str]] = [
     {"compute", "evidence"},
     {"report"},
     {"summary"},
-    {"running", "measuring"},
+    {"running", "measuring", "sampling"},
     {"confirming"},
     {"__init__"},
     {"command"},
     {"__main__"},
 ]
-WITH_TORCH = {"compute", "running", "measuring", "confirming"}  # the others load it only where something is trained
+WITH_TORCH = {
+    "compute",
+    "running",
+    "measuring",
+    "sampling",
+    "confirming",
+}  # the others load it only where something is trained
 NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
     "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
     "metrics": {

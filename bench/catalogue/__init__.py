@@ -8,6 +8,7 @@ the table for that kind, such as a ``GanLoss``.
 from __future__ import annotations
 
 import traceback
+from bdb import BdbQuit
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -122,7 +123,7 @@ def naming(kind: str, name: str, part: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (GanbenchError, MemoryError):
+    except (GanbenchError, MemoryError, BdbQuit):
         raise
     except (Exception, SystemExit) as error:
         if not is_added(kind, name) or is_fault_of_device(error):

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench.command import compare, import_results, measure, report, run, time
+from bench.command import compare, import_results, measure, report, run, sample, time
 from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
@@ -53,6 +53,7 @@ for subcommand in (
     time.time_cells,
     import_results.import_results,
     measure.measure,
+    sample.sample,
     run.calibrate,
 ):
     main.add_command(subcommand)

@@ -137,8 +137,9 @@ worker_options = options(
     device_option,
     click.option(
         "--workers",
-        type=click.IntRange(1, 4096),
-        help="Number of worker processes. [default: one per CPU core, or per GPU]",
+        type=click.IntRange(0, 4096),
+        help="Number of worker processes; 0: train in this process, as a debugger needs. "
+        "[default: one per CPU core, or per GPU]",
     ),
     click.option(
         "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads per worker."

@@ -21,9 +21,10 @@ from bench.summary import Summary
 
 
 class Display:
-    """Progress bars on a terminal; elsewhere (a log file, CI) one line per run that ends."""
+    """Progress bars on a terminal; elsewhere (a log file, CI), or without ``bars``, one line per run that ends."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Console, *, bars: bool = True):
+        self._bars = bars and console.is_terminal
         console.file = cast("IO[str]", _Unfailing(console.file))
         self._console = console
         self._bar_of: dict[str, TaskID] = {}  # run → the bar of its pack
@@ -32,14 +33,14 @@ class Display:
         self._faults_shown: set[str] = set()
         self._ended = 0
         self._progress = Progress(
-            _Description(lambda: self._summary is not None and self._summary.stopping()),
+            _Description(lambda: self._summary),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}", style="cyan"),
             TextColumn("{task.fields[left]}", style="dim"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not self._bars,
             transient=True,
         )
 
@@ -91,7 +92,7 @@ class Display:
             first = event.text.partition("\n")[0]
             about = "" if event.fault else f"{event.run}: "  # a fault of a plug-in concerns all runs that use it
             self._console.print(Text(as_message(f"error: {about}{first}"), style="red"), soft_wrap=True)
-        elif not self._console.is_terminal:
+        elif not self._bars:
             ended = f"{event.state}: {event.run} ({self._ended} of {self._waiting})"
             self._console.print(ended, highlight=False, markup=False, soft_wrap=True)
 
@@ -147,15 +148,18 @@ class _Unfailing:
 
 
 class _Description(TextColumn):
-    """The name of a bar. After an interrupt, the first bar says that checkpoints are being saved."""
+    """The name of a bar. The first bar says what is done before training, and after an interrupt."""
 
-    def __init__(self, stopping: Callable[[], bool]):
+    def __init__(self, summary: Callable[[], Summary | None]):
         super().__init__("{task.description}")
-        self._stopping = stopping
+        self._summary = summary
 
     def render(self, task: Task) -> Text:
-        if task.id == 0 and self._stopping():
+        summary = self._summary()
+        if task.id == 0 and summary is not None and summary.stopping():
             return Text("stopping: saving checkpoints", style="bold yellow")
+        if task.id == 0 and summary is not None and summary.activity:
+            return Text(summary.activity, style="bold")
         return super().render(task)
 
 

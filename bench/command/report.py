@@ -71,15 +71,21 @@ from bench.command.options import handle_errors, suite_option
     metavar="NAME=TEXT",
     help="Other name of a label, an axis or a measure in this report, such as wgan-gp=WGAN-GP. Repeatable.",
 )
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Write the report again whenever runs end, until the suite does; the page reloads itself.",
+)
 @handle_errors
-def report(results: Path, suite: str | None, formats: tuple[str, ...], **arguments: Any) -> None:
+def report(results: Path, suite: str | None, formats: tuple[str, ...], watch: bool, **arguments: Any) -> None:
     """Write tables, figures and an HTML page.
 
     RESULTS is the results folder of a suite.
     """
     from bench.command.show_report import show_report
+    from bench.command.watching import watch_report
     from bench.plan.suite import load_suite
-    from bench.report import write_report
+    from bench.report import Report, write_report
     from bench.report.tables import Layout
 
     layout = Layout(
@@ -90,4 +96,8 @@ def report(results: Path, suite: str | None, formats: tuple[str, ...], **argumen
     )
     formats = tuple(form for form in formats if form != "none") if formats else ("png", "pdf", "svg")
     specification = load_suite(suite) if suite else None
-    show_report(write_report(results, suite=specification, layout=layout, formats=formats, **arguments))
+
+    def write() -> Report:
+        return write_report(results, suite=specification, layout=layout, formats=formats, **arguments)
+
+    show_report(watch_report(results, write) if watch else write())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bdb import BdbQuit
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,6 +133,19 @@ def plan(
     help="What to write at the end: nothing, tables, or also the page and figures as PNG. "
     "For PDF and SVG, use `ganbench report`.",
 )
+@click.option(
+    "--keep",
+    multiple=True,
+    type=click.Choice(["weights", "state"]),
+    help="What each run leaves besides its record: the weights of its generator, for `ganbench sample`, or its state, "
+    "so that a longer run goes on from there. Repeatable. [default: the suite's, or nothing]",
+)
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write losses, measures, probes and samples of every run to event files of TensorBoard while it trains.",
+)
 @handle_errors
 def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[str, ...], **arguments: Any) -> None:
     """Train the runs of SUITE that are not recorded yet.
@@ -150,9 +164,10 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
         "settings": dict(map(parse_setting, settings)),
         "seeds": parse_seeds(seeds),
         "filters": parse_filters(only),
+        "keep": arguments.pop("keep") or None,
     }
     summaries: list[Summary] = []
-    display = Display(Terminal(stderr=True))
+    display = Display(Terminal(stderr=True), bars=arguments["workers"] != 0)  # bars would overwrite a debugger's prompt
 
     def begin(summary: Summary) -> None:
         summaries.append(summary)
@@ -161,7 +176,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
     try:
         with display:
             summary = run_suite(suite, **selection, **arguments, begin=begin, watch=display.watch)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BdbQuit):
         recorded = f"{len(summaries[0].runs) - summaries[0].missing} of {len(summaries[0].runs)}" if summaries else "0"
         with suppress(OSError):  # the terminal may be closed
             say(f"ganbench: stopped with {recorded} runs recorded; run the same command to resume", err=True)

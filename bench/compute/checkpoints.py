@@ -78,11 +78,15 @@ class Restored:
         history: What the run has measured so far.
         state: The state of the run, or None if it starts from the beginning.
         notice: A message for the user, or "".
+        general: Whether the message holds for other runs too, so that it is shown only once.
+        path: The file that the state is from, if it is not the run's checkpoint.
     """
 
     history: History
     state: dict[str, Any] | None = None
     notice: str = ""
+    general: bool = False
+    path: Path | None = None
 
     @property
     def discarded(self) -> bool:

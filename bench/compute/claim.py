@@ -52,6 +52,19 @@ def claimed(folder: Path) -> Iterator[str]:
             file.close()
 
 
+def is_claimed(folder: Path) -> bool:
+    """Return whether a process has claimed a results folder; False if the file system has no locks."""
+    try:
+        with (folder / NAME).open("rb") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # nobody trains there
+        return False
+    return False
+
+
 def _lock(path: Path) -> IO[str] | None:
     while fcntl is not None:
         file = path.open("a+", encoding="utf-8")

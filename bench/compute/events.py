@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from bench.plan.runs import Run
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation of a run, as its record will have it.
+
+    Attributes:
+        step: The number of generator steps done.
+        values: Everything measured by name: measures, probes, losses and penalties; NaN where it was not measured.
+        samples: The first generated samples, [n, *shape]: images as uint8, points as float32.
+    """
+
+    step: int
+    values: Mapping[str, float]
+    samples: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -20,6 +38,8 @@ class Progress:
         first: The identity of the first of these runs.
         affected: The number of runs that the notice warns about; 0 if it is not a warning.
         general: Whether the notice holds for other runs too, so that it is shown only once.
+        losses: The mean of both losses and of each penalty over the last chunk of steps; empty if there was none.
+        evaluated: The evaluation after this step, if there was one.
     """
 
     step: int
@@ -29,6 +49,8 @@ class Progress:
     first: str = ""
     affected: int = 0
     general: bool = False
+    losses: Mapping[str, float] = field(default_factory=dict)
+    evaluated: Evaluated | None = None
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,24 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 import pyarrow as pa
 import torch
 
+from bench.catalogue.datasets import Data
 from bench.compute import environment
-from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, restore, save
+from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, save
+from bench.compute.continuation import restore_or_continue
 from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again, evaluation_latents
 from bench.compute.events import Event, Progress
+from bench.compute.kept_files import state_of
+from bench.compute.kept_weights import keep_weights
 from bench.compute.metadata import metadata_of
+from bench.compute.observations import last_evaluation, losses_of
 from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train
@@ -45,10 +52,21 @@ class ActiveRun:
     pack: int
     first: str
 
-    def progress(self, notice: str = "", affected: int = 0) -> Event:
-        """Return a progress event; see ``Progress`` for the arguments."""
+    def progress(self, restored: Restored | None = None) -> Event:
+        """Return a progress event, which tells a notice about where the run continues."""
         rate = self.history.rates[-1] if self.history.rates else 0.0
-        return Event(self.run, "progress", Progress(self.history.step, rate, notice, self.pack, self.first, affected))
+        progress = Progress(self.history.step, rate, "", self.pack, self.first)
+        if restored is not None:
+            told = restored.discarded or restored.general
+            progress = replace(progress, notice=restored.notice, affected=int(told), general=restored.general)
+        return Event(self.run, "progress", progress)
+
+    def observed(self, measurement: Measurement | None, data: Data) -> Event:
+        """Return a progress event with the losses of a chunk, and with the evaluation after it if there was one."""
+        event = self.progress()
+        assert event.progress is not None
+        evaluated = last_evaluation(self.history, data.train)
+        return replace(event, progress=replace(event.progress, losses=losses_of(measurement), evaluated=evaluated))
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,7 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     yield from (Event(run, "recorded") for run in runs if run not in unrecorded)  # by another process, meanwhile
     if not unrecorded:
         return
-    restored = [(run, restore(settings.checkpoint(run), run)) for run in unrecorded]
+    restored = [(run, restore_or_continue(run, settings)) for run in unrecorded]
     evaluation, weights = runs[0].evaluation, settings.inception_weights
     evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
     missing = ", ".join(name for name, value in evaluator.real.items() if not math.isfinite(value))
@@ -119,9 +137,10 @@ def _execute_from_same_step(
     for (run, restoration), players in zip(restored, pack.players, strict=True):
         active = ActiveRun(run, players, restoration.history, len(pack), first_run.id)
         runs.append(active)
-        yield active.progress(restoration.notice, affected=int(restoration.discarded))
+        yield active.progress(restoration)
         if not restoration.history.trace:
             _evaluate(active, None, shared)
+            yield active.observed(None, shared.real.data)
     if start.state is not None:  # a run had diverged, and its record could not be written
         yield from _publish_diverged(runs, pack, shared)
         if not runs:
@@ -131,9 +150,9 @@ def _execute_from_same_step(
         for active, measurement in zip(runs, measurements, strict=True):
             _add_chunk(active, measurement, shared)
         mark, elapsed = time.perf_counter(), time.perf_counter() - mark
-        for active in runs:
+        for active, measurement in zip(runs, measurements, strict=True):
             active.history.wall_seconds += elapsed / len(runs)
-            yield active.progress()
+            yield active.observed(measurement, shared.real.data)
         yield from _publish_diverged(runs, pack, shared)
         stop = stopping() and bool(runs) and runs[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
@@ -142,6 +161,8 @@ def _execute_from_same_step(
         if stop:
             yield from (Event(active.run, "stopped") for active in runs)
             return
+    if "state" in settings.keep:
+        _save(runs, pack, settings, partial(state_of, settings.folder))
     yield from _publish_all(runs, runs, pack, shared)
 
 
@@ -167,10 +188,10 @@ def _publish_all(ended: Sequence[ActiveRun], runs: Sequence[ActiveRun], pack: Pa
         yield event
 
 
-def _save(runs: Sequence[ActiveRun], pack: Pack, settings: Settings) -> None:
+def _save(runs: Sequence[ActiveRun], pack: Pack, settings: Settings, path: Callable[[Run], Path] | None = None) -> None:
     for active in runs:
         index = next(index for index, players in enumerate(pack.players) if players is active.players)
-        save(settings.checkpoint(active.run), active.run, pack.state_dict(index), active.history)
+        save((path or settings.checkpoint)(active.run), active.run, pack.state_dict(index), active.history)
 
 
 def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> None:
@@ -210,6 +231,8 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
         workers=settings.workers,
         pack=active.pack,
     )
+    if "weights" in settings.keep:
+        keep_weights(settings.weights(run), run, active.players, data.train, history.step)
     publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")

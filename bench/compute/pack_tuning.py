@@ -22,6 +22,7 @@ from bench.plan.throughput import GAIN, Rates, read_rates, write_rates
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 SLOW = 0.05  # seconds: a longer step on the CPU is dominated by arithmetic, which packs do not reduce
 MINIMUM_TIME = 0.05  # seconds to time at least, three times
+SHORTEST = 5  # steps that timing a pack takes at least
 PATIENCE = 2  # number of larger sizes without a gain before the search stops; a single timing may be an outlier
 MEMORY_SHARE = 0.8  # share of the available memory that packs may use
 
@@ -62,11 +63,13 @@ def pack_sizer(
         largest = -(-len(runs) // len(workers))  # the runs are spread over all workers before packs grow
         if largest == 1:
             return 1
-        key = timing_key(runs[0])
+        key, work = timing_key(runs[0]), sum(run.training.steps for run in runs) / len(workers)
         rates = read_rates(key, machine)
-        if rates is None or not rates.suffice(largest):
+        if work < SHORTEST * len(SIZES):
+            return 1 if rates is None else rates.best(limit)
+        if rates is None or not rates.suffice(largest, work):
             with environment.limited_threads(first.threads):
-                rates = _measure_first_stable(runs, device, largest)
+                rates = _measure_first_stable(runs, device, largest, work)
             if rates is None:
                 return 1
             write_rates(key, machine, rates)
@@ -77,11 +80,11 @@ def pack_sizer(
     return size
 
 
-def _measure_first_stable(runs: Sequence[Run], device: torch.device, largest: int) -> Rates | None:
+def _measure_first_stable(runs: Sequence[Run], device: torch.device, largest: int, work: float) -> Rates | None:
     """Return the rates of the first cell that does not diverge immediately; None if there is none, or a run fails."""
     for run in {run.cell: run for run in runs}.values():
         try:
-            return measure_rates(run, device, largest)
+            return measure_rates(run, device, largest, work)
         except ArithmeticError:
             continue
         except Exception:  # the run will fail with the same error when it trains
@@ -99,19 +102,22 @@ def _memory_limit(device: torch.device, workers: int, memory: float | None) -> f
     return None if available is None else MEMORY_SHARE * available / workers
 
 
-def measure_rates(run: Run, device: torch.device, largest: int) -> Rates:
-    """Time a step of packs of growing size until larger packs no longer pay off.
+def measure_rates(run: Run, device: torch.device, largest: int, work: float = math.inf) -> Rates:
+    """Time a step of packs of growing size until larger packs no longer pay off, or training would be done sooner.
 
     Args:
         run: The run to fill the packs with.
         device: The device to train on.
         largest: The largest pack of interest; the search stops at the first size that is at least as large.
+        work: The steps that a worker has to train, over all runs. The search stops before a size that would take longer
+            to time than these steps take.
 
     Raises:
         ArithmeticError: The run diverges immediately.
     """
     seconds: dict[int, float] = {}
     memory: dict[int, int] = {}
+    began = time.perf_counter()
     if device.type == "cpu":
         _start_pack(run, 1, device)  # memory that libraries allocate only once does not belong to the pack
     for size in SIZES:
@@ -126,6 +132,9 @@ def measure_rates(run: Run, device: torch.device, largest: int) -> Rates:
         seconds[size] = step / size
         if _no_more_gain(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):
             return Rates(seconds, memory, ended=True)
+        spent = time.perf_counter() - began  # the next size takes at least half as long as all before
+        if size < largest and 1.5 * spent > work * min(seconds.values()):
+            return Rates(seconds, memory, work=work)
         if size >= largest:
             break
     return Rates(seconds, memory, ended=size == SIZES[-1])

@@ -49,7 +49,7 @@ def without_incompatible(
             start_pack([(run, restoration)], real)
             usable.append((run, restoration))
         except IncompatibleCheckpointError:
-            usable.append((run, restart(checkpoint(run), OTHER_VERSION)))
+            usable.append((run, restart(restoration.path or checkpoint(run), OTHER_VERSION)))
     if usable == list(restored):
         raise RuntimeError("checkpoints that can be loaded one by one cannot be loaded as a pack")
     return usable

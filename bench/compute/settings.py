@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.compute.kept_files import weights_of
 from bench.errors import DamagedRecordError
 from bench.plan.runs import Run
 from bench.records.costs import estimate_seconds, shipped_speeds
@@ -26,6 +27,7 @@ class Settings:
         workers: The number of workers that run in parallel, for the record.
         checkpoint_every: Seconds between checkpoints.
         inception_weights: The file with Inception's weights.
+        keep: What a run that has ended leaves besides its record (``bench.plan.kept.KEPT``).
     """
 
     folder: Path
@@ -34,10 +36,15 @@ class Settings:
     workers: int = 1
     checkpoint_every: float = 60.0
     inception_weights: Path | None = None
+    keep: tuple[str, ...] = ()
 
     def record(self, run: Run) -> Path:
         """Return the path of a run's record."""
         return self.folder / "records" / run.file_name
+
+    def weights(self, run: Run) -> Path:
+        """Return the path of the weights of a run's generator."""
+        return weights_of(self.record(run))
 
     def is_recorded(self, run: Run) -> bool:
         """Return whether a run has a record by now.

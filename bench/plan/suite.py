@@ -15,6 +15,7 @@ from bench.errors import SuiteError
 from bench.escaping import as_label, quote
 from bench.files import describe_error
 from bench.plan.identity import MAX_NAME, SUITE_NAME, Title
+from bench.plan.kept import as_kept
 from bench.plan.limits import MAX_DOTS, MAX_SUITE_BYTES, check_content
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules, check_measure
@@ -53,6 +54,7 @@ class Suite(Options):
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     evaluation: Evaluation
     search: Search | None = None
+    keep: Annotated[tuple[str, ...], BeforeValidator(as_kept)] = ()
     outcome: Rules = Rules()
     compare: GateOptions = GateOptions()
     reference: Annotated[tuple[PublishedResult, ...], Field(strict=False)] = ()

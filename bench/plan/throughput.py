@@ -5,6 +5,7 @@ Everything in it can be measured again: an unreadable file is replaced, and a fa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,16 +29,23 @@ class Rates:
         bytes: Pack size → peak memory in bytes, where it is known.
         ended: Whether larger packs are known not to be faster.
         alone: Why the runs cannot share a pack, as of the last attempt; "" if they can.
+        work: Steps of all runs of a worker for which timing larger packs would take longer than training.
     """
 
     seconds: Mapping[PackSize, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
     bytes: Mapping[PackSize, Annotated[int, Field(ge=0, le=2**60)]] = field(default_factory=dict)
     ended: bool = False
     alone: str = ""
+    work: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
-    def suffice(self, count: int) -> bool:
-        """Return whether no more measurements are needed for ``count`` runs; code that failed in packs is retried."""
-        return not self.alone and (self.ended or max(self.seconds, default=0) >= count)
+    def suffice(self, count: int, work: float = math.inf) -> bool:
+        """Return whether no more measurements are needed; code that failed in packs is retried.
+
+        Args:
+            count: The number of runs that could share a pack.
+            work: The steps that a worker has to train, over all runs.
+        """
+        return not self.alone and (self.ended or max(self.seconds, default=0) >= count or work <= self.work)
 
     def best(self, limit: float | None = None) -> int:
         """Return the smallest pack size that is about as fast as any within the memory limit, at least 1.

@@ -7,6 +7,7 @@ that use nothing of other packages are not checked, because the tests of ganbenc
 from __future__ import annotations
 
 import random
+from bdb import BdbQuit
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -108,6 +109,8 @@ def _check(
         return "", _check_parts(run, foreign, device, notify) if foreign else False
     except (PluginError, DataError) as error:
         return str(error), False
+    except BdbQuit:
+        raise
     except Exception as error:
         if is_fault_of_device(error):
             return "", False  # the pack is retried in halves

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
+from bdb import BdbQuit
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import parent_process
 
 import torch
 
@@ -15,6 +17,8 @@ from bench.errors import ContractError, GanbenchError, PluginError, summarise_er
 from bench.plan.grouping import split_in_half
 from bench.plan.runs import Run
 
+IN_WORKER = "a breakpoint cannot be used in a worker process; debug with --workers 0 --pack off"
+
 
 def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
     """Execute a pack. If its code fails or memory runs out, retry it in halves, down to single runs, which may fail.
@@ -23,6 +27,7 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
 
     Raises:
         GanbenchError: See ``execute``.
+        BdbQuit: The user has left the debugger.
     """
     unfinished = {run.id: run for run in runs}
     try:
@@ -33,6 +38,11 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
         return
     except ContractError as error:
         yield from (Event(run, "failed", text=str(error), fault=True) for run in unfinished.values())
+        return
+    except BdbQuit:
+        if parent_process() is None:
+            raise  # the user has left the debugger
+        yield from (Event(run, "failed", text=IN_WORKER, fault=True) for run in unfinished.values())
         return
     except GanbenchError as error:
         if not isinstance(error, PluginError):

@@ -1,0 +1,187 @@
+"""Generators that runs have left behind: what ``bench.generator`` and ``ganbench sample`` do."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.catalogue import is_added, naming
+from bench.compute import environment
+from bench.compute.evaluation import quantised
+from bench.compute.kept_files import weights_of
+from bench.compute.kept_weights import KeptWeights, read_weights
+from bench.compute.training.global_streams import drawing_from
+from bench.compute.training.players import generate
+from bench.compute.training.random_streams import stream
+from bench.errors import ResultsError
+from bench.escaping import quote
+from bench.files import atomic_write, describe_error
+
+IDENTITY = re.compile(r"[0-9a-f]{4,16}")
+EXPORTED = ".pth"  # the only suffix under which torch-fidelity looks for TorchScript
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A trained generator, or its moving average.
+
+    Attributes:
+        module: The network in eval mode: latents [n, latent] → samples [n, *shape], images in [−1, 1].
+        latent: The dimension of the standard normal latent.
+        shape: The shape of a sample.
+        run: The identity of the run.
+        title: The cell and the seed of the run, in words.
+        step: The number of generator steps done.
+        average: Whether this is the moving average.
+    """
+
+    module: nn.Module
+    latent: int
+    shape: tuple[int, ...]
+    run: str
+    title: str
+    step: int
+    average: bool
+    _kept: KeptWeights
+
+    def sample(self, count: int, seed: int = 0) -> NDArray[Any]:
+        """Return samples as they are measured, [count, *shape]: images as uint8, points as float32.
+
+        On the CPU, the same seed gives the same samples.
+
+        Args:
+            count: The number of samples.
+            seed: The seed of the latents. They are not those of the run's evaluations.
+
+        Raises:
+            ResultsError: The number or the seed is not valid, or a sample is not finite.
+        """
+        for name, value, least in (("count", count, 1), ("seed", seed, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ResultsError(f"{name} {quote(value)}: expected a whole number of at least {least}")
+        latents = torch.randn(count, self.latent, generator=stream(seed, "samples"))
+        name, device = self._kept.description.architecture, next(self.module.parameters()).device
+        with drawing_from(seed, "sample layers", device), naming("architecture", name):
+            samples = generate(self.module, latents)
+        if not samples.isfinite().all():
+            raise ResultsError(f"{self.title}: samples are not finite, because the run diverged at step {self.step:,}")
+        like = np.empty(0, np.uint8 if self._kept.description.images else np.float32)
+        return quantised(samples, like).numpy()
+
+    def export(self, path: str | Path) -> None:
+        """Write the generator as TorchScript, which runs without ganbench: latents → samples as they are measured.
+
+        Images are uint8 with three channels, as torch-fidelity expects them.
+
+        Raises:
+            ResultsError: The path has another suffix than .pth, the generator cannot be traced, or the file cannot be
+                written.
+        """
+        path = Path(path)
+        if path.suffix != EXPORTED:
+            raise ResultsError(f"{path}: expected a name that ends in {EXPORTED}, which torch-fidelity reads")
+        about = self._kept.description
+        plain = _Measured(self._kept.build(self.average, torch.device("cpu"), fused=False), about.images)
+        few, more = (torch.randn(count, self.latent, generator=stream(0, "export")) for count in (2, 5))
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # torch.jit is deprecated, but torch-fidelity reads nothing newer
+            try:
+                traced = torch.jit.trace(plain, few)
+                faithful = torch.equal(traced(more), plain(more))
+            except Exception as error:
+                place = (
+                    f" (package code of {about.architecture!r})" if is_added("architecture", about.architecture) else ""
+                )
+                raise ResultsError(f"{self.title}: the generator cannot be traced: {error}{place}") from None
+            if not faithful:
+                raise ResultsError(
+                    f"{self.title}: the generator cannot be traced, because it depends on the batch size"
+                )
+            try:
+                with atomic_write(path) as partial:
+                    traced.save(str(partial))
+            except OSError as error:
+                raise ResultsError(f"{path} cannot be written: {describe_error(error)}") from None
+
+
+class _Measured(nn.Module):
+    """A generator followed by the conversion of its samples to what is measured."""
+
+    def __init__(self, network: nn.Module, images: bool):
+        super().__init__()
+        self.network, self.images = network.float(), images
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return images as uint8 [n, 3, height, width], or points as float32."""
+        samples: Tensor = self.network(latents.float())
+        if not self.images:
+            return samples
+        images = ((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return images.repeat(1, 3, 1, 1) if images.shape[1] == 1 else images
+
+
+def generator(
+    run: str | Path, *, average: bool = False, results: str | Path = "results", device: str = "auto"
+) -> Generator:
+    """Return the generator of a run that was trained with ``--keep weights``.
+
+    Args:
+        run: A record (.parquet), a file of weights (.safetensors), or the first characters of a run's identity.
+        average: Whether to return the moving average of the generator, which training with ``ema`` keeps.
+        results: The folder to search for an identity.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises:
+        ResultsError: There is no such run, it has no weights, they are damaged, or it has no moving average.
+        DeviceError: The device is not available.
+    """
+    kept = read_weights(find_weights(run, Path(results)))
+    about = kept.description
+    module = kept.build(average, torch.device(environment.devices(device)[0]))
+    return Generator(module, about.latent, about.shape, about.run, about.title, about.step, average, kept)
+
+
+def find_weights(run: str | Path, results: Path) -> Path:
+    """Return the file with the weights of a run.
+
+    Args:
+        run: A record, a file of weights, or the first characters of a run's identity.
+        results: The folder to search for an identity.
+
+    Raises:
+        ResultsError: There is none, or several fit.
+    """
+    path = Path(run)
+    if path.suffix == ".safetensors":
+        return path
+    if path.suffix == ".parquet":
+        return _weights_beside(path)
+    if not IDENTITY.fullmatch(str(run)):
+        raise ResultsError(
+            f"{quote(str(run))}: expected a record (.parquet), weights (.safetensors), or at least 4 characters of the "
+            f"identity of a run, which ends the name of its record"
+        )
+    records = sorted(results.rglob(f"records/*-{run}*.parquet"))
+    found = [each for each in records if each.stem.rpartition("-")[2].startswith(str(run))]
+    if not found:
+        raise ResultsError(f"{results} has no record of a run whose identity begins with {quote(str(run))}")
+    if len(found) > 1:
+        raise ResultsError(f"{quote(str(run))} fits {len(found)} records, for example {found[0]} and {found[1]}")
+    return _weights_beside(found[0])
+
+
+def _weights_beside(record: Path) -> Path:
+    weights = weights_of(record.absolute())
+    if weights.is_file():
+        return weights
+    if not record.is_file():
+        raise ResultsError(f"there is no record {record}")
+    raise ResultsError(f"{record} has no weights; they are written only by ganbench run --keep weights")

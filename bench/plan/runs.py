@@ -12,7 +12,7 @@ from bench.catalogue.architectures.critic_options import check_groups
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, SuiteError
 from bench.plan.combinations import check_combination
-from bench.plan.datasets import describe_files, load_dataset
+from bench.plan.datasets import declared_shape, describe_files, load_dataset
 from bench.plan.default_evaluation import evaluation_of
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
@@ -191,8 +191,7 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
     Raises:
         SuiteError: It does not; the message begins with ``where``.
     """
-    with naming("dataset", dataset.name, "shape"):
-        shape: tuple[int, ...] = find("dataset", dataset.name).shape(dataset.options)
+    shape = declared_shape(dataset)
     with naming("architecture", architecture.name, "fits"):
         limitation = find("architecture", architecture.name).fits(shape)
     if limitation:

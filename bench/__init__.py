@@ -6,7 +6,7 @@ measured over time, both as pandas frames. ``measure`` measures samples that exi
 ``Recorder`` publishes a run of any other training script as a record.
 
 The other names are for packages that add losses, penalties, optimisers, architectures, datasets or metrics: see
-docs/api.md.
+docs/extending.md.
 """
 
 from __future__ import annotations

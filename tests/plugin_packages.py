@@ -16,7 +16,13 @@ from bench.compute.training.real_data import cached_dataset
 
 
 def clear_caches() -> None:
-    for cached in (catalogue._installed_entry_points, catalogue._added, catalogue.entries, catalogue._named):
+    for cached in (
+        catalogue._installed_entry_points,
+        catalogue._added,
+        catalogue._known,
+        catalogue.entries,
+        catalogue._named,
+    ):
         cached.cache_clear()
     for cached in (cached_dataset, _context, build_evaluator):
         cached.cache_clear()

@@ -1,4 +1,4 @@
-"""The public API: what ``bench`` exports, and the plug-in package of docs/api.md, which uses nothing else."""
+"""The public API: what ``bench`` exports, and the plug-in package of docs/extending.md, which uses nothing else."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import bench
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "api.md").read_text()
-PYPROJECT, SUITE = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.S)
-FILES: dict[str, str] = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, flags=re.S))
+EXTENDING = (ROOT / "docs" / "extending.md").read_text()
+PYPROJECT, SUITE = re.findall(r"```toml\n(.*?)```", EXTENDING, flags=re.S)
+FILES: dict[str, str] = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", EXTENDING, flags=re.S))
 ENTRIES = {
     "losses": "pearson",
     "penalties": "one-sided",

@@ -47,15 +47,27 @@ class Options(BaseModel):
 def entries(kind: str) -> Mapping[str, Any]:
     """Return all entries of one kind by name: the built-in ones, then those of other packages under other names.
 
-    Entries of other packages that cannot be loaded are left out; ``unusable`` has the reasons.
+    This imports all packages that add entries of this kind; ``find`` imports only one. Entries of other packages that
+    cannot be loaded are left out; ``unusable`` has the reasons.
     """
-    loaded = {name: entry for name, entry in _added(kind).items() if not isinstance(entry, PluginError)}
-    return {**_built_in(kind), **loaded}
+    known = _known(kind)
+    for name in _added_names(kind):
+        known.pop(name, None)
+        if not isinstance(entry := _added(kind, name), PluginError):
+            known[name] = entry
+    return known
 
 
 def unusable(kind: str) -> Mapping[str, PluginError]:
     """Return the errors of all entries of other packages that cannot be loaded, by name."""
-    return {name: entry for name, entry in _added(kind).items() if isinstance(entry, PluginError)}
+    loaded = {name: _added(kind, name) for name in _added_names(kind)}
+    return {name: entry for name, entry in loaded.items() if isinstance(entry, PluginError)}
+
+
+@cache
+def _known(kind: str) -> dict[str, Any]:
+    """Return the built-in entries, to which entries of other packages are added once they are used."""
+    return {**_built_in(kind)}
 
 
 def _built_in(kind: str) -> Mapping[str, Any]:
@@ -64,17 +76,18 @@ def _built_in(kind: str) -> Mapping[str, Any]:
     return known
 
 
+def _added_names(kind: str) -> list[str]:
+    return [name for name in dict.fromkeys(point.name for point in _entry_points(kind)) if is_added(kind, name)]
+
+
 @cache
-def _added(kind: str) -> Mapping[str, Any]:
-    """Return the entries of other packages, or the errors that loading them gives, by name."""
-    added: dict[str, Any] = {}
-    for point in _entry_points(kind):
-        others = sorted({other.value for other in _entry_points(kind) if other.name == point.name})
-        if len(others) > 1:
-            added[point.name] = PluginError(f"{kind} {point.name!r} is provided more than once: {', '.join(others)}")
-        elif point.name not in _built_in(kind):
-            added[point.name] = _load(kind, point)
-    return added
+def _added(kind: str, name: str) -> Any:
+    """Return the entry of another package, or the error that loading it gives."""
+    points = [point for point in _entry_points(kind) if point.name == name]
+    providers = sorted({point.value for point in points})
+    if len(providers) > 1:
+        return PluginError(f"{kind} {name!r} is provided more than once: {', '.join(providers)}")
+    return _load(kind, points[0])
 
 
 def _load(kind: str, point: EntryPoint) -> Any:
@@ -86,6 +99,8 @@ def _load(kind: str, point: EntryPoint) -> Any:
     if not isinstance(entry, getattr(import_module(TABLES[kind][0]), type_name)):
         given = f"{point.value} is a {type(entry).__name__}"
         return PluginError(f"{title(kind, point.name)} cannot be loaded: {given}, but must be a bench.{type_name}")
+    if not isinstance(entry.summary, str):
+        return PluginError(f"{title(kind, point.name)} cannot be loaded: its summary must be one line of text")
     options = getattr(entry, "options", Options)
     if not (isinstance(options, type) and issubclass(options, Options)):
         return PluginError(f"{title(kind, point.name)} cannot be loaded: its options must be a class of bench.Options")
@@ -179,17 +194,20 @@ def _installed_entry_points() -> Any:
 
 
 def find(kind: str, name: str) -> Any:
-    """Return the entry called ``name``.
+    """Return the entry called ``name``; of other packages, only the one that provides it is imported.
 
     Raises:
         SuiteError: the name is unknown; the message suggests the nearest one.
         PluginError: the entry of another package cannot be loaded.
     """
-    known = entries(kind)
-    if name in unusable(kind):
-        raise unusable(kind)[name]
+    known, added = _known(kind), _added_names(kind)
+    if name not in known and name in added:
+        entry = _added(kind, name)
+        if isinstance(entry, PluginError):
+            raise entry
+        known[name] = entry
     if name not in known:
-        raise SuiteError(f"unknown {kind} {quote(name)}{suggestion(name, known)}")
+        raise SuiteError(f"unknown {kind} {quote(name)}{suggestion(name, {*known, *added})}")
     return known[name]
 
 

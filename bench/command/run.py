@@ -58,7 +58,9 @@ def list_entries(what: str | None) -> None:
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
     headings = {"loss": "losses", "penalty": "penalties"}
     for kind in TABLES:
-        sections[headings.get(kind, f"{kind}s")] = {name: entry.summary for name, entry in entries(kind).items()}
+        broken = dict.fromkeys(unusable(kind), "(cannot be loaded)")
+        known = {name: entry.summary for name, entry in entries(kind).items()}
+        sections[headings.get(kind, f"{kind}s")] = known | broken
     sections["extractors"] = {name: entry.summary for name, entry in EXTRACTORS.items()}
     width = max(len(visible(name)) for section in sections.values() for name in section)
     for heading, section in sections.items():

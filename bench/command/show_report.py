@@ -50,6 +50,8 @@ def show_report(report: Report) -> None:
         console.print("unresolved: the run cannot be judged; the reason is in table.md", highlight=False)
     if hidden:
         console.print(f"columns not shown (see table.md): {', '.join(hidden)}", highlight=False, markup=False)
+    for notice in report.notices:
+        console.print(notice, highlight=False, markup=False)
     folders: dict[str, int] = {}
     for figure in report.figures:
         folders[str(figure.parent)] = folders.get(str(figure.parent), 0) + 1

@@ -114,7 +114,7 @@ def calibrate(
     shape = check_architecture(training.architecture, training.dataset, WHERE)
     data = cached_dataset(chosen)
     features = validated(Evaluation, {"metrics": ["frechet"], "samples": samples, "extractor": extractor}, WHERE)
-    check_extractor_applies([chosen], features, WHERE)
+    check_extractor_applies([chosen], features.extractor, WHERE)
     check_extraction(chosen, features, data.modes is not None, WHERE)
     metrics, refused = metrics_of_samples(extractor_of(chosen, features).name, data.modes is not None)
     evaluation = features.model_copy(update={"metrics": tuple(metrics)})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bench.catalogue import find, naming
 from bench.catalogue.optimizers import is_annealed
 from bench.errors import SuiteError
+from bench.plan.datasets import declared_shape
 from bench.plan.specification import Evaluation, Training
 
 UNROLLED = ("adam", "sgd", "rmsprop")  # optimisers whose steps ganbench can differentiate
@@ -60,8 +61,7 @@ def _check_pac(training: Training, evaluation: Evaluation) -> str:
     if size == pac and getattr(training.critic.options, "normalisation", None) == "batch":
         return f"batch normalisation of a critic with pac {pac} needs a batch_size of at least {2 * pac}"
     dataset, critic = training.dataset, training.critic
-    with naming("dataset", dataset.name, "shape"):
-        first, *rest = find("dataset", dataset.name).shape(dataset.options)
+    first, *rest = declared_shape(dataset)
     if pac > 1 and not rest:  # images are joined as channels, of which critics take any number
         with naming("architecture", critic.name, "fits"):
             limitation = find("architecture", critic.name).fits((pac * first,))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench.catalogue import find, naming
+from bench.catalogue import find, naming, title
 from bench.catalogue.datasets import Data, Dataset
 from bench.catalogue.datasets.checks import check_data
 from bench.catalogue.global_generators import kept_generators
-from bench.errors import DataError, MissingDataError
+from bench.errors import ContractError, DataError, MissingDataError
 from bench.plan.specification import Choice
 
 
@@ -19,7 +19,25 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
     """
     entry = find("dataset", dataset.name)
     with naming("dataset", dataset.name), kept_generators():
-        return check_data(dataset.name, _load(entry, dataset, download), entry.shape(dataset.options))
+        return check_data(dataset.name, _load(entry, dataset, download), declared_shape(dataset))
+
+
+def declared_shape(dataset: Choice) -> tuple[int, ...]:
+    """Return the shape of one sample that a dataset declares, without loading it.
+
+    Raises:
+        PluginError: It is not the shape of a point or of an image, or the function of another package raised an
+            exception.
+    """
+    with naming("dataset", dataset.name, "shape"):
+        shape = find("dataset", dataset.name).shape(dataset.options)
+    sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
+    if len(sizes) not in (1, 3) or not all(type(size) is int and size > 0 for size in sizes):
+        raise ContractError(
+            f"{title('dataset', dataset.name)}: shape returned {shape!r}, expected (d,) for points of d numbers, or "
+            f"(channels, height, width) for images"
+        )
+    return sizes
 
 
 def _load(entry: Dataset, dataset: Choice, download: bool) -> Data:

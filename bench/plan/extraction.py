@@ -65,14 +65,13 @@ def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice],
     return metrics, refused
 
 
-def check_extractor_applies(datasets: Iterable[Choice], evaluation: Evaluation, where: str) -> None:
+def check_extractor_applies(datasets: Iterable[Choice], chosen: ExtractorChoice | None, where: str) -> None:
     """Check that an extractor, if one is chosen, is used for at least one of the datasets.
 
     Raises:
         SuiteError: All datasets are points; the message begins with ``where``.
     """
-    chosen = evaluation.extractor
-    if chosen is not None and all(extractor_of(each, evaluation).name == "coordinates" for each in datasets):
+    if chosen is not None and all(find("dataset", each.name).extractor == "coordinates" for each in datasets):
         raise SuiteError(f"{where}: extractor {chosen.name!r} is for images, but there are only points")
 
 

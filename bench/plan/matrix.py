@@ -12,7 +12,9 @@ from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.identity import MAIN_AXES, Label, check_label
+from bench.plan.labels import axis_label, penalty_label
 from bench.plan.limits import MAX_CELLS, check_content, check_count
+from bench.plan.mistakes import Mistakes
 from bench.plan.rules import OTHER_DATASETS
 from bench.plan.search import Place
 from bench.plan.specification import (
@@ -30,6 +32,7 @@ from bench.plan.suite import Suite
 
 Names = dict[str, set[str]]
 Setter = Callable[[TomlTable, Mapping[str, Label]], TomlTable]  # training table and axes → values to set
+SEARCHED = 1_000  # cells of an invalid suite that are searched for more mistakes
 CHOICES = (*MAIN_AXES, "optimizer")  # training keys whose values have a name and a label
 
 
@@ -80,27 +83,32 @@ def cells(suite: Suite, settings: TomlTable | None = None, draw: Setter | None =
     used_exclusions: set[int] = set()
     names: Names = {key: set() for key in CHOICES}
     kept: list[Cell] = []
-    for point in product(*matrix.values()):
-        raw = _labelled(merge(DEFAULTS, suite.training), where)
-        for key, value in zip(matrix, point, strict=True):
-            raw = _labelled(merge(raw, nested(key, value)), where)
-        for key in CHOICES:
-            names[key] |= {str(raw[key].get(part)) for part in ("name", "label")} if key in raw else set()
-        axis_keys = [*matrix, *(key for key in MAIN_AXES if key in raw and key not in matrix)]
-        axes = {key: _axis_label(key, raw) for key in axis_keys}
-        for number, override in enumerate(suite.override):
-            if matches(override.when, raw):
-                used_overrides.add(number)
-                raw = merge(raw, override.set)
-        drawn = draw(raw, axes) if draw else {}
-        for key, value in (*drawn.items(), *settings.items()):
-            raw = merge(raw, nested(key, value))
-        exclusions = [number for number, condition in enumerate(suite.exclude) if matches(condition, raw)]
-        used_exclusions.update(exclusions)
-        if not exclusions:
-            for key, value in axes.items():
-                check_label(value, f"{where}: axis {key}")
-            kept.append(Cell(axes, complete_training(raw, f"{where}: cell ({_name(axes)})")))
+    mistakes = Mistakes()
+    for number_of_point, point in enumerate(product(*matrix.values())):
+        if mistakes and number_of_point >= SEARCHED:
+            break
+        with mistakes.noted():
+            raw = _labelled(merge(DEFAULTS, suite.training), where)
+            for key, value in zip(matrix, point, strict=True):
+                raw = _labelled(merge(raw, nested(key, value)), where)
+            for key in CHOICES:
+                names[key] |= {str(raw[key].get(part)) for part in ("name", "label")} if key in raw else set()
+            axis_keys = [*matrix, *(key for key in MAIN_AXES if key in raw and key not in matrix)]
+            axes = {key: axis_label(key, raw) for key in axis_keys}
+            for number, override in enumerate(suite.override):
+                if matches(override.when, raw):
+                    used_overrides.add(number)
+                    raw = merge(raw, override.set)
+            drawn = draw(raw, axes) if draw else {}
+            for key, value in (*drawn.items(), *settings.items()):
+                raw = merge(raw, nested(key, value))
+            exclusions = [number for number, condition in enumerate(suite.exclude) if matches(condition, raw)]
+            used_exclusions.update(exclusions)
+            if not exclusions:
+                for key, value in axes.items():
+                    check_label(value, f"{where}: axis {key}")
+                kept.append(Cell(axes, complete_training(raw, f"{where}: cell ({_name(axes)})")))
+    mistakes.check()
     _check_cells(kept, where)
     if not settings:  # a setting may leave nothing for an override to match
         _check_conditions("override", [override.when for override in suite.override], used_overrides, names, where)
@@ -180,26 +188,6 @@ def nested(key: str, value: object) -> dict[str, Any]:
     return {head: nested(rest, value) if rest else value}
 
 
-def _axis_label(key: str, raw: TomlTable) -> Label:
-    value: Any = raw
-    for part in key.split("."):
-        value = as_table(value)[part]
-    if key == "penalty":
-        return _penalty_label(value if isinstance(value, list | tuple) else [value])
-    return value if isinstance(value, str | int | float | bool) else str(_choice_label(value))
-
-
-def _penalty_label(penalties: Sequence[object]) -> str:
-    return " + ".join(str(_choice_label(penalty)) for penalty in penalties) or "none"
-
-
-def _choice_label(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    options = ", ".join(f"{key}={option}" for key, option in value.items() if key not in ("name", "label"))
-    return value.get("label") or " ".join([*filter(None, [value.get("name")]), *([f"({options})"] if options else [])])
-
-
 def matches(condition: TomlTable, raw: TomlTable) -> bool:
     """Return whether a training table meets a condition, such as ``when`` of an override."""
     return all(_value_matches(wanted, _current(key, raw)) for key, wanted in condition.items())
@@ -218,7 +206,7 @@ def _value_matches(wanted: object, value: object) -> bool:
     if isinstance(value, Mapping):
         return wanted in (value.get("name"), value.get("label"))
     if isinstance(value, list | tuple):  # several penalties: compare with their label on the axis
-        return wanted == _penalty_label(value)
+        return wanted == penalty_label(value)
     return wanted == value
 
 

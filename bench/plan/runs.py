@@ -9,15 +9,16 @@ from typing import Any
 
 from bench.catalogue import find, naming
 from bench.catalogue.architectures.critic_options import check_groups
-from bench.catalogue.datasets import Data
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, SuiteError
 from bench.plan.combinations import check_combination
-from bench.plan.datasets import describe_files, load_dataset
+from bench.plan.datasets import declared_shape, describe_files, load_dataset
+from bench.plan.default_evaluation import evaluation_of
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
+from bench.plan.mistakes import Mistakes
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.search import Place
@@ -118,7 +119,8 @@ def plan_runs(
     """
     if inception_weights is not None and not inception_weights.is_file():
         raise DataError(f"--inception-weights: no such file: {inception_weights}")
-    declared_measures(metric.name for metric in suite.evaluation.metrics)
+    if isinstance(suite.evaluation, Evaluation):
+        declared_measures(metric.name for metric in suite.evaluation.metrics)
     seeds = suite.seeds if seeds is None else seeds_at(seeds, "seeds")
     if suite.search:
         check_tuning_seeds(suite, seeds)
@@ -128,14 +130,23 @@ def plan_runs(
     _check_number(len(selected), len(seeds), suite)
     if skip_broken:
         selected = [cell.skipping_broken() for cell in selected]
+    mistakes = Mistakes()
     for cell in selected:
-        _check_networks(cell, suite)
+        with mistakes.noted():
+            _check_networks(cell, suite)
+    mistakes.check()
     datasets = {cell.training.dataset: None for cell in selected}
     if not (settings or filters):  # these may leave only points
-        check_extractor_applies(datasets, suite.evaluation, f"{suite.where}: [evaluation]")
+        check_extractor_applies(datasets, suite.evaluation.extractor, f"{suite.where}: [evaluation]")
     data = {dataset: load_dataset(dataset, download) for dataset in datasets}
-    for cell in selected:
-        _check_metrics(cell, suite, data[cell.training.dataset])
+    modes_known = {dataset: data[dataset].modes is not None for dataset in datasets}
+    judged = [
+        (cell, evaluation_of(suite.evaluation, cell.training, modes_known[cell.training.dataset])) for cell in selected
+    ]
+    for cell, evaluation in judged:
+        with mistakes.noted():
+            _check_metrics(cell, suite.where, evaluation, modes_known[cell.training.dataset])
+    mistakes.check()
     runs = [
         Run(
             suite=suite.name,
@@ -143,17 +154,17 @@ def plan_runs(
             title=suite.title,
             axes=cell.axes,
             training=cell.training,
-            evaluation=suite.evaluation,
+            evaluation=evaluation,
             seed=seed,
             data_fingerprint=data[cell.training.dataset].fingerprint,
-            extractor_hash=hash_of_extractor(cell.training.dataset, suite.evaluation, inception_weights),
+            extractor_hash=hash_of_extractor(cell.training.dataset, evaluation, inception_weights),
             rules=suite.outcome,
             references=suite.reference,
             gate=suite.compare,
             found=describe_files(cell.training.dataset, data[cell.training.dataset]),
             search=cell.search,
         )
-        for cell in selected
+        for cell, evaluation in judged
         for seed in seeds
     ]
     _check_distinct(runs, suite)
@@ -181,8 +192,7 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
     Raises:
         SuiteError: It does not; the message begins with ``where``.
     """
-    with naming("dataset", dataset.name, "shape"):
-        shape: tuple[int, ...] = find("dataset", dataset.name).shape(dataset.options)
+    shape = declared_shape(dataset)
     with naming("architecture", architecture.name, "fits"):
         limitation = find("architecture", architecture.name).fits(shape)
     if limitation:
@@ -196,13 +206,14 @@ def check_architecture(architecture: Choice, dataset: Choice, where: str) -> tup
 def _check_networks(cell: Cell, suite: Suite) -> None:
     training = cell.training
     where = f"{suite.where}: cell ({cell})"
-    evaluations = training.steps // suite.evaluation.every
+    evaluation = evaluation_of(suite.evaluation, training)
+    evaluations = training.steps // evaluation.every
     if evaluations > MAX_EVALUATIONS:
         raise SuiteError(
-            f"{where}: {training.steps:,} steps with an evaluation every {suite.evaluation.every:,} are "
+            f"{where}: {training.steps:,} steps with an evaluation every {evaluation.every:,} are "
             f"{evaluations:,} evaluations, more than the {MAX_EVALUATIONS:,} that a run can have"
         )
-    check_combination(training, suite.evaluation, where)
+    check_combination(training, evaluation, where)
     for architecture in (training.architecture, training.critic):
         check_regularisers(training, check_architecture(architecture, training.dataset, where), where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":
@@ -210,16 +221,16 @@ def _check_networks(cell: Cell, suite: Suite) -> None:
     check_groups(training.critic.options, training.batch_size, f"{where}: batch_size")
 
 
-def _check_metrics(cell: Cell, suite: Suite, data: Data) -> None:
+def _check_metrics(cell: Cell, where: str, evaluation: Evaluation, modes_known: bool) -> None:
     dataset = cell.training.dataset
     players = {cell.training.architecture.name, cell.training.critic.name}
-    for metric in suite.evaluation.metrics:
+    for metric in evaluation.metrics:
         entry = find("metric", metric.name)
         if entry.architecture and players != {entry.architecture}:
             raise SuiteError(
-                f"{suite.where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
+                f"{where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
             )
         if entry.of == "game" and hasattr(metric.options, "samples"):
-            what = f"{suite.where}: cell ({cell}): metric {metric.name!r}: samples"
+            what = f"{where}: cell ({cell}): metric {metric.name!r}: samples"
             check_groups(cell.training.critic.options, metric.options.samples, what)
-    check_extraction(dataset, suite.evaluation, data.modes is not None, suite.where)
+    check_extraction(dataset, evaluation, modes_known, where)

@@ -18,6 +18,7 @@ from bench.catalogue.architectures.critic_options import check_critic
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
+from bench.plan.mistakes import SeveralMistakesError, explanations, ordered
 from bench.plan.top_k import TopK, as_top_k
 from bench.plan.updates import Lookahead, lookahead_or_none
 
@@ -210,27 +211,16 @@ def validated(model: type[Model], table: TomlTable, where: str, context: Mapping
         context: What the model's validators need besides.
 
     Raises:
-        SuiteError: The table is not valid. The message names the place, the key, what was expected and the closest
-            valid key.
+        SuiteError: The table is not valid. The message names the place, and of every mistake the key, what was expected
+            and the closest valid key.
     """
     try:
         return model.model_validate(table, context=context)
     except SuiteError as error:
         raise SuiteError(f"{where}: {error}") from None
     except ValidationError as error:
-        raise SuiteError(f"{where}: {_explanation(model, error)}") from None
-
-
-def _explanation(model: type[Options], error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {quote(key)}{suggestion(key, model.model_fields) or '; it has no options'}"
-    if first["type"] == "missing":
-        return f"{key} is missing"
-    message = first["msg"].removeprefix("Value error, ").partition(" after validation")[0]
-    message = (message[0].lower() + message[1:]).replace("tuple", "list").replace("dictionary", "table")
-    return f"{key}: {message}" + ("" if isinstance(first["input"], Mapping) else f", not {quote(first['input'])}")
+        found = ordered(f"{where}: {text}" for text in explanations(model, error))
+        raise (SuiteError(found[0]) if len(found) == 1 else SeveralMistakesError(found)) from None
 
 
 TRAINING_KEYS = tuple(Training.model_fields)

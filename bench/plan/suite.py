@@ -14,9 +14,11 @@ from bench.catalogue import Options, suggestion
 from bench.errors import SuiteError
 from bench.escaping import as_label, quote
 from bench.files import describe_error
+from bench.plan.default_evaluation import DefaultEvaluation, parse_evaluation
 from bench.plan.identity import MAX_NAME, SUITE_NAME, Title
 from bench.plan.kept import as_kept
 from bench.plan.limits import MAX_DOTS, MAX_SUITE_BYTES, check_content
+from bench.plan.mistakes import Mistakes
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules, check_measure
 from bench.plan.search import Search, parse_search
@@ -25,20 +27,13 @@ from bench.plan.specification import (
     TRAINING_KEYS,
     Evaluation,
     TomlTable,
-    changes_options,
     check_key,
     validated,
 )
+from bench.plan.suite_keys import Override, note_override_keys, note_unknown_keys, note_unknown_names
 
 PACKAGED = Path(__file__).parents[1] / "suites"
 CHECKOUT = Path(__file__).parents[2] / "suites"
-
-
-class Override(Options):
-    """Training keys to ``set`` in the cells that match ``when``."""
-
-    when: dict[str, Any]
-    set: dict[str, Any]
 
 
 class Suite(Options):
@@ -52,7 +47,7 @@ class Suite(Options):
     training: dict[str, Any] = {}
     override: Annotated[tuple[Override, ...], Field(strict=False)] = ()
     exclude: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
-    evaluation: Evaluation
+    evaluation: Evaluation | DefaultEvaluation = DefaultEvaluation()
     search: Search | None = None
     keep: Annotated[tuple[str, ...], BeforeValidator(as_kept)] = ()
     outcome: Rules = Rules()
@@ -128,39 +123,52 @@ def parse_suite(content: TomlTable, where: str) -> Suite:
         where: The path of the file, for messages.
 
     Raises:
-        SuiteError: It is not valid. The message names the file, the key, what was expected and the closest valid name.
+        SuiteError: It is not valid. The message names the file, and of every mistake the key, what was expected and the
+            closest valid name.
     """
     try:
         check_content(content)
     except SuiteError as error:
         raise SuiteError(f"{where}: {error}") from None
-    content = dict(content)
-    evaluation = validated(Evaluation, _section(content, "evaluation", where), f"{where}: [evaluation]")
-    matrix = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
-    outcome = validated(Rules, _section(content, "outcome", where), f"{where}: [outcome]")
-    gate = validated(GateOptions, _section(content, "compare", where), f"{where}: [compare]")
-    if gate.metric is not None:
-        check_measure(gate.metric, f"{where}: [compare]: metric")
-    sections = {"evaluation": evaluation, "matrix": matrix, "outcome": outcome, "compare": gate}
-    sections["reference"] = _references(content, where)
+    content, mistakes = dict(content), Mistakes()
+    sections: dict[str, Any] = {  # what stands in for a section with a mistake
+        **{"evaluation": DefaultEvaluation(), "matrix": {}, "outcome": Rules(), "compare": GateOptions()},
+        "reference": (),
+    }
+    with mistakes.noted():
+        sections["evaluation"] = parse_evaluation(_section(content, "evaluation", where), f"{where}: [evaluation]")
+    with mistakes.noted():
+        sections["matrix"] = dict(_axes(_section(content, "matrix", where), f"{where}: [matrix]"))
+    with mistakes.noted():
+        sections["outcome"] = validated(Rules, _section(content, "outcome", where), f"{where}: [outcome]")
+    with mistakes.noted():
+        sections["compare"] = _gate(_section(content, "compare", where), f"{where}: [compare]")
+    with mistakes.noted():
+        sections["reference"] = _references(content, where)
     if "search" in content:
-        table = _section(content, "search", where)
-        search, seeds = parse_search(table, matrix, content.get("seeds"), f"{where}: [search]")
-        sections |= {"search": search, "seeds": seeds}
-    suite = validated(Suite, {**content, **sections}, where)
-    suite._where = where
-    check_tuning_seeds(suite, suite.seeds)
-    for key in suite.training:
-        check_key(key, TRAINING_KEYS, f"{where}: [training]")
-    for number, override in enumerate(suite.override, 1):
-        for key in (*override.when, *override.set):
-            check_key(key, TRAINING_KEYS, f"{where}: [[override]] {number}")
-        for key in [key for key in matrix if key in override.set and not changes_options(override.set[key])]:
-            raise SuiteError(f"{where}: [[override]] {number} sets {key!r}, which is an axis of the matrix")
-    for number, excluded in enumerate(suite.exclude, 1):
-        for key in excluded:
-            check_key(key, TRAINING_KEYS, f"{where}: [[exclude]] {number}")
+        sections |= {"search": None, "seeds": (0,)}
+        with mistakes.noted():
+            table = _section(content, "search", where)
+            search, seeds = parse_search(table, sections["matrix"], content.get("seeds"), f"{where}: [search]")
+            sections |= {"search": search, "seeds": seeds}
+    with mistakes.noted():
+        suite = validated(Suite, {**content, **sections}, where)
+        suite._where = where
+        check_tuning_seeds(suite, suite.seeds)
+        note_override_keys(suite.where, suite.matrix, suite.override, suite.exclude, mistakes)
+    if isinstance(content.get("training"), Mapping):
+        note_unknown_keys(content["training"], f"{where}: [training]", mistakes)
+    if mistakes:
+        note_unknown_names(content, where, mistakes)
+    mistakes.check()
     return suite
+
+
+def _gate(table: TomlTable, where: str) -> GateOptions:
+    gate = validated(GateOptions, table, where)
+    if gate.metric is not None:
+        check_measure(gate.metric, f"{where}: metric")
+    return gate
 
 
 def _section(content: TomlTable, name: str, where: str) -> TomlTable:

@@ -45,7 +45,7 @@ class Yardstick:
         self.suite = None if suite is None else load_suite(suite)
         self.count = None if count is None else int(count)
         if self.suite is not None:
-            self.count = self.suite.evaluation.samples
+            self.count = self.suite.evaluation.samples or Evaluation.model_fields["samples"].default
 
     def dataset(self, size_of_samples: Callable[[], tuple[int, int]]) -> Choice:
         """Return the dataset.
@@ -72,7 +72,8 @@ class Yardstick:
             SuiteError: The dataset does not support a metric, or a metric does not look at samples.
         """
         if self.suite is not None:
-            evaluation = self.suite.evaluation
+            given = self.suite.evaluation
+            evaluation = given if isinstance(given, Evaluation) else given.of_dataset(dataset, modes_known)
         else:
             table = {
                 "metrics": ["frechet"] if self._metrics is None else self._metrics,
@@ -80,7 +81,7 @@ class Yardstick:
                 "extractor": self._extractor,
             }
             evaluation = validated(Evaluation, table, WHERE)
-            check_extractor_applies([dataset], evaluation, WHERE)
+            check_extractor_applies([dataset], evaluation.extractor, WHERE)
         games = [metric.name for metric in evaluation.metrics if find("metric", metric.name).of == "game"]
         if len(games) == len(evaluation.metrics) or (games and self.suite is None):
             raise SuiteError(f"{WHERE}: metric {games[0]!r} looks at the networks, not at samples")

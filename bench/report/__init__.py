@@ -29,6 +29,7 @@ class Report:
         page: The path of the page; None if only tables were written.
         anew: Whether the report was written; False if it was up to date.
         details: Labels of measures that narrow terminals leave out first.
+        notices: What could not be drawn, as sentences.
     """
 
     tables: list[Path]
@@ -37,6 +38,7 @@ class Report:
     formatted: dict[str, pd.DataFrame]
     anew: bool = True
     details: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 # Long: half is the public signature and its docstring.
@@ -86,6 +88,7 @@ def write_report(
     from bench.report.figures import CAPTIONS, check_choices, draw_figures
     from bench.report.page import write_page
     from bench.report.reproduction import write_reproduction
+    from bench.report.sample_views import not_shown, plane_of
     from bench.report.search import write_search
     from bench.report.speed import write_speed_table
     from bench.report.tables import write_tables
@@ -115,4 +118,5 @@ def write_report(
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
     details = tuple(shown[name].label for name in sorted(shown) if shown[name].table == "details")
-    return Report(tables, figures, page, formatted, details=details)
+    notices = [not_shown(evidence, name, plane_of(evidence, name)) for name in evidence.datasets()] if complete else []
+    return Report(tables, figures, page, formatted, details=details, notices=tuple(filter(None, notices)))

@@ -59,7 +59,7 @@ def test_equally_many_points_are_compared_and_images_are_rejected() -> None:
         kept = min(count, 100)
         expected = sliced_wasserstein(points[:kept], torch.from_numpy(train[:kept]), 8)
         assert measure(Sampled(points, points, None)) == {"swd": expected}
-    assert find("metric", "sliced-wasserstein").needs("digits", False) == "points in the plane"
+    assert find("metric", "sliced-wasserstein").needs("digits", False) == "points"
 
 
 def test_in_three_dimensions_a_shift_by_s_gives_half_its_length() -> None:

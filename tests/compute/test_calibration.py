@@ -34,7 +34,7 @@ def test_every_metric_of_samples_is_computed_or_refused_with_a_reason() -> None:
     metrics = {name for name, entry in entries("metric").items() if getattr(entry, "of", "samples") != "game"}
     assert {"modes", "frechet", "kid", "neighbours", "sliced-wasserstein", "birthday"} <= metrics
     calibration = calibrate("digits", MLP, seeds=1, samples=100)
-    assert calibration.refused["sliced-wasserstein"] == "points in the plane"
+    assert calibration.refused["sliced-wasserstein"] == "points"
     assert "sliced-wasserstein" not in calibrate(RING, MLP, seeds=1, samples=100).refused
     for name in metrics - calibration.refused.keys():
         evaluation = Evaluation.model_validate({"metrics": [name], "samples": 50})
@@ -104,7 +104,7 @@ def test_the_table_states_its_protocol() -> None:
         in lines
     )
     assert "untrained: mlp, latent 16, 150 samples, mean ± standard deviation over 2 seeds" in lines
-    assert "not measured: sliced-wasserstein (needs points in the plane)" in lines
+    assert "not measured: sliced-wasserstein (needs points)" in lines
     assert "one seed" in invoke("digits", "--samples", "50", "--seeds", "1", "--architecture", "mlp").stdout
 
 

@@ -13,6 +13,7 @@ from made_runs import LOSSES, drawn, line_of, made_evidence, record, thin_lines
 from matplotlib.colors import to_hex
 
 from bench.evidence.outcomes import Stage
+from bench.evidence.ranking import rank_cells
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.statistics import expected_best, wilson_interval
 from bench.records.listing import record_paths
@@ -23,7 +24,6 @@ from bench.report.figures.contact_sheets import image_grid
 from bench.report.figures.curves import RunCurve, draw_curves, median_curve
 from bench.report.figures.heat_map import map_of_means, map_of_modes
 from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
-from bench.report.figures.ranking import rank_cells
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled

@@ -97,8 +97,8 @@ def _classes(extractor: str, modes_known: bool) -> str | None:
     return None if modes_known or EXTRACTORS[extractor].has_classes else "true modes or a classifier of its classes"
 
 
-def _plane(extractor: str, modes_known: bool) -> str | None:
-    return None if extractor == "coordinates" else "points in the plane"
+def _points(extractor: str, modes_known: bool) -> str | None:
+    return None if extractor == "coordinates" else "points"
 
 
 def _anything(extractor: str, modes_known: bool) -> str | None:
@@ -131,10 +131,10 @@ METRICS = {
         _anything,
     ),
     "sliced-wasserstein": Metric(
-        "sliced Wasserstein-1 distance to the training split, for points in the plane",
+        "sliced Wasserstein-1 distance to the training split, for points of any dimension",
         SlicedWassersteinOptions,
         "bench.catalogue.metrics.sliced_wasserstein:prepare",
-        _plane,
+        _points,
     ),
     "birthday": Metric(
         "support size estimated from near-duplicate samples (birthday paradox)",

@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance of points in the plane (Rabin et al. 2011; Bonneel et al. 2015)."""
+"""The sliced Wasserstein distance of points (Rabin et al. 2011; Bonneel et al. 2015)."""
 
 from __future__ import annotations
 

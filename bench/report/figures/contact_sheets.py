@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from bench.escaping import for_figure
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
-from bench.records.record import read_samples
+from bench.records.record import read_all_samples
 from bench.records.schema import Metadata
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, text_width
+from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
 
 MAX_SEEDS = 20  # shown per cell
 MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square
 GAP = 0.08  # inches between squares
 NAME_HEIGHT, SEED_HEIGHT = 0.2, 0.12  # inches of the line with the name of a cell, and of a line of seeds
-REACH = 1.35  # half the side of a square, in units of the largest coordinate of a mode
 
 
 class Strip(NamedTuple):
@@ -53,31 +53,36 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
     Points are drawn with circles of 3σ around the true modes, images as grids. A diverged run shows its last samples
     and the step at which it ended. Nothing is drawn without samples that can be shown.
     """
+    plane = plane_of(evidence, dataset)
     all_strips = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
     for architecture in dict.fromkeys(evidence.runs_of(dataset)["architecture"]):
         strips = [strip for strip in all_strips if (strip.runs["architecture"] == architecture).any()]
-        strips = [strip for strip in strips if any(can_be_shown(evidence.metadata[run]) for run in strip.runs["run"])]
+        strips = [
+            strip for strip in strips if any(can_be_shown(evidence.metadata[run], plane) for run in strip.runs["run"])
+        ]
         if not strips:
             continue
         all_seeds = sorted({int(seed) for strip in strips for seed in strip.runs["seed"]})
         seeds = all_seeds[:MAX_SEEDS]
         shown = "" if seeds == all_seeds else f" (first {len(seeds)} seeds)"
-        description = f"{dataset}, {architecture}: final samples of every run{shown}"
+        description = f"{dataset}, {architecture}: final samples of every run{shown}{_view(evidence, dataset, plane)}"
         grid = _fit_grid(sheet.width - 0.1, len(seeds), len(strips))
         per_page = grid.strips * max(1, int((MAX_HEIGHT - 0.3) / grid.strip_height(len(seeds))))
         for page, part in enumerate(split_evenly(strips, per_page)):
             name = page_name(f"samples-{slug(f'{dataset}-{architecture}')}", page)
-            yield Drawing(name, description, _draw(evidence, sheet, part, seeds, grid, description))
+            yield Drawing(name, description, _draw(evidence, plane, sheet, part, seeds, grid, description))
 
 
-def can_be_shown(metadata: Metadata) -> bool:
-    """Return whether samples are images, or points in a plane with known modes; the Dirac-GAN's are neither."""
-    dtype = metadata.samples.dtype
-    return dtype == "uint8" or bool(dtype and metadata.data.modes)
+def _view(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
+    """Return what a reader must know of the picture beside images of all channels, or points in their own plane."""
+    description = describe_view(evidence, dataset, plane)
+    plain = ("A few images of every run.", "Circles: 3σ around the true modes.", "Points of every run.")
+    return "" if description in plain else f". {description.removeprefix(plain[0]).strip()}"
 
 
 def image_grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return images [n, channels, h, w] in a nearly square grid with one pixel between them: [rows, columns(, 3)]."""
+    images = visible_channels(images)
     count, channels, height, width = images.shape
     columns = int(np.ceil(np.sqrt(count)))
     rows = int(np.ceil(count / columns))
@@ -98,7 +103,13 @@ def _fit_grid(width: float, seeds: int, strips: int) -> SquareGrid:
 
 
 def _draw(
-    evidence: Evidence, sheet: Sheet, strips: list[Strip], seeds: list[int], grid: SquareGrid, description: str
+    evidence: Evidence,
+    plane: Plane | None,
+    sheet: Sheet,
+    strips: list[Strip],
+    seeds: list[int],
+    grid: SquareGrid,
+    description: str,
 ) -> Figure:
     above, strip_height = sheet.title_height(description), grid.strip_height(len(seeds))
     rows = -(-len(strips) // grid.strips)
@@ -116,7 +127,7 @@ def _draw(
                 continue
             y, x = divmod(seeds.index(run.seed), grid.squares)
             corner = (left + x * (grid.side + GAP), top - NAME_HEIGHT - (y + 1) * (SEED_HEIGHT + grid.side))
-            points += _draw_square(canvas, run, evidence.metadata[run.run], corner, grid.side)
+            points += _draw_square(canvas, run, evidence.metadata[run.run], plane, corner, grid.side)
     if points:  # rasterised together: thousands of points would make vector files huge
         x, y = np.concatenate(points).T
         canvas.scatter(x, y, s=1.2, color="#0072B2", alpha=0.5, linewidths=0, zorder=2, rasterized=True)
@@ -125,15 +136,16 @@ def _draw(
 
 
 def _draw_square(
-    canvas: Axes, run: Any, metadata: Metadata, corner: tuple[float, float], side: float
+    canvas: Axes, run: Any, metadata: Metadata, plane: Plane | None, corner: tuple[float, float], side: float
 ) -> list[NDArray[Any]]:
     """Draw the seed and the samples of a run, and return the points still to be drawn."""
     left, bottom = corner
     middle = left + side / 2
     canvas.text(middle, bottom + side + 0.02, f"seed {run.seed}", fontsize=TINY, ha="center", color="0.3")
     points: list[NDArray[Any]] = []
-    if can_be_shown(metadata):
-        points = draw_samples(canvas, read_samples(Path(run.record)), metadata, corner, side)
+    frames = read_all_samples(Path(run.record))[1] if can_be_shown(metadata, plane) else np.empty(0)
+    if len(frames):
+        points = draw_samples(canvas, frames[-1], plane, corner, side)
     else:
         canvas.text(middle, bottom + side / 2, "no samples", fontsize=TINY, ha="center")
     if run.outcome == State.DIVERGED:
@@ -142,7 +154,7 @@ def _draw_square(
 
 
 def draw_samples(
-    canvas: Axes, samples: NDArray[Any], metadata: Metadata, corner: tuple[float, float], side: float
+    canvas: Axes, samples: NDArray[Any], plane: Plane | None, corner: tuple[float, float], side: float
 ) -> list[NDArray[Any]]:
     """Draw the images of one evaluation in a square; for points, draw only the modes and return the points, [n, 2]."""
     left, bottom = corner
@@ -154,19 +166,17 @@ def draw_samples(
         )
         canvas.set(xlim=limits[0], ylim=limits[1])
         return []
-    modes = metadata.data.modes
-    assert modes is not None  # can_be_shown
-    centres = np.array(modes.centres)
-    reach = np.abs(centres).max() * REACH
+    assert plane is not None  # can_be_shown
+    samples, reach = plane.place(samples), plane.reach
     unit = side / (2 * reach)
     middle = np.array(corner) + side / 2
-    radius = max(3 * modes.sigma, 0.02 * reach)  # large enough to be visible
+    radius = max(3 * plane.sigma, 0.02 * reach)  # large enough to be visible
     rings = EllipseCollection(
         2 * radius * unit,
         2 * radius * unit,
         0,
         units="xy",
-        offsets=middle + unit * centres,
+        offsets=middle + unit * plane.centres,
         offset_transform=canvas.transData,
         facecolors="none",
         edgecolors="#D55E00",

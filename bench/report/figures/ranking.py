@@ -13,16 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
 
-from bench.evidence.results import Evidence, cells, real_data_value
-from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved, judged
+from bench.evidence.ranking import Ranked, rank_cells
+from bench.evidence.results import Evidence, real_data_value
+from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
 from bench.evidence.statistics import wilson_interval
-from bench.evidence.statistics.intervals import Array
-from bench.records.record import read_samples
-from bench.report.figures.contact_sheets import can_be_shown, draw_samples
+from bench.records.record import read_all_samples
+from bench.report.figures.contact_sheets import draw_samples
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, set_log_scale, wrap_text
 from bench.report.outcome_styles import OUTCOMES
+from bench.report.sample_views import Plane, can_be_shown, plane_of
 
 MAX_ROW, MIN_ROW = 0.55, 0.33  # inches
 BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
@@ -31,41 +33,11 @@ WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
 DOT = "#0072B2"
 
 
-class Ranked(NamedTuple):
-    """A cell in the ranking.
+class Pictures(NamedTuple):
+    """The last samples of every cell's median run, by run, and the plane in which points are drawn."""
 
-    Attributes:
-        name: Its short name.
-        runs: Its runs.
-        failed: The share of failed runs among those that can be judged; NaN if there are none.
-        final: The final value of the primary measure of every run, [n]; NaN if it has none.
-        median: The run whose final value is the median one; runs without a value are the worst.
-    """
-
-    name: str
-    runs: pd.DataFrame
-    failed: float
-    final: Array
-    median: pd.Series
-
-
-def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
-    """Return the cells of a dataset: first those with the smallest share of failed runs, then by their median quality.
-
-    A cell is judged by its own primary measure, such as that of the averaged generator.
-    """
-    ranked, order = [], []
-    for name, runs in cells(evidence, dataset):
-        judgeable = judged(runs)
-        failed = count_failed(runs) / len(judgeable) if len(judgeable) else float("nan")
-        measure = next(iter(runs["primary"].dropna()), None)
-        final = runs[f"{measure}_final"].to_numpy(float) if measure is not None else np.full(len(runs), np.nan)
-        upwards = measure is not None and bool(evidence.describe(measure).higher_is_better)
-        worse = np.where(np.isnan(final), np.inf, -final if upwards else final)
-        middle = int(np.argsort(worse, kind="stable")[(len(runs) - 1) // 2])
-        ranked.append(Ranked(name, runs, failed, final, runs.iloc[middle]))
-        order.append((np.nan_to_num(failed, nan=2.0), worse[middle]))
-    return [ranked[index] for index in sorted(range(len(ranked)), key=order.__getitem__)]
+    samples: dict[str, NDArray[Any]]
+    plane: Plane | None
 
 
 def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
@@ -78,9 +50,9 @@ def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dra
     if max(len(cell.runs) for cell in ranked) < 2:
         return
     row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
-    pictures = any(can_be_shown(evidence.metadata[cell.median["run"]]) for cell in ranked)
+    pictures = _pictures(evidence, dataset, ranked)
     quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
-    samples = "; right: samples of the median run" if pictures else ""
+    samples = "; right: samples of the median run" if pictures.samples else ""
     description = f"{dataset}: cells by failure rate (95% CI, Wilson){quality}{samples}"
     for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
         figure = _draw(evidence, sheet, part, row, description, measure, pictures)
@@ -94,7 +66,7 @@ def _draw(
     row: float,
     description: str,
     measure: str | None,
-    pictures: bool,
+    pictures: Pictures,
 ) -> Figure:
     counts = [count_outcomes(cell.runs) for cell in ranked]
     measure = measure if sheet.width >= WIDE else None
@@ -106,7 +78,7 @@ def _draw(
     below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(description) + 0.05
     height = below + row * len(ranked) + above
     figure = Figure(figsize=(sheet.width, height))
-    names, side = sheet.width * (0.21 if measure else 0.25), row - 0.04 if pictures else 0.0
+    names, side = sheet.width * (0.21 if measure else 0.25), row - 0.04 if pictures.samples else 0.0
     free = sheet.width - names - WORDS - side - 0.3
     bars = free * 0.58 if measure else free + 0.15
 
@@ -129,8 +101,8 @@ def _draw(
     rates.set_yticks(range(len(ranked)), labels)
     if measure:
         _draw_quality(evidence, add_panel(names + bars + WORDS, free - bars), ranked, measure)
-    if pictures:
-        _draw_pictures(evidence, figure, ranked, (sheet.width - side - 0.08, below), side, row)
+    if pictures.samples:
+        _draw_pictures(pictures, figure, ranked, (sheet.width - side - 0.08, below), side, row)
     figure.suptitle(sheet.wrap_title(description), y=1 - 0.05 / height, va="top")
     figure.legend(
         handles=keys,
@@ -176,8 +148,19 @@ def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure
     panel.set_yticks([])
 
 
+def _pictures(evidence: Evidence, dataset: str, ranked: list[Ranked]) -> Pictures:
+    plane, samples = plane_of(evidence, dataset), dict[str, NDArray[Any]]()
+    for cell in ranked:
+        run = cell.median["run"]
+        if can_be_shown(evidence.metadata[run], plane):
+            frames = read_all_samples(Path(cell.median["record"]))[1]
+            if len(frames):
+                samples[run] = frames[-1]
+    return Pictures(samples, plane)
+
+
 def _draw_pictures(
-    evidence: Evidence, figure: Figure, ranked: list[Ranked], corner: tuple[float, float], side: float, row: float
+    pictures: Pictures, figure: Figure, ranked: list[Ranked], corner: tuple[float, float], side: float, row: float
 ) -> None:
     """Draw the samples of every cell's median run at the end of its row; ``corner`` is that of the lowest row."""
     canvas = figure.add_axes((0, 0, 1, 1))
@@ -186,10 +169,9 @@ def _draw_pictures(
     canvas.set_axis_off()
     points = []
     for y, cell in enumerate(reversed(ranked)):
-        metadata = evidence.metadata[cell.median["run"]]
-        if can_be_shown(metadata):
+        if (samples := pictures.samples.get(cell.median["run"])) is not None:
             place = corner[0], corner[1] + y * row + (row - side) / 2
-            points += draw_samples(canvas, read_samples(Path(cell.median["record"])), metadata, place, side)
+            points += draw_samples(canvas, samples, pictures.plane, place, side)
     if points:  # rasterised together: thousands of points would make vector files huge
         x, y = np.concatenate(points).T
         canvas.scatter(x, y, s=0.5, color=DOT, alpha=0.5, linewidths=0, zorder=2, rasterized=True)

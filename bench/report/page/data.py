@@ -19,8 +19,9 @@ from bench.report.explanations import note
 from bench.report.figures.style import COLOURS, LINES
 from bench.report.outcome_styles import OUTCOMES, STAGES
 from bench.report.page.runs import DIGITS, FEW_DIGITS, Pool, encode_run, round_number, thin_traces
-from bench.report.page.samples import Window, encode_samples, sample_window
+from bench.report.page.samples import encode_samples, window_of
 from bench.report.row_names import FAILED, SPEED
+from bench.report.sample_views import Plane, describe_view, plane_of
 from bench.report.tables.entries import with_wilson_interval
 from bench.report.tables.layout import lay_out
 from bench.report.tables.model import Column, Entry, Layout, Table
@@ -35,10 +36,10 @@ OUTCOME_ORDER = [*reversed(JUDGED), State.UNRESOLVED]  # the best first, and las
 
 def page_data(evidence: Evidence) -> dict[str, Any]:
     """Return the data of the page, made of JSON types only; text is as in the records."""
-    windows = {dataset: sample_window(evidence, dataset) for dataset in evidence.datasets()}
+    planes = {dataset: plane_of(evidence, dataset) for dataset in evidence.datasets()}
     tables = {table.datasets[0]: table for table in lay_out(evidence, Layout())}
     pool = Pool()
-    runs = _runs(evidence, windows, pool)
+    runs = _runs(evidence, planes, pool)
     return {
         "title": as_label(evidence.title, MAX_TITLE),
         "suite": f"{evidence.runs['suite'].iloc[0]}, version {evidence.runs['version'].iloc[0]}",
@@ -49,7 +50,7 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
         ],
         "stages": [{"name": style.label, "colour": style.colour} for style in STAGES.values()],
         "series_styles": [{"colour": c, "dash": _dash(line)} for c, line in zip(COLOURS, LINES, strict=True)],
-        "datasets": [_dataset(evidence, name, window, tables[name]) for name, window in windows.items()],
+        "datasets": [_dataset(evidence, name, plane, tables[name]) for name, plane in planes.items()],
         "runs": runs,
         "pool": pool.values,
         "note": note(evidence),
@@ -61,7 +62,7 @@ def _dash(line: Any) -> list[float]:
     return [] if line == "-" else [DASH * length for length in line[1]]
 
 
-def _dataset(evidence: Evidence, dataset: str, window: Window | None, table: Table) -> dict[str, Any]:
+def _dataset(evidence: Evidence, dataset: str, plane: Plane | None, table: Table) -> dict[str, Any]:
     runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
     axes = evidence.varying(runs)
     measures = evidence.measures(dataset)
@@ -76,7 +77,8 @@ def _dataset(evidence: Evidence, dataset: str, window: Window | None, table: Tab
         "probes": [_probe(name) for name in probes],
         "cells": [as_label(name, LONG_NAME) for name, _ in cells(evidence, dataset)],
         "table": _table(table) | {"axes": [evidence.axes.index(axis) for axis in table.row_axes]},
-        "window": None if window is None else window._asdict(),
+        "window": window._asdict() if (window := window_of(plane)) else None,
+        "samples_note": describe_view(evidence, dataset, plane),
         "contrasts": encode_contrasts(contrasts(evidence, dataset)),
     }
 
@@ -121,7 +123,7 @@ def _probe(name: str) -> dict[str, Any]:
     return _measure(Measure(label, None, ".4g"), name, math.nan) | {"about": PROBES.get(name, label)}
 
 
-def _runs(evidence: Evidence, windows: dict[str, Window | None], pool: Pool) -> list[dict[str, Any]]:
+def _runs(evidence: Evidence, planes: dict[str, Plane | None], pool: Pool) -> list[dict[str, Any]]:
     entries = []
     for index, dataset in enumerate(evidence.datasets()):
         runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
@@ -131,7 +133,7 @@ def _runs(evidence: Evidence, windows: dict[str, Window | None], pool: Pool) -> 
             entries.append(
                 encode_run(record, run, evidence, pool)
                 | {"dataset": index, "cell": int(cell), "outcome": OUTCOME_ORDER.index(run["outcome"])}
-                | {"samples": encode_samples(record, windows[dataset], len(evidence.runs))}
+                | {"samples": encode_samples(record, planes[dataset], len(evidence.runs))}
             )
     return [
         {**entry, "evaluation_steps": pool.index(entry["evaluation_steps"])}

@@ -68,17 +68,17 @@ function fillStepSlider() {
 function drawSamples(shown) {
   const sampled = shown.filter((run) => run.samples);
   const hasSamples = datasetRuns().some((run) => run.samples);
-  find("samples").hidden = !hasSamples;
-  find("to-samples").hidden = !hasSamples;
-  if (!hasSamples) return;
+  const note = dataset().samples_note;
+  find("samples").hidden = !note;
+  find("to-samples").hidden = !note;
+  if (!note) return;
   const step = sampledSteps()[Number(find("moment").value)] ?? 0;
   find("moment-step").textContent = formatCount(step);
   find("moment").setAttribute("aria-valuetext", `step ${formatCount(step)}`);
   const missing = shown.length - sampled.length;
-  const { window } = dataset();
-  const content = window ? (window.centres.length ? "Circles: 3σ around the true modes." : "Points of every run.") : "A few images of every run.";
   const without = missing ? ` ${missing} of ${shown.length} runs have no samples.` : "";
-  find("samples-note").textContent = `${content} Runs that ended before this step show their last samples.${without}`;
+  const earlier = hasSamples ? " Runs that ended before this step show their last samples." : "";
+  find("samples-note").textContent = `${note}${earlier}${without}`;
   const blocks = [...grouped(sampled, (run) => run.cell)].map(([cell, runs]) =>
     make("div", { class: "sheet" }, make("h3", {}, dataset().cells[cell]), make("div", { class: "sheet-runs" }, runs.map((run) => thumbnail(run, step)))),
   );

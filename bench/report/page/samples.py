@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.evidence.results import Evidence
 from bench.records.record import Record, read_all_samples
 from bench.records.samples import evenly_spaced
 from bench.report.figures.contact_sheets import image_grid
+from bench.report.sample_views import Plane, can_be_shown
 
 MAX_TOTAL = 1_300_000  # characters for the samples of all runs together
 MAX_PER_RUN = 8_000  # characters
@@ -33,39 +33,32 @@ class Window(NamedTuple):
     sigma: float
 
 
-def sample_window(evidence: Evidence, dataset: str) -> Window | None:
-    """Return the window of a dataset of points in the plane; None for any other dataset."""
-    records = [evidence.records[run] for run in evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]]
-    sampled = [record for record in records if record.metadata.keeps_samples]
-    if {(record.metadata.samples.shape or ())[1:] for record in sampled} != {(2,)}:
+def window_of(plane: Plane | None) -> Window | None:
+    """Return the window of a plane as the page has it, with rounded numbers."""
+    if plane is None:
         return None
-    modes = sampled[0].metadata.data.modes
-    if modes:
-        centres = np.round(np.array(modes.centres, dtype=float), 4)
-        return Window(round(1.35 * float(np.abs(centres).max()), 4) or 1.0, centres.tolist(), modes.sigma)
-    last = [frames[-1].ravel() for record in sampled if len(frames := read_all_samples(record.path)[1])]
-    values = np.abs(np.concatenate(last or [[]]))
-    finite = values[np.isfinite(values)]
-    return Window(round(1.1 * float(np.quantile(finite, 0.99)), 4) if finite.any() else 1.0, [], 0.0)
+    return Window(round(plane.reach, 4) or plane.reach, np.round(plane.centres, 4).tolist(), plane.sigma)
 
 
-def encode_samples(record: Record, window: Window | None, runs: int) -> dict[str, Any] | None:
+def encode_samples(record: Record, plane: Plane | None, runs: int) -> dict[str, Any] | None:
     """Return the samples of a run as the page shows them; None if there are none that it can show.
 
     Args:
         record: The record of the run.
-        window: The window of its dataset, if its samples are points in the plane.
+        plane: The plane of its dataset, if its samples are points.
         runs: The number of runs on the page, which share its room.
     """
-    if not record.metadata.keeps_samples:
+    if not can_be_shown(record.metadata, plane):
         return None
     steps, frames = read_all_samples(record.path)
     room = min(MAX_PER_RUN, MAX_TOTAL // runs)
     if not steps:
         return None
-    if frames.dtype == np.uint8 and frames.ndim == 5:
+    if plane is None or frames.dtype == np.uint8:
         return _encode_images(frames, steps, room)
-    return _encode_points(frames, steps, window, room) if window is not None else None
+    window = window_of(plane)
+    assert window is not None
+    return _encode_points(np.stack([plane.place(frame) for frame in frames]), steps, window, room)
 
 
 def _encode_points(frames: NDArray[Any], steps: list[int], window: Window, room: int) -> dict[str, Any]:
@@ -95,7 +88,7 @@ def _downsampled_grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grid of images, [height, width(, 3)], with a white edge of one pixel on the right and at the bottom."""
     factor = -(-max(images.shape[2:]) // MAX_SIDE)
     images = images[:, :, ::factor, ::factor]
-    grid = image_grid(images if images.shape[1] in (1, 3) else images[:, :1])
+    grid = image_grid(images)
     edges = [(0, 1), (0, 1)] + [(0, 0)] * (grid.ndim - 2)
     return np.pad(grid, edges, constant_values=255)
 

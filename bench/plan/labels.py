@@ -1,0 +1,32 @@
+"""The labels of cells on the axes of a matrix: names, values, and entries with their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.plan.identity import Label
+from bench.plan.specification import TomlTable, as_table
+
+
+def axis_label(key: str, raw: TomlTable) -> Label:
+    """Return the label of a cell on an axis, from its training table."""
+    value: Any = raw
+    for part in key.split("."):
+        value = as_table(value)[part]
+    if key == "penalty":
+        return penalty_label(value if isinstance(value, list | tuple) else [value])
+    return value if isinstance(value, str | int | float | bool) else str(choice_label(value))
+
+
+def penalty_label(penalties: Sequence[object]) -> str:
+    """Return the label of several penalties together."""
+    return " + ".join(str(choice_label(penalty)) for penalty in penalties) or "none"
+
+
+def choice_label(value: object) -> object:
+    """Return the label of an entry of the catalogue that a name or a table stands for."""
+    if not isinstance(value, Mapping):
+        return value
+    options = ", ".join(f"{key}={option}" for key, option in value.items() if key not in ("name", "label"))
+    return value.get("label") or " ".join([*filter(None, [value.get("name")]), *([f"({options})"] if options else [])])

@@ -32,6 +32,7 @@ def record(
     *,
     dataset: str = "ring",
     diverged: bool = False,
+    measures: Sequence[dict[str, float]] = (),
     **changed: Any,
 ) -> None:
     """Publish a synthetic run with 2-D points as samples.
@@ -43,6 +44,7 @@ def record(
         values: FD at each evaluation; 2 modes are found where it is below 1, else 0.
         dataset: The dataset axis.
         diverged: Whether the run diverged after its last evaluation.
+        measures: Further measures at each evaluation, or others in place of the modes.
         changed: Metadata to replace.
     """
     axes = {"dataset": dataset, "architecture": "mlp", "loss": loss}
@@ -74,11 +76,12 @@ def record(
     trace = [
         {
             **{"step": step, "seconds": step / 10, "critic_loss": 0.5, "fd": value, "modes": 2.0 * (value < 1)},
+            **(measures[index] if measures else {}),
             "samples": points,
         }
-        for step, value in zip(steps, values, strict=True)
+        for index, (step, value) in enumerate(zip(steps, values, strict=True))
     ]
-    path = folder / "made" / "records" / f"{run}.parquet"
+    path = folder / "made" / "records" / f"{changed.get('run', run)}.parquet"
     publish(path, Metadata.model_validate(metadata | changed), pa.Table.from_pylist(trace))
 
 
@@ -101,6 +104,30 @@ def made_evidence(folder: Path) -> Evidence:
     states = {"ring-minimax-2": "never-learned", "ring-hinge-2": "diverged"}
     runs = evidence.runs.assign(outcome=[states.get(run, "stable") for run in evidence.runs["run"]])
     return replace(evidence, runs=runs)
+
+
+def made_pair(folder: Path) -> Evidence:
+    """Return synthetic runs of the suite ``pair``: four losses, three seeds; mlp on ring, mlp and dcgan on digits."""
+    random = np.random.default_rng(0)
+    for dataset, architecture in (("ring", "mlp"), ("digits", "mlp"), ("digits", "dcgan")):
+        for level, loss in enumerate(("minimax", "non-saturating", "wgan-gp", "hinge"), 1):
+            for seed in range(3):
+                axes = {"dataset": dataset, "architecture": architecture, "loss": loss}
+                names = {"run": f"{'-'.join(axes.values())}-{seed}", "cell": "-".join(axes.values()), "axes": axes}
+                training = {
+                    **{axis: {"name": name, "label": name, "options": {}} for axis, name in axes.items()},
+                    **{"penalty": [], "steps": STEPS[-1], "batch_size": 16, "critic_steps": 2},
+                }
+                values = 0.01 * level * np.exp(random.normal(scale=0.3, size=len(STEPS))) * np.array([900.0, 90, 9, 1])
+                measures = [
+                    {"modes": float(8 - level % 3 * (seed == 2)), "kl": float(value / 3 + 0.01)} for value in values
+                ]
+                record(
+                    folder, loss, seed, values.tolist(), dataset=dataset, measures=measures, suite="pair", title="Pair",
+                    real={"fd": 0.001, "modes": 8.0, "kl": 0.002}, training=training,
+                    higher_is_better={"fd": False, "modes": True, "kl": False}, **names,
+                )  # fmt: skip
+    return read_evidence(folder)
 
 
 def drawn(evidence: Evidence, name: str, width: float = 6.75, **options: Any) -> Figure:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench.command import compare, import_results, measure, report, run, sample, time
+from bench.command import compare, import_results, list_names, measure, report, run, sample, time
 from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 for subcommand in (
-    run.list_entries,
+    list_names.list_entries,
     run.plan,
     run.run,
     report.report,

@@ -113,7 +113,7 @@ def write_report(
             tables += write_speed_table(results, folder, width)
         drawn = complete and bool(formats)
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures, titles) if drawn else []
-        tables += [folder / "figures" / CAPTIONS] if drawn else []
+        tables += [folder / "figures" / CAPTIONS] if figures else []
         page = write_page(evidence, folder / PAGE) if complete else None
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None

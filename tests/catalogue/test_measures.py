@@ -58,7 +58,7 @@ def test_a_measure_of_other_code_has_the_direction_that_the_record_gives() -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "text"), [("high_quality", 0.25, "25"), ("fd", 0.00123, "0.00123"), ("swd", 1e-7, "1e-07")]
+    ("name", "value", "text"), [("high_quality", 0.25, "25"), ("fd", 0.00123, "0.00123"), ("swd", 1e-7, "1·10⁻⁷")]
 )
 def test_values_in_sentences_have_no_trailing_zeros(name: str, value: float, text: str) -> None:
     assert MEASURES[name].format(value) == text

@@ -18,7 +18,8 @@ from bench.command import main
 from bench.evidence.outcomes import Outcome, Stage, classify_run, load, states_over_time, suite_rules
 from bench.evidence.primary_measure import choose_primary, primary_curve
 from bench.evidence.states import State
-from bench.plan.rules import GateOptions, PublishedResult, Rules
+from bench.plan.published import PublishedResult
+from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import load_suite
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata

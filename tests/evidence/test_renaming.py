@@ -10,7 +10,7 @@ import pytest
 from bench.errors import ResultsError
 from bench.evidence.renaming import renamed
 from bench.evidence.results import Evidence, read_evidence
-from bench.plan.rules import PublishedResult
+from bench.plan.published import PublishedResult
 from bench.plan.suite import load_suite
 
 ROOT = Path(__file__).parents[2]

@@ -79,7 +79,7 @@ def test_markdown_has_neither_html_nor_broken_rows(hostile: Path) -> None:
     rows = [line for line in text.splitlines() if line.startswith("|")]
     columns = {line.replace("\\\\", "").replace("\\|", "").count("|") for line in rows}
     assert len(columns) == 1, "a label splits a row"
-    assert sum("mlp" in line for line in rows) == len(LABELS)
+    assert len(rows) == len(LABELS) + 4  # the heading, its rule, untrained and real data
 
 
 def test_csv_has_one_row_for_each_cell_and_no_formula(hostile: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_row_that_begins_with_a_bracket_is_no_argument(tmp_path: Path) -> None
     folder = hostile_records(tmp_path, ("[0.1]", "*", "plain"), dataset="ring")
     write_report(folder, formats=())
     lines = (folder / "table.tex").read_text(encoding="utf-8").splitlines()
-    assert [line.partition(" & ")[0] for line in lines if " & mlp & " in line] == ["{}*", "{}[0.1]", "plain"]
+    assert [line.partition(" & ")[0] for line in lines if " & " in line][-5:-2] == ["{}*", "{}[0.1]", "plain"]
     assert not any(line.lstrip().startswith(("[", "*")) for line in lines)
 
 
@@ -142,7 +142,8 @@ def test_figures_are_drawn_without_warnings(tmp_path: Path) -> None:
     assert len(report.figures) > 5
     for path in report.figures:
         ElementTree.parse(path)
-    assert {path.name for path in report.figures} == {path.name for path in (folder / "figures").iterdir()}
+    written = {path.name for path in (folder / "figures").iterdir()}
+    assert {path.name for path in report.figures} == written - {"captions.tex"}
 
 
 def test_datasets_with_other_letters_have_their_own_figures() -> None:

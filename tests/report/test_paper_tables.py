@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_runs import made_pair
 
 from bench.evidence.renaming import renamed
 from bench.evidence.results import Evidence, read_evidence
@@ -22,8 +23,8 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 
 @pytest.fixture(scope="module")
-def quick() -> Evidence:
-    return read_evidence(RESULTS / "quick")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return made_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,11 @@ PAGES = {
 @pytest.mark.parametrize("width", PAGES)
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_latex_compiles_within_the_page(
-    ring: Evidence, quick: Evidence, tmp_path: Path, name: str, width: str
+    ring: Evidence, pair: Evidence, tmp_path: Path, name: str, width: str
 ) -> None:
     if not shutil.which("pdflatex"):
         pytest.skip("apt-get install texlive-latex-recommended texlive-science")
-    evidence = quick if name == "wide" else ring
+    evidence = pair if name == "wide" else ring
     write_tables(evidence, tmp_path, LAYOUTS[name], width)
     options, geometry = PAGES[width]
     (tmp_path / "paper.tex").write_text(
@@ -70,16 +71,16 @@ def test_the_latex_compiles_within_the_page(
         assert "\\begin{table*}" not in latex
 
 
-def test_a_table_that_is_too_wide_is_split_between_its_measures(quick: Evidence) -> None:
-    (table, *_) = lay_out(quick, LAYOUTS["wide"], for_paper=True)
+def test_a_table_that_is_too_wide_is_split_between_its_measures(pair: Evidence) -> None:
+    (table, *_) = lay_out(pair, LAYOUTS["wide"], for_paper=True)
     page = page_of("two-column")
-    parts = fit(quick, table, page)
+    parts = fit(pair, table, page)
     assert len(parts) > 1
     assert [column for part in parts for column in part.columns] == table.columns
     assert [part.part for part in parts] == [(number + 1, len(parts)) for number in range(len(parts))]
     assert len({part.label for part in parts}) == len(parts)
-    assert all(table_width(quick, part, page) <= page.text for part in parts)
-    (whole,) = fit(quick, table, page._replace(text=2000.0))
+    assert all(table_width(pair, part, page) <= page.text for part in parts)
+    (whole,) = fit(pair, table, page._replace(text=2000.0))
     assert whole.columns == table.columns
 
 
@@ -95,7 +96,7 @@ def caption_of(folder: Path, label: str) -> str:
     return found[1]
 
 
-def test_the_caption_of_a_paper_is_short(quick: Evidence, ring: Evidence, tmp_path: Path) -> None:
+def test_the_caption_of_a_paper_is_short(pair: Evidence, ring: Evidence, tmp_path: Path) -> None:
     write_tables(ring, tmp_path, Layout(measures=("modes", "fd")))
     caption = caption_of(tmp_path, "ring-ring")
     for text in (
@@ -108,9 +109,9 @@ def test_the_caption_of_a_paper_is_short(quick: Evidence, ring: Evidence, tmp_pa
     ):
         assert text in caption, text
     assert len(caption) < 400
-    write_tables(quick, tmp_path)
+    write_tables(pair, tmp_path)
     assert "Nothing is bold: with 3 per cell no test can show a difference at 5\\%." in caption_of(
-        tmp_path, "quick-digits"
+        tmp_path, "pair-digits"
     )
     assert "\\bfseries" not in (tmp_path / "table.tex").read_text()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import made_pair
 
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence, read_evidence
@@ -23,8 +24,8 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 
 @pytest.fixture(scope="module")
-def quick() -> Evidence:
-    return read_evidence(RESULTS / "quick")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return made_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,9 @@ def only(evidence: Evidence, layout: Layout, **options: bool) -> pd.DataFrame:
     return format_table(evidence, table)
 
 
-def test_axes_that_are_neither_rows_nor_columns_split_the_table(quick: Evidence, techniques: Evidence) -> None:
-    assert [table.title for table in lay_out(quick, Layout())] == ["ring", "digits"]
-    by_architecture = lay_out(quick, Layout(rows=("loss",), columns=("dataset",)))
+def test_axes_that_are_neither_rows_nor_columns_split_the_table(pair: Evidence, techniques: Evidence) -> None:
+    assert [table.title for table in lay_out(pair, Layout())] == ["ring", "digits"]
+    by_architecture = lay_out(pair, Layout(rows=("loss",), columns=("dataset",)))
     assert [table.title for table in by_architecture] == ["mlp", "dcgan"]
     apart = lay_out(techniques, Layout(rows=("loss",), columns=("penalty",), measures=("fd",), values="final"))
     assert [table.title for table in apart] == ["ring · plain", "ring · spectral", "grid · plain", "grid · spectral"]
@@ -57,14 +58,14 @@ def test_an_entry_never_mixes_different_experiments(techniques: Evidence) -> Non
                     assert len({techniques.metadata[run].cell for run in entry.runs}) <= 1
 
 
-def test_the_json_names_the_runs_behind_every_entry(quick: Evidence, tmp_path: Path) -> None:
-    write_tables(quick, tmp_path, Layout(rows=("loss",), columns=("dataset",), measures=("fd",), values="final"))
+def test_the_json_names_the_runs_behind_every_entry(pair: Evidence, tmp_path: Path) -> None:
+    write_tables(pair, tmp_path, Layout(rows=("loss",), columns=("dataset",), measures=("fd",), values="final"))
     tables = json.loads((tmp_path / "table.json").read_text())
-    assert [table["label"] for table in tables] == ["tab:quick-mlp", "tab:quick-dcgan"]
+    assert [table["label"] for table in tables] == ["tab:pair-mlp", "tab:pair-dcgan"]
     shown = [e for table in tables for e in table["entries"] if e["shows"] == "FD final"]
     assert len(shown) == 4 * 2 + 4
     for entry in shown:
-        runs = quick.runs.set_index("run").loc[entry["runs"]]
+        runs = pair.runs.set_index("run").loc[entry["runs"]]
         assert len(runs) == 3
         assert set(runs["loss"]) == {entry["row"]["loss"]}
         assert set(runs["dataset"]) == {entry["column"]["dataset"]}
@@ -72,7 +73,7 @@ def test_the_json_names_the_runs_behind_every_entry(quick: Evidence, tmp_path: P
         assert float(entry["text"].split()[0]) == pytest.approx(expected, rel=0.006)  # three digits
 
 
-def test_an_unknown_axis_or_measure_is_named(quick: Evidence) -> None:
+def test_an_unknown_axis_or_measure_is_named(pair: Evidence) -> None:
     for layout, text in (
         (Layout(rows=("los",)), "no axis 'los' in these records; did you mean 'loss'"),
         (Layout(columns=("datasets",)), "did you mean 'dataset'"),
@@ -80,12 +81,12 @@ def test_an_unknown_axis_or_measure_is_named(quick: Evidence) -> None:
         (Layout(rows=("loss",), columns=("loss",)), "choose rows or columns, not both"),
     ):
         with pytest.raises(ResultsError, match=re.escape(text)):
-            lay_out(quick, layout)
+            lay_out(pair, layout)
 
 
-def test_values_are_those_asked_for(quick: Evidence) -> None:
+def test_values_are_those_asked_for(pair: Evidence) -> None:
     for values, kinds in (("final", {"final"}), ("best", {"best"}), ("both", {"final", "best"})):
-        (table, *_) = lay_out(quick, Layout(values=values))
+        (table, *_) = lay_out(pair, Layout(values=values))
         assert {column.which for column in table.columns if column.measure == "fd"} == kinds
 
 
@@ -99,22 +100,22 @@ def bold_rows(evidence: Evidence, measure: str = "fd") -> set[tuple[str, ...]]:
     return {row.labels for row in table.rows for c, entry in row.entries.items() if c.which and entry.bold}
 
 
-def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(quick: Evidence) -> None:
+def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(pair: Evidence) -> None:
     spread = np.tile([0.9, 1.0, 1.1], 8)
 
     def far(runs: pd.DataFrame) -> pd.DataFrame:
         level = np.repeat([1.0, 1.05, 10, 20, 30, 40, 50, 60], 3)
         return twice(runs.assign(fd_final=level * spread, outcome="stable"))
 
-    first, second = [tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)][:2]
-    assert bold_rows(made(quick, far)) == {first, second}
+    first, second = [tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(pair)][:2]
+    assert bold_rows(made(pair, far)) == {first, second}
 
     def failing(runs: pd.DataFrame) -> pd.DataFrame:
         gone = np.arange(48) % 24 < 2
         return far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
 
-    assert bold_rows(made(quick, failing)) == {second}  # the surviving third of the runs is not the best
-    collapsed = made(quick, lambda runs: far(runs).assign(outcome="collapsed"))
+    assert bold_rows(made(pair, failing)) == {second}  # the surviving third of the runs is not the best
+    collapsed = made(pair, lambda runs: far(runs).assign(outcome="collapsed"))
     assert bold_rows(collapsed) == {first, second}
 
 
@@ -128,34 +129,34 @@ def cells_of(evidence: Evidence) -> list[tuple[object, pd.DataFrame]]:
     return list(here.groupby(["loss", "architecture"], sort=False))
 
 
-def test_bold_where_more_is_better(quick: Evidence) -> None:
+def test_bold_where_more_is_better(pair: Evidence) -> None:
     def modes(runs: pd.DataFrame) -> pd.DataFrame:
         level = np.repeat([9.0, 9.0, 1, 1, 1, 1, 1, 1], 3)
         return twice(runs.assign(modes_final=level * np.tile([0.9, 1.0, 1.1], 8), outcome="stable"))
 
-    assert len(bold_rows(made(quick, modes), "modes")) == 2
-    assert bold_rows(made(quick, lambda runs: twice(runs.assign(modes_final=10.0, outcome="stable"))), "modes") == {
-        tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(quick)
+    assert len(bold_rows(made(pair, modes), "modes")) == 2
+    assert bold_rows(made(pair, lambda runs: twice(runs.assign(modes_final=10.0, outcome="stable"))), "modes") == {
+        tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(pair)
     }
 
 
-def test_positive_distances_have_geometric_means_and_others_means(quick: Evidence) -> None:
-    (table, *_) = lay_out(quick, Layout())
+def test_positive_distances_have_geometric_means_and_others_means(pair: Evidence) -> None:
+    (table, *_) = lay_out(pair, Layout())
     assert table.geometric == ["kl", "fd"]
-    zero = made(quick, lambda runs: runs.assign(fd_final=[0.0, *runs["fd_final"][1:]]))
+    zero = made(pair, lambda runs: runs.assign(fd_final=[0.0, *runs["fd_final"][1:]]))
     assert lay_out(zero, Layout(measures=("fd",)))[0].geometric == []
-    assert only(zero, Layout(measures=("fd",)))["FD final"].iloc[0].startswith("202 [")  # within the bounds of FD
+    assert only(zero, Layout(measures=("fd",)))["FD final"].str.contains(r"^\S+ \[").any()  # within the bounds
 
 
-def test_reference_rows_are_in_the_column_of_their_dataset(quick: Evidence) -> None:
+def test_reference_rows_are_in_the_column_of_their_dataset(pair: Evidence) -> None:
     layout = Layout(rows=("loss", "architecture"), columns=("dataset",), measures=("fd",), values="final")
-    table = only(quick, layout).set_index("loss")
+    table = only(pair, layout).set_index("loss")
     for dataset in ("ring", "digits"):
-        there = quick.runs[quick.runs["dataset"] == dataset]
+        there = pair.runs[pair.runs["dataset"] == dataset]
         assert float(table.loc["real data", f"{dataset}: FD final"]) == pytest.approx(
             there["fd_real"].iloc[0], rel=0.01
         )
-    in_rows = only(quick, Layout(rows=("dataset", "loss", "architecture"), measures=("fd",), values="final"))
+    in_rows = only(pair, Layout(rows=("dataset", "loss", "architecture"), measures=("fd",), values="final"))
     assert in_rows["dataset"].tolist()[-4:] == [
         "untrained, ring",
         "untrained, digits",
@@ -172,9 +173,9 @@ def test_numbers_keep_the_zeros_that_are_significant() -> None:
     assert format_number(math.nan, 1, ".3g") == ""
 
 
-def test_the_csv_has_every_number(quick: Evidence) -> None:
-    numbers = summarise_cells(quick, "digits")
-    runs = quick.runs[(quick.runs["dataset"] == "digits") & (quick.runs["loss"] == "hinge")]
+def test_the_csv_has_every_number(pair: Evidence) -> None:
+    numbers = summarise_cells(pair, "digits")
+    runs = pair.runs[(pair.runs["dataset"] == "digits") & (pair.runs["loss"] == "hinge")]
     runs = runs[runs["architecture"] == "dcgan"]
     row = numbers[(numbers["loss"] == "hinge") & (numbers["architecture"] == "dcgan")].iloc[0]
     assert row["fd_final"] == pytest.approx(runs["fd_final"].mean())

@@ -86,10 +86,15 @@ def differences(one: Metadata, other: Metadata) -> list[tuple[str, str]]:
 
 
 def _known_settings(metadata: Metadata) -> Settings:
-    """Return the settings of a record; those of other code that nobody gave it are left out."""
+    """Return the settings of a record; those of other code that nobody gave it are left out.
+
+    The steps of a run of other code are the last ones that it logged, so those of a failed run say nothing.
+    """
     settings = _settings(metadata.training.settings)
     if not metadata.of_other_code:
         return settings
+    if metadata.ending.status != "finished":
+        settings.pop("steps", None)
     return {key: value for key, value in settings.items() if value is not None and (key, value) != ("critic_steps", 1)}
 
 

@@ -75,7 +75,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     process = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     count, _ = process.stdout.split()[-2:]
-    assert count == "4"
+    assert count == "5"
 
 
 def test_the_readmes_loss_works() -> None:

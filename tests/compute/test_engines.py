@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +196,12 @@ def test_a_run_whose_code_fails_does_not_stop_the_others(
 
 
 def kill_the_worker() -> None:
-    workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
-    for worker in workers[:1]:  # none, if this event was sent by one that is dead already
-        worker.send_signal(signal.SIGKILL)
+    """Kill a worker, if one is alive: the event may have been sent by one that is dead already."""
+    for child in psutil.Process().children():
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.send_signal(signal.SIGKILL)
+                return
 
 
 def test_a_dead_worker_is_replaced_and_its_run_reported(tiny_runs: list[Run], tmp_path: Path) -> None:

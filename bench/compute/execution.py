@@ -53,12 +53,12 @@ class ActiveRun:
     first: str
 
     def progress(self, restored: Restored | None = None) -> Event:
-        """Return a progress event, which tells a notice about where the run continues."""
+        """Return a progress event, with a notice on where the run continues if there is one."""
         rate = self.history.rates[-1] if self.history.rates else 0.0
         progress = Progress(self.history.step, rate, "", self.pack, self.first)
         if restored is not None:
-            told = restored.discarded or restored.general
-            progress = replace(progress, notice=restored.notice, affected=int(told), general=restored.general)
+            affected = int(restored.discarded or restored.general)
+            progress = replace(progress, notice=restored.notice, affected=affected, general=restored.general)
         return Event(self.run, "progress", progress)
 
     def observed(self, measurement: Measurement | None, data: Data) -> Event:

@@ -20,7 +20,8 @@ class Ranked(NamedTuple):
         runs: Its runs.
         failed: The share of failed runs among those that can be judged; NaN if there are none.
         final: The final value of the primary measure of every run, [n]; NaN if it has none.
-        median: The run whose final value is the median one; runs without a value are the worst.
+        median: The run whose final value is the median one, the better one of two; runs without a value are the worst.
+        middle: The final value of this run.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Ranked(NamedTuple):
     failed: float
     final: Array
     median: pd.Series
+    middle: float
 
 
 def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
@@ -44,6 +46,6 @@ def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
         upwards = measure is not None and bool(evidence.describe(measure).higher_is_better)
         worse = np.where(np.isnan(final), np.inf, -final if upwards else final)
         middle = int(np.argsort(worse, kind="stable")[(len(runs) - 1) // 2])
-        ranked.append(Ranked(name, runs, failed, final, runs.iloc[middle]))
+        ranked.append(Ranked(name, runs, failed, final, runs.iloc[middle], float(final[middle])))
         order.append((np.nan_to_num(failed, nan=2.0), worse[middle]))
     return [ranked[index] for index in sorted(range(len(ranked)), key=order.__getitem__)]

@@ -19,6 +19,6 @@ def what_depends_on_length(training: Training) -> str:
             return f"penalty {choice.name} with a final weight"
         anneals = getattr(choice.options, "anneal", "none") != "none"
         foreign = is_added("penalty", choice.name) and find("penalty", choice.name).perturb is not None
-        if anneals or foreign:  # what perturbs samples is told which share of training is done
+        if anneals or foreign:  # a penalty that perturbs samples may depend on the share of training done
             return f"penalty {choice.name}, which changes during training"
     return ""

@@ -86,6 +86,7 @@ def test_cells_are_ranked_by_failures_then_by_the_median_run(made: Evidence) -> 
     ranked = rank_cells(made, "ring")
     assert [(cell.name, cell.median["seed"]) for cell in ranked] == [("minimax", 1), ("hinge", 1)]
     assert ranked[1].final.tolist() == pytest.approx([0.02, 0.08, np.nan], nan_ok=True)
+    assert [cell.middle for cell in rank_cells(made, "grid")] == pytest.approx([0.1, 0.4])  # the better one of two
     outcomes = made.runs["outcome"].where(made.runs["run"] != "ring-hinge-2", "stable")
     ranked = rank_cells(replace(made, runs=made.runs.assign(outcome=outcomes)), "ring")
     assert [(cell.name, cell.failed) for cell in ranked] == [("hinge", 0), ("minimax", pytest.approx(1 / 3))]

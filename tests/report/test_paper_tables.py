@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_runs import made_pair
 
 from bench.evidence.renaming import renamed
 from bench.evidence.results import Evidence, read_evidence
@@ -20,11 +19,6 @@ from bench.report.tables.layout import lay_out
 from bench.report.venues import page_of
 
 RESULTS = Path(__file__).parents[2] / "results"
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    return made_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")

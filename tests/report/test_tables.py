@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import made_pair
 
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence, read_evidence
@@ -21,11 +20,6 @@ from bench.report.tables.entries import format_number
 from bench.report.tables.layout import lay_out
 
 RESULTS = Path(__file__).parents[2] / "results"
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    return made_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")

@@ -104,22 +104,14 @@ def _draw(
     if pictures.samples:
         _draw_pictures(pictures, figure, ranked, (sheet.width - side - 0.08, below), side, row)
     figure.suptitle(sheet.wrap_title(description), y=1 - 0.05 / height, va="top")
-    figure.legend(
-        handles=keys,
-        loc="lower center",
-        ncols=sheet.legend_columns([str(key.get_label()) for key in keys]),
-        columnspacing=1.0,
-        handlelength=2.0,
-        handletextpad=0.5,
-        borderaxespad=0.2,
-    )
+    sheet.legend(figure, keys)
     return figure
 
 
 def _quality_keys() -> list[Line2D]:
     return [
         Line2D([], [], color=DOT, marker="o", markersize=2.5, linestyle="", label="run"),
-        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
+        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median run"),
         Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
     ]
 
@@ -130,10 +122,7 @@ def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure
     for y, cell in enumerate(ranked):
         values = cell.final * about.scale
         panel.plot(values, y + shift[: len(values)], "o", color=DOT, markersize=2.5, alpha=0.7)
-        if np.isfinite(values).sum() * 2 > len(values):
-            worst = -np.inf if about.higher_is_better else np.inf
-            middle = float(np.median(np.where(np.isnan(values), worst, values)))
-            panel.plot([middle] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
+        panel.plot([cell.middle * about.scale] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
     real = real_data_value(pd.concat([cell.runs for cell in ranked]), measure) * about.scale
     panel.axvline(real, color="0.55", linewidth=2, alpha=0.6, zorder=1)
     shown = np.concatenate([*(cell.final for cell in ranked), [real / about.scale]]) * about.scale

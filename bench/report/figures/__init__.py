@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import plain_name
@@ -18,6 +17,7 @@ from bench.report.figures.budget import draw_budget
 from bench.report.figures.contact_sheets import draw_contact_sheets
 from bench.report.figures.curves import X, draw_curves
 from bench.report.figures.heat_map import draw_geometric_means, draw_modes
+from bench.report.figures.palette import save_png
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.ranking import draw_ranking
@@ -98,7 +98,7 @@ def draw_figures(
             for suffix in formats:
                 path = folder / f"{drawing.name}.{suffix}"
                 with atomic_write(path) as partial:
-                    drawing.figure.savefig(partial, format=suffix, **_save_options(suffix, drawing.description))
+                    _save(drawing, partial, suffix)
                 paths.append(path)
     with atomic_write(folder / CAPTIONS) as partial:
         content = "\n".join(captions)
@@ -144,11 +144,12 @@ def _fix_layout(drawing: Drawing) -> None:
         drawing.figure.set_layout_engine("none")
 
 
-def _save_options(suffix: str, title: str) -> dict[str, Any]:
-    """Metadata without dates and library versions, so that the bytes do not change."""
-    title = as_label(title, 3 * MAX_TITLE)
+def _save(drawing: Drawing, path: Path, suffix: str) -> None:
+    """Write one file, with metadata that hold no date and no version of a library, so that the bytes do not change."""
+    title = as_label(drawing.description, 3 * MAX_TITLE)
     if suffix == "png":
-        return {"dpi": DPI, "metadata": {"Title": title, "Software": None}}
-    if suffix == "pdf":
-        return {"dpi": DPI, "metadata": {"Title": title, "Creator": "ganbench", "CreationDate": None}}
-    return {"dpi": DPI, "metadata": {"Title": title, "Creator": "ganbench", "Date": None}}
+        save_png(drawing.figure, path, title)
+        return
+    date = {"pdf": "CreationDate", "svg": "Date"}[suffix]
+    metadata = {"Title": title, "Creator": "ganbench", date: None}
+    drawing.figure.savefig(path, format=suffix, dpi=DPI, metadata=metadata)

@@ -9,6 +9,7 @@ from bench.escaping import as_label
 from bench.plan.confirmation import by_technique
 from bench.plan.runs import Run
 from bench.plan.search import Search
+from bench.plan.setting_words import setting_in_words
 from bench.plan.suite import Suite
 from bench.records.record import paths_by_run
 
@@ -40,7 +41,7 @@ def describe_search(
     recorded = paths_by_run(folder)
     if any(run.id not in recorded for run in tuning):
         sample = [runs[0] for runs in techniques.values() for _ in seeds]
-        yield f"Confirmation of the best setting of every technique: {what}; about {estimate(sample)} on one worker."
+        yield f"Confirmation of the best setting of every technique: {what}; on one worker: {estimate(sample)}."
         return
     from bench.evidence.confirmation import confirmation_of
 
@@ -48,8 +49,6 @@ def describe_search(
     missing = [run for run in runs if run.id not in recorded]
     cost = f"; estimated time on one worker: {estimate(missing)}" if missing else ""
     yield f"Confirmation of the best setting of every technique: {what}, {len(runs) - len(missing)} recorded{cost}."
-    from bench.evidence.search_curves import setting_in_words
-
     for name, result in chosen.items():
         label = " · ".join(as_label(part) for part in name)
         yield f"  {label}: draw {result.best.draw}, {as_label(setting_in_words(result.best.setting), 1000)}"

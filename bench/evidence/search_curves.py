@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.evidence.search import TechniqueResult
+from bench.plan.setting_words import value_in_words
 
 LEVEL = 0.95  # of intervals
 BINS = 4  # of a parameter with many values
@@ -107,15 +108,3 @@ def grouped(settings: Sequence[Any]) -> dict[str, list[int]]:
     order = np.argsort(np.array(settings, dtype=float), kind="stable")
     parts = [part.tolist() for part in np.array_split(order, BINS) if len(part)]
     return {f"{value_in_words(settings[part[0]])} to {value_in_words(settings[part[-1]])}": part for part in parts}
-
-
-def value_in_words(value: Any) -> str:
-    """Return a drawn value as text."""
-    if isinstance(value, dict):
-        return str(value.get("label") or value.get("name") or value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def setting_in_words(setting: Any) -> str:
-    """Return a setting as text, such as ``optimizer.lr 0.001, penalty.weight 0.3``."""
-    return ", ".join(f"{key} {value_in_words(value)}" for key, value in setting.items()) or "–"

@@ -12,6 +12,7 @@ from bench.catalogue import Options, suggestion
 from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.seeds import seeds_at
+from bench.plan.setting_words import value_in_words
 from bench.plan.specification import TRAINING_KEYS, TomlTable, check_key, validated
 
 FIRST_TUNING_SEED = 1000  # of the tuning seeds, if [search] says only how many; suites begin at 0
@@ -40,7 +41,7 @@ class Parameter(Options):
 
     def __str__(self) -> str:
         if self.kind == "choice":
-            return f"one of {', '.join(map(str, self.values))}"
+            return f"one of {', '.join(map(value_in_words, self.values))}"
         low, high = (f"{end:g}" for end in self.values)
         number = "integer" if "integer" in self.kind else "number"
         return f"{number} from {low} to {high}" + (", uniform in its logarithm" if "log" in self.kind else "")

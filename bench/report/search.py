@@ -11,12 +11,13 @@ import pandas as pd
 from bench.escaping import for_markdown, for_markdown_text, latex_preamble
 from bench.evidence.results import Evidence
 from bench.evidence.search import TechniqueResult
-from bench.evidence.search_curves import best_of, parameter_effects, setting_in_words, value_in_words
+from bench.evidence.search_curves import best_of, parameter_effects
 from bench.evidence.states import count_failed, count_unresolved
 from bench.evidence.statistics import holm
 from bench.files import atomic_write
 from bench.notation import with_powers
 from bench.plan.identity import MAX_TITLE
+from bench.plan.setting_words import setting_in_words, value_in_words
 from bench.report.tables.entries import with_wilson_interval
 from bench.report.tables.plain_text import to_csv, to_markdown
 from bench.report.tables.text_tables import PACKAGES, render_text

@@ -138,7 +138,12 @@ def test_runs_that_cannot_be_found(points: Path, images: Path, tmp_path: Path) -
     bare.write_bytes(record.read_bytes())
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes((points / "weights" / f"{record.stem}.safetensors").read_bytes()[:-5])
+    flipped = tmp_path / "flipped.safetensors"
+    content = bytearray((points / "weights" / f"{record.stem}.safetensors").read_bytes())
+    content[-3] ^= 1
+    flipped.write_bytes(content)
     for given, message in [
+        (flipped, "is damaged, or was not written by ganbench"),
         (bare, "has no weights; they are written only by ganbench run --keep weights"),
         (tmp_path / "no.parquet", "there is no record"),
         (tmp_path / "no.safetensors", "there is no file"),

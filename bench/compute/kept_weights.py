@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Description(BaseModel):
         precision: The format of the networks, a value of the training key.
         shape: The shape of a sample.
         images: Whether samples are images in [−1, 1], to be converted to uint8; otherwise they are points.
+        sha256: The digest of the weights; empty in files of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +57,7 @@ class Description(BaseModel):
     precision: str
     shape: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     images: bool
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,12 @@ def keep_weights(path: Path, run: Run, players: Players, like: NDArray[np.generi
     """
     from safetensors.torch import save
 
+    states = players.state_dict()
+    tensors = {
+        f"{name}.{key}": value.detach().cpu().contiguous().clone()  # the networks of a pack share one tensor
+        for name in ("generator", "average")
+        for key, value in states.get(name, {}).items()
+    }
     about = Description(
         version=__version__,
         run=run.id,
@@ -130,13 +139,8 @@ def keep_weights(path: Path, run: Run, players: Players, like: NDArray[np.generi
         precision=run.training.precision,
         shape=like.shape[1:],
         images=like.dtype == np.uint8,
+        sha256=_digest(tensors),
     )
-    states = players.state_dict()
-    tensors = {
-        f"{name}.{key}": value.detach().cpu().contiguous().clone()  # the networks of a pack share one tensor
-        for name in ("generator", "average")
-        for key, value in states.get(name, {}).items()
-    }
     content = save(tensors, metadata={"ganbench": about.model_dump_json()})
     try:
         with atomic_write(path) as partial:
@@ -160,6 +164,8 @@ def read_weights(path: Path) -> KeptWeights:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = Description.model_validate_json(header["__metadata__"]["ganbench"])
         tensors = load(content)
+        if about.sha256 not in ("", _digest(tensors)):
+            raise ValueError("the weights are not those that were written")
     except FileNotFoundError:
         raise ResultsError(f"there is no file {path}") from None
     except NotAFileError as error:
@@ -173,3 +179,12 @@ def read_weights(path: Path) -> KeptWeights:
         network, _, key = name.partition(".")
         states.setdefault(network, {})[key] = tensor
     return KeptWeights(path, about, states)
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of the names, types, shapes and bytes of tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -12,17 +12,18 @@ from bench.errors import ResultsError
 
 KEPT_IMAGES, KEPT_POINTS = 25, 250  # samples per evaluation that go into the record
 KEPT_EVALUATIONS = 4  # whose samples go into the record
+MAX_CHANNELS = 4  # of an image; more are taken for its height, as in n×H×W×C
 RANGES = ((-1, 1), (0, 1))
 TOLERANCE = 0.01  # of the range: resizing can push a pixel a little outside it
 
 
 def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray[Any] | None:
-    """The samples that a record keeps: images as uint8 [n, channels, h, w], or points as float32 [n, 2].
+    """The samples that a record keeps: images as uint8 [n, channels, h, w], or points as float32 [n, d].
 
     None if a sample is not finite.
 
     Args:
-        given: Images [n, channels, h, w] or [n, h, w], uint8 or floats, or points [n, 2]; an array, a tensor, or
+        given: Images [n, channels, h, w] or [n, h, w], uint8 or floats, or points [n, d]; an array, a tensor, or
             nested sequences.
         value_range: The range of float images: (-1, 1) or (0, 1).
 
@@ -32,11 +33,10 @@ def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray
     samples = as_array(given)
     if samples.ndim == 3:
         samples = samples[:, None]
-    points = samples.ndim == 2 and samples.shape[1] == 2
-    if (not points and not (samples.ndim == 4 and samples.shape[1] in (1, 3))) or samples.size == 0:
-        raise ResultsError(
-            f"samples: expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not {_times(samples.shape)}"
-        )
+    points = samples.ndim == 2
+    if (not points and not (samples.ndim == 4 and samples.shape[1] <= MAX_CHANNELS)) or samples.size == 0:
+        expected = f"images n×C×H×W with 1 to {MAX_CHANNELS} channels, n×H×W, or points n×d"
+        raise ResultsError(f"samples: expected {expected}, not {_times(samples.shape)}")
     if samples.dtype.kind != "f" and not (samples.dtype == np.uint8 and not points):
         raise ResultsError(f"samples: expected uint8 images, or floats, not {samples.dtype}")
     samples = samples[: KEPT_POINTS if points else KEPT_IMAGES]

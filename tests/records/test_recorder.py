@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 
 import bench
+from bench.command import main
 from bench.errors import GanbenchError, ResultsError, SuiteError
 from bench.evidence.outcomes import Stage, states_over_time
 from bench.evidence.results import read_evidence
@@ -225,7 +227,7 @@ CALLS: list[tuple[str, str]] = [
     ("log.samples(10, np.zeros((2, 3, 8, 8)))", "float images need value_range=(-1, 1) or (0, 1)"),
     ("log.samples(10, np.zeros((2, 3, 8, 8)), value_range=(0, 255))", "not (0, 255)"),
     ("log.samples(10, np.full((2, 3, 8, 8), 9.0), value_range=(0, 1))", "values from 9 to 9 are outside"),
-    ("log.samples(10, np.zeros((2, 8, 8, 3)))", "expected images n×C×H×W with 1 or 3 channels, n×H×W, or points n×2, not 2×8×8×3"),
+    ("log.samples(10, np.zeros((2, 8, 8, 3)))", "expected images n×C×H×W with 1 to 4 channels, n×H×W, or points n×d, not 2×8×8×3"),
     ("log.samples(10, np.zeros((2, 8, 8), int))", "expected uint8 images, or floats, not int64"),
     ("log.samples(10, np.zeros((4, 2)))", "float32 [4, 2] at step 10, but uint8 [1, 1, 8, 8] before"),
 ]  # fmt: skip
@@ -279,6 +281,18 @@ def test_as_many_samples_are_kept_as_for_other_runs(tmp_path: Path) -> None:
         log.samples(1, np.full((30, 3, 4, 4), 7, np.uint8))
     points, images = map(read_samples, record_paths(tmp_path))
     assert (points.shape, points.dtype, images.shape) == ((250, 2), np.float32, (25, 3, 4, 4))
+
+
+@pytest.mark.parametrize("shape", [(1,), (5,), (2, 4, 4), (4, 3, 5)], ids=str)
+def test_samples_of_any_shape_are_kept_and_reported(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    given = np.random.default_rng(0).uniform(size=(9, *shape)).astype(np.float32)
+    with recorder(tmp_path) as log:
+        log.log(1, fid=1.0)
+        log.samples(1, given, value_range=(0, 1))
+    (path,) = record_paths(tmp_path)
+    assert read_samples(path).shape == given.shape
+    result = CliRunner().invoke(main, ["report", str(tmp_path / "mine"), "--format", "png"])
+    assert result.exit_code == 0, result.output
 
 
 def test_samples_that_are_not_finite_end_the_run(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class Recorder:
 
         Args:
             step: The generator step, as for ``log``.
-            images: Array or tensor of images [n, channels, h, w] or [n, h, w], uint8 or float, or of points [n, 2].
+            images: Array or tensor of images [n, channels, h, w] or [n, h, w], uint8 or float, or of points [n, d].
             value_range: Range of float images, which require it: (-1, 1) or (0, 1).
 
         Raises:

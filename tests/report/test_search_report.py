@@ -9,7 +9,9 @@ import pytest
 from made_runs import drawn, record
 
 from bench.evidence.results import Evidence, read_evidence
+from bench.evidence.search import SettingResult, TechniqueResult
 from bench.report import write_report
+from bench.report.figures.search import budget_curve
 from bench.report.search import format_effects, format_overview
 
 LOSSES = ("minimax", "hinge")
@@ -68,10 +70,21 @@ def test_the_learning_rate_decides(evidence: Evidence) -> None:
 
 def test_budget_figure(evidence: Evidence) -> None:
     figure = drawn(evidence, "search-budget-ring")
-    (curve,) = [line for line in figure.axes[0].lines if line.get_linewidth() == 1.2]
+    failed, curve = [line for line in figure.axes[0].lines if line.get_linewidth() == 1.2]
+    assert len(failed.get_xdata()) == 0
     assert curve.get_xydata()[[0, -1]].tolist() == [[1, pytest.approx(0.01)], [8, 0.002]]
     (confirmed,) = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
     assert np.asarray(confirmed.get_ydata()).item() == pytest.approx(0.01)
+
+
+def test_the_best_of_draws_that_fail_is_drawn_too() -> None:
+    """Of four draws one is stable: the best of one or two is probably not, the best of four is (0.5^(1/4) = 0.84)."""
+    values = (0.9, 0.5, 0.7, 0.6)
+    settings = [SettingResult(f"{i}", i, {}, 2, int(i != 1), value, 100) for i, value in enumerate(values)]
+    curve, stable = budget_curve(TechniqueResult({}, "overlap", higher_is_better=True, settings=tuple(settings)))
+    assert stable.tolist() == [False, False, True, True]
+    assert curve[:, 0].tolist() == [0.7, 0.9, 0.5, 0.5]  # by failures, then by value: 0.6, 0.7, 0.9, 0.5
+    assert np.isnan(curve[:, 1]).tolist() == [True, False, False, False]  # P(none of four at or below) = 0.06, 0.007
 
 
 def test_parameter_figure_has_every_draw(evidence: Evidence) -> None:

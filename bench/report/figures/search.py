@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,86 +42,103 @@ def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult
     description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (where open, to the edge)"
     per_row = sheet.panels_per_row(MIN_WIDTH)
     confirmed = [len(confirmation_runs(evidence, each)) for each in results]
+    curves = [budget_curve(each) for each in results]
+    failed = [not stable.all() for _, stable in curves]
     keys = [
         Line2D([], [], color=COLOURS[0], label="tuning: best of k draws"),
+        *([Line2D([], [], color=COLOURS[1], linestyle="--", label="the same, failed")] if any(failed) else []),
         *([Line2D([], [], color="0.8", label="other techniques")] if len(results) > 1 else []),
         *([_mark("D", "black", "confirmation on fresh seeds, median", filled=True)] if any(confirmed) else []),
     ]
     scale = evidence.describe(str(results[0].primary)).scale
-    curves = [_finite(best_of(each.values(), each.higher_is_better)) for each in results]
     for page, rows in enumerate(split_evenly(split_evenly(range(len(results)), per_row), ROWS)):
         figure = sheet.figure((HEIGHT + 0.3) * len(rows) + 0.4 + sheet.title_height(description) + 0.4)
         grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False, sharex=True, sharey=True)
         for axes, index in _filled(grid, rows):
-            for other in curves:
+            for other, _ in curves:
                 axes.plot(range(1, len(other) + 1), other[:, 0] * scale, color="0.8", linewidth=0.7)
-            _draw_curve(evidence, axes, results[index], curves[index])
+            _draw_curve(evidence, axes, results[index], *curves[index])
+            stable = sum(each.is_stable for each in results[index].settings)
             name = technique_name(evidence, results[index], without=("dataset",))
+            name = f"{name} ({stable}/{len(results[index].settings)} stable)"
             axes.set_xlabel("number of draws k" if index in rows[-1] else "")
             axes.set_title(escape_dollars(wrap_text(name, sheet.width / per_row - 0.2, SMALL)), fontsize=SMALL)
         _finish(figure, sheet, description, keys, _label(evidence, results[0]))
-        shown = np.concatenate([curve[:, 0] for curve in curves])
+        shown = np.concatenate([curve[:, 0] for curve, _ in curves])
         _scale(grid[0, 0], evidence, results[0], shown)
         yield Drawing(page_name(f"search-budget-{slug(dataset)}", page), description, figure)
 
 
-def _draw_curve(evidence: Evidence, axes: Axes, result: TechniqueResult, curve: np.ndarray[Any, Any]) -> None:
+def budget_curve(result: TechniqueResult) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return median, low and high of the best of k draws, [n, 3], and whether the median draw is stable, [n].
+
+    The best is the one that is confirmed: draws are ordered by their failures first. An end that nothing bounds, or the
+    value of a draw that diverged, is NaN.
+    """
+    ordered = result.ranked()[::-1]
+    places = np.array(best_of(np.arange(len(ordered), dtype=float), higher_is_better=True))
+    bounded = np.isfinite(places)
+    at = np.where(bounded, places, 0).astype(int)
+    values = np.array([each.value for each in ordered])[at]
+    stable = np.array([each.is_stable for each in ordered])
+    return np.where(bounded & np.isfinite(values), values, np.nan), stable[at[:, 0]]
+
+
+def _draw_curve(
+    evidence: Evidence,
+    axes: Axes,
+    result: TechniqueResult,
+    curve: np.ndarray[Any, Any],
+    is_stable: np.ndarray[Any, Any],
+) -> None:
     scale = evidence.describe(str(result.primary)).scale
     k = np.arange(1, len(curve) + 1)
-    bounded = curve.copy()
-    known = curve[np.isfinite(curve)]
-    if len(known):  # an end that nothing bounds reaches the edge of what was seen
-        bounded[:, 1] = np.where(np.isnan(curve[:, 1]), known.min(), curve[:, 1])
-        bounded[:, 2] = np.where(np.isnan(curve[:, 2]), known.max(), curve[:, 2])
-    axes.fill_between(k, bounded[:, 1] * scale, bounded[:, 2] * scale, color=COLOURS[0], alpha=0.2, linewidth=0)
-    axes.plot(k, curve[:, 0] * scale, color=COLOURS[0], linewidth=1.2)
+    draws = np.array(_values(result))
+    draws = draws[np.isfinite(draws)]
+    if len(draws):  # an end that nothing bounds reaches the edge of what was seen
+        worst, best = sorted((draws.min(), draws.max()), reverse=not result.higher_is_better)
+        ends = np.where(np.isnan(curve[:, 1:]), (worst, best), curve[:, 1:]) * scale
+        axes.fill_between(k, ends[:, 0], ends[:, 1], color=COLOURS[0], alpha=0.2, linewidth=0)
+    last = k[~is_stable].max(initial=-1)
+    failed = k <= last + 1  # the line of failed draws ends where the other begins
+    axes.plot(k[failed], curve[failed, 0] * scale, color=COLOURS[1], linewidth=1.2, linestyle="--")
+    axes.plot(k[is_stable], curve[is_stable, 0] * scale, color=COLOURS[0], linewidth=1.2)
     runs = confirmation_runs(evidence, result)
     values = runs[f"{result.primary}_final"].dropna() if len(runs) else ()
     if len(values):
         axes.plot(k[-1], np.median(values) * scale, "D", color="black", markersize=4, zorder=4)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
-    stable = sum(each.is_stable for each in result.settings)
-    axes.annotate(
-        f"{stable}/{len(result.settings)} stable", (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize=SMALL
-    )
-
-
-def _finite(curve: Sequence[tuple[float, float, float]]) -> np.ndarray[Any, Any]:
-    values = np.array(curve, dtype=float)
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _draw_parameters(
     evidence: Evidence, dataset: str, results: list[TechniqueResult], sheet: Sheet
 ) -> Iterator[Drawing]:
-    """One row per technique, one column per parameter, one dot per draw, and the median of each group."""
-    keys = list(dict.fromkeys(key for each in results for draw in each.settings for key in draw.setting))
-    if not keys:
+    """One panel per technique and parameter of its own, with one dot per draw and the median of each group."""
+    panels = [(each, key) for each in results for key in dict.fromkeys(k for d in each.settings for k in d.setting)]
+    if not panels:
         return
     description = f"{dataset}: final {evidence.describe(str(results[0].primary)).label} of every tuning draw"
     stable = [each.is_stable for result in results for each in result.settings]
-    legend = [
+    keys = [
         *([_mark("o", COLOURS[0], "stable", filled=True)] if any(stable) else []),
         *([_mark("o", COLOURS[1], "failed", filled=False)] if not all(stable) else []),
         Line2D([], [], color="black", label=f"median of each value, or of {BINS} groups"),
     ]
     shown = np.array([value for each in results for value in _values(each)])
-    per_row = sheet.panels_per_row(1.1)
-    for page, (part, columns) in enumerate(
-        (part, columns) for columns in split_evenly(keys, per_row) for part in split_evenly(results, ROWS)
-    ):
-        figure = sheet.figure((HEIGHT + 0.15) * len(part) + 0.4 + sheet.title_height(description) + 0.4)
-        grid = figure.subplots(len(part), len(columns), squeeze=False, sharex="col", sharey=True)
-        for row, result in zip(grid, part, strict=True):
-            for axes, key in zip(row, columns, strict=True):
-                _draw_parameter(evidence, axes, result, key)
-            name = wrap_text(technique_name(evidence, result, without=("dataset",)), HEIGHT, SMALL)
-            row[0].set_ylabel(escape_dollars(name), fontsize=SMALL)
-        for axes, key in zip(grid[-1], columns, strict=True):
-            axes.set_xlabel(escape_dollars(wrap_text(key, sheet.width / len(columns) - 0.2, SMALL)), fontsize=SMALL)
+    per_row = sheet.panels_per_row(MIN_WIDTH)
+    width = sheet.width / per_row - 0.2
+    for page, rows in enumerate(split_evenly(split_evenly(range(len(panels)), per_row), ROWS)):
+        figure = sheet.figure((HEIGHT + 0.5) * len(rows) + 0.4 + sheet.title_height(description) + 0.4)
+        grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False, sharey=True)
+        for axes, index in _filled(grid, rows):
+            result, key = panels[index]
+            _draw_parameter(evidence, axes, result, key)
+            name = technique_name(evidence, result, without=("dataset",))
+            axes.set_title(escape_dollars(wrap_text(name, width, SMALL)), fontsize=SMALL)
+            axes.set_xlabel(escape_dollars(wrap_text(key, width, SMALL)), fontsize=SMALL)
         _scale(grid[0, 0], evidence, results[0], shown)
-        _finish(figure, sheet, description, legend)
+        _finish(figure, sheet, description, keys, _label(evidence, results[0]))
         yield Drawing(page_name(f"search-parameters-{slug(dataset)}", page), description, figure)
 
 
@@ -131,9 +148,6 @@ def _values(result: TechniqueResult) -> list[float]:
 
 def _draw_parameter(evidence: Evidence, axes: Axes, result: TechniqueResult, key: str) -> None:
     draws = [each for each in result.settings if key in each.setting]
-    if not draws:
-        axes.annotate("–", (0.5, 0.5), xycoords="axes fraction", ha="center")
-        return
     scale = evidence.describe(str(result.primary)).scale
     given = [each.setting[key] for each in draws]
     groups = grouped(given)
@@ -150,7 +164,7 @@ def _draw_parameter(evidence: Evidence, axes: Axes, result: TechniqueResult, key
         axes.set_xticks(range(len(names)), [escape_dollars(name) for name in names], fontsize=SMALL)
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif x.min() > 0 and x.max() >= MANY * x.min():
-        axes.set_xscale("log")
+        set_log_scale(axes, "x", float(x.min()), float(x.max()))
     elif len(set(x.tolist())) <= BINS:
         axes.set_xticks(sorted(set(x.tolist())))
     else:

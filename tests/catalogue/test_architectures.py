@@ -56,7 +56,19 @@ def test_square_images_of_every_size(name: str, size: int, channels: int) -> Non
     assert players.critic(images).shape == (3,)
 
 
-@pytest.mark.parametrize("shape", [(2,), (1, 7, 7), (1, 257, 257), (2, 8, 8), (1, 8, 9)])
+@pytest.mark.parametrize("size", [257, 512, 1024])
+@pytest.mark.parametrize("name", ["resnet", "stylegan", "r3gan"])
+def test_networks_of_bounded_width_make_larger_images(name: str, size: int) -> None:
+    shape = (1, size, size)
+    assert ARCHITECTURES[name].fits(shape) is None
+    with torch.device("meta"):
+        players = build_players(training(architecture={"name": name, **SMALL[name]}), shape, 0, torch.device("meta"))
+        images = players.generator(torch.randn(2, 5))
+        assert images.shape == (2, *shape)
+        assert players.critic(images).shape == (2,)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 7, 7), (1, 1025, 1025), (2, 8, 8), (1, 8, 9)])
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_convolutions_reject_other_shapes(name: str, shape: tuple[int, ...]) -> None:
     assert "square images" in (ARCHITECTURES[name].fits(shape) or "")

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from bench.catalogue.architectures import StyleganOptions, stylegan
 from bench.catalogue.architectures.equalised import EqualisedConvolution, EqualisedLinear, activate
 from bench.catalogue.architectures.layers import MinibatchDeviation
-from bench.catalogue.architectures.resampling import low_pass_kernel
+from bench.catalogue.architectures.resampling import Upsample, low_pass_kernel
 from bench.errors import SuiteError
 from bench.plan.specification import complete_training
 
@@ -126,20 +126,17 @@ def test_the_mapping_network_begins_with_normalised_latents_and_learns_slowly() 
     assert len(others) == 3 + 2  # convolutions, and layers to the image
 
 
-def test_the_image_is_the_sum_of_all_stages() -> None:
-    """With only one layer to the image at work, the image is its contribution, upsampled as often as needed."""
+def test_the_image_is_the_sum_of_all_stages_each_upsampled_to_the_next() -> None:
     generator = with_random_biases(stylegan.StyleGenerator(SMALL, 5, (3, 15, 15)))
-    latents = torch.randn(2, 5).double()
-    whole, total = generator(latents), torch.zeros(2, 3, 15, 15).double()
-    saved = [{name: value.clone() for name, value in layer.state_dict().items()} for layer in generator.to_image]
-    for stage in range(3):
-        for index, layer in enumerate(generator.to_image):
-            layer.load_state_dict(saved[index])
-            if index != stage:
-                layer.bias.data.zero_()
-                layer.convolution.convolution.weight.data.zero_()
-        total = total + generator(latents)
-    torch.testing.assert_close(total, whole)
+    added: list[Tensor] = []
+    for layer in generator.to_image:
+        layer.register_forward_hook(lambda layer, given, out: added.append(out))
+    found = generator(torch.randn(2, 5).double())
+    assert [image.shape[2] for image in added] == [4, 8, 15]
+    expected = added[0]
+    for image, size in zip(added[1:], (8, 15), strict=True):
+        expected = image + Upsample(size).double()(expected)
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_layer_adds_noise_bias_and_activation_in_this_order() -> None:

@@ -19,6 +19,7 @@ from bench.catalogue.architectures.critic_options import mixes_samples as mixes_
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
 LARGEST_SIZE = 256  # the width of DCGAN doubles with every halving of the size, so larger networks take gigabytes
+LARGEST_BOUNDED = 1024  # of networks with a bounded width
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
@@ -173,11 +174,16 @@ def single_number(shape: Shape) -> str | None:
     return None if shape == (1,) else "single numbers"
 
 
-def square_image(shape: Shape) -> str | None:
-    """Support square images of 8 to 256 pixels with 1 or 3 channels."""
-    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= LARGEST_SIZE and shape[0] in (1, 3):
+def square_image(shape: Shape, largest: int = LARGEST_SIZE) -> str | None:
+    """Support square images of 8 to ``largest`` pixels with 1 or 3 channels."""
+    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= largest and shape[0] in (1, 3):
         return None
-    return f"square images of 8×8 to {LARGEST_SIZE}×{LARGEST_SIZE} pixels with 1 or 3 channels"
+    return f"square images of 8×8 to {largest}×{largest} pixels with 1 or 3 channels"
+
+
+def large_square_image(shape: Shape) -> str | None:
+    """Support square images of 8 to 1,024 pixels with 1 or 3 channels."""
+    return square_image(shape, LARGEST_BOUNDED)
 
 
 ARCHITECTURES = {
@@ -210,20 +216,20 @@ ARCHITECTURES = {
         "residual networks (Gulrajani et al. 2017; Miyato et al. 2018)",
         ResnetOptions,
         "bench.catalogue.architectures.resnet",
-        square_image,
+        large_square_image,
         {"normalisation": "none"},
     ),
     "stylegan": Architecture(
         "StyleGAN2: styles, noise per pixel, equalised learning rate (Karras et al. 2020)",
         StyleganOptions,
         "bench.catalogue.architectures.stylegan",
-        square_image,
+        large_square_image,
         {"minibatch_deviation": 4},
     ),
     "r3gan": Architecture(
         "R3GAN: residual blocks of grouped convolutions without normalisation (Huang et al. 2024)",
         R3ganOptions,
         "bench.catalogue.architectures.r3gan",
-        square_image,
+        large_square_image,
     ),
 }

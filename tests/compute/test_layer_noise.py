@@ -12,8 +12,9 @@ from bench.compute.training.cuda_graphs import StaticDraws
 from bench.compute.training.layer_noise import with_noise
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
-from bench.compute.training.players import generate
+from bench.compute.training.players import build_players, generate
 from bench.compute.training.sampler import BatchSampler
+from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 
 CPU = torch.device("cpu")
@@ -68,6 +69,31 @@ def test_the_same_bits_alone_and_in_a_pack(name: str, keys: dict[str, object]) -
                 assert torch.equal(value, players.state_dict()[network][key]), (network, key)
         latents = torch.randn(6, training.latent, generator=torch.Generator().manual_seed(5))
         assert torch.equal(generate(players.generator, latents), generate(alone.players[0].generator, latents))
+
+
+@pytest.mark.parametrize("name", ["stylegan", "r3gan"])
+@pytest.mark.parametrize("part", ["generator", "critic"])
+def test_networks_of_a_pack_on_a_gpu_equal_separate_ones(name: str, part: str) -> None:
+    """There, vmap computes them at once: compare values, gradients, and gradients of the norm of a gradient."""
+    training = specify(name, precision="float64")
+
+    def everything(by_vmap: bool) -> list[Tensor]:
+        networks = [getattr(build_players(training, SHAPE, seed, CPU), part) for seed in range(3)]
+        for number, network in enumerate(networks):
+            draw = torch.Generator().manual_seed(number)
+            for parameter in network.parameters():  # no strength of noise and no residual stays 0
+                parameter.data += 0.3 * torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
+        stack = Stack(networks, rules=not by_vmap)
+        assert stack._separate != by_vmap
+        shape = SHAPE if part == "critic" else (3 + getattr(networks[0], "noise_numbers", 0),)
+        inputs = torch.randn(3, 4, *shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+        out = stack(inputs.requires_grad_())
+        (slopes,) = torch.autograd.grad(out.square().sum(), inputs, create_graph=True)
+        wanted = (out.sum() + slopes.flatten(2).norm(dim=2).sum(), stack.parameters)
+        return [out, slopes, *torch.autograd.grad(*wanted, allow_unused=True, materialize_grads=True)]
+
+    for one, other in zip(everything(True), everything(False), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
 
 
 def test_every_batch_has_fresh_noise_and_samples_of_moved_latents_share_it() -> None:

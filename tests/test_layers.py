@@ -36,7 +36,9 @@ WITH_TORCH = {
     "confirming",
 }  # the others load it only where something is trained
 NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
-    "architectures": {"layers", "mlp", "dcgan", "dcgan_upsample", "resnet", "dirac"},
+    "architectures": {
+        *("layers", "equalised", "resampling", "mlp", "dcgan", "dcgan_upsample", "resnet", "stylegan", "r3gan", "dirac")
+    },
     "metrics": {
         "birthday",
         "context",

@@ -197,7 +197,7 @@ def _critic(architecture: Choice, given: object, generator_table: TomlTable) -> 
     if name == architecture.name:
         defaults |= {key: value for key, value in generator_table.items() if key not in ("name", "label")}
     critic = choose("architecture", {"name": name, **table}, defaults)
-    check_critic(architecture.options, critic.options, own=critic.name != architecture.name)
+    check_critic(architecture.options, critic.options, table, own=critic.name != architecture.name)
     return critic
 
 

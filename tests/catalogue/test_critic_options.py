@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.catalogue.architectures import ARCHITECTURES, DcganOptions, MlpOptions, ResnetOptions
 from bench.catalogue.architectures import mixes_samples as options_mix_samples
-from bench.catalogue.architectures.critic_options import CriticOptions
+from bench.catalogue.architectures.critic_options import CriticOptions, GroupOptions
 from bench.catalogue.architectures.layers import MinibatchDeviation
 from bench.compute.training.players import build_players, mixes_samples, with_converged_spectral_norm
 from bench.errors import SuiteError
@@ -23,7 +23,19 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcgan": {"width": 4},
     "dcgan-upsample": {"width": 8},
     "resnet": {"width": 4},
+    "stylegan": {"width": 4, "widest": 8, "mapping_depth": 2},
+    "r3gan": {"width": 4, "widest": 8, "blocks": 1},
 }
+NORMALISED = [name for name in SMALL if "normalisation" in ARCHITECTURES[name].options.model_fields]
+NORMALISATIONS = [  # of each family; None: it has no such option
+    (name, normalisation)
+    for name in SMALL
+    for normalisation in (("none", "batch", "layer", "spectral") if name in NORMALISED else (None,))
+]
+
+
+def chosen(normalisation: str | None, **critic: object) -> dict[str, object]:
+    return critic if normalisation is None else {**critic, "normalisation": normalisation}
 
 
 def training(name: str, **critic: object) -> Training:
@@ -40,11 +52,14 @@ def images(count: int = 8, shape: tuple[int, ...] = SHAPE) -> Tensor:
 
 
 def test_every_family_but_dirac_has_the_options_of_critics() -> None:
-    with_options = {name for name, entry in ARCHITECTURES.items() if issubclass(entry.options, CriticOptions)}
-    assert with_options == SMALL.keys() == ARCHITECTURES.keys() - {"dirac"}
+    grouping = {name for name, entry in ARCHITECTURES.items() if issubclass(entry.options, GroupOptions)}
+    assert grouping == SMALL.keys() == ARCHITECTURES.keys() - {"dirac"}
+    scaled = [name for name, entry in ARCHITECTURES.items() if issubclass(entry.options, CriticOptions)]
+    assert scaled == NORMALISED
+    assert "mlp" in NORMALISED
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NORMALISED)
 def test_the_lipschitz_constant_multiplies_the_logits(name: str) -> None:
     one, eight = (build(name, normalisation="spectral", lipschitz=constant) for constant in (1.0, 8.0))
     assert [*one.state_dict()] == [*eight.state_dict()]
@@ -75,7 +90,7 @@ def test_maxout_keeps_the_lipschitz_constant(pieces: int) -> None:
     assert slopes.norm(dim=1).max() <= 3.0 * (1 + 1e-3)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NORMALISED)
 def test_a_lipschitz_constant_without_spectral_normalisation_is_an_error(name: str) -> None:
     for normalisation in ("none", "layer", "batch"):
         with pytest.raises(SuiteError, match=f"critic: lipschitz = 20 needs .*'spectral', not '{normalisation}'"):
@@ -103,8 +118,9 @@ def test_generators_ignore_the_options_of_critics() -> None:
     options = {"lipschitz": 20.0, "minibatch_deviation": 4, "normalisation": "spectral"}
     for name, small in SMALL.items():
         pooling = {"pooling": "sum"} if name == "resnet" else {}
+        given_options = options if name in NORMALISED else {"minibatch_deviation": 4}
         sizes = []
-        for given in ({}, {**options, **pooling}):
+        for given in ({}, {**given_options, **pooling}):
             table = {
                 "dataset": "digits",
                 "architecture": {"name": name, **small, **given},
@@ -178,25 +194,23 @@ def test_identical_samples_have_a_small_deviation_and_finite_gradients() -> None
     assert gradient.isfinite().all()
 
 
-@pytest.mark.parametrize("normalisation", ["none", "batch", "layer", "spectral"])
-@pytest.mark.parametrize("name", SMALL)
-def test_logits_depend_on_the_group_and_on_nothing_else(name: str, normalisation: str) -> None:
+@pytest.mark.parametrize(("name", "normalisation"), NORMALISATIONS)
+def test_logits_depend_on_the_group_and_on_nothing_else(name: str, normalisation: str | None) -> None:
     """In evaluation mode, batch normalisation itself does not mix samples."""
-    critic = build(name, minibatch_deviation=4, normalisation=normalisation).eval()
+    critic = build(name, **chosen(normalisation, minibatch_deviation=4)).eval()
     samples = images().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(samples)[0], samples)
     reached = gradient.flatten(1).any(dim=1).tolist()
     assert reached == [True, False] * 4  # samples 0, 2, 4 and 6 form a group
-    plain = build(name, normalisation=normalisation).eval()
+    plain = build(name, **chosen(normalisation, minibatch_deviation=0)).eval()
     (gradient,) = torch.autograd.grad(plain(samples)[0], samples)
     assert gradient.flatten(1).any(dim=1).tolist() == [True, *[False] * 7]
 
 
-@pytest.mark.parametrize("normalisation", ["none", "batch", "layer", "spectral"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("name", "normalisation"), NORMALISATIONS)
 @pytest.mark.parametrize("group", [0, 4])
-def test_options_say_whether_a_critic_mixes_samples(name: str, normalisation: str, group: int) -> None:
-    plan = training(name, normalisation=normalisation, minibatch_deviation=group)
+def test_options_say_whether_a_critic_mixes_samples(name: str, normalisation: str | None, group: int) -> None:
+    plan = training(name, **chosen(normalisation, minibatch_deviation=group))
     mixes = normalisation == "batch" or group > 0
     assert options_mix_samples(plan.critic.options) == mixes
     assert mixes_samples(build_players(plan, (1, 16, 16), 0, CPU).critic) == mixes
@@ -212,4 +226,19 @@ def test_defaults_add_no_layer() -> None:
         assert (options.lipschitz, options.minibatch_deviation) == (1, 0)
     for name in SMALL:
         own = [type(module).__name__ for module in build(name).modules()]
-        assert not {"Scale", "MinibatchDeviation"} & {*own}
+        assert {"Scale", "MinibatchDeviation"} & {*own} == ({"MinibatchDeviation"} if name == "stylegan" else set())
+
+
+def test_options_of_generators_are_refused_for_the_critic_alone() -> None:
+    for option in ({"noise": False}, {"mapping_depth": 3}):
+        with pytest.raises(SuiteError, match=f"critic: {next(iter(option))} is an option of generators"):
+            training("stylegan", **option)
+        table = {
+            "dataset": "digits",
+            "loss": "hinge",
+            "architecture": "dcgan",
+            "critic": {"name": "stylegan", **option},
+        }
+        with pytest.raises(SuiteError, match="is an option of generators"):
+            complete_training(table, "test")
+    training("stylegan", width=8)

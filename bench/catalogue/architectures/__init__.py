@@ -7,17 +7,19 @@ so listing the architectures and validating a suite do not need it.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
 from bench.catalogue import Options
 from bench.catalogue.architectures.critic_options import CriticOptions as CriticOptions
+from bench.catalogue.architectures.critic_options import GroupOptions
 from bench.catalogue.architectures.critic_options import mixes_samples as mixes_samples
 
 Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
 LARGEST_SIZE = 256  # the width of DCGAN doubles with every halving of the size, so larger networks take gigabytes
+LARGEST_BOUNDED = 1024  # of networks with a bounded width
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
@@ -82,6 +84,58 @@ class ResnetOptions(CriticOptions):
     pooling: Literal["mean", "sum"] = "mean"
 
 
+class DoubledOptions(GroupOptions):
+    """Options of networks whose channels double with every halving of the size, up to a limit.
+
+    ``width``: channels of the feature maps of the image's size.
+    ``widest``: no feature map has more channels.
+    """
+
+    width: int = Field(default=64, gt=0, le=16_384)
+    widest: int = Field(default=512, gt=0, le=16_384)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.widest < self.width:
+            raise ValueError(f"widest = {self.widest} is below width = {self.width}; set widest to at least the width")
+        return self
+
+    def widths(self, stages: int) -> list[int]:
+        """Return the channels of the feature maps, from the smallest map to the one of the image's size."""
+        return [min(self.width * 2**halvings, self.widest) for halvings in reversed(range(stages))]
+
+
+class StyleganOptions(DoubledOptions):
+    """Options of StyleGAN2.
+
+    ``width``: channels next to the image, doubled with every halving of the size up to ``widest``; by default 64.
+    ``widest``: by default 512. Styles are as long as the smallest feature map has channels.
+    ``mapping_depth``: layers of the mapping network, by default 8.
+    ``noise``: whether the generator adds noise to every pixel, by default true.
+    ``minibatch_deviation``: by default 4 for the critic.
+    """
+
+    of_generators: ClassVar[tuple[str, ...]] = ("mapping_depth", "noise")
+    mapping_depth: int = Field(default=8, gt=0, le=1_000)
+    noise: bool = True
+
+
+class R3ganOptions(DoubledOptions):
+    """Options of R3GAN.
+
+    ``width``: channels next to the image, doubled with every halving of the size up to ``widest``; by default 96.
+    ``widest``: by default 768.
+    ``blocks``: residual blocks per size, by default 2.
+    ``group``: channels in each group of the grouped convolutions, by default 16; if it does not divide them, the next
+    larger number that does.
+    """
+
+    width: int = Field(default=96, gt=0, le=16_384)
+    widest: int = Field(default=768, gt=0, le=16_384)
+    blocks: int = Field(default=2, gt=0, le=1_000)
+    group: int = Field(default=16, gt=0, le=32_768)
+
+
 class DiracOptions(Options):
     """``start``: the initial value of the only parameter, θ of the generator and ψ of the critic; by default 1."""
 
@@ -95,8 +149,10 @@ class Architecture(NamedTuple):
         summary: One line for ``ganbench list``.
         options: What a suite can set in ``architecture`` and, for the critic alone, in ``critic``.
         module: Name of the module with ``generator(options, latent, shape)`` and ``critic(options, shape)``, imported
-            when networks are built. The generator maps latents [n, latent] to samples [n, *shape], images in [−1, 1];
-            the critic maps samples to logits [n]. Neither changes its input in place.
+            when networks are built. The generator maps latents [n, latent] to samples [n, *shape], images from −1
+            (black) to 1 (white), beyond which they are clipped when they are measured; the critic maps samples to
+            logits [n]. Neither changes its input in place. A generator with noise in its layers has an attribute
+            ``noise_numbers``, k: in training it gets latents with k further normal numbers, [n, latent + k].
         fits: Which shapes of samples the family supports.
         critic_defaults: Defaults of the critic's options that differ from the generator's.
     """
@@ -118,11 +174,16 @@ def single_number(shape: Shape) -> str | None:
     return None if shape == (1,) else "single numbers"
 
 
-def square_image(shape: Shape) -> str | None:
-    """Support square images of 8 to 256 pixels with 1 or 3 channels."""
-    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= LARGEST_SIZE and shape[0] in (1, 3):
+def square_image(shape: Shape, largest: int = LARGEST_SIZE) -> str | None:
+    """Support square images of 8 to ``largest`` pixels with 1 or 3 channels."""
+    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= largest and shape[0] in (1, 3):
         return None
-    return f"square images of 8×8 to {LARGEST_SIZE}×{LARGEST_SIZE} pixels with 1 or 3 channels"
+    return f"square images of 8×8 to {largest}×{largest} pixels with 1 or 3 channels"
+
+
+def large_square_image(shape: Shape) -> str | None:
+    """Support square images of 8 to 1,024 pixels with 1 or 3 channels."""
+    return square_image(shape, LARGEST_BOUNDED)
 
 
 ARCHITECTURES = {
@@ -155,7 +216,20 @@ ARCHITECTURES = {
         "residual networks (Gulrajani et al. 2017; Miyato et al. 2018)",
         ResnetOptions,
         "bench.catalogue.architectures.resnet",
-        square_image,
+        large_square_image,
         {"normalisation": "none"},
+    ),
+    "stylegan": Architecture(
+        "StyleGAN2: styles, noise per pixel, equalised learning rate (Karras et al. 2020)",
+        StyleganOptions,
+        "bench.catalogue.architectures.stylegan",
+        large_square_image,
+        {"minibatch_deviation": 4},
+    ),
+    "r3gan": Architecture(
+        "R3GAN: residual blocks of grouped convolutions without normalisation (Huang et al. 2024)",
+        R3ganOptions,
+        "bench.catalogue.architectures.r3gan",
+        large_square_image,
     ),
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import ClassVar
+
 from pydantic import Field, PositiveFloat, field_validator
 
 from bench.catalogue import Options
@@ -10,22 +13,18 @@ from bench.errors import SuiteError
 LARGEST_GROUP = 1_000_000  # samples
 
 
-class CriticOptions(Options):
+class GroupOptions(Options):
     """Options of the critics of every family but Dirac-GANs. Generators ignore them.
-
-    ``lipschitz``: with normalisation "spectral", the logit is multiplied by this number; by default 1. Miyato et al.
-    2018 normalise every layer to 1, and call the Lipschitz constant the only hyper-parameter of their method; at small
-    constants all losses are almost linear (Qin et al. 2020, "How does Lipschitz regularization influence GAN
-    training?"). The critic's Lipschitz constant is at most this number if all layers are fully connected and all
-    activations have slopes of at most 1 (all but "gelu", 1.13). A convolution is normalised as a matrix, and a residual
-    adds to its shortcut, so for other families it is a scale, not a bound.
 
     ``minibatch_deviation``: the number of samples in a group, or 0 (default) for none. The critic's output layer gets
     one more feature: the standard deviation of each of its inputs over the group, averaged over all of them (Karras et
     al. 2018, section 3, with the groups of their code).
+
+    Attributes:
+        of_generators: The options that critics ignore.
     """
 
-    lipschitz: PositiveFloat = 1.0
+    of_generators: ClassVar[tuple[str, ...]] = ()
     minibatch_deviation: int = Field(default=0, ge=0, le=LARGEST_GROUP)
 
     @field_validator("minibatch_deviation")
@@ -36,6 +35,20 @@ class CriticOptions(Options):
         return size
 
 
+class CriticOptions(GroupOptions):
+    """Options of the critics of families with normalisations. Generators ignore them.
+
+    ``lipschitz``: with normalisation "spectral", the logit is multiplied by this number; by default 1. Miyato et al.
+    2018 normalise every layer to 1, and call the Lipschitz constant the only hyper-parameter of their method; at small
+    constants all losses are almost linear (Qin et al. 2020, "How does Lipschitz regularization influence GAN
+    training?"). The critic's Lipschitz constant is at most this number if all layers are fully connected and all
+    activations have slopes of at most 1 (all but "gelu", 1.13). A convolution is normalised as a matrix, and a residual
+    adds to its shortcut, so for other families it is a scale, not a bound.
+    """
+
+    lipschitz: PositiveFloat = 1.0
+
+
 def mixes_samples(options: Options) -> bool:
     """Return whether a critic with these options judges a sample by its whole batch.
 
@@ -44,12 +57,13 @@ def mixes_samples(options: Options) -> bool:
     return getattr(options, "normalisation", None) == "batch" or getattr(options, "minibatch_deviation", 0) > 0
 
 
-def check_critic(generator: Options, critic: Options, *, own: bool) -> None:
-    """Check that every option of critics that is set has an effect.
+def check_critic(generator: Options, critic: Options, given: Iterable[str], *, own: bool) -> None:
+    """Check that every option that is set for one of the players has an effect.
 
     Args:
         generator: The options of the generator's architecture.
         critic: The options of the critic's.
+        given: The options that are set for the critic alone.
         own: Whether the critic has another architecture, so that it does not inherit the generator's options.
 
     Raises:
@@ -58,6 +72,9 @@ def check_critic(generator: Options, critic: Options, *, own: bool) -> None:
     unused = _options_of_critics(generator) if own else []
     if unused:
         raise SuiteError(f"architecture: {unused[0]} is an option of critics; set it in critic, which has its own name")
+    ignored = [name for name in getattr(critic, "of_generators", ()) if name in given]
+    if ignored:
+        raise SuiteError(f"critic: {ignored[0]} is an option of generators; set it in architecture")
     if isinstance(critic, CriticOptions) and critic.lipschitz != 1:
         normalisation = getattr(critic, "normalisation", None)
         if normalisation != "spectral":
@@ -88,6 +105,6 @@ def check_groups(critic: Options, count: int, what: str) -> None:
 
 def _options_of_critics(options: Options) -> list[str]:
     """Return the options of critics that are not at their default."""
-    fields = type(options).model_fields if isinstance(options, CriticOptions) else {}
+    fields = type(options).model_fields if isinstance(options, GroupOptions) else {}
     names = [name for name in (*CriticOptions.model_fields, "pooling") if name in fields]
     return [name for name in names if getattr(options, name) != fields[name].default]

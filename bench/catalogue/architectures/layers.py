@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.catalogue.architectures import Activation, Normalisation, Shape
-from bench.catalogue.architectures.critic_options import CriticOptions
+from bench.catalogue.architectures.critic_options import CriticOptions, GroupOptions
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -97,7 +97,7 @@ def deviation(groups: Tensor, dim: int) -> Tensor:
     return (groups.var(dim=dim, correction=0) + 1e-8).sqrt()
 
 
-def minibatch_deviation(options: CriticOptions) -> list[nn.Module]:
+def minibatch_deviation(options: GroupOptions) -> list[nn.Module]:
     """Return at most one layer, which adds one channel."""
     return [MinibatchDeviation(options.minibatch_deviation)] if options.minibatch_deviation else []
 

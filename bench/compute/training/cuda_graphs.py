@@ -65,6 +65,10 @@ class StaticDraws(BatchSampler):
         """Return noise like ``BatchSampler.latent_noise``."""
         return self._give(super().latent_noise)
 
+    def layer_noise(self, count: int) -> Tensor:
+        """Return noise like ``BatchSampler.layer_noise``."""
+        return self._give(lambda: super(StaticDraws, self).layer_noise(count))
+
     def rewind(self) -> StaticDraws:
         """From now on, return the remembered tensors, starting with the first."""
         self._next = 0

@@ -18,6 +18,7 @@ from bench.catalogue.penalties import Penalty
 from bench.compute.training.annealing import PenaltyWeights
 from bench.compute.training.descent import Descent
 from bench.compute.training.gradients import Gradients, gradients_of, summed
+from bench.compute.training.layer_noise import with_noise
 from bench.compute.training.pack_losses import PackLosses, highest
 from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import mixes_samples
@@ -120,10 +121,10 @@ class Game:
 
     def generate(self, sampler: BatchSampler) -> Tensor:
         """Generate samples from fresh latents, [s, n, *shape]."""
-        latents = sampler.latents()
+        latents, generator = sampler.latents(), with_noise(self.generator, sampler)
         with self._autocast():
-            samples = self.generator(latents)
-            self._moved = move_latents(self._latent, self.generator, latents, sampler)
+            samples = generator(latents)
+            self._moved = move_latents(self._latent, generator, latents, sampler)
         return samples.to(sampler.dtype)
 
     def critic_terms(self, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int) -> CriticTerms:

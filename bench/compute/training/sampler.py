@@ -73,6 +73,11 @@ class BatchSampler:
         drawn = self._streams.normal("latent noise", self.size * self._latent)
         return self._one_row_per_run(drawn.unflatten(1, (self.size, self._latent)))
 
+    def layer_noise(self, count: int) -> Tensor:
+        """Draw ``count`` standard normal numbers for the layers of the generator per sample, [s, n, count]."""
+        drawn = self._streams.normal("layer noise", self.size * count)
+        return self._one_row_per_run(drawn.unflatten(1, (self.size, count)))
+
     def normal(self, like: Tensor) -> Tensor:
         """Draw standard normal noise of the shape of the samples ``like``, [s, n, *shape]."""
         return self._one_row_per_run(self._streams.normal("noise", like[0].numel()).unflatten(1, like.shape[1:]))

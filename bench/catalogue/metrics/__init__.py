@@ -40,6 +40,12 @@ class KernelOptions(Options):
     subset_size: int = Field(default=1000, ge=2, le=100_000)
 
 
+class InceptionScoreOptions(Options):
+    """The number of parts of the samples that the score is averaged over (10 in Salimans et al. 2016)."""
+
+    splits: int = Field(default=10, gt=0, le=1_000)
+
+
 class SlicedWassersteinOptions(Options):
     """The number of equally spaced directions that points are projected onto."""
 
@@ -97,6 +103,10 @@ def _classes(extractor: str, modes_known: bool) -> str | None:
     return None if modes_known or EXTRACTORS[extractor].has_classes else "true modes or a classifier of its classes"
 
 
+def _probabilities(extractor: str, modes_known: bool) -> str | None:
+    return None if EXTRACTORS[extractor].gives_probabilities else "class probabilities"
+
+
 def _points(extractor: str, modes_known: bool) -> str | None:
     return None if extractor == "coordinates" else "points"
 
@@ -129,6 +139,12 @@ METRICS = {
         NeighboursOptions,
         "bench.catalogue.metrics.neighbours:prepare",
         _anything,
+    ),
+    "inception-score": Metric(
+        "Inception Score, from the class probabilities of the extractor (Salimans et al. 2016)",
+        InceptionScoreOptions,
+        "bench.catalogue.metrics.inception_score:prepare",
+        _probabilities,
     ),
     "sliced-wasserstein": Metric(
         "sliced Wasserstein-1 distance to the training split, for points of any dimension",

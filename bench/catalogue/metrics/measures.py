@@ -95,6 +95,7 @@ MEASURES = {  # in the order of columns
     "recall": Measure("recall", True, ".3f", coverage_rank=2, range=SHARE),
     "density": Measure("density", True, ".3f", range=NOT_NEGATIVE),
     "coverage": Measure("coverage", True, ".3f", coverage_rank=3, range=SHARE),
+    "inception_score": Measure("IS", True, ".3g", range=Range(1)),
     "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4, range=NOT_NEGATIVE),
     "support": Measure("support", True, ".3g", range=NOT_NEGATIVE),
     "distance": Measure("distance", False, ".3g", logarithmic=True, primary_rank=3, range=NOT_NEGATIVE),

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
-from bench.catalogue.extractors import REDUCED, ExtractorChoice
-from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
+from bench.catalogue.extractors import ExtractorChoice
+from bench.catalogue.extractors.resizing import describe_resize
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
@@ -134,24 +134,12 @@ def build_evaluator(
             "real_split": "test",
             "real_samples": len(test),
             "quantised": data.train.dtype == np.uint8,
-            "resize": _describe_resize(context),
+            "resize": describe_resize(context.extractor, data.train.shape[-1]),
             "generator_mode": "eval",
             **describe_further(others, hashes[1:]),
         },
         further=further,
     )
-
-
-def _describe_resize(context: Context) -> str:
-    """Return how the extractor resizes the images before it looks at them."""
-    if context.extractor in REGISTERED:
-        side = REGISTERED[context.extractor].side
-        return f"bilinear to {side}×{side}, as TensorFlow 1"
-    if context.extractor == "inception":
-        return "bilinear to 299×299, as TensorFlow 1"
-    if context.extractor not in ("random", "trained") or context.data.train.shape[-1] <= REDUCED:
-        return "none"
-    return f"averaged to {REDUCED}×{REDUCED}"
 
 
 def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:

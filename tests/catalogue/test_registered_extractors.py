@@ -124,11 +124,11 @@ def test_dinov2_loads_from_the_folder_of_torch_hub(monkeypatch: pytest.MonkeyPat
 
     def load(repository: str, model: str) -> nn.Module:
         asked.append((repository, model))
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4))
 
     monkeypatch.setattr(torch.hub, "load", load)
     features, _ = extract(load_chosen(ExtractorChoice.model_validate("dinov2-vit-s-14"), None, CPU), IMAGES)
-    assert features.shape == (3, 3)
+    assert features.shape == (3, 4)
     assert asked == [("facebookresearch/dinov2", "dinov2_vits14")]
 
 

@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data", "augmentation", "latent noise")
+TRAINING_STREAMS = (
+    *("data", "latents", "penalty", "noise", "generator data", "augmentation", "latent noise"),
+    *("data flips", "generator data flips"),
+)
 NORMALS_AT_ONCE = (
     16  # torch draws normal numbers in groups of this size, and treats an incomplete last group differently
 )

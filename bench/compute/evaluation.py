@@ -115,7 +115,11 @@ def build_evaluator(
         data = context.data
         test = np.asarray(data.test[: evaluation.samples])
         metrics = tuple(PreparedMetric(metric, context) for metric in of if of[metric] == "samples")
-        game_metrics = tuple(PreparedMetric(metric) for metric in of if of[metric] == "game")
+        game_metrics = tuple(
+            PreparedMetric(metric, *((context,) if find("metric", metric.name).sees_features else ()))
+            for metric in of
+            if of[metric] == "game"
+        )
         real = _measure(torch.from_numpy(test.copy()), context.extract, metrics)
         further = tuple(FurtherFeatures(other, evaluation.metrics) for other in others)
         for features in further:

@@ -44,8 +44,9 @@ def _hash(chosen: ExtractorChoice, evaluation: Evaluation, inception_weights: Pa
 
 
 def needs_features(evaluation: Evaluation) -> bool:
-    """Return whether a metric looks at samples, and so may ask for their features."""
-    return any(find("metric", metric.name).of == "samples" for metric in evaluation.metrics)
+    """Return whether a metric looks at samples or their features."""
+    metrics = [find("metric", metric.name) for metric in evaluation.metrics]
+    return any(metric.of == "samples" or metric.sees_features for metric in metrics)
 
 
 def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice], dict[str, str]]:

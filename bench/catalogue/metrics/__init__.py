@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -74,6 +75,15 @@ class PathAngleOptions(Options):
     points: int = Field(default=8, gt=0, le=10_000)
 
 
+class PathLengthOptions(Options):
+    """Number of pairs of latents, the step between them, how it is interpolated, and the share left out at each end."""
+
+    paths: int = Field(default=1000, ge=2, le=1_000_000)
+    epsilon: Fraction = 1e-4
+    interpolation: Literal["slerp", "lerp"] = "slerp"
+    discard: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
+
+
 class Metric(NamedTuple):
     """A metric.
 
@@ -88,6 +98,7 @@ class Metric(NamedTuple):
         architecture: The only architecture that it applies to, or None.
         measures: Measures that it returns and ganbench does not define, by name. ganbench's own measures are in
             ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
+        sees_features: Whether the ``prepare`` of a metric of the game gets the context before the options.
     """
 
     summary: str
@@ -97,6 +108,7 @@ class Metric(NamedTuple):
     of: Literal["samples", "game"] = "samples"
     architecture: str | None = None
     measures: Mapping[str, Measure] = MappingProxyType({})
+    sees_features: bool = False
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
@@ -109,6 +121,11 @@ def _probabilities(extractor: str, modes_known: bool) -> str | None:
 
 def _points(extractor: str, modes_known: bool) -> str | None:
     return None if extractor == "coordinates" else "points"
+
+
+def _unrounded(extractor: str, modes_known: bool) -> str | None:
+    rounded = extractor == "inception" or extractor in REGISTERED
+    return "features of images that are not rounded to 8 bits" if rounded else None
 
 
 def _anything(extractor: str, modes_known: bool) -> str | None:
@@ -171,6 +188,14 @@ METRICS = {
         "bench.catalogue.metrics.path_angle:prepare",
         _anything,
         of="game",
+    ),
+    "path-length": Metric(
+        "perceptual path length in the features of the extractor (Karras et al. 2019)",
+        PathLengthOptions,
+        "bench.catalogue.metrics.path_length:prepare",
+        _unrounded,
+        of="game",
+        sees_features=True,
     ),
     "equilibrium": Metric(
         "distance to the equilibrium and the eigenvalues there, for the Dirac-GAN",

@@ -97,6 +97,7 @@ MEASURES = {  # in the order of columns
     "coverage": Measure("coverage", True, ".3f", coverage_rank=3, range=SHARE),
     "inception_score": Measure("IS", True, ".3g", range=Range(1)),
     "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4, range=NOT_NEGATIVE),
+    "ppl": Measure("PPL", None, ".3g", table="details", range=NOT_NEGATIVE),
     "support": Measure("support", True, ".3g", range=NOT_NEGATIVE),
     "distance": Measure("distance", False, ".3g", logarithmic=True, primary_rank=3, range=NOT_NEGATIVE),
     "theta": Measure("θ", None, ".3g"),

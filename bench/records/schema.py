@@ -64,8 +64,7 @@ class RecordedExtractor(Section):
     further: tuple[RecordedExtractor, ...] = Field((), description="Extractors after the first, if there are several.")
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, RecordedExtractor) and self.name == other.name
-        return same and isinstance(other, RecordedExtractor) and self.further == other.further
+        return isinstance(other, RecordedExtractor) and (self.name, self.further) == (other.name, other.further)
 
     def __hash__(self) -> int:
         return hash((self.name, self.further))

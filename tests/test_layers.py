@@ -44,15 +44,17 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "context",
         "equilibrium",
         "frechet",
+        "inception_score",
         "kernel",
         "modes",
         "neighbours",
         "path_angle",
+        "path_length",
         "real_features",
         "sliced_wasserstein",
         "spectrum",
     },
-    "extractors": {"networks", "own_networks", "own_training", "__main__"},
+    "extractors": {"networks", "own_networks", "own_training", "torch_fidelity_networks", "__main__"},
 }
 TORCH = {"torch", "torchvision", "torch_fidelity"}
 

@@ -11,6 +11,7 @@ import torch
 
 from bench.catalogue import find
 from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.further_features import further_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.evaluation import build_evaluator, evaluation_latents, quantised
 from bench.compute.training.global_streams import drawing_from
@@ -126,7 +127,8 @@ def calibrate(
         with drawing_from(seed, "evaluation layers", where):
             images = generate(generator, evaluation_latents(training, samples, seed))
             untrained.append(evaluator.measure(quantised(images, data.train)))
-    known = MEASURES | declared_measures(metric.name for metric in metrics)
+    names = [metric.name for metric in metrics]
+    known = MEASURES | declared_measures(names) | further_measures(names, evaluation.extractor)
     levels = tuple(
         Level(name, measure, evaluator.real[name], tuple(measures[name] for measures in untrained))
         for name, measure in known.items()

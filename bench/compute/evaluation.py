@@ -18,10 +18,12 @@ from torch import Tensor
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
-from bench.catalogue.extractors import REDUCED, ExtractorChoice
+from bench.catalogue.extractors import ExtractorChoice
+from bench.catalogue.extractors.resizing import describe_resize
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
+from bench.compute.further_features import FurtherFeatures, describe_further
 from bench.compute.metric_results import PreparedMetric, combine
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from
@@ -42,6 +44,7 @@ class Evaluator:
 
     Attributes:
         extract: Maps samples to features [n, d] and logits [n, classes], or None if the extractor has no classes.
+        further: The same for the extractors after the first.
         metrics: The metrics of samples, ready to use.
         game_metrics: The metrics of the game, ready to use.
         real: The measures of test samples: as many as are generated, or all if the test split is smaller.
@@ -53,10 +56,14 @@ class Evaluator:
     game_metrics: tuple[PreparedMetric, ...]
     real: dict[str, float]
     protocol: dict[str, object]
+    further: tuple[FurtherFeatures, ...] = ()
 
     def measure(self, samples: Tensor) -> dict[str, float]:
         """Return all measures of samples: points [n, d], or uint8 images as returned by ``quantised``."""
-        return _measure(samples, self.extract, self.metrics)
+        measures = _measure(samples, self.extract, self.metrics)
+        for features in self.further:
+            measures |= features.measure(samples)
+        return measures
 
     def measure_game(self, view: GameView) -> dict[str, float]:
         """Return all measures of the game between the players."""
@@ -100,12 +107,23 @@ def build_evaluator(
     """
     of = {metric: find("metric", metric.name).of for metric in evaluation.metrics}
     with drawing_from(0, "metrics", device):  # code of other packages may draw from the global generators
-        context = _context(dataset, extractor_of(dataset, evaluation), extractor_hash, weights, device)
+        chosen, hashes = extractor_of(dataset, evaluation), extractor_hash.split("+")
+        context, *others = (
+            _context(dataset, each.model_copy(update={"further": ()}), sha256, weights, device)
+            for each, sha256 in zip(chosen.all, hashes, strict=True)
+        )
         data = context.data
         test = np.asarray(data.test[: evaluation.samples])
         metrics = tuple(PreparedMetric(metric, context) for metric in of if of[metric] == "samples")
-        game_metrics = tuple(PreparedMetric(metric) for metric in of if of[metric] == "game")
+        game_metrics = tuple(
+            PreparedMetric(metric, *((context,) if find("metric", metric.name).sees_features else ()))
+            for metric in of
+            if of[metric] == "game"
+        )
         real = _measure(torch.from_numpy(test.copy()), context.extract, metrics)
+        further = tuple(FurtherFeatures(other, evaluation.metrics) for other in others)
+        for features in further:
+            real |= features.measure(torch.from_numpy(test.copy()))
     return Evaluator(
         extract=context.extract,
         metrics=metrics,
@@ -113,26 +131,19 @@ def build_evaluator(
         real=real,
         protocol={
             "extractor": context.extractor,
-            "extractor_sha256": extractor_hash,
+            "extractor_sha256": hashes[0],
             "samples": evaluation.samples,
             "reference_split": "train",
             "reference_samples": len(data.train),
             "real_split": "test",
             "real_samples": len(test),
             "quantised": data.train.dtype == np.uint8,
-            "resize": _describe_resize(context),
+            "resize": describe_resize(context.extractor, data.train.shape[-1]),
             "generator_mode": "eval",
+            **describe_further(others, hashes[1:]),
         },
+        further=further,
     )
-
-
-def _describe_resize(context: Context) -> str:
-    """Return how the extractor resizes the images before it looks at them."""
-    if context.extractor == "inception":
-        return "bilinear to 299×299, as TensorFlow 1"
-    if context.extractor not in ("random", "trained") or context.data.train.shape[-1] <= REDUCED:
-        return "none"
-    return f"averaged to {REDUCED}×{REDUCED}"
 
 
 def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.further_features import further_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure
 from bench.compute.metadata import describe_data, describe_evaluation, describe_measures
 from bench.compute.training.real_data import cached_dataset
@@ -53,7 +54,8 @@ class Measured:
     @property
     def declared(self) -> dict[str, Measure]:
         """The measures among ``values`` that their metric declares, and ganbench does not define."""
-        known = declared_measures(metric.name for metric in self.evaluation.metrics)
+        names = [metric.name for metric in self.evaluation.metrics]
+        known = declared_measures(names) | further_measures(names, self.evaluation.extractor)
         return {name: measure for name, measure in known.items() if name in self.values}
 
 

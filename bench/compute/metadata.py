@@ -14,6 +14,7 @@ import torch
 from bench.catalogue.datasets import Data
 from bench.catalogue.datasets.data import Modes
 from bench.catalogue.metrics.declared import declared_measures
+from bench.catalogue.metrics.further_features import further_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure, plain_name
 from bench.compute import environment
 from bench.compute.checkpoints import History
@@ -71,7 +72,8 @@ def metadata_of(
     shape = (min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
     measured = {plain_name(name) for name in history.trace[0]}
-    declared = declared_measures(metric.name for metric in run.evaluation.metrics)
+    names = [metric.name for metric in run.evaluation.metrics]
+    declared = declared_measures(names) | further_measures(names, run.evaluation.extractor)
     known = {name: measure for name, measure in (MEASURES | declared).items() if name in measured}
     return Metadata(
         run=run.id,

@@ -90,6 +90,7 @@ def _check_unroll(training: Training, evaluation: Evaluation) -> str:
     if optimizer not in UNROLLED:
         return f"unroll needs a critic_optimizer that it can differentiate, not {optimizer!r}: {', '.join(UNROLLED)}"
     for metric in evaluation.metrics:
-        if find("metric", metric.name).of == "game":
+        entry = find("metric", metric.name)
+        if entry.of == "game" and not entry.sees_features:
             return f"metric {metric.name!r} looks at the game without unrolled steps; leave it out, or set unroll = 0"
     return ""

@@ -26,7 +26,7 @@ def extractor_of(dataset: Choice, evaluation: Evaluation) -> ExtractorChoice:
 
 
 def hash_of_extractor(dataset: Choice, evaluation: Evaluation, inception_weights: Path | None) -> str:
-    """Return what stands for the extractor in the identity of a run.
+    """Return what stands for the extractor in the identity of a run; of several, all joined by ``+``.
 
     Metrics of the game need no features. Where only these are asked for, weights that the user would have to train
     first are not required; the hashes of all others are part of the identity even so, as they have always been.
@@ -34,15 +34,19 @@ def hash_of_extractor(dataset: Choice, evaluation: Evaluation, inception_weights
     Raises:
         DataError: The weights are needed and missing.
     """
-    chosen = extractor_of(dataset, evaluation)
+    return "+".join(_hash(each, evaluation, inception_weights) for each in extractor_of(dataset, evaluation).all)
+
+
+def _hash(chosen: ExtractorChoice, evaluation: Evaluation, inception_weights: Path | None) -> str:
     if not needs_features(evaluation) and is_made_by_user(chosen.name):
         return f"{chosen.name}, not used"
     return extractor_hash(chosen.name, inception_weights, chosen.weights)
 
 
 def needs_features(evaluation: Evaluation) -> bool:
-    """Return whether a metric looks at samples, and so may ask for their features."""
-    return any(find("metric", metric.name).of == "samples" for metric in evaluation.metrics)
+    """Return whether a metric looks at samples or their features."""
+    metrics = [find("metric", metric.name) for metric in evaluation.metrics]
+    return any(metric.of == "samples" or metric.sees_features for metric in metrics)
 
 
 def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice], dict[str, str]]:
@@ -85,12 +89,12 @@ def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool,
     chosen, shape = extractor_of(dataset, evaluation), find("dataset", dataset.name).shape(dataset.options)
     if not needs_features(evaluation):
         return
-    only = limitation(chosen, tuple(shape)) if evaluation.extractor else ""
-    if only:
-        raise SuiteError(
-            f"{where}: extractor {chosen.name!r} takes {only}, "
-            f"but dataset {dataset.name!r} has samples of shape {shape}"
-        )
+    for each in chosen.all if evaluation.extractor else ():
+        if only := limitation(each, tuple(shape)):
+            raise SuiteError(
+                f"{where}: extractor {each.name!r} takes {only}, "
+                f"but dataset {dataset.name!r} has samples of shape {shape}"
+            )
     for metric in evaluation.metrics:
         needs = find("metric", metric.name).needs
         with naming("metric", metric.name, "needs"):

@@ -60,13 +60,14 @@ class RecordedExtractor(Section):
     """A feature extractor that the suite names. The protocol has the hash of its weights; their path may differ."""
 
     name: str = Field(description="Name of the extractor.")
-    weights: str = Field("", description="File of the weights, if the user trained it.")
+    weights: str = Field("", description="File of the weights, if the user named one.")
+    further: tuple[RecordedExtractor, ...] = Field((), description="Extractors after the first, if there are several.")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RecordedExtractor) and self.name == other.name
+        return isinstance(other, RecordedExtractor) and (self.name, self.further) == (other.name, other.further)
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash((self.name, self.further))
 
 
 class Evaluation(Section):

@@ -17,6 +17,7 @@ from bench.catalogue.datasets import DATASETS, images, stacked
 from bench.catalogue.extractors import EXTRACTORS, WEIGHTS, extractor_hash, manifest, networks
 from bench.catalogue.extractors import __main__ as training
 from bench.catalogue.extractors.__main__ import augment, load
+from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.catalogue.metrics.modes import class_modes
 from bench.errors import DataError
 
@@ -35,6 +36,7 @@ def test_there_are_extractors() -> None:
         "random",
         "trained",
         *STACKED,
+        *REGISTERED,
     } == EXTRACTORS.keys()
     assert {dataset.extractor for dataset in DATASETS.values()} <= EXTRACTORS.keys()
 

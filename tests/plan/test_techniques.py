@@ -27,7 +27,10 @@ SETTINGS = {  # what a suite chooses anyway: no technique
         "precision",
         "tf32",
     },
-    "architecture": {"width", "depth", "activation", "normalisation_eps", "start"},
+    "architecture": {
+        *("width", "depth", "activation", "normalisation_eps", "start"),
+        *("widest", "mapping_depth", "noise", "blocks", "group"),
+    },
     "penalty": {"weight", "bound", "sigma", "shift", "generator_weight"},
     "optimizer": {"lr", "betas", "eps", "weight_decay", "momentum", "alpha"},
     "loss": set[str](),

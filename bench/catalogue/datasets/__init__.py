@@ -12,6 +12,7 @@ from bench.catalogue import Options
 from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, synthetic
 from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
+from bench.catalogue.datasets.flips import ImageOptions
 
 __all__ = ["DATASETS", "Data", "Dataset"]
 
@@ -66,14 +67,14 @@ DATASETS = {
     ),
     "digits": Dataset(
         "handwritten digits of scikit-learn: 1,797 images, 1×8×8",
-        Options,
+        ImageOptions,
         _fixed(1, 8, 8),
         images.digits,
         "digits",
     ),
     "fashion-mnist": Dataset(
         "Fashion-MNIST: 70,000 images, 1×28×28 (Debian's dataset-fashion-mnist, or downloaded)",
-        Options,
+        ImageOptions,
         _fixed(1, 28, 28),
         images.fashion_mnist,
         "fashion-mnist",
@@ -81,7 +82,7 @@ DATASETS = {
     ),
     "mnist": Dataset(
         "MNIST: 70,000 images, 1×28×28 (downloaded)",
-        Options,
+        ImageOptions,
         _fixed(1, 28, 28),
         images.mnist,
         "inception",
@@ -89,7 +90,7 @@ DATASETS = {
     ),
     "cifar10": Dataset(
         "CIFAR-10: 60,000 images, 3×32×32 (downloaded)",
-        Options,
+        ImageOptions,
         _fixed(3, 32, 32),
         images.cifar10,
         "inception",

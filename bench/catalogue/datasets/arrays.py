@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bench.catalogue.datasets.array_files import StoredArray
 from bench.catalogue.datasets.array_samples import ArrayOptions, Form, load_arrays, sample_shape
 from bench.catalogue.datasets.data import Data
+from bench.catalogue.datasets.flips import ImageOptions
 from bench.catalogue.datasets.found_files import shown
 from bench.catalogue.datasets.pixels import ValueRange, check_range
 from bench.errors import DataError
@@ -17,8 +18,8 @@ from bench.errors import DataError
 Layout = Literal["NHWC", "NCHW"]
 
 
-class ImageArrayOptions(ArrayOptions):
-    """Options of arrays of images; those of ``ArrayOptions`` and the following.
+class ImageArrayOptions(ArrayOptions, ImageOptions):
+    """Options of arrays of images; those of ``ArrayOptions`` and ``ImageOptions``, and the following.
 
     ``layout``: "NHWC" or "NCHW"; by default it is recognised by the axis that has 1 or 3 channels.
     ``range``: [lowest, highest], the values of black and white. It is needed for everything but 8 bits.

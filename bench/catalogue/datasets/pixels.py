@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from bench.catalogue import Options
+from bench.catalogue.datasets.flips import ImageOptions
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +55,7 @@ def _value_range(given: object) -> object:
 ValueRange = Annotated[Range | None, BeforeValidator(_value_range)]
 
 
-class PixelOptions(Options):
+class PixelOptions(ImageOptions):
     """Options of datasets that decode images.
 
     ``size``: the largest centred square of each image is resized to this many pixels, 1 to 4,096; by default 64.
@@ -65,6 +65,7 @@ class PixelOptions(Options):
     ``range``: [lowest, highest], the values of black and white in images with more than 8 bits per channel. By
     default [0, 65535] for 16 bits; without it, other depths are an error.
     ``skip_broken``: whether images that cannot be decoded are left out; by default false, so that they are an error.
+    ``flips``: as in ``ImageOptions``.
     """
 
     size: int = Field(default=64, ge=1, le=4096)

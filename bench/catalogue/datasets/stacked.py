@@ -14,10 +14,14 @@ from pydantic import Field
 from bench.catalogue import Options
 from bench.catalogue.datasets import images
 from bench.catalogue.datasets.data import Data, make_data
+from bench.catalogue.datasets.flips import ImageOptions
 
 
-class StackedOptions(Options):
-    """``images``: number of stacked images in the training split, by default 50,000; the test split has a fifth."""
+class StackedOptions(ImageOptions):
+    """``images``: number of stacked images in the training split, by default 50,000; the test split has a fifth.
+
+    ``flips``: as in ``ImageOptions``.
+    """
 
     images: int = Field(default=50_000, ge=10, le=500_000)
 

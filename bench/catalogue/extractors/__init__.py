@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bench.catalogue import Options, suggestion
+from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.errors import DataError, SuiteError
 from bench.files import data_folder
 
@@ -49,6 +50,11 @@ class Extractor(NamedTuple):
     def has_classes(self) -> bool:
         """Whether it gives logits."""
         return self.classes > 0 or self.is_trained_by_user
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether it gives class probabilities; Inception's are of the classes of ImageNet."""
+        return self.has_classes or self.distance == "fid"
 
 
 _SMALL, _LARGE = (8, 8), (28, 28)
@@ -85,24 +91,32 @@ EXTRACTORS = {
         features=64,
         is_trained_by_user=True,
     ),
+    **{name: Extractor(each.summary, 0, "fd", features=each.features) for name, each in REGISTERED.items()},
 }
 
 
 class ExtractorChoice(Options):
-    """An extractor that a suite names, by its name alone or as a table.
+    """An extractor that a suite names, by its name alone or as a table; or several, as a list.
 
     ``name``: a name in ``EXTRACTORS``.
-    ``weights``: the file of an extractor that the user trained.
+    ``weights``: the file of an extractor that the user trained, or of a network of torch-fidelity.
+    ``further``: the extractors after the first in a list.
     """
 
     name: str
     weights: str = ""
+    further: tuple[ExtractorChoice, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, given: object) -> object:
         if isinstance(given, cls):
             return given
+        if isinstance(given, list | tuple) and given:
+            first, *rest = (cls.model_validate(each) for each in given)
+            if any(each.further for each in (first, *rest)):
+                raise SuiteError("extractor: expected a list of names and tables, not a list in a list")
+            return {"name": first.name, "weights": first.weights, "further": rest}
         table = {"name": given} if isinstance(given, str) else given
         if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
             raise SuiteError(f"extractor: expected a name, or a table with a name, not {given!r}")
@@ -121,9 +135,21 @@ class ExtractorChoice(Options):
                 f"extractor {self.name!r} needs a file of weights: "
                 f'{{ name = "{self.name}", weights = "FILE.npz" }}, written by {TRAIN_YOUR_OWN}'
             )
-        if self.weights and not is_trained:
-            raise SuiteError(f"extractor {self.name!r} takes no file of weights; only 'trained' does")
+        known = REGISTERED.get(self.name)
+        if self.weights and not (is_trained or (known and known.takes_file)):
+            raise SuiteError(
+                f"extractor {self.name!r} takes no file of weights; only 'trained', 'vgg16' and 'clip-…' do"
+            )
+        names = [each.name for each in self.all]
+        for name in names:
+            if names.count(name) > 1:
+                raise SuiteError(f"extractor {name!r} is listed twice")
         return self
+
+    @property
+    def all(self) -> tuple[ExtractorChoice, ...]:
+        """The extractor and those after it."""
+        return (self, *self.further)
 
 
 def limitation(choice: ExtractorChoice, shape: tuple[int, ...]) -> str:
@@ -172,12 +198,12 @@ def extractor_hash(name: str, inception_weights: Path | None = None, weights: st
     """Return the SHA-256 of an extractor's weights in hexadecimal, or its name if it has no weights.
 
     For an extractor of stacked images this is ``stacked:`` and the hash of the single-channel classifier. For
-    torch-fidelity's own Inception weights it is the name of their file.
+    published weights of Inception and other networks of torch-fidelity it is the name of their file.
 
     Args:
         name: A name in ``EXTRACTORS``.
         inception_weights: File of Inception's weights; None for torch-fidelity's own.
-        weights: File of the weights of an extractor that the user trained.
+        weights: File of the weights of an extractor that the user trained, or of a network of torch-fidelity.
 
     Raises:
         DataError: the weights are missing.
@@ -195,9 +221,14 @@ def extractor_hash(name: str, inception_weights: Path | None = None, weights: st
         from bench.catalogue.extractors.trained_weights import read_trained
 
         return read_trained(Path(weights)).sha256
+    if name in REGISTERED:
+        known = REGISTERED[name]
+        return _file_hash(Path(weights), known.file, known.sha256, f"extractor {name!r}") if weights else known.file
     if name != "inception":
         return str(manifest(name)["sha256"])
-    return INCEPTION_FILE if inception_weights is None else _inception_hash(inception_weights)
+    if inception_weights is None:
+        return INCEPTION_FILE
+    return _file_hash(inception_weights, INCEPTION_FILE, "6726825d", "--inception-weights")
 
 
 def is_made_by_user(name: str) -> bool:
@@ -207,9 +238,9 @@ def is_made_by_user(name: str) -> bool:
 
 
 @cache
-def _inception_hash(inception_weights: Path) -> str:
-    if not inception_weights.is_file():
-        raise DataError(f"--inception-weights: file {inception_weights} does not exist")
-    with inception_weights.open("rb") as file:
+def _file_hash(path: Path, published: str, sha256: str, where: str) -> str:
+    if not path.is_file():
+        raise DataError(f"{where}: file {path} does not exist")
+    with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return INCEPTION_FILE if digest.startswith("6726825d") else digest  # torch-fidelity's own file, passed by its path
+    return published if sha256 and digest.startswith(sha256) else digest  # the published file, passed by its path

@@ -14,6 +14,7 @@ from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, TRAIN_YOUR_OWN, WEIGHTS, manifest, weights_file
+from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.errors import DataError
 
 IMAGE_SIZES = {name: entry.shape[1] for name, entry in EXTRACTORS.items() if entry.shape and not entry.channels_of}
@@ -162,7 +163,9 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
         return SmallClassifier(PREFIX + name, ["features", "logits"], network).to(device)
     path = None if inception_weights is None else str(inception_weights)
     try:
-        inception = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=path)
+        inception = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=path
+        )
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
@@ -175,14 +178,15 @@ def load_extractor(name: str, inception_weights: Path | None, device: torch.devi
 
 
 def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int | None = None) -> tuple[Tensor, Tensor | None]:
-    """Return features [n, d] and logits [n, classes] (None for Inception) of uint8 images, on the CPU.
+    """Return features [n, d] and logits [n, classes], or None without classes, of uint8 images, on the CPU.
 
     Args:
         extractor: From ``load_extractor``.
-        images: [n, channels, height, width]; for Inception, grey images are repeated over three channels.
+        images: [n, channels, height, width]; for networks of torch-fidelity, grey images are repeated over three.
         batch: Images per forward pass; None chooses it by the device.
     """
-    grey_to_colour = extractor.name == "inception-v3-compat" and images.shape[1] == 1
+    of_colours = extractor.name == "inception-v3-compat" or extractor.name in REGISTERED
+    grey_to_colour = of_colours and images.shape[1] == 1
     device = next(extractor.parameters()).device
     outputs = []
     with torch.inference_mode():

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from bench.catalogue.extractors import REDUCED, ExtractorChoice
 from bench.catalogue.extractors.networks import build_network, classify, for_inference, load_extractor, scaled
 from bench.catalogue.extractors.random_weights import random_weights
+from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
+from bench.catalogue.extractors.torch_fidelity_networks import load_registered
 from bench.catalogue.extractors.trained_weights import read_trained
 from bench.errors import DataError
 
@@ -21,6 +23,9 @@ def load_chosen(choice: ExtractorChoice, inception_weights: Path | None, device:
     Raises:
         DataError: Its weights are missing, not valid, or cannot be downloaded.
     """
+    if choice.name in REGISTERED:
+        registered: nn.Module = load_registered(choice, device)
+        return registered
     if choice.name not in ("random", "trained"):
         extractor: nn.Module = load_extractor(choice.name, inception_weights, device)
         return extractor

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -38,6 +39,12 @@ class KernelOptions(Options):
 
     subsets: int = Field(default=100, gt=0, le=100_000)
     subset_size: int = Field(default=1000, ge=2, le=100_000)
+
+
+class InceptionScoreOptions(Options):
+    """The number of parts of the samples that the score is averaged over (10 in Salimans et al. 2016)."""
+
+    splits: int = Field(default=10, gt=0, le=1_000)
 
 
 class SlicedWassersteinOptions(Options):
@@ -68,6 +75,15 @@ class PathAngleOptions(Options):
     points: int = Field(default=8, gt=0, le=10_000)
 
 
+class PathLengthOptions(Options):
+    """Number of pairs of latents, the step between them, how it is interpolated, and the share left out at each end."""
+
+    paths: int = Field(default=1000, ge=2, le=1_000_000)
+    epsilon: Fraction = 1e-4
+    interpolation: Literal["slerp", "lerp"] = "slerp"
+    discard: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
+
+
 class Metric(NamedTuple):
     """A metric.
 
@@ -82,6 +98,7 @@ class Metric(NamedTuple):
         architecture: The only architecture that it applies to, or None.
         measures: Measures that it returns and ganbench does not define, by name. ganbench's own measures are in
             ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
+        sees_features: Whether the ``prepare`` of a metric of the game gets the context before the options.
     """
 
     summary: str
@@ -91,14 +108,24 @@ class Metric(NamedTuple):
     of: Literal["samples", "game"] = "samples"
     architecture: str | None = None
     measures: Mapping[str, Measure] = MappingProxyType({})
+    sees_features: bool = False
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
     return None if modes_known or EXTRACTORS[extractor].has_classes else "true modes or a classifier of its classes"
 
 
+def _probabilities(extractor: str, modes_known: bool) -> str | None:
+    return None if EXTRACTORS[extractor].gives_probabilities else "class probabilities"
+
+
 def _points(extractor: str, modes_known: bool) -> str | None:
     return None if extractor == "coordinates" else "points"
+
+
+def _unrounded(extractor: str, modes_known: bool) -> str | None:
+    rounded = extractor == "inception" or extractor in REGISTERED
+    return "features of images that are not rounded to 8 bits" if rounded else None
 
 
 def _anything(extractor: str, modes_known: bool) -> str | None:
@@ -130,6 +157,12 @@ METRICS = {
         "bench.catalogue.metrics.neighbours:prepare",
         _anything,
     ),
+    "inception-score": Metric(
+        "Inception Score, from the class probabilities of the extractor (Salimans et al. 2016)",
+        InceptionScoreOptions,
+        "bench.catalogue.metrics.inception_score:prepare",
+        _probabilities,
+    ),
     "sliced-wasserstein": Metric(
         "sliced Wasserstein-1 distance to the training split, for points of any dimension",
         SlicedWassersteinOptions,
@@ -155,6 +188,14 @@ METRICS = {
         "bench.catalogue.metrics.path_angle:prepare",
         _anything,
         of="game",
+    ),
+    "path-length": Metric(
+        "perceptual path length in the features of the extractor (Karras et al. 2019)",
+        PathLengthOptions,
+        "bench.catalogue.metrics.path_length:prepare",
+        _unrounded,
+        of="game",
+        sees_features=True,
     ),
     "equilibrium": Metric(
         "distance to the equilibrium and the eigenvalues there, for the Dirac-GAN",

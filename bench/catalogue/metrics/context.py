@@ -101,6 +101,14 @@ class GameView(Protocol):
         """Names of the run's penalties."""
         ...
 
+    def evaluation_latents(self, name: str, count: int) -> Tensor:
+        """Return latents [count, latent] from the run's own stream of this name, the same at every step."""
+        ...
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """Return the generator's samples [n, *shape] in evaluation mode; images have values in [−1, 1]."""
+        ...
+
     def parameters(self) -> Tensor:
         """Return all parameters, [p]."""
         ...

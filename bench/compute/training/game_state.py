@@ -13,7 +13,8 @@ from bench.catalogue.architectures import Shape
 from bench.catalogue.optimizers import learning_rate
 from bench.catalogue.term_options import TermOptions
 from bench.compute.training.game import Game
-from bench.compute.training.players import Players, build_players, with_converged_spectral_norm
+from bench.compute.training.players import Players, build_players, generate, with_converged_spectral_norm
+from bench.compute.training.random_streams import stream
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Choice, Training
@@ -57,6 +58,14 @@ class GameState:
     def update(self) -> int:
         """The number of critic updates done."""
         return self.step * self.training.critic_steps
+
+    def evaluation_latents(self, name: str, count: int) -> Tensor:
+        """Return latents [count, latent] from the run's own stream of this name, the same at every step."""
+        return torch.randn(count, self.training.latent, generator=stream(self.seed, f"evaluation {name}"))
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """Return the generator's samples [n, *shape] on the CPU, in evaluation mode and without a graph."""
+        return generate(self.players.generator, latents)
 
     def parameters(self) -> Tensor:
         """Return all parameters, [p], the critic's first."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 TRAINING_STREAMS = (
     *("data", "latents", "penalty", "noise", "generator data", "augmentation", "latent noise", "layer noise"),
+    *("data flips", "generator data flips"),
 )
 NORMALS_AT_ONCE = (
     16  # torch draws normal numbers in groups of this size, and treats an incomplete last group differently

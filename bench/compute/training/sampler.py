@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from bench.catalogue.augmentations import flipped
+from bench.catalogue.datasets.flips import are_flipped
 from bench.compute.training.random_streams import State, Streams
 from bench.plan.specification import Training
 
@@ -41,6 +43,7 @@ class BatchSampler:
         self._look_up, self._count, self.device = real_samples, count, device
         self.size, self._latent = training.batch_size, training.latent
         self.dtype = DTYPES[training.precision]
+        self._flips = are_flipped(training.dataset.options)
         self._streams = Streams(seeds, prefix, device, self.dtype)
         self._assign_rows(seeds)
 
@@ -48,10 +51,13 @@ class BatchSampler:
         """Draw real samples [s, n, *shape] with replacement.
 
         A loss that shows real samples to the generator draws them from "generator data", so the critic sees the same
-        samples for every loss.
+        samples for every loss. If the dataset has flips, each image is mirrored with probability ½.
         """
         indices = self._streams.integers(stream, self.size, self._count)
-        return self._one_row_per_run(self._look_up(indices).to(self.device).to(self.dtype))
+        samples = self._look_up(indices).to(self.device).to(self.dtype)
+        if self._flips:
+            samples = flipped(samples, self._streams.uniform(f"{stream} flips", self.size))
+        return self._one_row_per_run(samples)
 
     def latents(self) -> Tensor:
         """Draw standard normal latents [s, n, latent]."""

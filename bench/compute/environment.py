@@ -147,12 +147,13 @@ def keep_freed_memory() -> None:
 
 
 def release_memory(device: torch.device) -> None:
-    """Return unused memory to the system and the device."""
+    """Return unused memory to the system and the device. An error of the device is left to whatever uses it next."""
     gc.collect()
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+    if device.type != "cpu":
+        with suppress(RuntimeError):
+            torch.get_device_module(device).empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.compute.environment import tf32
 from bench.compute.training.annealing import changes_optimizers
-from bench.compute.training.cuda_graphs import TakeStep, with_graphs
+from bench.compute.training.cuda_graphs import GraphedSteps, TakeStep
 from bench.compute.training.extragradient import take_extragradient_step
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack
@@ -103,7 +103,7 @@ def _prepare_steps(pack: Pack) -> tuple[Game, TakeStep]:
     """Return the game of a pack and the function that takes a step; CUDA graphs are captured once and kept."""
     if pack.prepared is None:
         device = pack.sampler.device
-        take_step = with_graphs(_take_step, pack) if device.type == "cuda" else _take_step
+        take_step = GraphedSteps(_take_step, pack) if device.type == "cuda" else _take_step
         game = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
         pack.prepared = game, take_step
     prepared: tuple[Game, TakeStep] = pack.prepared
@@ -134,7 +134,7 @@ def _take_step(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: 
     if not simultaneous:
         generator_loss, generator_gradient = game.generator_gradients(sampler, update)
     pack.generator_descent.step(generator_gradient)
-    pack.end_step(step)
+    pack.end_step(step, sampler)
 
     if probe is not None:
         probe.after_update(terms, critic_gradient, generator_gradient)

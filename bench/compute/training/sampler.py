@@ -77,6 +77,14 @@ class BatchSampler:
         """Draw standard normal noise of the shape of the samples ``like``, [s, n, *shape]."""
         return self._one_row_per_run(self._streams.normal("noise", like[0].numel()).unflatten(1, like.shape[1:]))
 
+    def by_step(self, value: Callable[[int], Tensor]) -> Tensor:
+        """Return a tensor that differs from step to step.
+
+        Args:
+            value: The number of steps from this one on → the tensor then. A recorded step is given later ones.
+        """
+        return value(0)
+
     def keep(self, seeds: Sequence[int]) -> None:
         """Continue with these runs only, in this order."""
         self._streams.keep(seeds)

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
@@ -17,6 +16,7 @@ from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.packing_degree import joined_shape
 from bench.compute.training.sampler import DTYPES
+from bench.compute.training.spectral_norm import normalise_spectrally
 from bench.errors import ContractError
 from bench.plan.specification import Choice, Training
 
@@ -100,7 +100,7 @@ def apply_spectral_norm(network: nn.Module, architecture: Choice) -> nn.Module:
     """
     if getattr(architecture.options, "normalisation", None) == "spectral":
         for module in [module for module in network.modules() if isinstance(module, LINEAR_MAPS)]:
-            spectral_norm(module)
+            normalise_spectrally(module)
     return network
 
 

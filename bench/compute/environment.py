@@ -133,6 +133,14 @@ def peak_memory_bytes(device: torch.device) -> int | None:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
 
 
+def reserved_memory_bytes(device: torch.device) -> int | None:
+    """Return the peak memory since ``set_up_device`` that nothing else can use, in bytes.
+
+    On CUDA this includes what torch has reserved and not yet allocated, and the pools of graphs.
+    """
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else peak_memory_bytes(device)
+
+
 def keep_freed_memory() -> None:
     """Make glibc keep freed memory in the process, because each training step allocates it again.
 
@@ -169,9 +177,11 @@ def is_device_lost(error: BaseException) -> bool:
 
 
 def available_memory(device: torch.device) -> int | None:
-    """Return the available memory in bytes on CUDA or Linux; elsewhere None."""
+    """Return the available memory in bytes on CUDA, MPS or Linux; elsewhere None."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     info = Path("/proc/meminfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import platform
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -94,6 +95,7 @@ def device_name(device: torch.device) -> str:
 def set_up_device(device: torch.device) -> None:
     """Select a device for this process, disable TF32, and reset the peak memory statistics."""
     if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic algorithms of cuBLAS need it
         torch.cuda.set_device(device)  # events and streams belong to the current device
         torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(device)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from bench.compute.environment import tf32
 from bench.compute.training.annealing import changes_optimizers
+from bench.compute.training.arithmetic import arithmetic
 from bench.compute.training.cuda_graphs import GraphedSteps, TakeStep
 from bench.compute.training.extragradient import take_extragradient_step
 from bench.compute.training.game import Game
@@ -71,7 +71,7 @@ def train(
     changing = any(map(changes_optimizers, pack.trainings))
     step, end = first, training.steps if steps is None else steps
     while step < end and len(pack):
-        with tf32(training.tf32, device), pack.drawing():
+        with arithmetic(training, device), pack.drawing():
             game, take_step = _prepare_steps(pack)
             stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
             chunk = min(*stops, end) - step
@@ -85,7 +85,7 @@ def train(
                 step_probe = probe if evaluated and i == chunk - 1 else None
                 losses[i] = take_step(pack, game, pack.sampler, step + i, step_probe)
             share = stopwatch.seconds() / len(pack)
-        with tf32(training.tf32, device), pack.drawing_aside("probe layers"):
+        with arithmetic(training, device), pack.drawing_aside("probe layers"):
             probes = probe.values(pack.seeds) if probe is not None and evaluated else [{} for _ in pack.players]
 
         # Measure, and end each run at its first non-finite value

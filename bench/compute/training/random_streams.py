@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 TRAINING_STREAMS = ("data", "latents", "penalty", "noise", "generator data", "augmentation", "latent noise")
+INDICES = ("data", "generator data")
 NORMALS_AT_ONCE = (
     16  # torch draws normal numbers in groups of this size, and treats an incomplete last group differently
 )
@@ -40,6 +41,7 @@ class Streams:
         prefix: A prefix of the names of the streams.
         device: The device to put the numbers on.
         dtype: The type of normal and uniform numbers. They are drawn as float32, so all precisions see the same ones.
+        indices_on: The device of the indices of real samples. [default: ``device``]
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class Streams:
         prefix: str = "",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        indices_on: torch.device | None = None,
     ):
         self.seeds = list(dict.fromkeys(seeds))
+        places = dict.fromkeys(INDICES, device if indices_on is None else indices_on)
         self._streams = {
-            name: _Stream([stream(seed, prefix + name) for seed in self.seeds], device, dtype)
+            name: _Stream([stream(seed, prefix + name) for seed in self.seeds], places.get(name, device), dtype)
             for name in TRAINING_STREAMS
         }
 

@@ -41,7 +41,8 @@ class BatchSampler:
         self._look_up, self._count, self.device = real_samples, count, device
         self.size, self._latent = training.batch_size, training.latent
         self.dtype = DTYPES[training.precision]
-        self._streams = Streams(seeds, prefix, device, self.dtype)
+        indices_on = getattr(real_samples, "indices_on", device)
+        self._streams = Streams(seeds, prefix, device, self.dtype, indices_on)
         self._assign_rows(seeds)
 
     def real_samples(self, stream: str = "data") -> Tensor:

@@ -134,6 +134,10 @@ def _adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from torch.optim import Adam
 
     parameters = list(parameters)
+    if parameters[0].is_cuda and getattr(options, "final_beta2", None) is not None:
+        from bench.catalogue.annealed_adam import AnnealedAdam
+
+        return _without_compiler(AnnealedAdam)(parameters, **_for_torch(options))
     return _without_compiler(Adam)(parameters, **_for_torch(options), fused=True, capturable=parameters[0].is_cuda)
 
 
@@ -153,7 +157,8 @@ def _rmsprop(parameters: Iterable[Tensor], options: Options) -> Optimizer:
 def _optimistic_adam(parameters: Iterable[Tensor], options: Options) -> Optimizer:
     from bench.catalogue.optimistic_adam import OptimisticAdam
 
-    return _without_compiler(OptimisticAdam)(parameters, **_for_torch(options))
+    parameters = list(parameters)
+    return _without_compiler(OptimisticAdam)(parameters, **_for_torch(options), capturable=parameters[0].is_cuda)
 
 
 OPTIMIZERS = {

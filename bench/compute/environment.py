@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import platform
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -94,6 +95,7 @@ def device_name(device: torch.device) -> str:
 def set_up_device(device: torch.device) -> None:
     """Select a device for this process, disable TF32, and reset the peak memory statistics."""
     if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic algorithms of cuBLAS need it
         torch.cuda.set_device(device)  # events and streams belong to the current device
         torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(device)
@@ -133,6 +135,14 @@ def peak_memory_bytes(device: torch.device) -> int | None:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
 
 
+def reserved_memory_bytes(device: torch.device) -> int | None:
+    """Return the peak memory since ``set_up_device`` that nothing else can use, in bytes.
+
+    On CUDA this includes what torch has reserved and not yet allocated, and the pools of graphs.
+    """
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else peak_memory_bytes(device)
+
+
 def keep_freed_memory() -> None:
     """Make glibc keep freed memory in the process, because each training step allocates it again.
 
@@ -147,12 +157,13 @@ def keep_freed_memory() -> None:
 
 
 def release_memory(device: torch.device) -> None:
-    """Return unused memory to the system and the device."""
+    """Return unused memory to the system and the device. An error of the device is left to whatever uses it next."""
     gc.collect()
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+    if device.type != "cpu":
+        with suppress(RuntimeError):
+            torch.get_device_module(device).empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -168,9 +179,11 @@ def is_device_lost(error: BaseException) -> bool:
 
 
 def available_memory(device: torch.device) -> int | None:
-    """Return the available memory in bytes on CUDA or Linux; elsewhere None."""
+    """Return the available memory in bytes on CUDA, MPS or Linux; elsewhere None."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     info = Path("/proc/meminfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), None)

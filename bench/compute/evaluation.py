@@ -87,13 +87,14 @@ def _context(
     The extractor is loaded when a metric first asks for features, and never if none does.
     """
     data = cached_dataset(dataset)
+    place = device if device.type == "cuda" else torch.device("cpu")  # MPS has no double precision
     if chosen.name == "coordinates":
-        return Context(data, chosen.name, lambda points: (points, None))
+        return Context(data, chosen.name, lambda points: (points, None), place)
     from bench.catalogue.extractors.networks import extract
     from bench.catalogue.extractors.own_networks import load_chosen
 
     load = cache(lambda: load_chosen(chosen, weights, device))
-    return Context(data, chosen.name, lambda images: extract(load(), images))
+    return Context(data, chosen.name, lambda images: extract(load(), images), place)
 
 
 @cache

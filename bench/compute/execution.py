@@ -26,10 +26,12 @@ from bench.compute.metadata import metadata_of
 from bench.compute.observations import last_evaluation, losses_of
 from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.settings import Settings
+from bench.compute.training.cuda_graphs import graph_refusal
 from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.compute.training.players import Players
 from bench.compute.training.real_data import RealData
+from bench.plan.grouping import pack_label
 from bench.plan.runs import Run
 from bench.records.record import publish
 
@@ -133,7 +135,7 @@ def _execute_from_same_step(
         yield from _execute_groups(without_incompatible(restored, shared.real, settings.checkpoint), shared, stopping)
         return
     saved, mark = time.monotonic(), time.perf_counter()
-    runs = []
+    runs, told = [], set[str]()
     for (run, restoration), players in zip(restored, pack.players, strict=True):
         active = ActiveRun(run, players, restoration.history, len(pack), first_run.id)
         runs.append(active)
@@ -153,6 +155,7 @@ def _execute_from_same_step(
         for active, measurement in zip(runs, measurements, strict=True):
             active.history.wall_seconds += elapsed / len(runs)
             yield active.observed(measurement, shared.real.data)
+        yield from _tell_refusal(runs[0], pack, told)
         yield from _publish_diverged(runs, pack, shared)
         stop = stopping() and bool(runs) and runs[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
@@ -164,6 +167,15 @@ def _execute_from_same_step(
     if "state" in settings.keep:
         _save(runs, pack, settings, partial(state_of, settings.folder))
     yield from _publish_all(runs, runs, pack, shared)
+
+
+def _tell_refusal(active: ActiveRun, pack: Pack, told: set[str]) -> Iterator[Event]:
+    """Tell once why the steps of a pack are not replayed as CUDA graphs, if they could have been."""
+    if (reason := graph_refusal(pack)) and reason not in told:
+        told.add(reason)
+        notice = f"{pack_label(active.run)}: trains more slowly, without CUDA graphs ({reason})"
+        progress = Progress(active.history.step, 0.0, notice, active.pack, active.first, active.pack, general=True)
+        yield Event(active.run, "progress", progress)
 
 
 def _publish_diverged(runs: list[ActiveRun], pack: Pack, shared: Shared) -> Iterator[Event]:

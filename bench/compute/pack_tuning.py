@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from bench.compute import environment
+from bench.compute.device_kinds import Kind, device_kinds
+from bench.compute.process_apart import call_apart
 from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
+from bench.compute.training.players import GENERATED_AT_ONCE, generate
 from bench.compute.training.real_data import RealData
 from bench.errors import SuiteError, summarise_error
 from bench.plan.grouping import pack_label, timing_key
@@ -20,11 +23,11 @@ from bench.plan.runs import Run
 from bench.plan.throughput import GAIN, Rates, read_rates, write_rates
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+LARGER = (128, 256, 512)  # on GPUs only
 SLOW = 0.05  # seconds: a longer step on the CPU is dominated by arithmetic, which packs do not reduce
 MINIMUM_TIME = 0.05  # seconds to time at least, three times
 SHORTEST = 5  # steps that timing a pack takes at least
 PATIENCE = 2  # number of larger sizes without a gain before the search stops; a single timing may be an outlier
-MEMORY_SHARE = 0.8  # share of the available memory that packs may use
 
 
 def pack_sizer(
@@ -53,38 +56,63 @@ def pack_sizer(
             raise SuiteError(f"memory {memory:g}: only applies with pack 'auto', not {pack!r}")
         fixed = 1 if pack == "off" else pack
         return lambda runs: fixed
-    first = workers[0]
-    device = torch.device(first.device)
-    limit = _memory_limit(device, sum(worker.device == first.device for worker in workers), memory)
-    threads = f"{first.threads} thread{'s' * (first.threads > 1)}"
-    machine = f"{environment.device_name(device)}, {threads}, torch {torch.__version__}"
+    kinds = device_kinds(workers, memory)
 
     def size(runs: Sequence[Run]) -> int:
         largest = -(-len(runs) // len(workers))  # the runs are spread over all workers before packs grow
         if largest == 1:
             return 1
-        key, work = timing_key(runs[0]), sum(run.training.steps for run in runs) / len(workers)
-        rates = read_rates(key, machine)
-        if work < SHORTEST * len(SIZES):
-            return 1 if rates is None else rates.best(limit)
-        if rates is None or not rates.suffice(largest, work):
-            with environment.limited_threads(first.threads):
-                rates = _measure_first_stable(runs, device, largest, work)
-            if rates is None:
-                return 1
-            write_rates(key, machine, rates)
-        if rates.alone:
-            notify(f"{pack_label(runs[0])}: these runs cannot share a pack, so each trains alone ({rates.alone})")
-        return rates.best(limit)
+        work = sum(run.training.steps for run in runs) / len(workers)
+        return min(_size_on(kind, runs, largest, work, notify) for kind in kinds)
 
     return size
 
 
-def _measure_first_stable(runs: Sequence[Run], device: torch.device, largest: int, work: float) -> Rates | None:
+def _size_on(kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None]) -> int:
+    """Return the best size of packs on one kind of device, measured if it is not known."""
+    key = timing_key(runs[0])
+    rates = read_rates(key, kind.name)
+    if work < SHORTEST * len(SIZES):
+        return 1 if rates is None else rates.best(kind.limit)
+    if rates is None or not rates.suffice(largest, work, kind.limit):
+        rates = _measure_on(kind, runs, largest, work, notify)
+        if rates is None:
+            return 1
+        write_rates(key, kind.name, rates)
+    if rates.alone:
+        notify(f"{pack_label(runs[0])}: these runs cannot share a pack, so each trains alone ({rates.alone})")
+    return rates.best(kind.limit)
+
+
+def _measure_on(
+    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None]
+) -> Rates | None:
+    """Measure where workers will train: on CUDA in a process of its own, which frees the device when it ends."""
+    device = torch.device(kind.worker.device)
+    arguments = kind.worker.threads, runs, device, largest, work, kind.limit
+    if device.type != "cuda":
+        return _measure_with_threads(*arguments)
+    try:
+        return call_apart(_measure_with_threads, *arguments)
+    except ChildProcessError as error:
+        notify(
+            f"{pack_label(runs[0])}: the best size of packs could not be measured, so each run trains alone ({error})"
+        )
+        return None
+
+
+def _measure_with_threads(threads: int, *arguments: Any) -> Rates | None:
+    with environment.limited_threads(threads):
+        return _measure_first_stable(*arguments)
+
+
+def _measure_first_stable(
+    runs: Sequence[Run], device: torch.device, largest: int, work: float, limit: float | None
+) -> Rates | None:
     """Return the rates of the first cell that does not diverge immediately; None if there is none, or a run fails."""
     for run in {run.cell: run for run in runs}.values():
         try:
-            return measure_rates(run, device, largest, work)
+            return measure_rates(run, device, largest, work, limit)
         except ArithmeticError:
             continue
         except Exception:  # the run will fail with the same error when it trains
@@ -94,16 +122,10 @@ def _measure_first_stable(runs: Sequence[Run], device: torch.device, largest: in
     return None
 
 
-def _memory_limit(device: torch.device, workers: int, memory: float | None) -> float | None:
-    """Return the memory limit of each worker's packs in bytes, or None if there is none."""
-    if memory is not None:
-        return memory * 1e9
-    available = environment.available_memory(device)
-    return None if available is None else MEMORY_SHARE * available / workers
-
-
-def measure_rates(run: Run, device: torch.device, largest: int, work: float = math.inf) -> Rates:
-    """Time a step of packs of growing size until larger packs no longer pay off, or training would be done sooner.
+def measure_rates(
+    run: Run, device: torch.device, largest: int, work: float = math.inf, limit: float | None = None
+) -> Rates:
+    """Time a step of packs of growing size until larger ones no longer pay off or fit, or training would end sooner.
 
     Args:
         run: The run to fill the packs with.
@@ -111,6 +133,7 @@ def measure_rates(run: Run, device: torch.device, largest: int, work: float = ma
         largest: The largest pack of interest; the search stops at the first size that is at least as large.
         work: The steps that a worker has to train, over all runs. The search stops before a size that would take longer
             to time than these steps take.
+        limit: The memory limit in bytes; None for no limit. The search stops before a size that would exceed it.
 
     Raises:
         ArithmeticError: The run diverges immediately.
@@ -120,7 +143,10 @@ def measure_rates(run: Run, device: torch.device, largest: int, work: float = ma
     began = time.perf_counter()
     if device.type == "cpu":
         _start_pack(run, 1, device)  # memory that libraries allocate only once does not belong to the pack
-    for size in SIZES:
+    sizes = SIZES if device.type == "cpu" else (*SIZES, *LARGER)
+    for size in sizes:
+        if limit is not None and size * max((memory[each] / each for each in memory), default=0.0) > limit:
+            return Rates(seconds, memory, room=limit)
         try:
             step, memory[size] = _time_step(run, size, device)
         except Exception as error:
@@ -128,6 +154,8 @@ def measure_rates(run: Run, device: torch.device, largest: int, work: float = ma
                 raise
             if not environment.is_out_of_memory(error) and not isinstance(error, ArithmeticError):
                 return Rates(seconds, memory, ended=True, alone=summarise_error(error))
+            if limit is not None and environment.is_out_of_memory(error):  # perhaps another process held the memory
+                return Rates(seconds, memory, room=limit)
             return Rates(seconds, memory, ended=True)
         seconds[size] = step / size
         if _no_more_gain(list(seconds.values())) or (device.type == "cpu" and size == 1 and step > SLOW):
@@ -137,7 +165,7 @@ def measure_rates(run: Run, device: torch.device, largest: int, work: float = ma
             return Rates(seconds, memory, work=work)
         if size >= largest:
             break
-    return Rates(seconds, memory, ended=size == SIZES[-1])
+    return Rates(seconds, memory, ended=size == sizes[-1])
 
 
 def _no_more_gain(seconds: Sequence[float]) -> bool:
@@ -147,15 +175,24 @@ def _no_more_gain(seconds: Sequence[float]) -> bool:
 
 
 def _time_step(run: Run, size: int, device: torch.device) -> tuple[float, int]:
-    """Return the seconds of a step of a pack and its peak memory in bytes."""
+    """Return the seconds of a step of a pack and its peak memory in bytes, on GPUs with that of an evaluation."""
     environment.release_memory(device)  # otherwise the pack could use freed memory, which would not be counted
     environment.set_up_device(device)
-    before = environment.peak_memory_bytes(device) or 0
+    before = environment.reserved_memory_bytes(device) or 0
     pack = _start_pack(run, size, device)
     second = _time_steps(pack, 1, 2)
     steps = max(1, round(MINIMUM_TIME / second))
     best = min(second, *(_time_steps(pack, first, first + steps) / steps for first in range(2, 2 + 3 * steps, steps)))
-    return best, max(pack.nbytes, (environment.peak_memory_bytes(device) or 0) - before)
+    if device.type != "cpu":
+        _pause_as_in_training(pack, run, 2 + 3 * steps)
+    return best, max(pack.nbytes, (environment.reserved_memory_bytes(device) or 0) - before)
+
+
+def _pause_as_in_training(pack: Pack, run: Run, first: int) -> None:
+    """Take a step with probes and generate samples, as every evaluation does."""
+    probe = RealData.load(run.training.dataset, pack.sampler.device).probe(run.training)
+    list(train(pack, first, probe=probe, steps=first + 1))
+    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, run.training.latent))
 
 
 def _start_pack(run: Run, size: int, device: torch.device) -> Pack:

@@ -94,6 +94,7 @@ class Training(Options):
         ema: Decay of an exponential moving average of the generator, which is evaluated too; 0 for none.
         precision: Floating-point format of the networks.
         tf32: Whether matrix products on a GPU may use TF32.
+        deterministic: Whether a GPU may only use algorithms that give the same bits each time.
         ema_warmup: Limit of the average's half-life, as a share of the steps done; 0 for no limit.
         lookahead: Return of both players to slow weights, or None.
         pac: Samples that the critic judges together, as one (PacGAN).
@@ -122,6 +123,7 @@ class Training(Options):
     pac: int = Field(default=1, gt=0, le=1_000)
     top_k: Annotated[TopK | None, BeforeValidator(as_top_k)] = None
     unroll: int = Field(default=0, ge=0, le=1_000)
+    deterministic: bool = False
 
 
 class Evaluation(Options):

@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 from bench.files import atomic_write, data_folder, read_regular
 
 GAIN = 0.03  # the fraction of a run's time that a larger pack must save
+MORE_ROOM = 1.25  # with so many times the memory, packs that did not fit are tried again
 PackSize = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -30,6 +31,7 @@ class Rates:
         ended: Whether larger packs are known not to be faster.
         alone: Why the runs cannot share a pack, as of the last attempt; "" if they can.
         work: Steps of all runs of a worker for which timing larger packs would take longer than training.
+        room: The memory in bytes that larger packs did not fit into; 0 if they were not tried for another reason.
     """
 
     seconds: Mapping[PackSize, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
@@ -37,15 +39,19 @@ class Rates:
     ended: bool = False
     alone: str = ""
     work: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    room: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
-    def suffice(self, count: int, work: float = math.inf) -> bool:
+    def suffice(self, count: int, work: float = math.inf, limit: float | None = None) -> bool:
         """Return whether no more measurements are needed; code that failed in packs is retried.
 
         Args:
             count: The number of runs that could share a pack.
             work: The steps that a worker has to train, over all runs.
+            limit: The memory limit in bytes; None for no limit.
         """
-        return not self.alone and (self.ended or max(self.seconds, default=0) >= count or work <= self.work)
+        full = limit is not None and limit < MORE_ROOM * self.room
+        known = self.ended or max(self.seconds, default=0) >= count or work <= self.work or full
+        return not self.alone and known
 
     def best(self, limit: float | None = None) -> int:
         """Return the smallest pack size that is about as fast as any within the memory limit, at least 1.

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from bench.compute.training import loop
-from bench.compute.training.cuda_graphs import WARM_UP, StaticDraws, can_capture, capture_on_cuda, with_graphs
+from bench.compute.training.cuda_graphs import WARM_UP, GraphedSteps, StaticDraws, can_capture, graph_refusal
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.sampler import BatchSampler
+from bench.errors import PluginError
 from bench.plan.specification import Training, complete_training
 
 CPU = torch.device("cpu")
@@ -54,6 +55,14 @@ def capture(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         {"unroll": 1, "critic_optimizer": {"name": "sgd", "momentum": 0.5}},
         {"updates": "extragradient", "optimizer": {"name": "sgd", "max_norm": 0.1}},
         {"lookahead": {"every": 3}, "ema": 0.9},
+        {"schedule": "linear"},
+        {"schedule": "cosine", "optimizer": "optimistic-adam"},
+        {"optimizer": {"name": "adam", "final_beta2": 0.9}, "critic_optimizer": {"final_lr": 1e-5}},
+        {"penalty": {"name": "r1", "final_weight": 0.1, "weight": 10.0}, "critic_steps": 2},
+        {"penalty": {"name": "r1", "final_weight": 0.1}, "unroll": 1},
+        {"penalty": {"name": "r1", "final_weight": 0.1, "every": 3}},
+        {"ema": 0.99, "ema_warmup": 0.5},
+        {"top_k": {"final": 0.4, "decay": 0.8, "every": 3}},
     ],
     ids=str,
 )
@@ -68,11 +77,15 @@ def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
         calls += 1
         return loop._take_step(*args)  # type: ignore[arg-type]
 
-    take = with_graphs(counted, graphed, capture)
+    take = GraphedSteps(counted, graphed, capture)
     for step in range(20):
+        for pack in (plain, graphed):
+            pack.set_rates(step / training.steps)
         expected = loop._take_step(plain, games[0], plain.sampler, step)[:2]
         assert torch.equal(take(graphed, games[1], graphed.sampler, step, None)[:2], expected)
     assert calls == 20  # a capture takes no step
+    assert take.captured
+    assert take.replayed
     for one, two in ((plain.generator, graphed.generator), (plain.critic, graphed.critic)):
         assert torch.equal(one.flat, two.flat)
     assert plain.sampler.state_dict(1)["latents"]["taken"] == graphed.sampler.state_dict(1)["latents"]["taken"]
@@ -92,24 +105,69 @@ def test_steps_that_draw_from_the_global_generators_are_not_captured() -> None:
     def drawing(*args: object) -> Tensor:
         return loop._take_step(*args) + torch.rand(())  # type: ignore[arg-type]
 
-    take = with_graphs(drawing, graphed, lambda step: pytest.fail("captured"))
+    take = GraphedSteps(drawing, graphed, lambda step: pytest.fail("captured"))
     with torch.random.fork_rng():
         for step in range(WARM_UP + 3):
             take(graphed, game, graphed.sampler, step, None)
 
 
-def test_operations_that_wait_for_the_host_disable_graphs() -> None:
+def fail_to_capture(error: Exception) -> tuple[GraphedSteps, Pack, Pack]:
+    """Return two packs that have taken the same steps, the second while captures failed."""
+
     def refuse(step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-        raise RuntimeError("operation not permitted when stream is capturing")
+        raise error
 
     training = specify()
     plain, graphed = packed(training), packed(training)
     games = [Game(pack.trainings, pack.generator, pack.critic, CPU) for pack in (plain, graphed)]
-    take = with_graphs(loop._take_step, graphed, refuse)
+    take = GraphedSteps(loop._take_step, graphed, refuse)
     for step in range(WARM_UP + 5):
         loop._take_step(plain, games[0], plain.sampler, step)
         take(graphed, games[1], graphed.sampler, step, None)
+    graphed.prepared = games[1], take
+    return take, plain, graphed
+
+
+def after(first: Exception, second: Exception) -> Exception:
+    """Return an error with the one before it, as at the end of a failed capture."""
+    second.__context__ = first
+    return second
+
+
+SYNCHRONISED = torch.AcceleratorError("CUDA error: operation not permitted when stream is capturing. More words.")
+
+
+def ended(first: Exception) -> Exception:
+    """Return the error with which a capture ends after an error."""
+    return after(first, torch.AcceleratorError("CUDA error: operation failed due to a previous error during capture"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("operation not permitted when stream is capturing"), "operation not permitted"),
+        (ended(SYNCHRONISED), "AcceleratorError: CUDA error: operation not permitted when stream is capturing"),
+    ],
+)
+def test_operations_that_wait_for_the_host_disable_graphs(error: Exception, reason: str) -> None:
+    take, plain, graphed = fail_to_capture(error)
     assert torch.equal(plain.critic.flat, graphed.critic.flat)
+    assert not take.captured
+    assert reason in graph_refusal(graphed)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "CUDA out of memory"),
+        (ended(torch.OutOfMemoryError("CUDA out of memory")), "CUDA out of memory"),
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), "illegal memory access"),
+        (after(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), PluginError("loss 'mine' failed")), "CUBLAS"),
+    ],
+)
+def test_a_capture_that_fails_for_another_reason_than_its_step_raises(error: Exception, raised: str) -> None:
+    with pytest.raises(RuntimeError, match=raised):
+        fail_to_capture(error)
 
 
 @pytest.mark.parametrize(
@@ -118,20 +176,20 @@ def test_operations_that_wait_for_the_host_disable_graphs() -> None:
         ({}, True),
         ({"penalty": "r1"}, True),
         ({"unroll": 3}, True),
-        ({"top_k": {"final": 0.5}}, False),
+        ({"top_k": {"final": 0.5}}, True),
         ({"updates": "extragradient", "lookahead": {}, "optimizer": {"name": "adam", "max_norm": 1.0}}, True),
-        ({"schedule": "linear"}, False),
-        ({"optimizer": {"name": "adam", "final_beta2": 0.99}}, False),
-        ({"critic_optimizer": {"final_lr": 1e-5}}, False),
-        ({"penalty": {"name": "r1", "final_weight": 1.0}}, False),
-        ({"ema": 0.9, "ema_warmup": 0.05}, False),
+        ({"schedule": "linear"}, True),
+        ({"optimizer": {"name": "adam", "final_beta2": 0.99}}, True),
+        ({"critic_optimizer": {"final_lr": 1e-5}}, True),
+        ({"penalty": {"name": "r1", "final_weight": 1.0}}, True),
+        ({"ema": 0.9, "ema_warmup": 0.05}, True),
         ({"penalty": {"name": "instance-noise", "anneal": "linear"}}, False),
-        ({"optimizer": {"name": "optimistic-adam"}}, False),
-        ({"critic_optimizer": {"name": "optimistic-adam"}}, False),
+        ({"optimizer": {"name": "optimistic-adam"}}, True),
+        ({"critic_optimizer": {"name": "optimistic-adam"}}, True),
     ],
     ids=str,
 )
-def test_steps_that_depend_on_their_number_are_not_captured(keys: dict[str, object], possible: bool) -> None:
+def test_steps_that_a_graph_cannot_repeat_are_not_captured(keys: dict[str, object], possible: bool) -> None:
     assert can_capture(specify(**keys)) == possible
 
 
@@ -156,8 +214,10 @@ def test_a_cuda_graph_gives_the_same_steps_as_separate_kernels(keys: dict[str, o
     games = [
         Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent) for pack in (plain, graphed)
     ]
-    take = with_graphs(loop._take_step, graphed, capture_on_cuda)
+    take = GraphedSteps(loop._take_step, graphed)
     for step in range(30):
         loop._take_step(plain, games[0], plain.sampler, step)
         take(graphed, games[1], graphed.sampler, step, None)
+    assert take.captured
+    assert take.replayed
     torch.testing.assert_close(plain.generator.flat, graphed.generator.flat, rtol=1e-4, atol=1e-5)

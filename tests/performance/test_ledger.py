@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import ledger
 import pytest
-from counterparts import convolutions, growth, many_runs, whole_process
+import torch
+from counterparts import convolutions, gpu, growth, many_runs, whole_process
 
 
 @pytest.mark.slow
@@ -29,6 +32,20 @@ def test_the_whole_process_against_the_plain_loop() -> None:
 def test_a_step_of_convolutions_against_the_plain_loop() -> None:
     found = convolutions.measure("dcgan", 4, 1, rounds=1, shape=(3, 16, 16))
     assert min(found.plain, found.ours, found.flops, found.rate) > 0
+
+
+def test_a_gpu_is_measured_in_the_same_way_as_this_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    measure = gpu.measure
+    monkeypatch.setattr(gpu, "measure", lambda device: measure(torch.device("cpu"), (1, 2), steps=2, samples=50))
+    monkeypatch.setattr(gpu, "PROGRAMS", {"mlp": gpu.PROGRAMS["mlp"]})
+    monkeypatch.setattr(gpu.frechet_seconds, "__defaults__", (8, 2))
+    monkeypatch.setattr(ledger, "SUMMARY", tmp_path / "new" / "gpu.json")
+    section = ledger.gpu_section()
+    measured = json.loads((tmp_path / "new" / "gpu.json").read_text())
+    assert section.startswith(ledger.HEADINGS["gpu"])
+    assert measured["step seconds"]["mlp"]["pack"].keys() == {"1", "2"}
+    distance = measured["frechet distance"]
+    assert distance["value"] == pytest.approx(distance["value of torch-fidelity"], rel=1e-3)
 
 
 def test_growth_and_harness() -> None:

@@ -26,6 +26,7 @@ SETTINGS = {  # what a suite chooses anyway: no technique
         "latent",
         "precision",
         "tf32",
+        "deterministic",
     },
     "architecture": {
         *("width", "depth", "activation", "normalisation_eps", "start"),

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench.catalogue.metrics import BirthdayOptions
 from bench.catalogue.metrics.context import Context, Sampled
-from bench.catalogue.metrics.neighbours import distances, neighbour_distances
+from bench.catalogue.metrics.neighbours import count_true, distances, neighbour_distances
 from bench.catalogue.metrics.real_features import comparable, reference_features
 
 
@@ -24,11 +23,11 @@ def prepare(context: Context, options: BirthdayOptions) -> Callable[[Sampled], d
 
     @cache
     def epsilon(count: int) -> float:
-        return duplicate_distance(reference_features(context, count), options.quantile)
+        return duplicate_distance(context.placed(reference_features(context, count)), options.quantile)
 
     def measure(sampled: Sampled) -> dict[str, float]:
         count = comparable(context, len(sampled.features))
-        return {"support": support_size(sampled.features[:count], epsilon(count))}
+        return {"support": support_size(context.placed(sampled.features[:count]), epsilon(count))}
 
     return measure
 
@@ -46,5 +45,5 @@ def support_size(features: Tensor, epsilon: float) -> float:
     distinguished from it.
     """
     blocks = distances(features, features)
-    close = sum(int(np.count_nonzero((block <= epsilon).triu(start + 1).numpy())) for start, block in blocks)
+    close = sum(count_true((block <= epsilon).triu(start + 1)) for start, block in blocks)
     return len(features) * (len(features) - 1) / 2 / max(close, 1)

@@ -14,6 +14,7 @@ from torch import Tensor
 from bench.catalogue.datasets import Data
 
 Extract: TypeAlias = "Callable[[Tensor], tuple[Tensor, Tensor | None]]"  # samples → features, logits
+CPU = torch.device("cpu")
 BATCH = 4096  # samples whose features are computed at once
 
 
@@ -64,11 +65,17 @@ class Context:
         data: Training and test split.
         extractor: Name of the extractor, from ``bench.catalogue.extractors.EXTRACTORS``.
         extract: Samples → features [n, d], and logits [n, classes] or None.
+        device: Where metrics calculate. Features themselves are on the CPU.
     """
 
     data: Data
     extractor: str
     extract: Extract
+    device: torch.device = CPU
+
+    def placed(self, features: Tensor) -> Tensor:
+        """Return features on the device where metrics calculate."""
+        return features.to(self.device)
 
     @cached_property
     def train_features(self) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.context import Context, Sampled
+from bench.catalogue.metrics.frechet_on_device import DeviceStatistics, device_distance, device_statistics
 
 
 class FeatureStatistics(NamedTuple):
@@ -36,8 +37,16 @@ class FeatureStatistics(NamedTuple):
 def prepare(context: Context, options: Options) -> Callable[[Sampled], dict[str, float]]:
     """Return the metric: the distance to the training split, whose statistics are computed once."""
     name = EXTRACTORS[context.extractor].distance
+    if context.device.type != "cpu":
+        on_device = _training_statistics_on_device(context)
+        return lambda sampled: {name: device_distance(on_device, context.placed(sampled.features))}
     reference = _training_statistics(context)
     return lambda sampled: {name: distance_to_statistics(reference, sampled.features)}
+
+
+@cache
+def _training_statistics_on_device(context: Context) -> DeviceStatistics:
+    return device_statistics(context.placed(context.train_features))
 
 
 @cache

@@ -35,9 +35,14 @@ class Subset(NamedTuple):
 def prepare(context: Context, options: KernelOptions) -> Callable[[Sampled], dict[str, float]]:
     """Return the metric: the distance to the training split, whose part of the sums is computed once."""
     name = {"fid": "kid", "fd": "kd"}[EXTRACTORS[context.extractor].distance]
-    reference = context.train_features
+    reference = context.placed(context.train_features)
     subsets = cache(lambda count: draw_subsets(count, reference, options.subsets, options.subset_size))
-    return lambda sampled: {name: _distance(sampled.features, reference, subsets(len(sampled.features)))}
+
+    def measure(sampled: Sampled) -> dict[str, float]:
+        features = context.placed(sampled.features)
+        return {name: _distance(features, reference, subsets(len(features)))}
+
+    return measure
 
 
 def kernel_distance(features: Tensor, reference: Tensor, subsets: int, subset_size: int) -> float:

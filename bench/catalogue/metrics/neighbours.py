@@ -26,13 +26,13 @@ def prepare(context: Context, options: NeighboursOptions) -> Callable[[Sampled],
 
     @cache
     def reference(count: int) -> tuple[Tensor, Tensor]:
-        real = reference_features(context, count)
+        real = context.placed(reference_features(context, count))
         return real, neighbour_distances(real, options.k)
 
     def measure(sampled: Sampled) -> dict[str, float]:
         count = comparable(context, len(sampled.features))
         real, radii = reference(count)
-        return neighbours(sampled.features[:count], real, options.k, radii)
+        return neighbours(context.placed(sampled.features[:count]), real, options.k, radii)
 
     return measure
 
@@ -56,12 +56,12 @@ def neighbours(fake: Tensor, real: Tensor, k: int, real_radii: Tensor | None = N
     """
     radii = _closed(neighbour_distances(real, k) if real_radii is None else real_radii)
     fake_radii = _closed(neighbour_distances(fake, k))
-    precise = torch.zeros(len(fake), dtype=torch.bool)
+    precise = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
     pairs = recalled = covered = 0
     for start, distance in distances(real, fake):
         inside = distance <= radii[start : start + ROWS, None]
         precise |= inside.any(dim=0)
-        pairs += int(np.count_nonzero(inside.numpy()))
+        pairs += count_true(inside)
         covered += int(inside.any(dim=1).sum())
         recalled += int((distance <= fake_radii).any(dim=1).sum())
     return {
@@ -70,6 +70,12 @@ def neighbours(fake: Tensor, real: Tensor, k: int, real_radii: Tensor | None = N
         "density": pairs / (min(k, len(real) - 1) * len(fake)),
         "coverage": covered / len(real),
     }
+
+
+def count_true(conditions: Tensor) -> int:
+    """Return how many conditions are true."""
+    on_cpu = conditions.device.type == "cpu"  # where numpy counts faster than torch
+    return int(np.count_nonzero(conditions.numpy()) if on_cpu else torch.count_nonzero(conditions))
 
 
 def _closed(radii: Tensor) -> Tensor:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training
 
@@ -25,9 +28,17 @@ def average_decay(training: Training, step: int) -> float:
     return float(0.5 ** (1 / min(half_life, step * training.ema_warmup)))
 
 
+def average_share(training: Training, step: int, sampler: BatchSampler) -> float | Tensor:
+    """Return how far the average moves towards the generator after a step: 1 − decay, a tensor if that changes."""
+    if not training.ema_warmup:
+        return 1 - average_decay(training, step)
+    place: dict[str, Any] = {"dtype": sampler.dtype, "device": sampler.device}
+    return sampler.by_step(lambda later: torch.full((), 1 - average_decay(training, step + later), **place))
+
+
 @torch.no_grad()
-def update_average(average: Stack, generator: Stack, decay: float) -> None:
+def update_average(average: Stack, generator: Stack, share: float | Tensor) -> None:
     """Update the averages in place. Parameters are averaged. Buffers (running statistics) are copied."""
-    average.flat.lerp_(generator.flat, 1 - decay)
+    average.flat.lerp_(generator.flat, share)
     for name, buffer in generator.buffers.items():
         average.buffers[name].copy_(buffer)

@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from bench.catalogue import find, is_added, named
-from bench.compute.training.annealing import set_rates
+from bench.compute.training.annealing import keep_rates_on_device, set_rates
 from bench.compute.training.gradient_clipping import clipped
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Choice
+
+CAPTURABLE = ("adam", "sgd", "rmsprop", "optimistic-adam")  # on CUDA, their steps need no number from the host
 
 
 class Part(NamedTuple):
@@ -71,7 +73,9 @@ class Descent:
 
     def set_rates(self, schedule: str, done: float) -> None:
         """Set the learning rates and betas for a fraction of training done."""
-        for choice, _, optimizer in self.parts:
+        for choice, rows, optimizer in self.parts:
+            if rows.is_cuda and choice.name in CAPTURABLE and not isinstance(optimizer.param_groups[0]["lr"], Tensor):
+                keep_rates_on_device(optimizer, choice.options)
             set_rates(optimizer, choice.options, schedule, done)
 
     @property

@@ -41,7 +41,7 @@ def take_extragradient_step(
         for stack, origin, ahead in zip(stacks, origins, extrapolated, strict=True):
             stack.flat.add_(origin - ahead)
     game.project()
-    pack.end_step(step)
+    pack.end_step(step, sampler)
 
     if probe is not None:
         probe.after_update(terms, critic_gradient, generator_gradient)

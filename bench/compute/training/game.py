@@ -92,8 +92,7 @@ class Game:
         self.penalty_names = [choice.name for _, choice, entry in entries if entry.in_critic_loss]
         # a critic that judges a sample by its batch must not see real and generated samples in one batch
         self._separate = mixes_samples(critic.networks[0])
-        bf16 = self.training.precision == "bf16"
-        self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16)
+        self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=self.training.precision == "bf16")
 
     def critic_gradients(self, sampler: BatchSampler, update: int) -> tuple[CriticTerms, Gradients]:
         """Return the critics' losses on a fresh batch and their gradients, without a graph through the generators."""
@@ -151,7 +150,7 @@ class Game:
                 continue
             with self._autocast():
                 term = critic_term(entry, options, critic, batch, sampler).to(sampler.dtype)
-            weighted = weights.at(self._progress(update)) * term.mean(dim=1)
+            weighted = weights.drawn(sampler, partial(self._progress, update)) * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
         return CriticTerms(total, tuple(penalties), real, fake.detach(), real_logits.detach(), fake_logits.detach())
@@ -229,7 +228,7 @@ class Game:
         critic = gradients_of(terms.total, critic_parameters, create=create, retain=True)
         generator = gradients_of(loss, generator_parameters, create=create)
         for joint, weights in self._joint:
-            value = weights.at(self._progress(update)) * joint(critic, generator)
+            value = weights.drawn(sampler, partial(self._progress, update)) * joint(critic, generator)
             extra = gradients_of(value, [*critic_parameters, *generator_parameters], create=create_graph)
             critic = summed(critic, extra[: len(critic)])
             generator = summed(generator, extra[-len(generator) :])
@@ -246,5 +245,6 @@ class Game:
         shown = shown_to_critic(samples, self._inputs, sampler, self._progress(update), real=real)
         return joined(shown, self.training.pac)
 
-    def _progress(self, update: int) -> float:
-        return min(1.0, update / (self.training.steps * self.training.critic_steps))
+    def _progress(self, update: int, later: int = 0) -> float:
+        steps = self.training.critic_steps
+        return min(1.0, (update + later * steps) / (self.training.steps * steps))

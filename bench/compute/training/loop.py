@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from bench.compute.environment import tf32
 from bench.compute.training.annealing import changes_optimizers
-from bench.compute.training.cuda_graphs import TakeStep, with_graphs
+from bench.compute.training.arithmetic import arithmetic
+from bench.compute.training.cuda_graphs import GraphedSteps, TakeStep
 from bench.compute.training.extragradient import take_extragradient_step
 from bench.compute.training.game import Game
 from bench.compute.training.pack import Pack
@@ -71,7 +71,7 @@ def train(
     changing = any(map(changes_optimizers, pack.trainings))
     step, end = first, training.steps if steps is None else steps
     while step < end and len(pack):
-        with tf32(training.tf32, device), pack.drawing():
+        with arithmetic(training, device), pack.drawing():
             game, take_step = _prepare_steps(pack)
             stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
             chunk = min(*stops, end) - step
@@ -85,7 +85,7 @@ def train(
                 step_probe = probe if evaluated and i == chunk - 1 else None
                 losses[i] = take_step(pack, game, pack.sampler, step + i, step_probe)
             share = stopwatch.seconds() / len(pack)
-        with tf32(training.tf32, device), pack.drawing_aside("probe layers"):
+        with arithmetic(training, device), pack.drawing_aside("probe layers"):
             probes = probe.values(pack.seeds) if probe is not None and evaluated else [{} for _ in pack.players]
 
         # Measure, and end each run at its first non-finite value
@@ -103,7 +103,7 @@ def _prepare_steps(pack: Pack) -> tuple[Game, TakeStep]:
     """Return the game of a pack and the function that takes a step; CUDA graphs are captured once and kept."""
     if pack.prepared is None:
         device = pack.sampler.device
-        take_step = with_graphs(_take_step, pack) if device.type == "cuda" else _take_step
+        take_step = GraphedSteps(_take_step, pack) if device.type == "cuda" else _take_step
         game = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
         pack.prepared = game, take_step
     prepared: tuple[Game, TakeStep] = pack.prepared
@@ -134,7 +134,7 @@ def _take_step(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: 
     if not simultaneous:
         generator_loss, generator_gradient = game.generator_gradients(sampler, update)
     pack.generator_descent.step(generator_gradient)
-    pack.end_step(step)
+    pack.end_step(step, sampler)
 
     if probe is not None:
         probe.after_update(terms, critic_gradient, generator_gradient)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.catalogue import find, is_added, title
 from bench.catalogue.architectures import Shape
-from bench.compute.training.averaging import average_decay, update_average
+from bench.compute.training.averaging import average_share, update_average
 from bench.compute.training.descent import Descent
 from bench.compute.training.global_streams import GlobalStream, drawing_from
 from bench.compute.training.players import Players, build_players
@@ -125,12 +125,12 @@ class Pack:
         self.critic_descent.step(critic)
         self.generator_descent.step(generator)
 
-    def end_step(self, step: int) -> None:
+    def end_step(self, step: int, sampler: BatchSampler) -> None:
         """Return to the slow weights if that is due after this step (counted from 0), and update the averages."""
         if self.slow_weights is not None and is_lookahead_due(self.training, step):
             self.slow_weights.return_to()
         if self.average is not None:
-            update_average(self.average, self.generator, average_decay(self.training, step))
+            update_average(self.average, self.generator, average_share(self.training, step, sampler))
 
     def drop(self, leaving: Iterable[Players]) -> None:
         """Remove some of the runs; the others are unaffected."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
@@ -17,6 +16,7 @@ from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.packing_degree import joined_shape
 from bench.compute.training.sampler import DTYPES
+from bench.compute.training.spectral_norm import normalise_spectrally
 from bench.errors import ContractError
 from bench.plan.specification import Choice, Training
 
@@ -56,11 +56,11 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
     """Build the players before the first step, with weights from the seed's streams for weights."""
     with drawing_from(seed, "generator weights"):
         generator = build_generator(training.architecture, training.latent, shape)
-        generator = place(generator, training.precision, device)
+        generator = place(generator, training.precision, device, training.tf32)
     with drawing_from(seed, "critic weights"):
         judged = joined_shape(shape, training.pac)
         critic = apply_spectral_norm(_build(training.critic, "critic", judged), training.critic)
-        critic = place(critic, training.precision, device)
+        critic = place(critic, training.precision, device, training.tf32)
     return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
 
 
@@ -69,11 +69,13 @@ def build_generator(architecture: Choice, latent: int, shape: Shape) -> nn.Modul
     return apply_spectral_norm(_build(architecture, "generator", latent, shape), architecture)
 
 
-def place(network: nn.Module, precision: str, device: torch.device) -> nn.Module:
+def place(network: nn.Module, precision: str, device: torch.device, tf32: bool = False) -> nn.Module:
     """Return a network on a device, in a precision, in the form that is fastest there."""
     placed: nn.Module = fuse(network) if device.type == "cpu" else network
-    # channels last makes convolutions faster on the CPU and on CUDA, and does not affect other layers
-    placement: dict[str, Any] = {"device": device, "dtype": DTYPES[precision], "memory_format": torch.channels_last}
+    placement: dict[str, Any] = {"device": device, "dtype": DTYPES[precision]}
+    # channels last makes convolutions faster on the CPU and on tensor cores, and does not affect other layers
+    if device.type != "cuda" or precision == "bf16" or tf32:
+        placement["memory_format"] = torch.channels_last
     return placed.to(**placement)
 
 
@@ -100,7 +102,7 @@ def apply_spectral_norm(network: nn.Module, architecture: Choice) -> nn.Module:
     """
     if getattr(architecture.options, "normalisation", None) == "spectral":
         for module in [module for module in network.modules() if isinstance(module, LINEAR_MAPS)]:
-            spectral_norm(module)
+            normalise_spectrally(module)
     return network
 
 

@@ -35,7 +35,30 @@ def cached_dataset(dataset: Choice) -> Data:
     return load_dataset(dataset, download=False)
 
 
-def real_samples_on(split: NDArray[np.generic], device: torch.device) -> Callable[[Tensor], Tensor]:
+class RealSamples:
+    """Looks up the samples of a split by index: indices [...] → samples [..., *shape] on a device, images in [−1, 1].
+
+    Args:
+        samples: The samples, on the device or, if they do not fit there, on the CPU.
+        device: The device to put them on.
+
+    Attributes:
+        indices_on: Where indices are read. If that is the CPU, a lookup does not wait for the device.
+    """
+
+    def __init__(self, samples: Tensor, device: torch.device):
+        self._samples, self._device, self.indices_on = samples, device, samples.device
+
+    def __call__(self, indices: Tensor) -> Tensor:
+        """Return the samples with these indices."""
+        found = self._samples[indices.to(self.indices_on)]
+        if found.device.type != self._device.type:
+            pinned = self._device.type == "cuda"  # only from pinned memory can a copy go on after this memory is freed
+            found = (found.pin_memory() if pinned else found).to(self._device, non_blocking=pinned)
+        return found if found.dtype != torch.uint8 else found.float() / 127.5 - 1
+
+
+def real_samples_on(split: NDArray[np.generic], device: torch.device) -> RealSamples:
     """Copy a split to a device and return a function that looks up its samples by index.
 
     A memory-mapped split that is too large for the device stays on disk, and each batch is read from there. On the
@@ -49,9 +72,7 @@ def real_samples_on(split: NDArray[np.generic], device: torch.device) -> Callabl
         samples = torch.from_numpy(split)
     else:
         samples = torch.from_numpy(np.array(split)).to(device)
-    if samples.dtype != torch.uint8:
-        return lambda indices: samples[indices.to(samples.device)]
-    return lambda indices: samples[indices.to(samples.device)].to(device).float() / 127.5 - 1
+    return RealSamples(samples, device)
 
 
 def _free_memory(device: torch.device) -> int:

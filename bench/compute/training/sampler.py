@@ -44,7 +44,8 @@ class BatchSampler:
         self.size, self._latent = training.batch_size, training.latent
         self.dtype = DTYPES[training.precision]
         self._flips = are_flipped(training.dataset.options)
-        self._streams = Streams(seeds, prefix, device, self.dtype)
+        indices_on = getattr(real_samples, "indices_on", device)
+        self._streams = Streams(seeds, prefix, device, self.dtype, indices_on)
         self._assign_rows(seeds)
 
     def real_samples(self, stream: str = "data") -> Tensor:
@@ -87,6 +88,14 @@ class BatchSampler:
     def normal(self, like: Tensor) -> Tensor:
         """Draw standard normal noise of the shape of the samples ``like``, [s, n, *shape]."""
         return self._one_row_per_run(self._streams.normal("noise", like[0].numel()).unflatten(1, like.shape[1:]))
+
+    def by_step(self, value: Callable[[int], Tensor]) -> Tensor:
+        """Return a tensor that differs from step to step.
+
+        Args:
+            value: The number of steps from this one on → the tensor then. A recorded step is given later ones.
+        """
+        return value(0)
 
     def keep(self, seeds: Sequence[int]) -> None:
         """Continue with these runs only, in this order."""

@@ -20,6 +20,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from bench.catalogue.architectures.layers import Maxout, MinibatchDeviation, Scale
 from bench.compute.training.rectify import rectify_in_place
+from bench.compute.training.spectral_norm import SpectralNorm
 from bench.compute.training.stacked_deviation import append_deviation
 
 Tensors = Mapping[str, Tensor]
@@ -203,7 +204,9 @@ def _find_rule(module: nn.Module, before: nn.Module | None) -> Rule | None:
     if is_parametrized(module):
         (first, *others) = module.parametrizations.values()  # type: ignore[operator]
         spectral = isinstance(module, nn.Linear) and not others and len(first) == 1
-        return linear if spectral and _is(first[0], _SpectralNorm, n_power_iterations=1, dim=0) else None
+        kinds = (_SpectralNorm, SpectralNorm)  # torch's, in networks of other packages, and ours
+        own = any(_is(first[0], kind, n_power_iterations=1, dim=0) for kind in kinds)
+        return linear if spectral and own else None
     if module._forward_hooks or module._forward_pre_hooks:
         return None
     if isinstance(module, nn.BatchNorm1d) and not (module.momentum is not None and module.track_running_stats):

@@ -113,8 +113,10 @@ def _decayed(settings: Mapping[str, Any], point: Tensor, gradient: Tensor) -> Te
     return gradient + settings["weight_decay"] * point if settings["weight_decay"] else gradient
 
 
-def _correction(beta: float, count: Tensor) -> Tensor:
+def _correction(beta: float | Tensor, count: Tensor) -> Tensor:
     """Return 1 − βᵗ without cancellation; the number of steps t is a tensor, so that a CUDA graph reads it anew."""
+    if isinstance(beta, Tensor):
+        return (1 - beta ** count.double()).to(count.dtype)
     return -torch.expm1(count * math.log(beta)) if beta else torch.ones_like(count)
 
 

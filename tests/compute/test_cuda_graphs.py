@@ -88,6 +88,8 @@ def test_replayed_steps_equal_normal_steps(keys: dict[str, object]) -> None:
     assert take.replayed
     for one, two in ((plain.generator, graphed.generator), (plain.critic, graphed.critic)):
         assert torch.equal(one.flat, two.flat)
+    if plain.average is not None and graphed.average is not None:
+        assert torch.equal(plain.average.flat, graphed.average.flat)
     assert plain.sampler.state_dict(1)["latents"]["taken"] == graphed.sampler.state_dict(1)["latents"]["taken"]
 
 

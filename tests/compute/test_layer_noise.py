@@ -166,5 +166,5 @@ def test_steps_that_are_recorded_once_get_fresh_noise_at_each_replay() -> None:
     noise = sampler.layer_noise(50)
     before = noise.clone()
     assert sampler.rewind().layer_noise(50) is noise
-    sampler.redraw()
+    sampler.redraw(later=1)
     assert not torch.equal(noise, before)

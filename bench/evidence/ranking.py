@@ -1,4 +1,4 @@
-"""The order of the cells of a dataset: by their failure rates, then by the quality of their median runs."""
+"""The order of the cells of a dataset: by their failure rates, then by their median quality."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Ranked(NamedTuple):
         runs: Its runs.
         failed: The share of failed runs among those that can be judged; NaN if there are none.
         final: The final value of the primary measure of every run, [n]; NaN if it has none.
-        median: The run whose final value is the median one, the better one of two; runs without a value are the worst.
-        middle: The final value of this run.
+        shown: The run whose final value is the median one, the worse one of two; runs without a value are the worst.
+        median: The median of the final values, NaN if runs without a value reach it.
     """
 
     name: str
     runs: pd.DataFrame
     failed: float
     final: Array
-    median: pd.Series
-    middle: float
+    shown: pd.Series
+    median: float
 
 
 def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
@@ -45,7 +45,9 @@ def rank_cells(evidence: Evidence, dataset: str) -> list[Ranked]:
         final = runs[f"{measure}_final"].to_numpy(float) if measure is not None else np.full(len(runs), np.nan)
         upwards = measure is not None and bool(evidence.describe(measure).higher_is_better)
         worse = np.where(np.isnan(final), np.inf, -final if upwards else final)
-        middle = int(np.argsort(worse, kind="stable")[(len(runs) - 1) // 2])
-        ranked.append(Ranked(name, runs, failed, final, runs.iloc[middle], float(final[middle])))
-        order.append((np.nan_to_num(failed, nan=2.0), worse[middle]))
+        shown = runs.iloc[int(np.argsort(worse, kind="stable")[len(runs) // 2])]
+        middle = float(np.median(worse))
+        median = (-middle if upwards else middle) if np.isfinite(middle) else float("nan")
+        ranked.append(Ranked(name, runs, failed, final, shown, median))
+        order.append((np.nan_to_num(failed, nan=2.0), middle))
     return [ranked[index] for index in sorted(range(len(ranked)), key=order.__getitem__)]

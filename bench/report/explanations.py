@@ -55,7 +55,10 @@ def explanations(evidence: Evidence) -> list[Explanation]:
             "Cells in which at least half of the runs diverged are not bold unless this holds for all "
             f"cells{unless_unresolved}.",
         ),
-        Explanation("Failures", f"Failed: runs that are not stable, out of {share}, with Wilson's 95% interval."),
+        Explanation(
+            "Failures",
+            f"Failed: runs that are not stable, out of {share}, with Wilson's 95% interval where one is given.",
+        ),
         Explanation(
             "Outcomes", "Outcomes (the first that applies):", tuple(_outcomes(evidence.rules, unresolved).items())
         ),
@@ -79,10 +82,10 @@ def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
         State.DIVERGED: f"a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
         f"initialisation, or the critic loss exceeds {limit}",
         State.UNRESOLVED: "real data is not clearly better than the untrained generator, so the run cannot be judged",
-        State.NEVER_LEARNED: f"the best value {best}",
+        State.NEVER_LEARNED: f"the best value {best}, and it is not collapsed as the next rule says",
         State.COLLAPSED: f"after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of "
         f"real data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}; "
-        f"or the samples are good, but the modes are too uneven for the best value to count as learned",
+        f"or the samples are good, but the modes are too few or too uneven for the best value to count as learned",
         State.RELAPSED: f"the final value is more than {_by_measure(rules, 'relapsed')} times worse than the best; "
         f"best values within {near} of the gap from real data, or better, count as {near} away",
         State.OSCILLATING: f"values vary by more than {_by_measure(rules, 'oscillating')} over the last third",

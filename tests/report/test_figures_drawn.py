@@ -84,9 +84,12 @@ def test_a_ranking_counts_failures_and_has_wilsons_interval(made: Evidence) -> N
 def test_cells_are_ranked_by_failures_then_by_the_median_run(made: Evidence) -> None:
     """Both losses fail in one of three runs; the median is 0.04 for minimax, 0.08 for hinge, whose diverged run is last."""
     ranked = rank_cells(made, "ring")
-    assert [(cell.name, cell.median["seed"]) for cell in ranked] == [("minimax", 1), ("hinge", 1)]
+    assert [(cell.name, cell.shown["seed"]) for cell in ranked] == [("minimax", 1), ("hinge", 1)]
     assert ranked[1].final.tolist() == pytest.approx([0.02, 0.08, np.nan], nan_ok=True)
-    assert [cell.middle for cell in rank_cells(made, "grid")] == pytest.approx([0.1, 0.4])  # the better one of two
+    assert [cell.median for cell in rank_cells(made, "grid")] == pytest.approx([0.15, 0.6])
+    assert [cell.shown["fd_final"] for cell in rank_cells(made, "grid")] == pytest.approx(
+        [0.2, 0.8]
+    )  # the worse of two
     outcomes = made.runs["outcome"].where(made.runs["run"] != "ring-hinge-2", "stable")
     ranked = rank_cells(replace(made, runs=made.runs.assign(outcome=outcomes)), "ring")
     assert [(cell.name, cell.failed) for cell in ranked] == [("hinge", 0), ("minimax", pytest.approx(1 / 3))]
@@ -99,7 +102,10 @@ def test_cells_are_ranked_by_failures_then_by_the_median_run(made: Evidence) -> 
 def test_a_ranking_shows_the_quality_of_every_run_and_the_points_of_the_median_one(made: Evidence) -> None:
     quality, canvas = drawn(made, "ranking-ring").axes[1:]
     dots = [line.get_xdata().tolist() for line in quality.lines if line.get_marker() == "o"]
-    assert dots == [pytest.approx([0.01, 0.04, 1.5]), pytest.approx([0.02, 0.08, np.nan], nan_ok=True)]
+    assert dots == [
+        *[pytest.approx([0.01, 0.04]), [1.5]],
+        *[pytest.approx([0.02, 0.08]), pytest.approx([np.nan], nan_ok=True)],
+    ]
     medians = [line.get_xdata()[0] for line in quality.lines if line.get_color() == "black"]
     assert medians == pytest.approx([0.04, 0.08])
     (points,) = canvas.collections[-1:]

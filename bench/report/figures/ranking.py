@@ -31,6 +31,7 @@ BAR = 0.5  # height of the bar as a share of the row; the interval is drawn belo
 WORDS = 0.62  # inches of "10/10 failed"
 WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
 DOT = "#0072B2"
+OPEN: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "markeredgewidth": 0.7}
 
 
 class Pictures(NamedTuple):
@@ -51,8 +52,8 @@ def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dra
         return
     row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
     pictures = _pictures(evidence, dataset, ranked)
-    quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
-    samples = "; right: samples of the median run" if pictures.samples else ""
+    quality = f", then median final {evidence.describe(measure).label}" if measure else ""
+    samples = "; right: samples of the median run (of two, the worse)" if pictures.samples else ""
     description = f"{dataset}: cells by failure rate (95% CI, Wilson){quality}{samples}"
     for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
         figure = _draw(evidence, sheet, part, row, description, measure, pictures)
@@ -73,7 +74,7 @@ def _draw(
     keys = [
         *(Patch(**_fill(state), label=state.value) for state in OUTCOMES if any(count[state] for count in counts)),
         Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
-        *(_quality_keys() if measure else ()),
+        *(_quality_keys(ranked) if measure else ()),
     ]
     below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(description) + 0.05
     height = below + row * len(ranked) + above
@@ -108,21 +109,30 @@ def _draw(
     return figure
 
 
-def _quality_keys() -> list[Line2D]:
+def _quality_keys(ranked: list[Ranked]) -> list[Line2D]:
+    stable = pd.concat([_is_stable(cell.runs) for cell in ranked])
+    dot: dict[str, Any] = {"color": DOT, "markersize": 2.5, "linestyle": ""}
     return [
-        Line2D([], [], color=DOT, marker="o", markersize=2.5, linestyle="", label="run"),
-        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median run"),
+        *([Line2D([], [], marker="o", label="stable run", **dot)] if stable.any() else []),
+        *([Line2D([], [], label="run not stable", **dot, **OPEN)] if not stable.all() else []),
+        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
         Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
     ]
+
+
+def _is_stable(runs: pd.DataFrame) -> pd.Series:
+    return runs["outcome"] == State.STABLE
 
 
 def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure: str) -> None:
     about = evidence.describe(measure)
     shift = np.linspace(-0.25, 0.25, max(len(cell.runs) for cell in ranked))
     for y, cell in enumerate(ranked):
-        values = cell.final * about.scale
-        panel.plot(values, y + shift[: len(values)], "o", color=DOT, markersize=2.5, alpha=0.7)
-        panel.plot([cell.middle * about.scale] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
+        values, places = cell.final * about.scale, y + shift[: len(cell.final)]
+        stable = _is_stable(cell.runs).to_numpy()
+        panel.plot(values[stable], places[stable], "o", color=DOT, markersize=2.5, alpha=0.7)
+        panel.plot(values[~stable], places[~stable], color=DOT, markersize=2.5, linestyle="", **OPEN)
+        panel.plot([cell.median * about.scale] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
     real = real_data_value(pd.concat([cell.runs for cell in ranked]), measure) * about.scale
     panel.axvline(real, color="0.55", linewidth=2, alpha=0.6, zorder=1)
     shown = np.concatenate([*(cell.final for cell in ranked), [real / about.scale]]) * about.scale
@@ -140,9 +150,9 @@ def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure
 def _pictures(evidence: Evidence, dataset: str, ranked: list[Ranked]) -> Pictures:
     plane, samples = plane_of(evidence, dataset), dict[str, NDArray[Any]]()
     for cell in ranked:
-        run = cell.median["run"]
+        run = cell.shown["run"]
         if can_be_shown(evidence.metadata[run], plane):
-            frames = read_all_samples(Path(cell.median["record"]))[1]
+            frames = read_all_samples(Path(cell.shown["record"]))[1]
             if len(frames):
                 samples[run] = frames[-1]
     return Pictures(samples, plane)
@@ -158,7 +168,7 @@ def _draw_pictures(
     canvas.set_axis_off()
     points = []
     for y, cell in enumerate(reversed(ranked)):
-        if (samples := pictures.samples.get(cell.median["run"])) is not None:
+        if (samples := pictures.samples.get(cell.shown["run"])) is not None:
             place = corner[0], corner[1] + y * row + (row - side) / 2
             points += draw_samples(canvas, samples, pictures.plane, place, side)
     if points:  # rasterised together: thousands of points would make vector files huge

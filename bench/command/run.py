@@ -159,7 +159,7 @@ def _conclude(summary: Summary) -> None:
         show_report(summary.report)
     faulty = {str(run) for runs in summary.faults.values() for run in runs}
     if faulty:
-        reason = f"{len(faulty)} of {len(summary.runs)} runs were not trained, because a plug-in is faulty (see above)"
+        reason = f"{len(faulty)} of {len(summary.runs)} runs have no record, because a plug-in is faulty (see above)"
         say(f"ganbench: {reason}; correct it and run the same command", err=True)
     if summary.missing > len(faulty):
         retry = "run the same command to retry them:"

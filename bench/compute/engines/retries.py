@@ -47,13 +47,14 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     except GanbenchError as error:
         if not isinstance(error, PluginError):
             raise
-        reason, text = str(error), f"{error}\n{traceback.format_exc()}"
+        reason, text, fault = str(error), str(error), True  # it names the file and the line of the plug-in
     except Exception as error:
         if environment.is_device_lost(error) and len(runs) > 1:
             raise  # ends the process; another one retries the halves
-        reason, text = summarise_error(error), f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        reason, fault = summarise_error(error), False
     if len(runs) == 1:
-        yield Event(runs[0], "failed", text=text)
+        yield Event(runs[0], "failed", text=text, fault=fault)
         return
     environment.release_memory(torch.device(settings.device))
     for half in split_in_half(list(unfinished.values())):

@@ -90,6 +90,9 @@ def penalty(term, **changed):
 
 squared = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
 mean_penalty = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().mean())
+mixed_term = penalty(lambda critic, r, f, u: critic(r) * critic(r).mean())
+mixed_noise = Penalty("", Options, perturb=lambda options, x, normal, done: x + normal.mean())
+mixed_copies = Penalty("", Options, augment=lambda options, x, u, real: x - x.mean(dim=0), uniforms=lambda size: 1)
 two_parts = Penalty("", TermOptions, lambda *a: None, perturb=lambda *a: None)
 without_weight = Penalty("", Options, lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
 cropping = Penalty("", Options, perturb=lambda options, samples, normal, done: samples[..., :1])
@@ -323,6 +326,18 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
 @pytest.mark.parametrize(
     ("training", "told"),
     [
+        (
+            'penalty = "mixed_term"',
+            "penalty 'mixed_term' (package plugged): term mixes the runs of a pack",
+        ),
+        (
+            'penalty = "mixed_noise"',
+            "penalty 'mixed_noise' (package plugged): perturb mixes the runs of a pack",
+        ),
+        (
+            'penalty = "mixed_copies"',
+            "penalty 'mixed_copies' (package plugged): augment mixes the runs of a pack",
+        ),
         (
             'penalty = "mean_penalty"',
             "penalty 'mean_penalty' (package plugged): term returned shape [], expected [1, 8]",

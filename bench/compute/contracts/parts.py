@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from bench.catalogue.losses import GanLoss, with_options
 from bench.catalogue.penalties import KINDS, Penalty
 from bench.compute.contracts.copies import check_new_inputs, uniform_numbers
 from bench.compute.contracts.results import Plugin
+from bench.compute.contracts.runs_apart import check_runs_apart, two_critics
 from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import Players, build_players, generate
 from bench.compute.training.sampler import DTYPES
@@ -133,6 +135,13 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
     elif fields == ["perturb"]:
         seen = plugin.call("perturb", entry.perturb, options, real, normal, 0.0)
         plugin.check("perturb", seen, size, "like the samples it is given", gradient=False)
+        inputs = [torch.cat([each, each.flip(1)]) for each in (real, normal)]
+
+        def perturbed(*given: Tensor) -> Tensor:
+            shown: Tensor = plugin.call("perturb", entry.perturb, options, *given, 0.0)
+            return shown
+
+        check_runs_apart(plugin, "perturb", perturbed, inputs)
     elif fields == ["project"]:
         copies = [parameter.detach().clone() for parameter in critic.parameters]
         with torch.no_grad():
@@ -146,10 +155,14 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
 
 
 def _check_term(plugin: Plugin, entry: Penalty, critic: Stack, real: Tensor, fake: Tensor) -> None:
-    assert entry.term is not None
+    function = entry.term
+    assert function is not None
     uniform = uniform_numbers(plugin, entry, real)
-    term = plugin.call("term", entry.term, critic, real, fake, uniform)
+    term = plugin.call("term", function, critic, real, fake, uniform)
     plugin.check("term", term, real.shape[:2], "one value per run and sample")
+    inputs = [torch.cat([each, each.flip(1)]) for each in (real, fake, uniform)]
+    if (critics := two_critics(critic.networks[0], inputs[0])) is not None:
+        check_runs_apart(plugin, "term", partial(plugin.call, "term", function, critics), inputs)
 
 
 def check_optimizer(choice: Choice, device: torch.device) -> None:

@@ -135,7 +135,7 @@ def _execute_from_same_step(
         yield from _execute_groups(without_incompatible(restored, shared.real, settings.checkpoint), shared, stopping)
         return
     saved, mark = time.monotonic(), time.perf_counter()
-    runs, told = [], set[str]()
+    runs, reported = [], set[str]()
     for (run, restoration), players in zip(restored, pack.players, strict=True):
         active = ActiveRun(run, players, restoration.history, len(pack), first_run.id)
         runs.append(active)
@@ -155,7 +155,7 @@ def _execute_from_same_step(
         for active, measurement in zip(runs, measurements, strict=True):
             active.history.wall_seconds += elapsed / len(runs)
             yield active.observed(measurement, shared.real.data)
-        yield from _tell_refusal(runs[0], pack, told)
+        yield from _refusal_notice(runs[0], pack, reported)
         yield from _publish_diverged(runs, pack, shared)
         stop = stopping() and bool(runs) and runs[0].history.step < training.steps
         if stop or time.monotonic() - saved > settings.checkpoint_every:
@@ -169,10 +169,10 @@ def _execute_from_same_step(
     yield from _publish_all(runs, runs, pack, shared)
 
 
-def _tell_refusal(active: ActiveRun, pack: Pack, told: set[str]) -> Iterator[Event]:
-    """Tell once why the steps of a pack are not replayed as CUDA graphs, if they could have been."""
-    if (reason := graph_refusal(pack)) and reason not in told:
-        told.add(reason)
+def _refusal_notice(active: ActiveRun, pack: Pack, reported: set[str]) -> Iterator[Event]:
+    """Report once why the steps of a pack are not replayed as CUDA graphs, if they could have been."""
+    if (reason := graph_refusal(pack)) and reason not in reported:
+        reported.add(reason)
         notice = f"{pack_label(active.run)}: trains more slowly, without CUDA graphs ({reason})"
         progress = Progress(active.history.step, 0.0, notice, active.pack, active.first, active.pack, general=True)
         yield Event(active.run, "progress", progress)

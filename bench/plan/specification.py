@@ -48,8 +48,6 @@ def choose(kind: str, given: object, defaults: TomlTable | None = None) -> Choic
     if not isinstance(name, str):
         raise SuiteError(f"expected the name of one {kind}, or a table with a name, not {quote(given)}")
     model = getattr(find(kind, name), "options", Options)
-    if kind == "dataset" and "flips" in table and "flips" not in model.model_fields:
-        raise SuiteError(f"dataset {name!r} has no option flips, which mirrors images: only datasets of images have it")
     options = validated(model, {**(defaults or {}), **table}, f"{kind} {name!r}")
     details = ", ".join(f"{key}={value}" for key, value in table.items())
     return Choice(name=name, label=str(label or name + (f" ({details})" if details else "")), options=options)

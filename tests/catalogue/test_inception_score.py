@@ -8,6 +8,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 
 from bench.catalogue import find
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.metrics import name_of_score
 from bench.catalogue.metrics.inception_score import inception_score
 
 
@@ -15,6 +16,14 @@ from bench.catalogue.metrics.inception_score import inception_score
 def test_equally_frequent_certain_classes_score_their_number(classes: int) -> None:
     logits = 1e4 * torch.eye(classes).repeat(50, 1)
     assert inception_score(logits, 1) == pytest.approx(classes)
+
+
+def test_a_class_that_no_sample_has_changes_nothing() -> None:
+    assert inception_score(1e4 * torch.eye(7)[:3].repeat(50, 1), 1) == pytest.approx(3)
+
+
+def test_only_inception_gives_an_inception_score() -> None:
+    assert [name_of_score(name) for name in ("inception", "digits")] == ["inception_score", "classifier_score"]
 
 
 @pytest.mark.parametrize("splits", [1, 10])

@@ -7,6 +7,7 @@ from math import sqrt
 
 import pytest
 import torch
+from gradient_penalties import check_gradient_penalty
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -223,28 +224,7 @@ def test_channels_double_with_every_halving_up_to_the_limit() -> None:
 @pytest.mark.parametrize("size", [8, 9])
 def test_the_gradient_of_a_gradient_penalty_agrees_with_finite_differences(size: int) -> None:
     critic = stylegan.critic(SMALL.model_copy(update={"minibatch_deviation": 2}), (1, size, size)).double()
-    check_penalty(critic, size)
-
-
-def check_penalty(critic: nn.Module, size: int) -> None:
-    """Compare the slope of a gradient penalty along a random direction with a finite difference."""
-    images = torch.randn(4, 1, size, size, dtype=torch.float64, requires_grad=True)
-
-    def penalty() -> Tensor:
-        (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
-        return gradient.square().sum()
-
-    weights = list(critic.parameters())
-    directions = [torch.randn_like(weight) for weight in weights]
-    slopes = torch.autograd.grad(penalty(), weights, allow_unused=True)
-    expected = sum((s * d).sum().item() for s, d in zip(slopes, directions, strict=True) if s is not None)
-    values = []
-    for step in (1e-6, -2e-6):
-        with torch.no_grad():
-            for weight, direction in zip(weights, directions, strict=True):
-                weight += step * direction
-        values.append(penalty().item())
-    assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-4)
+    check_gradient_penalty(critic, torch.randn(4, 1, size, size))
 
 
 def test_the_generator_can_be_traced_for_every_number_of_samples() -> None:

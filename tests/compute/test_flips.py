@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from small_suite import small_suite
 
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
@@ -21,22 +22,6 @@ from bench.plan.suite import load_suite
 CPU = torch.device("cpu")
 REALS = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
 FLIPPED = {"name": "digits", "flips": True}
-SUITE = """
-name = "flips"
-seeds = 1
-[matrix]
-loss = ["hinge"]
-dataset = [{dataset}]
-architecture = [{{ name = "mlp", width = 8, depth = 1 }}]
-[training]
-steps = 2
-batch_size = 8
-latent = 4
-[evaluation]
-every = 2
-samples = 40
-metrics = ["frechet"]
-"""
 
 
 def specify(dataset: object, loss: str = "hinge") -> Training:
@@ -95,7 +80,7 @@ def test_an_interrupted_run_goes_on_with_the_same_flips() -> None:
 
 @pytest.fixture
 def planned(write_suite: Callable[[str], str]) -> Callable[[str], Run]:
-    return lambda dataset: plan_runs(load_suite(write_suite(SUITE.format(dataset=dataset))))[0]
+    return lambda dataset: plan_runs(load_suite(write_suite(small_suite(dataset, 'metrics = ["frechet"]'))))[0]
 
 
 def test_flips_are_part_of_the_identity_and_change_no_real_data(planned: Callable[[str], Run]) -> None:
@@ -111,5 +96,7 @@ def test_flips_are_part_of_the_identity_and_change_no_real_data(planned: Callabl
 
 @pytest.mark.parametrize("dataset", ["ring", "point"])
 def test_points_have_no_flips(dataset: str, planned: Callable[[str], Run]) -> None:
-    with pytest.raises(SuiteError, match=f"dataset '{dataset}' has no option flips, .*only datasets of images"):
+    with pytest.raises(
+        SuiteError, match=f"dataset '{dataset}': unknown key 'flips'; (available: modes, points, |it has no options$)"
+    ):
         planned(f'{{ name = "{dataset}", flips = true }}')

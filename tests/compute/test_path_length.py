@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_suite import small_suite
 from torch import Tensor
 from torch_fidelity.noise import batch_slerp_any
 
@@ -22,23 +23,7 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 
 CPU = torch.device("cpu")
-SUITE = """
-name = "path"
-seeds = 1
-[matrix]
-loss = ["hinge"]
-dataset = ["{dataset}"]
-architecture = [{{ name = "mlp", width = 8, depth = 1 }}]
-[training]
-steps = 2
-batch_size = 8
-latent = 4
-[evaluation]
-every = 2
-samples = 40
-metrics = ["frechet", {{ name = "path-length", paths = 30 }}]
-{extractor}
-"""
+METRICS = 'metrics = ["frechet", { name = "path-length", paths = 30 }]'
 
 
 def game(generator: Callable[[Tensor], Tensor], latent: int) -> Any:
@@ -83,7 +68,7 @@ def test_a_share_of_the_shortest_and_of_the_longest_paths_is_left_out() -> None:
 @pytest.fixture
 def planned(write_suite: Callable[[str], str]) -> Callable[..., Run]:
     def plan(dataset: str, extractor: str = "") -> Run:
-        return plan_runs(load_suite(write_suite(SUITE.format(dataset=dataset, extractor=extractor))))[0]
+        return plan_runs(load_suite(write_suite(small_suite(f'"{dataset}"', f"{METRICS}\n{extractor}"))))[0]
 
     return plan
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import train_suite
+from small_suite import small_suite
 
 import bench
 from bench.catalogue.extractors import EXTRACTORS, ExtractorChoice, extractor_hash
@@ -22,32 +23,19 @@ from bench.plan.suite import load_suite
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata
 
-SUITE = """
-name = "several"
-seeds = 1
-[matrix]
-loss = ["hinge"]
-dataset = ["digits"]
-architecture = [{{ name = "mlp", width = 8, depth = 1 }}]
-[training]
-steps = 2
-batch_size = 8
-latent = 4
-[evaluation]
-every = 2
-samples = 40
-metrics = ["frechet", "kid", "neighbours"{more}]
-{extractor}
-"""
 BOTH = 'extractor = ["digits", "random"]'
 CLASSES = ', "inception-score", "modes"'
 FURTHER = {f"{name}_random" for name in ("fd", "kd", "precision", "recall", "density", "coverage")}
 
 
+def suite_of(extractor: str, more: str) -> str:
+    return small_suite('"digits"', f'metrics = ["frechet", "kid", "neighbours"{more}]\n{extractor}')
+
+
 @pytest.fixture
 def planned(write_suite: Callable[[str], str]) -> Callable[..., Run]:
     def plan(extractor: str, more: str = "") -> Run:
-        return plan_runs(load_suite(write_suite(SUITE.format(extractor=extractor, more=more))))[0]
+        return plan_runs(load_suite(write_suite(suite_of(extractor, more))))[0]
 
     return plan
 
@@ -77,7 +65,7 @@ def test_further_extractors_are_part_of_the_identity_and_of_the_key_of_packs(pla
 
 
 def test_records_name_every_extractor_and_describe_its_measures(tmp_path: Path) -> None:
-    results = train_suite(SUITE.format(extractor=BOTH, more=CLASSES), tmp_path)
+    results = train_suite(suite_of(BOTH, CLASSES), tmp_path)
     (path,) = record_paths(results)
     metadata = read_metadata(path)
     assert metadata.protocol["extractor"] == "digits"

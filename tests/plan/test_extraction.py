@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from small_suite import small_suite
 
 import bench
 from bench.catalogue import entries
@@ -27,23 +28,6 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata
-
-SUITE = """
-name = "folder"
-seeds = 1
-[matrix]
-loss = ["hinge"]
-dataset = [{dataset}]
-architecture = [{{ name = "mlp", width = 8, depth = 1 }}]
-[training]
-steps = 2
-batch_size = 8
-latent = 4
-[evaluation]
-every = 2
-samples = 8
-{evaluation}
-"""
 
 
 @pytest.fixture
@@ -72,7 +56,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def plan(write_suite: Callable[[str], str]) -> Callable[..., list[Run]]:
     def planned(dataset: str, evaluation: str) -> list[Run]:
-        return plan_runs(load_suite(write_suite(SUITE.format(dataset=dataset, evaluation=evaluation))))
+        return plan_runs(load_suite(write_suite(small_suite(dataset, samples=8, evaluation=evaluation))))
 
     return planned
 
@@ -82,7 +66,7 @@ def plan(write_suite: Callable[[str], str]) -> Callable[..., list[Run]]:
 def test_metrics_of_the_game_need_no_extractor(
     photos: str, metrics: str, write_suite: Callable[[str], str], tmp_path: Path
 ) -> None:
-    suite = write_suite(SUITE.format(dataset=photos, evaluation=f"metrics = {metrics}"))
+    suite = write_suite(small_suite(photos, samples=8, evaluation=f"metrics = {metrics}"))
     assert bench.run(suite, results=tmp_path / "results", workers=0, pack="off", device="cpu").missing == 0
 
 
@@ -90,7 +74,7 @@ def test_metrics_of_the_game_need_no_extractor(
 def test_features_that_are_needed_and_missing_are_an_error_that_names_alternatives(
     photos: str, write_suite: Callable[[str], str], tmp_path: Path
 ) -> None:
-    suite = write_suite(SUITE.format(dataset=photos, evaluation='metrics = ["spectrum", "frechet"]'))
+    suite = write_suite(small_suite(photos, samples=8, evaluation='metrics = ["spectrum", "frechet"]'))
     with pytest.raises(DataError) as caught:
         bench.run(suite, results=tmp_path / "results", workers=0, pack="off", device="cpu")
     text = str(caught.value)
@@ -105,7 +89,7 @@ def test_random_features_train_and_report_offline(
     photos: str, write_suite: Callable[[str], str], tmp_path: Path
 ) -> None:
     chosen = 'metrics = ["frechet", "neighbours"]\nextractor = "random"'
-    suite = write_suite(SUITE.format(dataset=photos, evaluation=chosen))
+    suite = write_suite(small_suite(photos, samples=8, evaluation=chosen))
     bench.run(suite, results=tmp_path / "results", workers=0, pack="off", device="cpu")
     (path,) = record_paths(tmp_path / "results")
     metadata = read_metadata(path)
@@ -113,7 +97,7 @@ def test_random_features_train_and_report_offline(
     assert metadata.protocol["extractor_sha256"] == random_weights_hash()
     assert metadata.evaluation.extractor is not None
     assert metadata.final["fd"] is not None
-    text = (tmp_path / "results" / "folder" / "table.md").read_text()
+    text = (tmp_path / "results" / "small" / "table.md").read_text()
     assert f"features: random ({random_weights_hash()[:12]})" in text
     again = rebuild(metadata.model_dump(mode="json"), seed=0)
     assert again.id == metadata.run
@@ -151,9 +135,9 @@ def test_records_compare_wherever_the_weights_lay(
         own_training.train_on_folder(tmp_path / "photos", tmp_path / f"{side}.npz", PixelOptions(size=8))
         (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes())
         weights = f'extractor = {{ name = "trained", weights = "{tmp_path / side}.npz" }}'
-        suite = write_suite(SUITE.format(dataset=photos, evaluation=f'metrics = ["frechet"]\n{weights}'))
+        suite = write_suite(small_suite(photos, samples=8, evaluation=f'metrics = ["frechet"]\n{weights}'))
         bench.run(suite, results=tmp_path / side, workers=0, pack="off", device="cpu", seeds=3)
-    comparison = compare(str(tmp_path / "a" / "folder"), str(tmp_path / "b" / "folder"))
+    comparison = compare(str(tmp_path / "a" / "small"), str(tmp_path / "b" / "small"))
     assert len(comparison.cells) >= 1
 
 

@@ -119,6 +119,11 @@ def _probabilities(extractor: str, modes_known: bool) -> str | None:
     return None if EXTRACTORS[extractor].gives_probabilities else "class probabilities"
 
 
+def name_of_score(extractor: str) -> str:
+    """Return the name of the Inception Score with an extractor: like FID, only Inception's has the known name."""
+    return "inception_score" if EXTRACTORS[extractor].distance == "fid" else "classifier_score"
+
+
 def _points(extractor: str, modes_known: bool) -> str | None:
     return None if extractor == "coordinates" else "points"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.catalogue.extractors import EXTRACTORS, ExtractorChoice
+from bench.catalogue.metrics import name_of_score
 from bench.catalogue.metrics.measures import MEASURES, Measure
 
 OF_NEIGHBOURS = ("precision", "recall", "density", "coverage")
@@ -23,7 +24,7 @@ def further_names(metric: str, extractor: str) -> dict[str, str]:
         "frechet": (entry.distance,),
         "kid": ("kid" if inception else "kd",),
         "neighbours": OF_NEIGHBOURS,
-        "inception-score": ("inception_score",) if entry.gives_probabilities else (),
+        "inception-score": (name_of_score(extractor),) if entry.gives_probabilities else (),
     }
     suffix = extractor.replace("-", "_")
     return {name: f"{name}_{suffix}" for name in measures.get(metric, ())}

@@ -35,8 +35,7 @@ class Range(NamedTuple):
 
 
 ANY = Range()
-SHARE = Range(0, 1)
-NOT_NEGATIVE = Range(0)
+SHARE, NOT_NEGATIVE = Range(0, 1), Range(0)
 FRECHET = Range(0, slack=0.01)  # the root of a product of covariances is rounded
 KERNEL = Range(0, slack=0.1)  # the unbiased estimate of a KID of 0 is negative as often as positive
 
@@ -96,6 +95,7 @@ MEASURES = {  # in the order of columns
     "density": Measure("density", True, ".3f", range=NOT_NEGATIVE),
     "coverage": Measure("coverage", True, ".3f", coverage_rank=3, range=SHARE),
     "inception_score": Measure("IS", True, ".3g", range=Range(1)),
+    "classifier_score": Measure("classifier score", True, ".3g", range=Range(1)),
     "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4, range=NOT_NEGATIVE),
     "ppl": Measure("PPL", None, ".3g", table="details", range=NOT_NEGATIVE),
     "support": Measure("support", True, ".3g", range=NOT_NEGATIVE),

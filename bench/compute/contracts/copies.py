@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -29,9 +27,7 @@ def check_new_inputs(plugin: Plugin, entry: Penalty, options: Any, critic: Stack
             uniform = uniform_numbers(plugin, entry, samples)
             seen = plugin.call("augment", entry.augment, options, samples, uniform, is_real)
             plugin.check("augment", seen, samples.shape, "like the samples it is given", gradient=False)
-            inputs = [torch.cat([each, each.flip(1)]) for each in (samples, uniform)]
-            call = partial(_augmented, plugin, entry.augment, options, is_real)
-            check_runs_apart(plugin, "augment", call, inputs)
+            check_runs_apart(plugin, "augment", entry.augment, [samples, uniform], [options], [is_real])
         return
     judged = Judged(real, critic(real)), Judged(fake, critic(fake))
     if entry.consistency is not None:
@@ -47,13 +43,6 @@ def check_new_inputs(plugin: Plugin, entry: Penalty, options: Any, critic: Stack
         pair = real.clone().requires_grad_(), fake.clone().requires_grad_()
         term = plugin.call("generator", entry.latent.generator, options, *pair)
         plugin.check("generator", term, real.shape[:2], PER_RUN_AND_SAMPLE)
-
-
-def _augmented(
-    plugin: Plugin, augment: Callable[..., Tensor], options: Any, is_real: bool, samples: Tensor, uniform: Tensor
-) -> Tensor:
-    shown: Tensor = plugin.call("augment", augment, options, samples, uniform, is_real)
-    return shown
 
 
 def uniform_numbers(plugin: Plugin, entry: Penalty, samples: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -132,16 +131,10 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
         _check_term(plugin, entry, critic, joined(real, training.pac), joined(fake, training.pac))
     elif fields[0] in ("augment", "consistency", "latent"):
         check_new_inputs(plugin, entry, options, critic, real, fake)
-    elif fields == ["perturb"]:
+    elif entry.perturb is not None:
         seen = plugin.call("perturb", entry.perturb, options, real, normal, 0.0)
         plugin.check("perturb", seen, size, "like the samples it is given", gradient=False)
-        inputs = [torch.cat([each, each.flip(1)]) for each in (real, normal)]
-
-        def perturbed(*given: Tensor) -> Tensor:
-            shown: Tensor = plugin.call("perturb", entry.perturb, options, *given, 0.0)
-            return shown
-
-        check_runs_apart(plugin, "perturb", perturbed, inputs)
+        check_runs_apart(plugin, "perturb", entry.perturb, [real, normal], [options], [0.0])
     elif fields == ["project"]:
         copies = [parameter.detach().clone() for parameter in critic.parameters]
         with torch.no_grad():
@@ -155,14 +148,12 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
 
 
 def _check_term(plugin: Plugin, entry: Penalty, critic: Stack, real: Tensor, fake: Tensor) -> None:
-    function = entry.term
-    assert function is not None
+    assert entry.term is not None
     uniform = uniform_numbers(plugin, entry, real)
-    term = plugin.call("term", function, critic, real, fake, uniform)
+    term = plugin.call("term", entry.term, critic, real, fake, uniform)
     plugin.check("term", term, real.shape[:2], "one value per run and sample")
-    inputs = [torch.cat([each, each.flip(1)]) for each in (real, fake, uniform)]
-    if (critics := two_critics(critic.networks[0], inputs[0])) is not None:
-        check_runs_apart(plugin, "term", partial(plugin.call, "term", function, critics), inputs)
+    if (critics := two_critics(critic.networks[0], real)) is not None:
+        check_runs_apart(plugin, "term", entry.term, [real, fake, uniform], [critics])
 
 
 def check_optimizer(choice: Choice, device: torch.device) -> None:

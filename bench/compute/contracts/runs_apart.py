@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,20 +14,32 @@ from bench.compute.contracts.results import Plugin
 from bench.compute.training.stack import Stack
 
 
-def check_runs_apart(plugin: Plugin, part: str, call: Callable[..., Tensor], inputs: Sequence[Tensor]) -> None:
+def check_runs_apart(
+    plugin: Plugin,
+    part: str,
+    function: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    before: Sequence[Any] = (),
+    after: Sequence[Any] = (),
+) -> None:
     """Check that the first of two runs gets the same values when the inputs of the second change.
 
     Args:
         plugin: The plug-in.
         part: The name of its function, for the message.
-        call: The function, of these inputs.
-        inputs: Its inputs, [2, n, ...] each.
+        function: The function.
+        inputs: The inputs of one run, [1, n, ...] each.
+        before: The arguments before the inputs.
+        after: The arguments after them.
 
     Raises:
         ContractError: The runs mix.
     """
-    changed = [torch.cat([each[:1], 1 - each[1:]]) for each in inputs]
-    first, again, other = (call(*given).detach() for given in (inputs, inputs, changed))
+    pairs = [torch.cat([each, each.flip(1)]) for each in inputs]
+    changed = [torch.cat([each, 1 - each.flip(1)]) for each in inputs]
+    first, again, other = (
+        plugin.call(part, function, *before, *given, *after).detach() for given in (pairs, pairs, changed)
+    )
     if torch.equal(first, again) and not torch.allclose(first[:1], other[:1], rtol=1e-3, atol=1e-6, equal_nan=True):
         raise plugin.fault(
             f"{part} mixes the runs of a pack: what the first run gets depends on the samples of the second; "
@@ -34,10 +47,15 @@ def check_runs_apart(plugin: Plugin, part: str, call: Callable[..., Tensor], inp
         )
 
 
-def two_critics(critic: nn.Module, real: Tensor) -> Stack | None:
-    """Return a stack of two copies of a critic, or None if they cannot share a pack with samples [2, n, ...]."""
+def two_critics(critic: nn.Module, samples: Tensor) -> Stack | None:
+    """Return a stack of two copies of a critic, or None if it cannot be in a pack.
+
+    Args:
+        critic: The critic.
+        samples: Samples of one run, [1, n, ...].
+    """
     with suppress(Exception):  # the architecture's own check tells why
         stack = Stack([copy.deepcopy(critic) for _ in range(2)], double_backward=True)
-        stack(real)
+        stack(torch.cat([samples, samples]))
         return stack
     return None

@@ -16,6 +16,7 @@ def image_of(levels):
 def test_a_grey_image_gets_a_palette_with_white_and_black_exact():
     levels = np.repeat(rng.integers(0, 256, size=(64, 64, 1)), 3, axis=2)
     levels[:16], levels[16:32] = 255, 0  # as in most figures, half of it has no shade
+    levels[32:36], levels[36:48] = 250, 6  # shades that share their entries of the palette with white and black
     reduced = reduce_colours(image_of(levels))
     assert reduced.mode == "P"
     assert np.abs(np.asarray(reduced.convert("RGB"), dtype=int) - levels).max() <= 16

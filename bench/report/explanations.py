@@ -82,11 +82,10 @@ def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
         State.DIVERGED: f"a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
         f"initialisation, or the critic loss exceeds {limit}",
         State.UNRESOLVED: "real data is not clearly better than the untrained generator, so the run cannot be judged",
-        State.NEVER_LEARNED: f"the best value {best}, unless the samples are good and only modes are missing, which "
-        "counts as collapsed",
+        State.NEVER_LEARNED: f"the best value {best}",
         State.COLLAPSED: f"after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of "
         f"real data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}; "
-        f"or the samples are good, but the modes are too few or too uneven for the best value to count as learned",
+        f"or, before never-learned, the samples are good, but the modes too few or too uneven to count as learned",
         State.RELAPSED: f"the final value is more than {_by_measure(rules, 'relapsed')} times worse than the best; "
         f"best values within {near} of the gap from real data, or better, count as {near} away",
         State.OSCILLATING: f"values vary by more than {_by_measure(rules, 'oscillating')} over the last third",

@@ -185,7 +185,7 @@ def growth_section() -> str:
 
 def gpu_section() -> str:
     """Time packs, graphs, deterministic algorithms and the Fréchet distance on the first GPU; keep all as JSON too."""
-    measured = gpu.measure(torch.device("cuda"))
+    measured = gpu.measure(torch.device("cuda:0"))
     SUMMARY.parent.mkdir(exist_ok=True)
     SUMMARY.write_text(json.dumps(measured, indent=1))
     rows = []

@@ -15,7 +15,6 @@ from bench.compute.interruption import Interruption, handling_signals
 from bench.compute.kept_files import check_kept
 from bench.errors import ResultsError, SuiteError
 from bench.files import remove_partial_files
-from bench.plan.grouping import divide
 from bench.plan.kept import as_kept
 from bench.plan.runs import Run, plan_runs
 from bench.plan.seeds import seeds_at
@@ -66,7 +65,7 @@ def run_suite(
         results: The folder that contains the suite's results folder.
         seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
         device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
-        workers: Worker processes; 0: train in this one. [default: one per CPU core or GPU; 0 for one small pack on CPU]
+        workers: Worker processes; 0: train in this one. [default: one per CPU core, or the fastest number per GPU]
         threads: The number of torch threads per worker. It can affect the bits of results.
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells run.
@@ -176,24 +175,23 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
 
 
 def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: Reserve) -> None:
-    from bench.compute.contracts.dry_check import dry_check
+    from bench.compute.division import Division
     from bench.compute.engines.choice import choose_engine
-    from bench.compute.pack_tuning import pack_sizer
-    from bench.compute.settings import Settings, worker_settings
+    from bench.compute.settings import Settings
 
-    weights, every = options.inception_weights, options.checkpoint_every
     common = Settings(
         summary.folder,
         threads=options.threads,
-        checkpoint_every=every,
-        inception_weights=weights,
+        checkpoint_every=options.checkpoint_every,
+        inception_weights=options.inception_weights,
         keep=options.keep,
     )
-    workers = worker_settings(common, _resolve_devices(options.device, summary.runs), options.workers, len(waiting))
-    size = pack_sizer(options.pack, workers, options.memory, summary.notices.append)
-    findings = dry_check(waiting, workers[0], summary.notices.append)
+    devices = _resolve_devices(options.device, summary.runs)
     summary.activity, began = "measuring pack sizes", time.perf_counter()
-    packs = divide(findings.sound(waiting), findings.limited(size, summary.notices.append), len(workers))
+    division = Division.of(
+        waiting, common, devices, options.workers, options.pack, options.memory, summary.notices.append
+    )
+    packs, workers, findings = division.packs, division.workers, division.findings
     summary.activity, seconds = "", time.perf_counter() - began
     if seconds >= 1:  # otherwise the sizes were known
         summary.notices.append(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")

@@ -139,7 +139,7 @@ worker_options = options(
         "--workers",
         type=click.IntRange(0, 4096),
         help="Number of worker processes; 0: train in this process, as a debugger needs. "
-        "[default: one per CPU core, or per GPU]",
+        "[default: one per CPU core; on a GPU as many as train fastest]",
     ),
     click.option(
         "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads per worker."

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from bench.compute import environment
-from bench.compute.process_apart import call_apart
+from bench.compute.process_apart import ProcessApart
 from bench.compute.settings import Settings
 
 MEMORY_SHARE = 0.8  # share of the available memory that packs may use
@@ -28,26 +28,27 @@ class Kind(NamedTuple):
     limit: float | None
 
 
-def device_kinds(workers: Sequence[Settings], memory: float | None) -> list[Kind]:
+def device_kinds(workers: Sequence[Settings], memory: float | None, apart: ProcessApart) -> list[Kind]:
     """Return the kinds of devices that workers use, each with the smallest limit of its devices.
 
     Args:
         workers: The settings of the workers.
         memory: The memory limit of each worker's packs, in GB. [default: an equal share of 80% of the available memory]
+        apart: The process that asks GPUs.
     """
     kinds: dict[str, Kind] = {}
     for name in dict.fromkeys(worker.device for worker in workers):
         alike = [worker for worker in workers if worker.device == name]
-        kind = _kind(alike[0], len(alike), memory)
+        kind = _kind(alike[0], len(alike), memory, apart)
         first = kinds.setdefault(kind.name, kind)
         kinds[kind.name] = first._replace(limit=_smaller(first.limit, kind.limit))
     return list(kinds.values())
 
 
-def _kind(worker: Settings, workers: int, memory: float | None) -> Kind:
+def _kind(worker: Settings, workers: int, memory: float | None, apart: ProcessApart) -> Kind:
     device = torch.device(worker.device)
     if device.type == "cuda":  # asking here would leave a context on the device, which others may not share
-        model, limit = call_apart(_describe, device, workers, memory)
+        model, limit = apart.call(_describe, device, workers, memory)
     else:
         model, limit = _describe(device, workers, memory)
     threads = f"{worker.threads} thread{'s' * (worker.threads > 1)}"

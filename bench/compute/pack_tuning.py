@@ -11,7 +11,7 @@ import torch
 
 from bench.compute import environment
 from bench.compute.device_kinds import Kind, device_kinds
-from bench.compute.process_apart import call_apart
+from bench.compute.process_apart import ProcessApart
 from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
@@ -35,6 +35,7 @@ def pack_sizer(
     workers: Sequence[Settings],
     memory: float | None,
     notify: Callable[[str], None],
+    apart: ProcessApart | None = None,
 ) -> Callable[[Sequence[Run]], int]:
     """Return a function that decides how many runs of one kind share a pack.
 
@@ -43,6 +44,7 @@ def pack_sizer(
         workers: The settings of the workers.
         memory: The memory limit of each worker's packs, in GB. [default: an equal share of 80% of the available memory]
         notify: Called with messages for the user.
+        apart: The process that measures on GPUs; it must have ended when the workers start. [default: a new one]
 
     Raises:
         SuiteError: ``pack`` or ``memory`` is invalid, or ``memory`` is set although ``pack`` is not "auto".
@@ -56,26 +58,29 @@ def pack_sizer(
             raise SuiteError(f"memory {memory:g}: only applies with pack 'auto', not {pack!r}")
         fixed = 1 if pack == "off" else pack
         return lambda runs: fixed
-    kinds = device_kinds(workers, memory)
+    apart = apart or ProcessApart()
+    kinds = device_kinds(workers, memory, apart)
 
     def size(runs: Sequence[Run]) -> int:
         largest = -(-len(runs) // len(workers))  # the runs are spread over all workers before packs grow
         if largest == 1:
             return 1
         work = sum(run.training.steps for run in runs) / len(workers)
-        return min(_size_on(kind, runs, largest, work, notify) for kind in kinds)
+        return min(_size_on(kind, runs, largest, work, notify, apart) for kind in kinds)
 
     return size
 
 
-def _size_on(kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None]) -> int:
+def _size_on(
+    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None], apart: ProcessApart
+) -> int:
     """Return the best size of packs on one kind of device, measured if it is not known."""
     key = timing_key(runs[0])
     rates = read_rates(key, kind.name)
     if work < SHORTEST * len(SIZES):
         return 1 if rates is None else rates.best(kind.limit)
     if rates is None or not rates.suffice(largest, work, kind.limit):
-        rates = _measure_on(kind, runs, largest, work, notify)
+        rates = _measure_on(kind, runs, largest, work, notify, apart)
         if rates is None:
             return 1
         write_rates(key, kind.name, rates)
@@ -85,15 +90,15 @@ def _size_on(kind: Kind, runs: Sequence[Run], largest: int, work: float, notify:
 
 
 def _measure_on(
-    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None]
+    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None], apart: ProcessApart
 ) -> Rates | None:
-    """Measure where workers will train: on CUDA in a process of its own, which frees the device when it ends."""
+    """Measure where workers will train: on CUDA in a process apart, which frees the device when it ends."""
     device = torch.device(kind.worker.device)
     arguments = kind.worker.threads, runs, device, largest, work, kind.limit
     if device.type != "cuda":
         return _measure_with_threads(*arguments)
     try:
-        return call_apart(_measure_with_threads, *arguments)
+        return apart.call(_measure_with_threads, *arguments)
     except ChildProcessError as error:
         notify(
             f"{pack_label(runs[0])}: the best size of packs could not be measured, so each run trains alone ({error})"

@@ -1,4 +1,4 @@
-"""Calls a function in a process of its own, so that this one never holds a context on a GPU."""
+"""A process that works for this one, so that this one never holds a context on a GPU."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import multiprocessing
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any, ParamSpec, TypeVar
+from multiprocessing.process import BaseProcess
+from typing import ParamSpec, TypeVar
 
 from bench.compute.interruption import SIGNALS, blocked_signals
 
@@ -15,39 +16,76 @@ Result = TypeVar("Result")
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not work in forked processes
 
 
-def call_apart(
-    function: Callable[Parameters, Result], *arguments: Parameters.args, **options: Parameters.kwargs
-) -> Result:
-    """Return what a function of a module returns in a new process, which has ended afterwards.
+class ProcessApart:
+    """A process that starts with the first call, since loading torch takes seconds, and ends with the block.
 
-    Raises:
-        Exception: What the function raised.
-        ChildProcessError: The process ended without an answer.
+    Examples:
+        >>> import os
+        >>> with ProcessApart() as apart:
+        ...     apart.call(os.getpid) == os.getpid()
+        False
     """
-    ours, theirs = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_answer, args=(theirs, function, arguments, options), daemon=True)
-    with blocked_signals():  # this process decides when it ends
-        process.start()
-    theirs.close()
-    try:
-        answer, error = ours.recv()
-    except (EOFError, OSError):
-        process.join()
-        raise ChildProcessError(f"the process ended with exit status {process.exitcode}") from None
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-    if error is not None:
-        raise error
-    result: Result = answer
-    return result
+
+    def __init__(self) -> None:
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def call(
+        self, function: Callable[Parameters, Result], *arguments: Parameters.args, **options: Parameters.kwargs
+    ) -> Result:
+        """Return what a function of a module returns in the process.
+
+        Raises:
+            Exception: What the function raised.
+            ChildProcessError: The process ended without an answer. The next call starts another one.
+        """
+        process, pipe = self._start()
+        try:
+            pipe.send((function, arguments, options))
+            answer, error = pipe.recv()
+        except (EOFError, OSError):
+            process.join()
+            self.close()
+            raise ChildProcessError(f"the process ended with exit status {process.exitcode}") from None
+        if error is not None:
+            raise error
+        result: Result = answer
+        return result
+
+    def close(self) -> None:
+        """End the process, whatever it is doing, which frees its memory on GPUs."""
+        if self._process is not None and self._pipe is not None:
+            self._process.kill()
+            self._process.join()
+            self._pipe.close()
+        self._process = self._pipe = None
+
+    def _start(self) -> tuple[BaseProcess, Connection]:
+        if self._process is None or self._pipe is None:
+            self._pipe, theirs = CONTEXT.Pipe()
+            self._process = CONTEXT.Process(target=_answer, args=(theirs,), daemon=True)
+            with blocked_signals():  # this process decides when the other one ends
+                self._process.start()
+            theirs.close()
+        return self._process, self._pipe
+
+    def __enter__(self) -> ProcessApart:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _answer(pipe: Connection, function: Callable[..., Any], arguments: Any, options: Any) -> None:
+def _answer(pipe: Connection) -> None:
+    """Call functions until the pipe closes."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    try:
-        pipe.send((function(*arguments, **options), None))
-    except Exception as error:
-        pipe.send((None, error))
+    while True:
+        try:
+            function, arguments, options = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send((function(*arguments, **options), None))
+        except Exception as error:
+            pipe.send((None, error))

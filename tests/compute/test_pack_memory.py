@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.compute import device_kinds, pack_tuning
-from bench.compute.process_apart import call_apart
+from bench.compute.process_apart import ProcessApart
 from bench.compute.settings import Settings
 from bench.plan.grouping import timing_key
 from bench.plan.runs import Run
@@ -86,7 +86,7 @@ def test_different_gpus_get_packs_that_suit_all(
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
     asked: list[str] = []
 
-    def apart(function, *arguments):  # type: ignore[no-untyped-def]
+    def apart(self, function, *arguments):  # type: ignore[no-untyped-def]
         asked.append(function.__name__)
         return function(*arguments)
 
@@ -94,8 +94,7 @@ def test_different_gpus_get_packs_that_suit_all(
     monkeypatch.setattr(device_kinds.environment, "device_name", lambda device: f"model {device.index}")
     monkeypatch.setattr(device_kinds.environment, "available_memory", lambda device: free[str(device)])
     monkeypatch.setattr(pack_tuning.environment, "release_memory", lambda device: None)
-    for module in (device_kinds, pack_tuning):
-        monkeypatch.setattr(module, "call_apart", apart)
+    monkeypatch.setattr(ProcessApart, "call", apart)
     runs = [replace(tiny_runs[0], seed=seed) for seed in range(128)]
     long = [replace(run, training=run.training.model_copy(update={"steps": 10**6})) for run in runs]
     workers = [Settings(folder=tmp_path, device=name) for name in free]
@@ -103,9 +102,15 @@ def test_different_gpus_get_packs_that_suit_all(
     assert len(asked) == 4  # this process never touches a GPU
 
 
-def test_a_function_runs_in_another_process() -> None:
-    assert call_apart(os.getpid) != os.getpid()
-    with pytest.raises(FileNotFoundError):
-        call_apart(os.stat, "nowhere")
-    with pytest.raises(ChildProcessError, match="exit status 3"):
-        call_apart(os._exit, 3)
+def test_functions_run_in_another_process() -> None:
+    with ProcessApart() as apart:
+        number = apart.call(os.getpid)
+        assert number != os.getpid()
+        with pytest.raises(FileNotFoundError):
+            apart.call(os.stat, "nowhere")
+        assert apart.call(os.getpid) == number
+        with pytest.raises(ChildProcessError, match="exit status 3"):
+            apart.call(os._exit, 3)
+        assert apart.call(os.getpid) != number
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

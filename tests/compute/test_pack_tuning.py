@@ -106,7 +106,7 @@ def test_the_user_is_told(write_suite: Callable[[str], str], tmp_path: Path, mon
         seen.append(summaries[0].activity)
         return []
 
-    monkeypatch.setattr("bench.running.divide", divide)
+    monkeypatch.setattr("bench.compute.division.divide", divide)
     monkeypatch.setattr("bench.running.time.perf_counter", lambda: float(next(now)))
     summary = bench.run(
         write_suite(TOGETHER), results=tmp_path, workers=0, device="cpu", report="none", begin=summaries.append

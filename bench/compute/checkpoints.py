@@ -19,6 +19,7 @@ from bench.files import NotAFileError, atomic_write, describe_error, put_aside, 
 from bench.plan.runs import Run
 
 DIGEST = hashlib.sha256().digest_size  # bytes before the content
+LAYOUT = 2  # of the state; raised when checkpoints of earlier versions would be misread
 OTHER_VERSION = "its content does not fit this version of ganbench"
 
 
@@ -60,7 +61,7 @@ def save(path: Path, run: Run, state: dict[str, Any], history: History) -> None:
         ResultsError: The checkpoint cannot be written. No partial file remains.
     """
     buffer = io.BytesIO()
-    torch.save({"run": run.id, "state": state, "history": vars(history)}, buffer)
+    torch.save({"run": run.id, "layout": LAYOUT, "state": state, "history": vars(history)}, buffer)
     content = buffer.getbuffer()
     try:
         with atomic_write(path) as partial, partial.open("wb") as file:
@@ -117,6 +118,8 @@ def restore(path: Path, run: Run) -> Restored:
         checkpoint = torch.load(io.BytesIO(content[DIGEST:]), map_location="cpu", weights_only=True)
         if checkpoint["run"] != run.id:
             return restart(path, "it belongs to another run")
+        if checkpoint.get("layout") != LAYOUT:
+            return restart(path, OTHER_VERSION)
         state, history = checkpoint["state"], _checked(History(**checkpoint["history"]), run)
     except Exception as error:  # torch.load raises whatever its parts raise
         if is_out_of_memory(error):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from gradient_penalties import check_gradient_penalty
+from torch import Tensor, nn
 
 from bench.catalogue.architectures import (
     ARCHITECTURES,
@@ -15,7 +16,7 @@ from bench.catalogue.architectures import (
     mlp,
     resnet,
 )
-from bench.catalogue.architectures.layers import Maxout
+from bench.catalogue.architectures.layers import Maxout, normalisation
 from bench.compute.training.loop import train
 from bench.compute.training.pack import assemble
 from bench.compute.training.players import build_players, mixes_samples, with_converged_spectral_norm
@@ -226,3 +227,19 @@ def test_an_average_is_normalised_by_its_own_singular_values() -> None:
     assert len(maps) == 4
     for module in maps:
         assert torch.linalg.matrix_norm(module.weight, 2).item() == pytest.approx(1, abs=2e-2)
+
+
+def test_batch_normalisation_of_bfloat16_computes_in_float32_except_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meta tensors stand in for a GPU."""
+    seen = []
+
+    def batch_norm(features: Tensor, *rest: object, **options: object) -> Tensor:
+        seen.append(features.dtype)
+        return features
+
+    monkeypatch.setattr(nn.functional, "batch_norm", batch_norm)
+    for device, precision in (("meta", torch.bfloat16), ("meta", torch.float32), ("cpu", torch.bfloat16)):
+        (layer,) = normalisation("batch", 3, images=True)
+        features = torch.zeros(2, 3, 4, 4, dtype=precision, device=device)
+        assert layer.to(device)(features).dtype == precision
+    assert seen == [torch.float32, torch.float32, torch.bfloat16]

@@ -166,7 +166,7 @@ def test_bfloat16_with_a_gradient_penalty_is_close_to_float32(name: str) -> None
         pack = begin(specify(name, precision=precision, penalty="wgan-gp", critic={"normalisation": "none"}), 2)
         (*_, last) = loop.train(pack, steps=STEPS)
         assert not any(each.diverged for each in last)
-        ends.append(pack.critic.flat.detach().clone())
+        ends.append(pack.critic.in_index_order(pack.critic.flat.detach()))  # their memory formats differ
     assert ends[1].isfinite().all()
     torch.testing.assert_close(*ends, rtol=0.1, atol=0.05)
 

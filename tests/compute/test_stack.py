@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.compute.training.descent import Descent
 from bench.compute.training.players import build_players
+from bench.compute.training.slow_weights import SlowWeights
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, choose, complete_training
+from bench.plan.updates import Lookahead
 
 CPU = torch.device("cpu")
 
@@ -138,3 +141,45 @@ def test_a_frozen_parameter_is_not_trained() -> None:
     descent = Descent(stack, [choose("optimizer", "adam")] * 2)
     descent.step(torch.autograd.grad(stack(torch.randn(2, 3, 2)).sum(), stack.parameters))
     assert all(torch.equal(network[0].weight, own) for network, own in zip(networks, before, strict=True))
+
+
+def convolutions(memory_format: torch.memory_format) -> list[nn.Module]:
+    networks = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Conv2d(5, 2, 2), nn.Flatten())
+        networks.append(network.to(dtype=torch.float64, memory_format=memory_format))
+    return networks
+
+
+def test_numbers_in_index_order_do_not_depend_on_the_memory_format() -> None:
+    plain, last = (Stack(convolutions(each)) for each in (torch.contiguous_format, torch.channels_last))
+    assert not torch.equal(plain.flat, last.flat)
+    ordered = last.in_index_order(last.flat.detach())
+    assert torch.equal(ordered, plain.flat.detach())
+    assert torch.equal(last.from_index_order(ordered), last.flat)
+    assert torch.equal(last.in_index_order(last.flat.detach()[1:]), ordered[1:])
+
+
+def test_states_of_optimisers_and_slow_weights_carry_over_to_another_memory_format() -> None:
+    """As when a run continues on another device: on CUDA in float32, convolutions are not channels-last."""
+    ends = []
+    for second in (torch.channels_last, torch.contiguous_format):
+        state: tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]] | None = None
+        for memory_format in (torch.channels_last, second):
+            networks = convolutions(memory_format)
+            if state is not None:
+                networks[1].load_state_dict(state[2])
+            stack = Stack(networks)
+            descent = Descent(stack, [choose("optimizer", "adam")] * 2)
+            slow = SlowWeights(Lookahead(every=2), {"critic": stack})
+            if state is not None:
+                descent.load_state_dicts([state[0]] * 2)
+                slow.load_state_dicts([state[1]] * 2)
+            for _ in range(3):
+                samples = torch.ones(2, 4, 3, 6, 6) * torch.linspace(0, 1, 6, dtype=torch.float64)
+                descent.step(torch.autograd.grad(stack(samples).square().sum(), stack.parameters))
+            slow.return_to()
+            state = descent.state_dict(1), slow.state_dict(1), copy.deepcopy(networks[1].state_dict())
+        ends.append(stack.in_index_order(stack.flat.detach())[1])
+    torch.testing.assert_close(*ends)

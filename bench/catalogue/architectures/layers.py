@@ -31,10 +31,23 @@ def normalisation(name: Normalisation, channels: int, *, images: bool, eps: floa
     Spectral normalisation is not a layer: it is applied to the weights of the finished network.
     """
     if name == "batch":
-        return [nn.BatchNorm2d(channels, eps=eps) if images else nn.BatchNorm1d(channels, eps=eps)]
+        return [BatchNorm2d(channels, eps=eps) if images else nn.BatchNorm1d(channels, eps=eps)]
     if name == "layer":  # for images, GroupNorm with one group normalises over the whole sample
         return [nn.GroupNorm(1, channels, eps=eps) if images else nn.LayerNorm(channels, eps=eps)]
     return []
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation whose arithmetic on GPUs is float32 also for features in bfloat16.
+
+    With running statistics in float32, packs cannot be differentiated there otherwise (torch 2.11).
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalise features [n, channels, height, width]."""
+        if features.dtype == torch.bfloat16 and features.device.type != "cpu":
+            return super().forward(features.float()).to(features.dtype)
+        return super().forward(features)
 
 
 def output_range(shape: Shape) -> list[nn.Module]:

@@ -46,7 +46,7 @@ class Descent:
     """
 
     def __init__(self, stack: Stack, choices: Sequence[Choice]):
-        self.gradient = torch.zeros_like(stack.flat)
+        self.gradient, self._stack = torch.zeros_like(stack.flat), stack
         self._gradients = stack.views(self.gradient)
         self.parts: list[Part] = []
         begin = 0
@@ -88,7 +88,7 @@ class Descent:
         """Return a copy of the optimiser's state of one run."""
         for _, rows, optimizer in self.parts:
             if index < len(rows):
-                return {key: _select_run(value, index) for key, value in optimizer.state[rows].items()}
+                return {key: self._select_run(value, index) for key, value in optimizer.state[rows].items()}
             index -= len(rows)
         raise IndexError(index)
 
@@ -105,10 +105,18 @@ class Descent:
             counts_on_device = any(optimizer.defaults.get(option) for option in ("fused", "capturable"))
             count_device = rows.device if counts_on_device else torch.device("cpu")
             stacked = {key: _stack_runs([state[key] for state in own], rows.device, count_device) for key in own[0]}
-            for value in stacked.values():
-                if isinstance(value, Tensor) and value.dim() and (value.shape, value.dtype) != (rows.shape, rows.dtype):
-                    raise ValueError("the state of an optimiser has another size or type")
+            for key, value in stacked.items():
+                if isinstance(value, Tensor) and value.dim():
+                    if (value.shape, value.dtype) != (rows.shape, rows.dtype):
+                        raise ValueError("the state of an optimiser has another size or type")
+                    stacked[key] = self._stack.from_index_order(value)
             optimizer.state[rows] = stacked
+
+    def _select_run(self, value: Any, index: int) -> Any:
+        """Return a run's part of an optimiser's state: its row of a tensor, or the step count, which all runs share."""
+        if not isinstance(value, Tensor):
+            return value
+        return self._stack.in_index_order(value[index : index + 1])[0] if value.dim() else value.clone()
 
 
 def _build(choice: Choice, rows: Tensor) -> Optimizer:
@@ -117,13 +125,6 @@ def _build(choice: Choice, rows: Tensor) -> Optimizer:
     if is_added("optimizer", choice.name):
         optimizer.step = named("optimizer", choice.name, optimizer.step, "step")  # type: ignore[method-assign]
     return optimizer
-
-
-def _select_run(value: Any, index: int) -> Any:
-    """Return a run's part of an optimiser's state: its row of a tensor, or the step count, which all runs share."""
-    if not isinstance(value, Tensor):
-        return value
-    return (value[index] if value.dim() else value).clone()
 
 
 def _stack_runs(values: Sequence[Any], device: torch.device, count_device: torch.device) -> Any:

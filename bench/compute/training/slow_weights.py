@@ -45,9 +45,11 @@ class SlowWeights:
 
     def state_dict(self, index: int) -> Weights:
         """Return a copy of the slow weights of one run."""
-        return {name: slow[index].clone() for name, slow in self._slow.items()}
+        return {
+            name: self._stacks[name].in_index_order(slow[index : index + 1])[0] for name, slow in self._slow.items()
+        }
 
     def load_state_dicts(self, states: Sequence[Weights]) -> None:
         """Restore the slow weights of all runs."""
         for name, slow in self._slow.items():
-            slow.copy_(torch.stack([state[name] for state in states]))
+            slow.copy_(self._stacks[name].from_index_order(torch.stack([state[name] for state in states])))

@@ -64,6 +64,23 @@ class Stack:
         """Return the part of each parameter in a tensor with the layout of ``flat``, [s, ...] each."""
         return [_view(flat, offset, like) for offset, like in self._places]
 
+    def in_index_order(self, flat: Tensor) -> Tensor:
+        """Return the numbers of a tensor like ``flat`` in an order that is the same on every device, [s, numbers].
+
+        In ``flat`` itself, the weights of convolutions lie as the device's memory format wants them.
+        """
+        flat, ordered = flat.clone(), torch.zeros_like(flat)  # views of a part would begin at the start of the whole
+        for (offset, like), view in zip(self._places, self.views(flat), strict=True):
+            ordered[:, offset : offset + like.numel()] = view.flatten(1)
+        return ordered
+
+    def from_index_order(self, ordered: Tensor) -> Tensor:
+        """Return the tensor like ``flat`` of which ``ordered`` is the result of ``in_index_order``."""
+        flat = torch.zeros_like(ordered)
+        for (offset, like), view in zip(self._places, self.views(flat), strict=True):
+            view.copy_(ordered[:, offset : offset + like.numel()].reshape(view.shape))
+        return flat
+
     def __call__(self, samples: Tensor) -> Tensor:
         """Apply each network to its samples, [s, n, ...] → [s, n, ...]."""
         return self.apply(self.parameters, self.buffers, samples)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
@@ -196,7 +196,7 @@ def _evaluate(
     players = state.players
     with naming("architecture", state.training.architecture.name):
         samples = generate(players.generator, latents)
-    if not all(parameter.isfinite().all() for parameter in players.critic.parameters()):
+    if not _are_finite(players.critic):
         history.diverged = "critic's weights"  # the losses were computed before the last update
         return
     if not samples.isfinite().all():
@@ -219,6 +219,11 @@ def _evaluate(
     }
     row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
     history.trace.append(row)
+
+
+def _are_finite(network: nn.Module) -> bool:
+    """Return whether all parameters are finite, with one wait for the device."""
+    return bool(torch.stack([parameter.isfinite().all() for parameter in network.parameters()]).all())
 
 
 def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator) -> dict[str, float | None]:

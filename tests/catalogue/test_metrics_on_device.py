@@ -11,8 +11,9 @@ from torch import Tensor
 
 from bench.catalogue import find, resolve
 from bench.catalogue.datasets import Data
+from bench.catalogue.metrics import frechet
 from bench.catalogue.metrics.context import Context, Sampled
-from bench.catalogue.metrics.frechet import distance_to_statistics, feature_statistics
+from bench.catalogue.metrics.frechet import FEW, distance_to_statistics, feature_statistics
 from bench.catalogue.metrics.frechet_on_device import device_distance, device_statistics
 from bench.catalogue.metrics.neighbours import count_true
 
@@ -44,9 +45,9 @@ def context() -> Context:
     return Context(data, "coordinates", lambda points: (points, None))
 
 
-def measured(name: str, context: Context) -> dict[str, float]:
+def measured(name: str, context: Context, size: int = 3) -> dict[str, float]:
     entry = find("metric", name)
-    return resolve(entry.prepare)(context, entry.options())(Sampled(draw(100, 3, 4), draw(100, 3, 4)))
+    return resolve(entry.prepare)(context, entry.options())(Sampled(draw(100, size, 4), draw(100, size, 4)))
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -60,6 +61,20 @@ def test_all_features_are_placed_on_the_device(name: str, context: Context, monk
     monkeypatch.setattr(Context, "placed", place)
     measured(name, context)
     assert len(placed) == (0 if name == "frechet" else 2)  # the Fréchet distance has a path of its own
+
+
+@pytest.mark.parametrize(("size", "expected"), [(FEW, []), (FEW + 1, ["train", "generated"])])
+def test_the_frechet_distance_of_few_features_stays_on_the_cpu(
+    size: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+    monkeypatch.setattr(frechet, "device_statistics", lambda features: used.append("train"))
+    monkeypatch.setattr(frechet, "device_distance", lambda statistics, features: used.append("generated") or 0.0)
+    monkeypatch.setattr(Context, "placed", lambda self, features: features)
+    data = Data(draw(60, size, 3).numpy(), draw(60, size, 3).numpy(), fingerprint="")
+    context = Context(data, "coordinates", lambda points: (points, None), torch.device("cuda"))
+    measured("frechet", context, size)
+    assert used == expected
 
 
 def test_conditions_are_counted_on_their_device() -> None:

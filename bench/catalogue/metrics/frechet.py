@@ -19,6 +19,8 @@ from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.context import Context, Sampled
 from bench.catalogue.metrics.frechet_on_device import DeviceStatistics, device_distance, device_statistics
 
+FEW = 32  # features: up to so many, the CPU is done before a GPU has launched its kernels and returned the value
+
 
 class FeatureStatistics(NamedTuple):
     """Statistics of a set of features.
@@ -37,7 +39,7 @@ class FeatureStatistics(NamedTuple):
 def prepare(context: Context, options: Options) -> Callable[[Sampled], dict[str, float]]:
     """Return the metric: the distance to the training split, whose statistics are computed once."""
     name = EXTRACTORS[context.extractor].distance
-    if context.device.type != "cpu":
+    if context.device.type != "cpu" and context.train_features.shape[1] > FEW:
         on_device = _training_statistics_on_device(context)
         return lambda sampled: {name: device_distance(on_device, context.placed(sampled.features))}
     reference = _training_statistics(context)

@@ -31,8 +31,6 @@ from bench.summary import RunOptions, Summary
 if TYPE_CHECKING:  # torch is imported only if there are runs to train
     from bench.compute.events import Event
 
-ON_EVERY_MACHINE = ("auto", "cpu")  # devices that need no check
-
 
 # Long: two thirds are the public signature and its docstring.
 def run_suite(
@@ -52,6 +50,8 @@ def run_suite(
     skip_broken: bool = False,
     keep: str | Iterable[str] | None = None,
     tensorboard: str | Path | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -76,6 +76,8 @@ def run_suite(
         skip_broken: Whether to leave out images that cannot be decoded.
         keep: What each run leaves besides its record: "weights", "state", or both. [default: the suite's, or nothing]
         tensorboard: The folder for event files of TensorBoard, which are written while runs train. [default: none]
+        engine: What carries the runs: "local" (processes of this machine) or "ray".
+        address: The address of the Ray cluster, or "auto". [default: Ray on this machine alone]
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event (``bench.Event``) of a run: its progress, with losses, measures and samples, and
@@ -89,7 +91,7 @@ def run_suite(
     kept = specification.keep if keep is None else _what_to_keep(keep)
     if tensorboard is not None:
         check_can_watch(Path(tensorboard))
-    if device not in ON_EVERY_MACHINE:  # check before a dataset is downloaded
+    if device not in ("auto", "cpu") and engine == "local":  # check before a dataset is downloaded
         _resolve_devices(device)
     runs = plan_runs(
         specification,
@@ -110,6 +112,8 @@ def run_suite(
         inception_weights=inception_weights,
         keep=kept,
         tensorboard=None if tensorboard is None else Path(tensorboard),
+        engine=engine,
+        address=address,
         begin=begin,
         watch=watch,
     )
@@ -168,7 +172,8 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     summary.notices += check_kept(options.keep, summary.already, folder)
     options.begin(summary)
     if waiting:
-        processes = count_to_start(options.device, options.workers, options.threads, waiting)
+        wanted = options.workers if options.engine == "local" else 0
+        processes = count_to_start(options.device, wanted, options.threads, waiting)
         with Reserve(processes) as reserve:  # these load torch at the same time as this process
             _train(waiting, summary, options, reserve)
     return summary
@@ -176,7 +181,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
 
 def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: Reserve) -> None:
     from bench.compute.division import Division
-    from bench.compute.engines.choice import choose_engine
+    from bench.compute.engines.choice import choose_engine, connected
     from bench.compute.settings import Settings
 
     common = Settings(
@@ -186,24 +191,23 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         inception_weights=options.inception_weights,
         keep=options.keep,
     )
-    devices = _resolve_devices(options.device, summary.runs)
-    summary.activity, began = "measuring pack sizes", time.perf_counter()
-    division = Division.of(
-        waiting, common, devices, options.workers, options.pack, options.memory, summary.notices.append
-    )
-    packs, workers, findings = division.packs, division.workers, division.findings
-    summary.activity, seconds = "", time.perf_counter() - began
-    if seconds >= 1:  # otherwise the sizes were known
-        summary.notices.append(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")
-    engine = choose_engine(packs, workers, options.workers, reserve)
-    watching = watching_with(options.watch, options.tensorboard)
-    with claimed(summary.folder) as other, handling_signals() as interruption, watching as watch:
-        if other:
-            summary.notices.append(AT_WORK.format(folder=summary.folder, other=other))
-            packs.reverse()  # the other one begins with the first
-        summary.stopping = interruption
-        events = chain(findings.events(waiting), engine(packs, workers, interruption))
-        _follow(events, summary, watch, interruption)
+    notify = summary.notices.append
+    with connected(options.engine, options.address) as cluster:
+        devices = [options.device] if cluster else _resolve_devices(options.device, summary.runs)
+        summary.activity, began = "measuring pack sizes", time.perf_counter()
+        found = Division.of(waiting, common, devices, options.workers, options.pack, options.memory, notify, cluster)
+        summary.activity, seconds = "", time.perf_counter() - began
+        if seconds >= 1:  # otherwise the sizes were known
+            notify(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")
+        engine = choose_engine(found.packs, found.workers, options.workers, reserve, cluster)
+        watching = watching_with(options.watch, options.tensorboard)
+        with claimed(summary.folder) as other, handling_signals() as interruption, watching as watch:
+            if other:
+                notify(AT_WORK.format(folder=summary.folder, other=other))
+                found.packs.reverse()  # the other one begins with the first
+            summary.stopping = interruption
+            events = chain(found.findings.events(waiting), engine(found.packs, found.workers, interruption))
+            _follow(events, summary, watch, interruption)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
 

@@ -70,5 +70,7 @@ class RunOptions:
     inception_weights: Path | None = None
     keep: tuple[str, ...] = ()
     tensorboard: Path | None = None
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
     begin: Callable[[Summary], None] = lambda summary: None
     watch: Callable[[Event], None] = lambda event: None

@@ -145,6 +145,18 @@ worker_options = options(
         "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads per worker."
     ),
 )
+engine_options = options(
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="What carries the runs: processes of this machine, or a Ray cluster.",
+    ),
+    click.option(
+        "--address", metavar="ADDRESS", help="Address of the Ray cluster, or auto. [default: Ray on this machine alone]"
+    ),
+)
 pack_options = options(
     click.option(
         "--pack",

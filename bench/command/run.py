@@ -13,6 +13,7 @@ import click
 
 from bench.command.options import (
     device_option,
+    engine_options,
     extractor_option,
     handle_errors,
     inception_option,
@@ -83,6 +84,7 @@ def plan(
 @click.argument("suite")
 @run_options
 @worker_options
+@engine_options
 @pack_options
 @click.option(
     "--checkpoint-every",

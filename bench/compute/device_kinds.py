@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from bench.compute import environment
-from bench.compute.process_apart import ProcessApart
+from bench.compute.process_apart import Apart
 from bench.compute.settings import Settings
 
 MEMORY_SHARE = 0.8  # share of the available memory that packs may use
@@ -28,26 +28,28 @@ class Kind(NamedTuple):
     limit: float | None
 
 
-def device_kinds(workers: Sequence[Settings], memory: float | None, apart: ProcessApart) -> list[Kind]:
+def device_kinds(workers: Sequence[Settings], memory: float | None, apart: Apart) -> list[Kind]:
     """Return the kinds of devices that workers use, each with the smallest limit of its devices.
 
     Args:
         workers: The settings of the workers.
         memory: The memory limit of each worker's packs, in GB. [default: an equal share of 80% of the available memory]
-        apart: The process that asks GPUs.
+        apart: The place that asks GPUs, or all devices if workers run elsewhere.
     """
     kinds: dict[str, Kind] = {}
     for name in dict.fromkeys(worker.device for worker in workers):
         alike = [worker for worker in workers if worker.device == name]
-        kind = _kind(alike[0], len(alike), memory, apart)
+        kind = _kind(alike[0], -(-len(alike) // apart.devices_of_a_name), memory, apart)
         first = kinds.setdefault(kind.name, kind)
         kinds[kind.name] = first._replace(limit=_smaller(first.limit, kind.limit))
     return list(kinds.values())
 
 
-def _kind(worker: Settings, workers: int, memory: float | None, apart: ProcessApart) -> Kind:
+def _kind(worker: Settings, workers: int, memory: float | None, apart: Apart) -> Kind:
     device = torch.device(worker.device)
-    if device.type == "cuda":  # asking here would leave a context on the device, which others may not share
+    if (
+        device.type == "cuda" or apart.runs_elsewhere
+    ):  # asking here would leave a context on the device, which others may not share
         model, limit = apart.call(_describe, device, workers, memory)
     else:
         model, limit = _describe(device, workers, memory)

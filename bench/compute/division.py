@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from bench.compute.contracts.dry_check import Findings, dry_check
 from bench.compute.gpu_sharing import workers_per_gpu
 from bench.compute.pack_tuning import pack_sizer
-from bench.compute.process_apart import ProcessApart
+from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings, worker_settings
 from bench.plan.grouping import divide
 from bench.plan.runs import Run
+
+if TYPE_CHECKING:
+    from bench.compute.engines.on_ray import RayCluster
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Division:
         pack: int | Literal["auto", "off"],
         memory: float | None,
         notify: Callable[[str], None],
+        cluster: RayCluster | None = None,
     ) -> Division:
         """Return the fastest division.
 
@@ -50,17 +55,23 @@ class Division:
             pack: The largest number of runs in a pack, "auto" or "off".
             memory: The memory limit of each worker's packs, in GB.
             notify: Called with messages for the user.
+            cluster: The cluster that the runs train on. [default: this machine]
 
         Raises:
+            DeviceError: The cluster has no such device.
             SuiteError: ``pack`` or ``memory`` is invalid.
         """
-        crew = worker_settings(common, devices, workers, len(runs))
-        with ProcessApart() as apart:
+        with ExitStack() as stack:
+            if cluster is None:
+                apart: Apart = stack.enter_context(ProcessApart())
+                crew = worker_settings(common, devices, workers, len(runs))
+            else:
+                apart, crew = cluster, cluster.workers(common, devices[0], workers, len(runs))
             size = pack_sizer(pack, crew, memory, notify, apart)
-            findings = dry_check(runs, crew[0], notify)
+            findings = dry_check(runs, crew[0] if cluster is None else replace(crew[0], device="cpu"), notify)
             sound = findings.sound(runs)
             limited = findings.limited(size, notify)
-            if workers is None and crew[0].device.startswith("cuda"):
+            if workers is None and cluster is None and crew[0].device.startswith("cuda"):
                 each = workers_per_gpu(sound, crew, limited, apart, notify)
                 if each > 1:
                     notify(f"{each} workers share each GPU: together they train faster")

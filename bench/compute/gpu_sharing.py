@@ -13,7 +13,7 @@ import torch
 from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
-from bench.compute.process_apart import ProcessApart
+from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings, core_count, is_small
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
@@ -48,7 +48,7 @@ def workers_per_gpu(
     runs: Sequence[Run],
     workers: Sequence[Settings],
     size: Callable[[Sequence[Run]], int],
-    apart: ProcessApart,
+    apart: Apart,
     notify: Callable[[str], None],
 ) -> int:
     """Return how many workers on each GPU train some runs in the shortest time, judged by the largest group of runs.
@@ -70,7 +70,7 @@ def workers_per_gpu(
     if not counts:
         return 1
     with ExitStack() as stack:
-        crew = [apart]
+        crew: list[Apart] = [apart]
 
         def measure(count: int) -> float:
             crew.extend(stack.enter_context(ProcessApart()) for _ in range(count - len(crew)))
@@ -99,7 +99,7 @@ def _work(group: Sequence[Run]) -> float:
     return sum(run.training.steps * units_per_step(run.training.model_dump()) for run in group)
 
 
-def time_together(crew: Sequence[ProcessApart], runs: Sequence[Run], settings: Settings) -> float:
+def time_together(crew: Sequence[Apart], runs: Sequence[Run], settings: Settings) -> float:
     """Return the seconds that a run takes if each process trains and evaluates a pack like this one at the same time.
 
     Args:

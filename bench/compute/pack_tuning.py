@@ -11,7 +11,7 @@ import torch
 
 from bench.compute import environment
 from bench.compute.device_kinds import Kind, device_kinds
-from bench.compute.process_apart import ProcessApart
+from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
@@ -35,7 +35,7 @@ def pack_sizer(
     workers: Sequence[Settings],
     memory: float | None,
     notify: Callable[[str], None],
-    apart: ProcessApart | None = None,
+    apart: Apart | None = None,
 ) -> Callable[[Sequence[Run]], int]:
     """Return a function that decides how many runs of one kind share a pack.
 
@@ -44,7 +44,7 @@ def pack_sizer(
         workers: The settings of the workers.
         memory: The memory limit of each worker's packs, in GB. [default: an equal share of 80% of the available memory]
         notify: Called with messages for the user.
-        apart: The process that measures on GPUs; it must have ended when the workers start. [default: a new one]
+        apart: Where GPUs are measured; it must have ended when the workers start. [default: a new process]
 
     Raises:
         SuiteError: ``pack`` or ``memory`` is invalid, or ``memory`` is set although ``pack`` is not "auto".
@@ -72,7 +72,7 @@ def pack_sizer(
 
 
 def _size_on(
-    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None], apart: ProcessApart
+    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None], apart: Apart
 ) -> int:
     """Return the best size of packs on one kind of device, measured if it is not known."""
     key = timing_key(runs[0])
@@ -90,12 +90,12 @@ def _size_on(
 
 
 def _measure_on(
-    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None], apart: ProcessApart
+    kind: Kind, runs: Sequence[Run], largest: int, work: float, notify: Callable[[str], None], apart: Apart
 ) -> Rates | None:
-    """Measure where workers will train: on CUDA in a process apart, which frees the device when it ends."""
+    """Measure where workers will train: on CUDA apart from this process, which frees the device when it ends."""
     device = torch.device(kind.worker.device)
     arguments = kind.worker.threads, runs, device, largest, work, kind.limit
-    if device.type != "cuda":
+    if device.type != "cuda" and not apart.runs_elsewhere:
         return _measure_with_threads(*arguments)
     try:
         return apart.call(_measure_with_threads, *arguments)

@@ -7,13 +7,34 @@ import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from bench.compute.interruption import SIGNALS, blocked_signals
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not work in forked processes
+
+
+class Apart(Protocol):
+    """Calls functions where workers will run, so that what they measure holds there.
+
+    Attributes:
+        runs_elsewhere: Whether workers run on other machines, whatever their device.
+        devices_of_a_name: How many devices have the same name, because each worker sees only its own.
+    """
+
+    @property
+    def runs_elsewhere(self) -> bool: ...  # noqa: D102
+
+    @property
+    def devices_of_a_name(self) -> int: ...  # noqa: D102
+
+    def call(
+        self, function: Callable[Parameters, Result], *arguments: Parameters.args, **options: Parameters.kwargs
+    ) -> Result:
+        """Return what a function of a module returns there."""
+        ...
 
 
 class ProcessApart:
@@ -25,6 +46,9 @@ class ProcessApart:
         ...     apart.call(os.getpid) == os.getpid()
         False
     """
+
+    runs_elsewhere = False  # workers are processes of this machine too
+    devices_of_a_name = 1
 
     def __init__(self) -> None:
         self._process: BaseProcess | None = None

@@ -16,9 +16,9 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from compared_records import check_same, traces
 from conftest import train_suite
 
-import bench
 from bench.compute import execution
 from bench.compute.checkpoints import History, restore, save
 from bench.compute.engines import retries
@@ -34,11 +34,8 @@ from bench.errors import ResultsError
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 from bench.records.listing import record_paths
-from bench.records.record import read_metadata, read_samples
-from bench.records.schema import Metadata
+from bench.records.record import read_metadata
 from bench.report import write_report
-
-TIMINGS = ("seconds",)
 
 
 @pytest.fixture(autouse=True)
@@ -47,22 +44,6 @@ def signals_are_handled() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def traces(folder: Path) -> pd.DataFrame:
-    frame = bench.traces(folder).drop(columns=list(TIMINGS))
-    return frame.sort_values(["run", "measure", "step"], ignore_index=True)
-
-
-def check_same(one: Path, other: Path) -> None:
-    """Check that records are equal bit for bit, except for timings and the machine."""
-    pd.testing.assert_frame_equal(traces(one), traces(other), check_exact=True)
-    for left, right in zip(record_paths(one), record_paths(other), strict=True):
-        assert left.name == right.name
-        first, second = read_metadata(left), read_metadata(right)
-        for key in Metadata.model_fields.keys() - {"timing", "environment"}:
-            assert getattr(first, key) == getattr(second, key), key
-        assert (read_samples(left) == read_samples(right)).all()
 
 
 def alone(runs: list[Run]) -> list[list[Run]]:

@@ -1,20 +1,55 @@
-"""Chooses the engine for some packs."""
+"""Chooses the engine for some packs, and connects to its cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bench.compute.engines import Engine
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.local import local
 from bench.compute.engines.worker_processes import Reserve
 from bench.compute.settings import Settings, is_small
+from bench.errors import SuiteError
 from bench.plan.runs import Run
+
+if TYPE_CHECKING:
+    from bench.compute.engines.on_ray import RayCluster
+
+
+@contextmanager
+def connected(engine: str, address: str | None) -> Iterator[RayCluster | None]:
+    """Yield the cluster that an engine needs, or None for "local".
+
+    Args:
+        engine: "local" or "ray".
+        address: The address of the cluster.
+
+    Raises:
+        SuiteError: There is no such engine, it needs a package that is not installed, or it has no address.
+        DeviceError: No cluster has this address.
+    """
+    if engine not in ("local", "ray"):
+        raise SuiteError(f"engine {engine!r}: expected 'local' or 'ray'")
+    if engine == "local":
+        if address is not None:
+            raise SuiteError(f"address {address!r}: only applies with engine 'ray'")
+        yield None
+        return
+    from bench.compute.engines.on_ray import RayCluster
+
+    with RayCluster(address) as cluster:
+        yield cluster
 
 
 def choose_engine(
-    packs: Sequence[Sequence[Run]], workers: Sequence[Settings], requested: int | None, reserve: Reserve
+    packs: Sequence[Sequence[Run]],
+    workers: Sequence[Settings],
+    requested: int | None,
+    reserve: Reserve,
+    cluster: RayCluster | None = None,
 ) -> Engine:
     """Return the engine that executes packs.
 
@@ -23,7 +58,10 @@ def choose_engine(
         workers: The settings of the workers.
         requested: The number of workers that the user asked for; 0 for this process, None for the default.
         reserve: Processes for workers, if they have started already.
+        cluster: The cluster to train on. [default: this machine]
     """
+    if cluster is not None:
+        return cluster.engine
     is_one_small = len(packs) == 1 and workers[0].device == "cpu" and is_small(packs[0])
     here = requested == 0 or (requested is None and is_one_small)
     return in_process if here else partial(local, reserve=reserve)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
@@ -28,7 +28,7 @@ from bench.compute.metric_results import PreparedMetric, combine
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import Measurement
-from bench.compute.training.players import Players, generate, with_converged_spectral_norm
+from bench.compute.training.players import Players, generate, is_finite, with_converged_spectral_norm
 from bench.compute.training.random_streams import stream
 from bench.compute.training.real_data import cached_dataset
 from bench.plan.extraction import extractor_of
@@ -196,7 +196,7 @@ def _evaluate(
     players = state.players
     with naming("architecture", state.training.architecture.name):
         samples = generate(players.generator, latents)
-    if not _are_finite(players.critic):
+    if not is_finite(players.critic):
         history.diverged = "critic's weights"  # the losses were computed before the last update
         return
     if not samples.isfinite().all():
@@ -219,11 +219,6 @@ def _evaluate(
     }
     row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
     history.trace.append(row)
-
-
-def _are_finite(network: nn.Module) -> bool:
-    """Return whether all parameters are finite, with one wait for the device."""
-    return bool(torch.stack([parameter.isfinite().all() for parameter in network.parameters()]).all())
 
 
 def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator) -> dict[str, float | None]:

@@ -59,6 +59,7 @@ def nodes() -> Iterator[Any]:
 
 @pytest.fixture
 def long_results(tmp_path: Path) -> Path:
+    (tmp_path / "expected").mkdir()
     return train_suite(LONG, tmp_path / "expected")
 
 
@@ -194,5 +195,5 @@ def test_engines_and_addresses_that_do_not_exist(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.slow
 def test_an_address_without_a_cluster() -> None:
-    with pytest.raises(DeviceError, match="--address 127.0.0.1:1: no Ray cluster there"):
+    with pytest.raises(DeviceError, match=r"--address 127\.0\.0\.1:1: no Ray cluster there"):
         RayCluster("127.0.0.1:1")

@@ -139,3 +139,8 @@ def generate(network: nn.Module, latents: Tensor) -> Tensor:
         samples = torch.cat([network(batch.to(parameter.device, parameter.dtype)).float().cpu() for batch in batches])
     network.train(was_training)
     return samples
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Return whether all parameters are finite, with one wait for the device."""
+    return bool(torch.stack([parameter.isfinite().all() for parameter in network.parameters()]).all())

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import bench
 from bench.catalogue import TABLES, entries
 from bench.catalogue.extractors import manifest
 from bench.catalogue.losses import GanLoss
@@ -183,6 +184,21 @@ def test_the_readmes_table_matches_the_records() -> None:
         entries = dict(zip(columns, split(row), strict=True))
         (same,) = [dict(zip(header, each, strict=True)) for each in recorded_rows if each[0] == entries["loss"]]
         assert {name: same[name] for name in entries} == entries
+
+
+@pytest.mark.parametrize("dataset", ["ring", "grid"])
+def test_the_tables_of_losses_and_penalties_match_the_records(dataset: str) -> None:
+    runs = bench.load(ROOT / "results" / dataset)
+    text = DOCUMENTS["techniques"].partition(f"| {dataset}: failed, modes, high quality |")[2]
+    header, _, *rows = text.partition("\n\n")[0].splitlines()
+    assert len(rows) == 4
+    for row in rows:
+        loss, *cells = split(row)
+        for penalty, cell in zip(split(header), cells, strict=True):
+            own = runs[(runs["loss"] == loss) & (runs["penalty"] == penalty)]
+            failed = (own["outcome"] != "stable").sum()
+            quality = 100 * own["high_quality_final"].mean()
+            assert cell == f"{failed}/{len(own)}, {own['modes_final'].mean():.1f}, {quality:.0f}%", (loss, penalty)
 
 
 @pytest.mark.parametrize("dataset", ["ring", "grid"])

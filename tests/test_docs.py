@@ -207,7 +207,7 @@ def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     header, _, *recorded_rows = [
         split(line) for line in recorded.partition("\n## ")[0].splitlines() if line.startswith("|")
     ]
-    text = DOCUMENTS["techniques"].partition(f"figures/ranking-{dataset}.png)")[2].strip()
+    text = DOCUMENTS["techniques"].partition(f"results/techniques/figures/ranking-{dataset}.png)")[2].strip()
     columns, _, *rows = [split(line) for line in text.partition("\n\n")[0].splitlines()]
     at = [header.index(column) for column in columns]
     expected = {row[0]: [row[i] for i in at] for row in recorded_rows if row[0] != "untrained"}

@@ -201,6 +201,15 @@ def test_the_tables_of_losses_and_penalties_match_the_records(dataset: str) -> N
             assert cell == f"{failed}/{len(own)}, {own['modes_final'].mean():.1f}, {quality:.0f}%", (loss, penalty)
 
 
+def test_the_failures_told_on_the_front_page_match_the_records() -> None:
+    runs = bench.load(ROOT / "results" / "grid")
+    failed = (runs["outcome"] != "stable").groupby(runs["penalty"]).sum()
+    assert set(runs["penalty"].value_counts()) == {40}
+    expected = f"Without one, {failed['none']} of 40 runs fail; with r1 {failed['r1']} of 40, with WGAN-GP's penalty"
+    assert f"{expected} {failed['wgan-gp']} of 40" in README
+    assert expected in " ".join(DOCUMENTS["techniques"].split())
+
+
 @pytest.mark.parametrize("dataset", ["ring", "grid"])
 def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     recorded = (ROOT / "results" / "techniques" / "table.md").read_text().partition(f"\n## {dataset}\n")[2]

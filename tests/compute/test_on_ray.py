@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +62,10 @@ def long_results(tmp_path: Path) -> Path:
     return train_suite(LONG, tmp_path / "expected")
 
 
-def long_runs(tmp_path: Path) -> list[Run]:
+def long_runs(tmp_path: Path, seeds: int = 2) -> list[Run]:
     path = tmp_path / "long.toml"
     path.write_text(LONG)
-    return plan_runs(load_suite(str(path)))
+    return plan_runs(load_suite(str(path)), seeds=seeds)
 
 
 def is_well_on_its_way(event: Event) -> bool:
@@ -140,14 +139,17 @@ def hold(pack: list[Run], settings: Settings, channel: Any) -> None:
 @pytest.mark.slow
 def test_two_packs_share_a_gpu_and_a_third_waits(nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The GPU is one that Ray is only told of."""
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
     monkeypatch.setattr(on_ray, "_carry", hold)
     nodes.add_node(num_cpus=4, num_gpus=1)
-    (run, *_) = long_runs(tmp_path)
-    runs = [replace(run, seed=seed) for seed in range(3)]
+    runs = long_runs(tmp_path, seeds=3)
     with RayCluster(nodes.address) as cluster:
         workers = cluster.workers(Settings(folder=tmp_path), "auto", 2, 3)
         assert [worker.device for worker in workers] == ["cuda:0"] * 2
         events = list(cluster.engine([[run] for run in runs], workers))
+    assert [event.text for event in events if event.state == "failed"] == []
     began = sorted(event.progress.steps_per_second for event in events if event.state == "progress" and event.progress)
     ended = sorted(event.progress.steps_per_second for event in events if event.state == "recorded" and event.progress)
     assert began[1] < ended[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -25,6 +26,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Message = tuple[str, Any, Any, str, bool]  # an event without its run, which is named by its identity
 RETRIES = 3  # how often Ray starts a pack again whose worker or node was lost
+ANSWER = 10.0  # seconds to wait for the head of a cluster
 POLL = 0.2  # seconds between two looks at what has ended
 
 
@@ -80,8 +82,9 @@ class RayCluster:
         self._ends = not ray.is_initialized()
         if self._ends:
             try:
+                _check_reachable(address)
                 ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise DeviceError(
                     f"--address {address or ''}: no Ray cluster there: {summarise_error(error)}"
                 ) from None
@@ -210,6 +213,13 @@ class RayCluster:
         except self._ray.exceptions.RayError as error:
             return error
         return None
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise an OSError if nothing answers at an address like host:port; Ray itself tries for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), ANSWER).close()
 
 
 def _carry(pack: list[Run], settings: Settings, channel: Any) -> None:

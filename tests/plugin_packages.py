@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bench.catalogue as catalogue
-from bench.compute.evaluation import _context, build_evaluator
+from bench.compute.evaluation import build_evaluator, context_of
 from bench.compute.training.real_data import cached_dataset
 
 
@@ -24,7 +24,7 @@ def clear_caches() -> None:
         catalogue._named,
     ):
         cached.cache_clear()
-    for cached in (cached_dataset, _context, build_evaluator):
+    for cached in (cached_dataset, context_of, build_evaluator):
         cached.cache_clear()
 
 

@@ -80,6 +80,16 @@ def _added_names(kind: str) -> list[str]:
     return [name for name in dict.fromkeys(point.name for point in _entry_points(kind)) if is_added(kind, name)]
 
 
+def known_names(kind: str) -> set[str]:
+    """Return the names of all entries of a kind, without importing those of other packages."""
+    return {*_built_in(kind), *_added_names(kind)}
+
+
+def providers(kind: str) -> list[tuple[str, str]]:
+    """Return the package and the name of every entry of another package."""
+    return [(point.dist.name, point.name) for point in _entry_points(kind) if point.dist and is_added(kind, point.name)]
+
+
 @cache
 def _added(kind: str, name: str) -> Any:
     """Return the entry of another package, or the error that loading it gives."""

@@ -45,6 +45,7 @@ class GanLoss(NamedTuple):
         generator_needs_real: Whether ``generator`` uses ``real``. If not, training skips the critic's forward pass on
             real samples and passes an empty tensor.
         options: What a suite can set. Both functions get all options as keyword arguments.
+        mixes_samples: Whether the loss of a sample depends on the logits of others, as ``ganbench check`` must know.
     """
 
     summary: str
@@ -53,6 +54,7 @@ class GanLoss(NamedTuple):
     penalties: tuple[str, ...] = ()
     generator_needs_real: bool = False
     options: type[Options] = Options
+    mixes_samples: bool = False
 
 
 def with_options(loss: GanLoss, options: Options) -> GanLoss:
@@ -217,5 +219,6 @@ LOSSES = {
         relativistic_average_critic,
         relativistic_average_generator,
         generator_needs_real=True,
+        mixes_samples=True,
     ),
 }

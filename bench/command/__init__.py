@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench.command import compare, import_results, list_names, measure, report, run, sample, time
+from bench.command import check, compare, import_results, list_names, measure, report, run, sample, time
 from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
@@ -54,6 +54,7 @@ for subcommand in (
     import_results.import_results,
     measure.measure,
     sample.sample,
+    check.check,
     run.calibrate,
 ):
     main.add_command(subcommand)

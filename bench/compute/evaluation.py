@@ -79,7 +79,7 @@ def _measure(
 
 
 @cache
-def _context(
+def context_of(
     dataset: Choice, chosen: ExtractorChoice, extractor_hash: str, weights: Path | None, device: torch.device
 ) -> Context:
     """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained.
@@ -110,7 +110,7 @@ def build_evaluator(
     with drawing_from(0, "metrics", device):  # code of other packages may draw from the global generators
         chosen, hashes = extractor_of(dataset, evaluation), extractor_hash.split("+")
         context, *others = (
-            _context(dataset, each.model_copy(update={"further": ()}), sha256, weights, device)
+            context_of(dataset, each.model_copy(update={"further": ()}), sha256, weights, device)
             for each, sha256 in zip(chosen.all, hashes, strict=True)
         )
         data = context.data

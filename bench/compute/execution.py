@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from bench.catalogue.datasets import Data
 from bench.compute import environment
 from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, save
 from bench.compute.continuation import restore_or_continue
@@ -23,7 +22,7 @@ from bench.compute.events import Event, Progress
 from bench.compute.kept_files import state_of
 from bench.compute.kept_weights import keep_weights
 from bench.compute.metadata import metadata_of
-from bench.compute.observations import last_evaluation, losses_of
+from bench.compute.observations import last_evaluation, losses_of, observed_values
 from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.settings import Settings
 from bench.compute.training.cuda_graphs import graph_refusal
@@ -63,12 +62,13 @@ class ActiveRun:
             progress = replace(progress, notice=restored.notice, affected=affected, general=restored.general)
         return Event(self.run, "progress", progress)
 
-    def observed(self, measurement: Measurement | None, data: Data) -> Event:
+    def observed(self, measurement: Measurement | None, shared: Shared) -> Event:
         """Return a progress event with the losses of a chunk, and with the evaluation after it if there was one."""
         event = self.progress()
         assert event.progress is not None
-        evaluated = last_evaluation(self.history, data.train)
-        return replace(event, progress=replace(event.progress, losses=losses_of(measurement), evaluated=evaluated))
+        evaluated = last_evaluation(self.history, shared.real.data.train)
+        observations = {"losses": losses_of(measurement), **observed_values(evaluated, shared.evaluator)}
+        return replace(event, progress=replace(event.progress, **observations))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _execute_from_same_step(
         yield active.progress(restoration)
         if not restoration.history.trace:
             _evaluate(active, None, shared)
-            yield active.observed(None, shared.real.data)
+            yield active.observed(None, shared)
     if start.state is not None:  # a run had diverged, and its record could not be written
         yield from _publish_diverged(runs, pack, shared)
         if not runs:
@@ -154,7 +154,7 @@ def _execute_from_same_step(
         mark, elapsed = time.perf_counter(), time.perf_counter() - mark
         for active, measurement in zip(runs, measurements, strict=True):
             active.history.wall_seconds += elapsed / len(runs)
-            yield active.observed(measurement, shared.real.data)
+            yield active.observed(measurement, shared)
         yield from _refusal_notice(runs[0], pack, reported)
         yield from _publish_diverged(runs, pack, shared)
         stop = stopping() and bool(runs) and runs[0].history.step < training.steps

@@ -36,6 +36,8 @@ from bench.records.schema import (
     Training,
 )
 
+REAL_POINTS, REAL_NUMBERS = 30, 2_000  # at most in a record
+
 
 # Long: one literal that names every section of a record.
 def metadata_of(
@@ -95,7 +97,7 @@ def metadata_of(
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures({name: measure for name, measure in known.items() if name in declared}),
-        samples=Samples(shape=shape, dtype="uint8" if image else "float32"),
+        samples=Samples(shape=shape, dtype="uint8" if image else "float32", **_real_points(data)),
         parameters=Parameters(generator=_size(players.generator), critic=_size(players.critic)),
         ending=Ending(
             status="diverged" if history.diverged else "finished",
@@ -141,6 +143,15 @@ def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
         for name, measure in declared.items()
     }
     return {"measures": sections} if sections else {}
+
+
+def _real_points(data: Data) -> dict[str, Any]:
+    """Return a few real points of two or more dimensions, which show where generated ones should be without modes."""
+    dimension = data.test.shape[-1]
+    if data.modes is not None or data.test.ndim != 2 or dimension < 2:
+        return {}
+    points = data.test[: min(REAL_POINTS, max(1, REAL_NUMBERS // dimension))].tolist()
+    return {"real": tuple(tuple(float(f"{number:.4g}") for number in point) for point in points)}
 
 
 def describe_data(data: Data) -> schema.Data:

@@ -44,6 +44,11 @@ class PreparedMetric:
             )
         self._function: Callable[[Any], Any] = function
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The measures that it has returned; empty before its first call, and for metrics of ganbench."""
+        return self._names or frozenset()
+
     def __call__(self, subject: object) -> dict[str, float]:
         """Return the measures of samples, or of a game.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.catalogue import title
 from bench.compute.checkpoints import History
+from bench.compute.evaluation import Evaluator
 from bench.compute.events import Evaluated
 from bench.compute.training.loop import Measurement
 from bench.records.record_bytes import SAMPLES
@@ -19,6 +22,22 @@ def losses_of(measurement: Measurement | None) -> dict[str, float]:
         return {}
     penalties = {f"penalty_{name}": value for name, value in measurement.penalties.items()}
     return {"critic_loss": measurement.critic_loss, "generator_loss": measurement.generator_loss, **penalties}
+
+
+def observed_values(evaluated: Evaluated | None, evaluator: Evaluator) -> dict[str, Any]:
+    """Return the fields of ``Progress`` for an evaluation, with a notice if a metric of another package gave NaN.
+
+    Only finite samples are measured, so the metric is at fault, not the training, and the run goes on.
+    """
+    if evaluated is None:
+        return {}
+    for metric in (*evaluator.metrics, *evaluator.game_metrics):
+        missing = [name for name in sorted(metric.names) if math.isnan(evaluated.values.get(name, 0.0))]
+        if metric.added and missing:
+            who, what = title("metric", metric.name), ", ".join(missing)
+            notice = f"{who}: {what} is NaN, although the samples are finite; it is recorded as missing"
+            return {"evaluated": evaluated, "notice": notice, "affected": 1, "general": True}
+    return {"evaluated": evaluated}
 
 
 def last_evaluation(history: History, like: NDArray[Any]) -> Evaluated | None:

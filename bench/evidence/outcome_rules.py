@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,9 @@ from bench.evidence.primary_measure import (
     trained_steps,
     trained_values,
 )
-from bench.evidence.states import State
+from bench.evidence.states import Outcome, State
 from bench.evidence.statistics.intervals import Array
+from bench.evidence.unjudged import unmeasured
 from bench.notation import with_powers
 from bench.plan.rules import DEFAULTS, Rules
 from bench.records.record import Trace
@@ -32,21 +32,13 @@ MINIMUM_TAIL = 3  # evaluations in the tail that can oscillate; a run needs twic
 Flags = NDArray[np.bool_]
 
 
-class Outcome(NamedTuple):
-    """The outcome of a run: its state, the reason in words, and the step from which on the reason applies, if any."""
-
-    state: State
-    reason: str = ""
-    step: int | None = None
-
-
 def diverged(trace: Trace, metadata: Metadata, rules: Rules, curve: PrimaryCurve | None) -> Outcome | None:
     """Return an outcome if a value is not finite, or above the limit for exploding values."""
     ending = metadata.ending
     if not ending.finished:
         return Outcome(State.DIVERGED, ending.reason or "a value was not finite", ending.step)
     steps = trained_steps(trace)
-    missing, enormous = lost(curve, len(steps)), exploded(trace, rules, curve)
+    missing, enormous = lost(curve, len(steps)) & ~unmeasured(trace, metadata, curve), exploded(trace, rules, curve)
     if curve is not None and missing.any():
         step = _first_step(curve.steps, missing)
         return Outcome(State.DIVERGED, f"{curve.measure.label} not finite at step {step:,}", step)

@@ -16,7 +16,6 @@ import pandas as pd
 from bench.evidence.coverage_curve import coverage
 from bench.evidence.endings import with_endings
 from bench.evidence.outcome_rules import (
-    Outcome,
     are_sharp,
     collapsed,
     dataset_of,
@@ -42,7 +41,8 @@ from bench.evidence.primary_measure import (
     rows_with_primary,
     trained_steps,
 )
-from bench.evidence.states import State
+from bench.evidence.states import Outcome, State
+from bench.evidence.unjudged import not_measured, unmeasured, without_direction
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules, chosen_rules
 from bench.plan.specification import validated
@@ -86,12 +86,15 @@ def classify_run(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
 
 
 def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
+    covered = coverage(trace, metadata, curve)
     return (
         diverged(trace, metadata, rules, curve)
         or (unresolved(curve, metadata) if curve else None)
+        or not_measured(trace, metadata, curve)
+        or without_direction(curve, covered)
         or sharp_but_collapsed(trace, metadata, curve, rules)
         or (never_learned(curve, metadata, rules) if curve else None)
-        or collapsed(coverage(trace, metadata, curve), rules)
+        or collapsed(covered, rules)
         or (relapsed(curve, rules) if curve else None)
         or (oscillating(curve, rules) if curve else None)
         or Outcome(State.STABLE)
@@ -114,10 +117,11 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     covered = coverage(trace, metadata, curve)
     if covered is not None:
         has_collapsed = fill_forward(covered.values) < covered.required(rules)
-    cannot_tell = np.full(len(steps), curve is not None and unresolved(curve, metadata) is not None)
+    not_measured_there = unmeasured(trace, metadata, curve)
+    cannot_tell = (unresolved(curve, metadata) if curve is not None else without_direction(curve, covered)) is not None
     flags = [
-        (exploded(trace, rules, curve) | lost(curve, len(steps)), Stage.DIVERGED),
-        (cannot_tell, Stage.UNRESOLVED),
+        (exploded(trace, rules, curve) | (lost(curve, len(steps)) & ~not_measured_there), Stage.DIVERGED),
+        (not_measured_there | cannot_tell, Stage.UNRESOLVED),
         (sharp & has_collapsed, Stage.COLLAPSED),
         (not_learned, Stage.NOT_THERE_YET),
         (has_collapsed, Stage.COLLAPSED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -17,6 +18,14 @@ class State(StrEnum):
     RELAPSED = "relapsed"
     OSCILLATING = "oscillating"
     STABLE = "stable"
+
+
+class Outcome(NamedTuple):
+    """The outcome of a run: its state, the reason in words, and the step from which on the reason applies, if any."""
+
+    state: State
+    reason: str = ""
+    step: int | None = None
 
 
 def is_unresolved(runs: pd.DataFrame) -> pd.Series:

@@ -10,6 +10,8 @@ from bench.catalogue.global_generators import kept_generators
 from bench.errors import ContractError, DataError, MissingDataError
 from bench.plan.specification import Choice
 
+MANY_CHANNELS = 4  # more than images have; equal sides above it are height and width
+
 
 def load_dataset(dataset: Choice, download: bool) -> Data:
     """Load a dataset; download it first if it is missing and ``download`` is true.
@@ -38,6 +40,11 @@ def declared_shape(dataset: Choice) -> tuple[int, ...]:
         raise ContractError(
             f"{title('dataset', dataset.name)}: shape returned {shape!r}, expected (d,) for points of d numbers, or "
             f"(channels, height, width) for images"
+        )
+    if len(sizes) == 3 and sizes[0] == sizes[1] > MANY_CHANNELS >= sizes[2]:
+        raise ContractError(
+            f"{title('dataset', dataset.name)}: shape returned {sizes}, which looks like (height, width, channels); "
+            f"images have their channels first: {(sizes[2], *sizes[:2])}, as from images.transpose(0, 3, 1, 2)"
         )
     return sizes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.catalogue import entries, find, naming
+from bench.catalogue import entries, find, is_added, naming
 from bench.catalogue.extractors import (
     TRAIN_YOUR_OWN,
     ExtractorChoice,
@@ -14,6 +14,7 @@ from bench.catalogue.extractors import (
     limitation,
 )
 from bench.errors import SuiteError
+from bench.plan.mistakes import Mistakes
 from bench.plan.specification import Choice, Evaluation, choose
 
 
@@ -89,12 +90,13 @@ def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool,
     chosen, shape = extractor_of(dataset, evaluation), find("dataset", dataset.name).shape(dataset.options)
     if not needs_features(evaluation):
         return
-    for each in chosen.all if evaluation.extractor else ():
+    for each in chosen.all if evaluation.extractor or _is_sure_to_extract(evaluation) else ():
         if only := limitation(each, tuple(shape)):
             raise SuiteError(
                 f"{where}: extractor {each.name!r} takes {only}, "
                 f"but dataset {dataset.name!r} has samples of shape {shape}"
             )
+    mistakes = Mistakes()
     for metric in evaluation.metrics:
         needs = find("metric", metric.name).needs
         with naming("metric", metric.name, "needs"):
@@ -103,6 +105,11 @@ def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool,
             provider = f"extractor {chosen.name!r}" if evaluation.extractor else f"dataset {dataset.name!r}"
             is_image = len(shape) == 3 and needs("trained", modes_known) is None
             hint = f"; train one on classes of your own images with {TRAIN_YOUR_OWN}" if is_image else ""
-            raise SuiteError(
-                f"{where}: metric {metric.name!r} needs {missing}, which {provider} does not provide{hint}"
-            )
+            mistakes.note(f"{where}: metric {metric.name!r} needs {missing}, which {provider} does not provide{hint}")
+    mistakes.check()
+
+
+def _is_sure_to_extract(evaluation: Evaluation) -> bool:
+    """Return whether a metric of ganbench needs features; those of other packages may look at samples alone."""
+    own = [find("metric", metric.name) for metric in evaluation.metrics if not is_added("metric", metric.name)]
+    return any(metric.of == "samples" or metric.sees_features for metric in own)

@@ -29,6 +29,7 @@ from bench.plan.specification import (
     merge,
 )
 from bench.plan.suite import Suite
+from bench.plan.suite_keys import note_unknown_names
 
 Names = dict[str, set[str]]
 Setter = Callable[[TomlTable, Mapping[str, Label]], TomlTable]  # training table and axes → values to set
@@ -108,6 +109,8 @@ def cells(suite: Suite, settings: TomlTable | None = None, draw: Setter | None =
                 for key, value in axes.items():
                     check_label(value, f"{where}: axis {key}")
                 kept.append(Cell(axes, complete_training(raw, f"{where}: cell ({_name(axes)})")))
+    if mistakes:
+        note_unknown_names(dict(suite), where, mistakes)
     mistakes.check()
     _check_cells(kept, where)
     if not settings:  # a setting may leave nothing for an override to match

@@ -36,13 +36,13 @@ class Mistakes:
         self._found: dict[str, str] = {}
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note a SuiteError of the block and go on after it."""
+    def noted(self, where: str = "") -> Iterator[None]:
+        """Note a SuiteError of the block, with its place if its message does not begin with it, and go on after it."""
         try:
             yield
         except SuiteError as error:
             for text in getattr(error, "mistakes", [str(error)]):
-                self.note(text)
+                self.note(f"{where}: {text}" if where else text)
 
     def note(self, mistake: str) -> None:
         """Note a mistake, by its message."""

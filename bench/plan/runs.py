@@ -222,15 +222,17 @@ def _check_networks(cell: Cell, suite: Suite) -> None:
 
 
 def _check_metrics(cell: Cell, where: str, evaluation: Evaluation, modes_known: bool) -> None:
-    dataset = cell.training.dataset
-    players = {cell.training.architecture.name, cell.training.critic.name}
+    players, mistakes = {cell.training.architecture.name, cell.training.critic.name}, Mistakes()
     for metric in evaluation.metrics:
         entry = find("metric", metric.name)
         if entry.architecture and players != {entry.architecture}:
-            raise SuiteError(
+            mistakes.note(
                 f"{where}: cell ({cell}): metric {metric.name!r} requires architecture {entry.architecture!r}"
             )
         if entry.of == "game" and hasattr(metric.options, "samples"):
             what = f"{where}: cell ({cell}): metric {metric.name!r}: samples"
-            check_groups(cell.training.critic.options, metric.options.samples, what)
-    check_extraction(dataset, evaluation, modes_known, where)
+            with mistakes.noted():
+                check_groups(cell.training.critic.options, metric.options.samples, what)
+    with mistakes.noted():
+        check_extraction(cell.training.dataset, evaluation, modes_known, where)
+    mistakes.check()

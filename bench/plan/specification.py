@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SerializeAsAny,
-    ValidationError,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError
 
 from bench.catalogue import Options, find, suggestion
 from bench.catalogue.architectures.critic_options import check_critic
 from bench.catalogue.extractors import ExtractorChoice
 from bench.errors import SuiteError
 from bench.escaping import quote
-from bench.plan.mistakes import SeveralMistakesError, explanations, ordered
+from bench.plan.mistakes import Mistakes, SeveralMistakesError, explanations, ordered
 from bench.plan.top_k import TopK, as_top_k
 from bench.plan.updates import Lookahead, lookahead_or_none
 
@@ -167,22 +161,37 @@ def complete_training(table: TomlTable, where: str) -> Training:
     Raises:
         SuiteError: A key is missing or unknown, or a value has the wrong type; the message begins with ``where``.
     """
-    full = merge(DEFAULTS, table)
-    try:
-        for key in ("dataset", "architecture", "loss", "optimizer"):
+    full, mistakes = merge(DEFAULTS, table), Mistakes()
+    for key in ("dataset", "architecture", "loss", "optimizer"):
+        with mistakes.noted(where):
             if key not in full:
                 raise SuiteError(f"{key} is missing: set it in [matrix] or [training]")
             full[key] = choose(key, full[key])
-        full["critic"] = _critic(full["architecture"], full.get("critic", {}), as_table(table["architecture"]))
+    if isinstance(architecture := full.get("architecture"), Choice):
+        with mistakes.noted(where):
+            full["critic"] = _critic(architecture, full.get("critic", {}), as_table(table["architecture"]))
+    if isinstance(full["optimizer"], Choice):
         changes = {"optimizer": full.get("critic_optimizer", {})}
-        full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), changes)["optimizer"])
-        full["penalty"] = _penalties(full.get("penalty"), find("loss", full["loss"].name).penalties)
-    except SuiteError as error:
-        raise SuiteError(f"{where}: {error}") from None
-    return validated(Training, full, where)
+        with mistakes.noted(where):
+            full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), changes)["optimizer"])
+    of_loss = find("loss", loss.name).penalties if isinstance(loss := full.get("loss"), Choice) else ()
+    penalties, full["penalty"] = _penalties(full.get("penalty"), of_loss), []
+    for penalty in penalties:
+        with mistakes.noted(where):
+            full["penalty"].append(choose("penalty", penalty))
+    if mistakes:  # the other keys are checked beside choices that stand in for those with a mistake
+        for key in ("dataset", "architecture", "critic", "loss", "optimizer", "critic_optimizer"):
+            full[key] = full[key] if isinstance(full.get(key), Choice) else _STAND_IN
+    with mistakes.noted():
+        training = validated(Training, full, where)
+    mistakes.check()
+    return training
 
 
-def _penalties(given: object, of_loss: tuple[str, ...]) -> object:
+_STAND_IN = Choice(name="", label="", options=Options())
+
+
+def _penalties(given: object, of_loss: tuple[str, ...]) -> Iterable[object]:
     """Return the given penalties, or those of the loss. A table without a name changes the options of the latter."""
     if given is None:
         return of_loss

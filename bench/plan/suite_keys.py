@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 from bench.catalogue import Options
-from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES
 from bench.plan.mistakes import Mistakes
 from bench.plan.specification import TRAINING_KEYS, TomlTable, changes_options, check_key, choose
@@ -44,20 +43,27 @@ def note_unknown_names(content: TomlTable, where: str, mistakes: Mistakes) -> No
 
     A suite without other mistakes need not be checked for them: they are found when its cells are made.
     """
-    for section in ("matrix", "training"):
-        table = content.get(section)
+    given = content.get("override")
+    overrides = [dict(each) for each in given if isinstance(each, Mapping | Override)] if _is_list(given) else []
+    for table in (content.get("matrix"), content.get("training"), *(each.get("set") for each in overrides)):
         if not isinstance(table, Mapping):
             continue
-        for key in (*MAIN_AXES, "optimizer"):
-            values = table.get(key)
-            for value in values if isinstance(values, list) else [values]:
+        for key in (*MAIN_AXES, "optimizer", "penalty"):
+            for value in _all_choices(table.get(key)):
                 name = value.get("name") if isinstance(value, Mapping) else value
                 if isinstance(name, str) and (key, name) != ("penalty", "none"):
-                    _note_choice(key, value, where, mistakes)
+                    with mistakes.noted(where):
+                        choose(key, value)
 
 
-def _note_choice(key: str, value: object, where: str, mistakes: Mistakes) -> None:
-    try:
-        choose(key, value)
-    except SuiteError as error:
-        mistakes.note(f"{where}: {error}")
+def _all_choices(given: object) -> Iterator[object]:
+    """Yield the choices of an axis or a key; an item of an axis of penalties can be a list."""
+    if not _is_list(given):
+        yield given
+        return
+    for each in given:
+        yield from _all_choices(each)
+
+
+def _is_list(given: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(given, list | tuple)

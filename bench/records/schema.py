@@ -119,9 +119,7 @@ class DeclaredMeasure(Section):
     scale: float = Field(1.0, description="Factor of a value in tables.")
     logarithmic: bool = Field(False, description="Whether figures draw it on a logarithmic axis.")
     primary_rank: float | None = Field(None, description="Runs are classified by the measure of the lowest rank.")
-    coverage_rank: float | None = Field(
-        None, description="A collapse is recognised by the coverage of the lowest rank."
-    )
+    coverage_rank: float | None = Field(None, description="A collapse shows in the coverage of the lowest rank.")
     table: Literal["main", "details"] = Field("main", description="Whether narrow terminals leave it out first.")
 
 
@@ -130,6 +128,7 @@ class Samples(Section):
 
     shape: tuple[int, ...] | None = Field(None, description="Shape of one array, [n, ...]; None if none are kept.")
     dtype: str | None = Field(None, description='"uint8" for images, "float32" for points.')
+    real: tuple[tuple[float, ...], ...] = Field((), description="A few real points, if no modes are known, [m, d].")
 
 
 class Parameters(Section):

@@ -28,6 +28,7 @@ class Plane(NamedTuple):
         sigma: Their standard deviation.
         origin: The point of the data, [d], that lies in the middle.
         directions: The axes of the plane, [2, d], orthonormal; empty for points on a line.
+        of_real: Whether ``centres`` are a few real samples, because modes are not known.
     """
 
     reach: float
@@ -35,6 +36,7 @@ class Plane(NamedTuple):
     sigma: float
     origin: NDArray[np.float64]
     directions: NDArray[np.float64]
+    of_real: bool = False
 
     @property
     def dimension(self) -> int:
@@ -59,7 +61,8 @@ def plane_of(evidence: Evidence, dataset: str) -> Plane | None:
     """Return the plane of a dataset of points; None if its samples are no points, or differ in dimension.
 
     Points of more than two dimensions are projected onto the first two principal components: of the true modes where
-    at least three are known that do not lie on a line, else of the last samples of all runs.
+    at least three are known that do not lie on a line, else of a few real samples, else of the last samples of all
+    runs if their records hold no real ones.
     """
     sampled = _sampled(evidence, dataset)
     shapes = {shape_of(record.metadata) for record in sampled}
@@ -72,12 +75,13 @@ def plane_of(evidence: Evidence, dataset: str) -> Plane | None:
         modes, centres = None, np.empty((0, dimension))
     origin, directions = np.zeros(dimension), np.empty((0, dimension))
     last: list[NDArray[Any]] = []
+    real = _real_samples(sampled, dimension)
     if dimension > 2:
         spread = np.linalg.svd(centres - centres.mean(axis=0), compute_uv=False) if len(centres) > 2 else np.zeros(2)
         if spread[1] > RANK * spread[0]:
             origin, directions = _principal_plane(centres)
         else:
-            last = list(_last_samples(sampled))
+            last = [real] if len(real) else list(_last_samples(sampled))
             origin, directions = _principal_plane(np.concatenate(last or [np.zeros((1, dimension))]))
     if modes:
         placed = centres
@@ -86,11 +90,13 @@ def plane_of(evidence: Evidence, dataset: str) -> Plane | None:
         elif dimension > 2:
             placed = _projected(centres, origin, directions)
         return Plane(float(np.abs(placed).max()) * WIDE_MARGIN or 1.0, placed, modes.sigma, origin, directions)
-    values = last or list(_last_samples(sampled))
+    values = [real] if len(real) else last or list(_last_samples(sampled))
     if dimension > 2:
         values = [_projected(each, origin, directions) for each in values]
     flat = np.abs(np.concatenate([each.ravel() for each in values] or [np.empty(0)]))
     finite = flat[np.isfinite(flat)]
+    if len(real):  # a window that generated samples do not change, as with modes
+        return Plane(WIDE_MARGIN * float(finite.max(initial=0.0)) or 1.0, values[0], 0.0, origin, directions, True)
     reach = MARGIN * float(np.quantile(finite, 0.99)) if finite.any() else 1.0
     return Plane(reach or 1.0, np.empty((0, 2)), 0.0, origin, directions)
 
@@ -148,6 +154,7 @@ def _describe_channels(counts: set[int]) -> str:
 
 def _describe_plane(plane: Plane) -> str:
     circles = " Circles: 3σ around the true modes." if len(plane.centres) else ""
+    circles = " Circles: real samples." if plane.of_real else circles
     if plane.dimension == 1:
         return f"Distribution functions: values from left to right, the share below them upwards.{circles}"
     if plane.dimension > 2:
@@ -160,6 +167,12 @@ def _sampled(evidence: Evidence, dataset: str) -> list[Record]:
         return []
     records = [evidence.records[run] for run in evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]]
     return [record for record in records if record.metadata.keeps_samples]
+
+
+def _real_samples(sampled: Iterable[Record], dimension: int) -> NDArray[np.float64]:
+    """Return the real samples of the first record that holds some, [m, d]; none of single numbers."""
+    held = (np.array(record.metadata.samples.real) for record in sampled if dimension > 1)
+    return next((real for real in held if real.ndim == 2 and real.shape[1] == dimension), np.empty((0, dimension)))
 
 
 def _last_samples(sampled: Iterable[Record]) -> Iterable[NDArray[Any]]:

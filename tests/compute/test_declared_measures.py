@@ -63,6 +63,15 @@ metrics = {metrics}
 {outcome}
 """
 
+NAN = """
+def failing(context, options):
+    calls = []
+    def measure(sampled):
+        calls.append(1)
+        return {"vendi": 1.0 + len(calls) if len(calls) < 2 else float("nan")}
+    return measure
+"""
+
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
@@ -168,6 +177,35 @@ def test_without_a_direction_the_report_says_why_nothing_is_judged(
     assert "only divergence can be detected" in (summary.folder / "table.md").read_text()
     with pytest.raises(SuiteError, match="neither higher nor lower is better"):
         train(metrics=("vendi",), outcome='[outcome]\nprimary = "vendi"')
+
+
+def test_runs_without_a_measure_that_has_a_direction_are_not_called_stable(
+    train: Callable[..., Summary], package: Package
+) -> None:
+    redeclare(package, 'vendi=Measure("Vendi score", None)')
+    runs = bench.load(train(metrics=("vendi",)).folder)
+    assert set(runs["outcome"]) == {"unresolved"}
+    assert set(runs["outcome_reason"]) == {
+        "cannot be judged: no measure says whether higher or lower values are better"
+    }
+
+
+def test_nan_of_a_metric_is_told_as_such_and_the_run_goes_on(train: Callable[..., Summary], package: Package) -> None:
+    package.write(METRICS + NAN, {}, "plugged_metrics")
+    declared = '\nfailing = metric("failing", vendi=vendi.measures["vendi"]._replace(primary_rank=0))\n'
+    package.write(PLUGINS + declared, {"metrics": {"failing": "failing"}})
+    summary = train(metrics=("frechet", "failing"))
+    assert not summary.failed
+    told = (
+        "metric 'failing' (package plugged): vendi is NaN, although the samples are finite; it is recorded as missing"
+    )
+    assert summary.notices.count(told) == 1
+    runs = bench.load(summary.folder)
+    assert set(runs["ending"]) == {"finished"}
+    assert set(runs["outcome"]) == {"unresolved"}
+    assert set(runs["outcome_step"]) == {4.0}
+    assert runs["outcome_reason"].str.contains("Vendi score is NaN from step 4 on, although").all()
+    assert (runs["fd_final"] > 0).all()
 
 
 def test_a_real_value_that_is_not_finite_is_told_and_recorded_as_missing(

@@ -73,7 +73,9 @@ PLANTED = {
         Outcome(State.OSCILLATING, "FD varies by 76% from step 400 to the end", 400)),
     "exploded": ([100.0, 40.0, 2e4, 3e4], [1, 4, 0, 0],
         Outcome(State.DIVERGED, "FD 2·10⁴ at step 200, more than 100× its value at initialisation (100)", 200)),
-    "lost": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
+    "lost": ([100.0, 40.0, 30.0, math.inf], [1, 4, 8, 8], Outcome(State.DIVERGED, "FD not finite at step 300", 300)),
+    "not measured": ([100.0, 40.0, 30.0, None], [1, 4, 8, 8],
+        Outcome(State.UNRESOLVED, "cannot be judged: FD is NaN from step 300 on, although the samples are finite", 300)),
 }  # fmt: skip
 
 
@@ -149,7 +151,9 @@ def test_unknown_values_decide_nothing() -> None:
     assert outcome_of([1.0, 0.9, 0.4], real=None).state == State.STABLE  # the gap is to 0
     assert outcome_of([1.0, 0.9, 0.6], real=None).state == State.NEVER_LEARNED
     trace = pd.DataFrame({"step": [0, 10]})
-    assert classify_run(trace, a_record(trace, higher_is_better={}), RULES) == Outcome(State.STABLE)
+    undirected = classify_run(trace, a_record(trace, higher_is_better={}), RULES)
+    assert undirected.state == State.UNRESOLVED
+    assert "no measure says whether higher or lower values are better" in undirected.reason
     assert outcome_of([2.0]).state == State.NEVER_LEARNED
     fd, modes, expected = PLANTED["stuck"]
     stuck = a_trace(fd, modes)

@@ -64,7 +64,7 @@ def test_unknown_values_leave_a_run_to_the_other_rules(tmp_path: Path) -> None:
 def test_divergence_comes_first(tmp_path: Path) -> None:
     real = {"fd": 632.0}
     assert outcome(tmp_path, (501.0, 480.0), diverged=True, real=real).state == State.DIVERGED
-    assert outcome(tmp_path, (501.0, 480.0, 490.0, math.nan), real=real).state == State.DIVERGED
+    assert outcome(tmp_path, (501.0, 480.0, 490.0, math.inf), real=real).state == State.DIVERGED
     assert outcome(tmp_path, (501.0, 480.0, 490.0, 1e6), real=real).state == State.DIVERGED
 
 

@@ -103,3 +103,72 @@ def test_what_is_missing_comes_last_and_at_most_ten_mistakes_are_told() -> None:
 def test_a_valid_suite_has_no_mistakes() -> None:
     text = CELLS.replace('"hingee", "minimx"', '"minimax"').replace("widht", "width").replace("steps = 0", "steps = 5")
     assert len(cells(parse_suite(tomllib.loads(text), "x.toml"))) == 4
+
+
+OPTIONS = """
+name = "x"
+seeds = 1
+[matrix]
+loss = ["hinge"]
+dataset = ["ring"]
+architecture = [{ name = "mlp", widht = 3 }]
+penalty = [["r1", { name = "r2", wieght = 1.0 }], { name = "wgan-gp", weight = -1.0, evry = 2 }]
+[training]
+steps = 0
+[[override]]
+when = { penalty = "r1" }
+set = { optimizer = { name = "sdg" } }
+"""
+CRITIC = """
+name = "x"
+seeds = 1
+[matrix]
+loss = ["hinge"]
+dataset = ["ring"]
+architecture = ["mlp"]
+[training]
+critic = { name = "mpl" }
+critic_optimizer = { name = "adam", lrr = 0.1 }
+penalty = [{ name = "r1", weight = "much" }, "r3"]
+batch_size = 0
+"""
+UNFIT = """
+name = "x"
+seeds = 1
+[matrix]
+loss = ["hinge"]
+dataset = ["ring"]
+architecture = ["mlp"]
+[evaluation]
+metrics = ["inception-score", "equilibrium", "modes", "kid"]
+"""
+
+
+def test_options_of_penalties_are_told_beside_other_mistakes() -> None:
+    message = told(OPTIONS)
+    for text in (
+        "unknown key 'widht'",
+        "penalty 'r2': unknown key 'wieght'",
+        "penalty 'wgan-gp': weight: input should be greater than 0",
+        "penalty 'wgan-gp': unknown key 'evry'",
+        "unknown optimizer 'sdg'",
+    ):
+        assert message.count(text) == 1, (text, message)
+
+
+def test_every_mistake_of_one_cell_is_told() -> None:
+    message = told(CRITIC)
+    for text in (
+        "unknown architecture 'mpl'",
+        "optimizer 'adam': unknown key 'lrr'",
+        "penalty 'r1': weight: input should be",
+        "unknown penalty 'r3'",
+        "batch_size: input should be greater than 0",
+    ):
+        assert message.count(text) == 1, (text, message)
+
+
+def test_every_metric_that_does_not_fit_is_told() -> None:
+    message = told(UNFIT)
+    for metric in ("inception-score", "equilibrium"):
+        assert message.count(f"metric '{metric}'") == 1, message

@@ -52,6 +52,21 @@ def test_samples_of_any_shape_are_drawn(tmp_path: Path, name: str) -> None:
     assert all(run["samples"]["steps"] for run in page["runs"])
 
 
+@pytest.mark.parametrize("dimension", [2, 50])
+def test_real_samples_are_shown_beside_signals_of_unknown_modes(tmp_path: Path, dimension: int) -> None:
+    real = np.sin(np.arange(1, 7)[:, None] * np.linspace(0, 3, dimension)).round(3)
+    samples = {"shape": [100 // dimension, dimension], "dtype": "float32", "real": real.tolist()}
+    record(tmp_path, "hinge", 0, GOOD, samples=samples, data={"fingerprint": "f", "modes": None})
+    evidence = read_evidence(tmp_path / "made")
+    plane = plane_of(evidence, "ring")
+    assert plane is not None
+    assert plane.centres == pytest.approx(plane.place(real))
+    assert np.abs(plane.centres).max() < plane.reach
+    page = page_data(evidence)["datasets"][0]
+    assert len(page["window"]["centres"]) == 6
+    assert "Circles: real samples." in page["samples_note"]
+
+
 def test_what_cannot_be_drawn_is_left_out_with_a_notice(tmp_path: Path) -> None:
     record(tmp_path, "hinge", 0, GOOD, samples={"shape": [25, 4], "dtype": "float32"})
     record(tmp_path, "hinge", 1, GOOD, samples={"shape": [50, 2], "dtype": "float32"})

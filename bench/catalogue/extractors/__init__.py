@@ -21,6 +21,7 @@ from bench.files import data_folder
 
 WEIGHTS = Path(__file__).parent / "weights"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's; the name ends in the hash
+COLOURS = (1, 3)  # channels of the images that networks for photographs take; grey ones are repeated
 REDUCED = 64  # pixels on a side; the random network and trained ones average larger images down to it
 TRAIN_YOUR_OWN = "python -m bench.catalogue.extractors FOLDER --output FILE.npz"
 
@@ -164,6 +165,8 @@ def limitation(choice: ExtractorChoice, shape: tuple[int, ...]) -> str:
         return "points" if choice.name == "coordinates" else "images"
     entry = EXTRACTORS[choice.name]
     wanted = read_trained(Path(choice.weights)).shape if entry.is_trained_by_user else entry.shape
+    if wanted is None and len(shape) == 3 and shape[0] not in COLOURS:
+        return "images with 1 or 3 channels"
     return f"images of shape {wanted}" if wanted not in (None, shape) else ""
 
 

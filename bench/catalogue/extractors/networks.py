@@ -13,7 +13,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from bench.catalogue.extractors import EXTRACTORS, INCEPTION_FILE, TRAIN_YOUR_OWN, WEIGHTS, manifest, weights_file
+from bench.catalogue.extractors import (
+    COLOURS,
+    EXTRACTORS,
+    INCEPTION_FILE,
+    TRAIN_YOUR_OWN,
+    WEIGHTS,
+    manifest,
+    weights_file,
+)
 from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.errors import DataError
 
@@ -184,8 +192,14 @@ def extract(extractor: FeatureExtractorBase, images: Tensor, batch: int | None =
         extractor: From ``load_extractor``.
         images: [n, channels, height, width]; for networks of torch-fidelity, grey images are repeated over three.
         batch: Images per forward pass; None chooses it by the device.
+
+    Raises:
+        DataError: A network for photographs is given images without 1 or 3 channels.
     """
     of_colours = extractor.name == "inception-v3-compat" or extractor.name in REGISTERED
+    if (of_colours or extractor.name == "random") and images.shape[1] not in COLOURS:
+        name = "inception" if extractor.name == "inception-v3-compat" else extractor.name
+        raise DataError(f"extractor {name!r} takes images with 1 or 3 channels, not {images.shape[1]}")
     grey_to_colour = of_colours and images.shape[1] == 1
     device = next(extractor.parameters()).device
     outputs = []

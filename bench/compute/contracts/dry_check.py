@@ -10,12 +10,14 @@ import random
 from bdb import BdbQuit
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from bench.catalogue import find, is_added, is_fault_of_device, title
 from bench.compute import environment
+from bench.compute.contracts.metrics import added_metrics, check_metrics
 from bench.compute.contracts.parts import check_architectures, check_loss, check_optimizer, check_penalty
 from bench.compute.contracts.results import Plugin
 from bench.compute.events import Event
@@ -81,13 +83,14 @@ def dry_check(runs: Iterable[Run], settings: Settings, notify: Callable[[str], N
         for run in runs:
             foreign = added_code(run.training)
             dataset = run.training.dataset
-            if not foreign and not is_added("dataset", dataset.name):
+            metrics = added_metrics(run)
+            if not foreign and not is_added("dataset", dataset.name) and not metrics:
                 continue
-            key = f"{timing_key(run)} {run.training.loss} {dataset.name} {dataset.options}"
+            key = f"{timing_key(run)} {run.training.loss} {dataset.name} {dataset.options} {metrics!r}"
             if key not in checked:
                 environment.set_up_device(where)
                 with drawing_from(0, "dry check", where):
-                    checked[key] = _check(run, foreign, where, notices.setdefault)
+                    checked[key] = _check(run, foreign, where, settings.inception_weights, notices.setdefault)
             fault, draws = checked[key]
             if fault:
                 findings.faults[run.id] = fault
@@ -101,19 +104,25 @@ def dry_check(runs: Iterable[Run], settings: Settings, notify: Callable[[str], N
 
 
 def _check(
-    run: Run, foreign: list[tuple[str, str]], device: torch.device, notify: Callable[[str], None]
+    run: Run,
+    foreign: list[tuple[str, str]],
+    device: torch.device,
+    weights: Path | None,
+    notify: Callable[[str], None],
 ) -> tuple[str, bool]:
     """Return what is wrong with the plug-ins of a run, and whether they draw random numbers."""
     try:
         _check_reloading(run)
-        return "", _check_parts(run, foreign, device, notify) if foreign else False
+        draws = _check_parts(run, foreign, device, notify) if foreign else False
+        check_metrics(run, weights, device)
+        return "", draws
     except (PluginError, DataError) as error:
         return str(error), False
     except BdbQuit:
         raise
     except Exception as error:
-        if is_fault_of_device(error):
-            return "", False  # the pack is retried in halves
+        if is_fault_of_device(error) or not foreign:
+            return "", False  # the pack is retried in halves, or the worker tells of the error
         names = " or ".join(title(*part) for part in foreign)
         return f"{names}: the first step raised {summarise_error(error)}", False
 

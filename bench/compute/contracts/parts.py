@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -139,12 +141,35 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
         copies = [parameter.detach().clone() for parameter in critic.parameters]
         with torch.no_grad():
             plugin.call("project", entry.project, options, copies)
+            check_runs_apart(plugin, "project", partial(_projected, entry, options), _gradients(players.critic))
     else:
-        sides = [
-            [p.detach().clone().requires_grad_() * 1 for p in Stack([network]).parameters]
-            for network in (players.critic, players.generator)
-        ]
-        plugin.check("joint", plugin.call("joint", entry.joint, *sides), [1], "one value per run")
+        sides = [_gradients(network) for network in (players.critic, players.generator)]
+        with_graph = [[each.requires_grad_() * 1 for each in _copies(side)] for side in sides]
+        plugin.check("joint", plugin.call("joint", entry.joint, *with_graph), [1], "one value per run")
+        joint = partial(_joined_sides, entry, len(sides[0]))
+        check_runs_apart(plugin, "joint", joint, [*sides[0], *sides[1]])
+
+
+def _gradients(network: torch.nn.Module) -> list[Tensor]:
+    """Return numbers in the shapes of the gradients or parameters of one run, [1, ...] each."""
+    return _copies(Stack([network]).parameters)
+
+
+def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+def _projected(entry: Penalty, options: Any, *parameters: Tensor) -> Tensor:
+    """Return all numbers of each run after the projection, [s, numbers]."""
+    copies = _copies(parameters)
+    assert entry.project is not None
+    entry.project(options, copies)
+    return torch.cat([each.flatten(1) if each.dim() > 1 else each[:, None] for each in copies], dim=1)
+
+
+def _joined_sides(entry: Penalty, of_critic: int, *gradients: Tensor) -> Tensor:
+    assert entry.joint is not None
+    return entry.joint(gradients[:of_critic], gradients[of_critic:])
 
 
 def _check_term(plugin: Plugin, entry: Penalty, critic: Stack, real: Tensor, fake: Tensor) -> None:

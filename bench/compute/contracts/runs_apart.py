@@ -28,15 +28,16 @@ def check_runs_apart(
         plugin: The plug-in.
         part: The name of its function, for the message.
         function: The function.
-        inputs: The inputs of one run, [1, n, ...] each.
+        inputs: The inputs of one run, [1, ...] each.
         before: The arguments before the inputs.
         after: The arguments after them.
 
     Raises:
         ContractError: The runs mix.
     """
-    pairs = [torch.cat([each, each.flip(1)]) for each in inputs]
-    changed = [torch.cat([each, 1 - each.flip(1)]) for each in inputs]
+    others = [each.flip(1) if each.dim() > 1 else each for each in inputs]
+    pairs = [torch.cat([each, other]) for each, other in zip(inputs, others, strict=True)]
+    changed = [torch.cat([each, 1 - other]) for each, other in zip(inputs, others, strict=True)]
     first, again, other = (
         plugin.call(part, function, *before, *given, *after).detach() for given in (pairs, pairs, changed)
     )

@@ -13,19 +13,19 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.escaping import for_figure
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
 from bench.records.record import read_all_samples
 from bench.records.schema import Metadata
 from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
-from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, text_width
+from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
 from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
 
 MAX_SEEDS = 20  # shown per cell
 MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square
 GAP = 0.08  # inches between squares
 NAME_HEIGHT, SEED_HEIGHT = 0.2, 0.12  # inches of the line with the name of a cell, and of a line of seeds
+LINE_HEIGHT = 0.14  # inches of each further line of a name
 
 
 class Strip(NamedTuple):
@@ -36,15 +36,30 @@ class Strip(NamedTuple):
 
 
 class SquareGrid(NamedTuple):
-    """The side of a square in inches, squares in a row of a strip, and strips side by side."""
+    """The side of a square in inches, squares in a row of a strip, strips side by side, and lines of a strip's name."""
 
     side: float
     squares: int
     strips: int
+    name_lines: int = 1
+
+    @property
+    def strip_width(self) -> float:
+        """The width of a strip in inches."""
+        return self.squares * (self.side + GAP)
+
+    @property
+    def name_height(self) -> float:
+        """The height in inches of the name of a strip."""
+        return NAME_HEIGHT + LINE_HEIGHT * (self.name_lines - 1)
+
+    def wrap_name(self, name: str) -> str:
+        """Return the name of a strip in as many lines as its width needs."""
+        return wrap_text(escape_dollars(name), self.strip_width, SIZE)
 
     def strip_height(self, seeds: int) -> float:
         """Return the height in inches of a strip with this many seeds."""
-        return NAME_HEIGHT + -(-seeds // self.squares) * (SEED_HEIGHT + self.side) + GAP
+        return self.name_height + -(-seeds // self.squares) * (SEED_HEIGHT + self.side) + GAP
 
 
 def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
@@ -67,6 +82,7 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
         shown = "" if seeds == all_seeds else f" (first {len(seeds)} seeds)"
         description = f"{dataset}, {architecture}: final samples of every run{shown}{_view(evidence, dataset, plane)}"
         grid = _fit_grid(sheet.width - 0.1, len(seeds), len(strips))
+        grid = grid._replace(name_lines=max(grid.wrap_name(strip.name).count("\n") + 1 for strip in strips))
         per_page = grid.strips * max(1, int((MAX_HEIGHT - 0.3) / grid.strip_height(len(seeds))))
         for page, part in enumerate(split_evenly(strips, per_page)):
             name = page_name(f"samples-{slug(f'{dataset}-{architecture}')}", page)
@@ -115,18 +131,17 @@ def _draw(
     rows = -(-len(strips) // grid.strips)
     height = above + rows * strip_height + 0.04
     figure, canvas = sheet.canvas(height)
-    strip_width = grid.squares * (grid.side + GAP)
     points: list[NDArray[Any]] = []
     for index, strip in enumerate(strips):
         row, column = divmod(index, grid.strips)
-        left = 0.05 + column * (strip_width + 3 * GAP)
+        left = 0.05 + column * (grid.strip_width + 3 * GAP)
         top = height - above - row * strip_height
-        canvas.text(left, top - NAME_HEIGHT + 0.03, for_figure(strip.name), fontsize=SIZE, va="bottom")
+        canvas.text(left, top - grid.name_height + 0.03, grid.wrap_name(strip.name), fontsize=SIZE, va="bottom")
         for run in strip.runs.itertuples():
             if run.seed not in seeds:
                 continue
             y, x = divmod(seeds.index(run.seed), grid.squares)
-            corner = (left + x * (grid.side + GAP), top - NAME_HEIGHT - (y + 1) * (SEED_HEIGHT + grid.side))
+            corner = (left + x * (grid.side + GAP), top - grid.name_height - (y + 1) * (SEED_HEIGHT + grid.side))
             points += _draw_square(canvas, run, evidence.metadata[run.run], plane, corner, grid.side)
     if points:  # rasterised together: thousands of points would make vector files huge
         x, y = np.concatenate(points).T

@@ -1,0 +1,30 @@
+"""The entries of a package, and the kinds of a name: what ``ganbench check`` is asked to check."""
+
+from __future__ import annotations
+
+import re
+
+from bench.catalogue import TABLES, known_names, providers, suggestion
+from bench.errors import SuiteError
+from bench.escaping import quote
+
+
+def named_entries(name: str) -> list[tuple[str, str]]:
+    """Return the entries with a name, or else all entries of the package with this name, as (kind, name).
+
+    Raises:
+        SuiteError: There is neither; the message suggests the closest name.
+    """
+    found = [(kind, name) for kind in TABLES if name in known_names(kind)]
+    provided = [(package, kind, entry) for kind in TABLES for package, entry in providers(kind)]
+    if not found:
+        found = [(kind, entry) for package, kind, entry in provided if _plain(package) == _plain(name)]
+    if not found:
+        known = {*(package for package, _, _ in provided), *(entry for kind in TABLES for entry in known_names(kind))}
+        raise SuiteError(f"no entry and no package with entries is called {quote(name)}{suggestion(name, known)}")
+    return list(dict.fromkeys(found))
+
+
+def _plain(package: str) -> str:
+    """Return the name of a package as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", package).lower()

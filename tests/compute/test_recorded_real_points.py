@@ -1,0 +1,33 @@
+"""Records of points whose modes are not known hold a few real ones, to be shown beside generated ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_suite import small_suite
+
+import bench
+from bench.records.listing import record_paths
+from bench.records.record import read_metadata
+
+
+def test_a_few_real_signals_are_recorded(tmp_path: Path, no_figures: None) -> None:
+    random = np.random.default_rng(0)
+    signals = np.sin(random.uniform(0, 6, (80, 1)) + np.linspace(0, 6, 128)).astype(np.float32)
+    np.savez(tmp_path / "signals.npz", train=signals[:60], test=signals[60:])
+    dataset = f'{{ name = "point-arrays", path = "{tmp_path / "signals.npz"}" }}'
+    (tmp_path / "suite.toml").write_text(small_suite(dataset, 'metrics = ["frechet"]', samples=20))
+    summary = bench.run(str(tmp_path / "suite.toml"), results=tmp_path, workers=0, device="cpu")
+    (path,) = record_paths(summary.folder)
+    real = np.array(read_metadata(path).samples.real)
+    assert real.shape == (15, 128)  # 2,000 numbers at most
+    assert real == pytest.approx(signals[60:75], rel=1e-3, abs=1e-6)
+
+
+def test_points_of_known_modes_need_none(tmp_path: Path, no_figures: None) -> None:
+    (tmp_path / "suite.toml").write_text(small_suite('{ name = "ring", points = 500 }', 'metrics = ["frechet"]'))
+    summary = bench.run(str(tmp_path / "suite.toml"), results=tmp_path, workers=0, device="cpu")
+    (path,) = record_paths(summary.folder)
+    assert read_metadata(path).samples.real == ()

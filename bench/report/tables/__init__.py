@@ -71,7 +71,7 @@ def write_tables(
         "table.csv": to_csv(pd.concat(per_dataset, ignore_index=True)),
         "table.tex": to_latex(evidence, for_paper, page),
         "table.json": _runs_behind_entries(evidence, for_paper),
-        NAME: appendix(evidence),
+        NAME: appendix(evidence, [c.measure for table in for_paper for c in table.columns if c.which]),
     }
     if len(parts) > 1:
         names = distinct([f"table-{slug(table.title)}" for table in narrow])

@@ -154,11 +154,17 @@ def _describe(cells: Sequence[Cell], key: str, axes: Sequence[str]) -> str:
         return f"{low} to {high}, another for each cell"
     if len(known) > FEW:
         return "another for each cell"
-    if len(axes) == 1 and all(cell.settings.get(key) in (None, cell.labels[axes[0]]) for cell in cells):
+    if len(axes) == 1 and _is_axis(cells, key, axes[0]):
         return f"as in the tables ({_joined(list(dict.fromkeys(cell.labels[axes[0]] for cell in cells)))})"
     usual = max(dict.fromkeys(values), key=values.count)
     others = [f"{value} for {_joined(_places(cells, key, value, axes))}" for value in known if value != usual]
     return "; ".join([*([usual] if usual is not None else []), *others])
+
+
+def _is_axis(cells: Sequence[Cell], key: str, axis: str) -> bool:
+    """Whether the labels of an axis are the values of a setting, of which one may be left out as the usual one."""
+    known = all(cell.settings[key] == cell.labels[axis] for cell in cells if key in cell.settings)
+    return known and len({cell.labels[axis] for cell in cells if key not in cell.settings}) <= 1
 
 
 def _as_number(value: str) -> float | None:

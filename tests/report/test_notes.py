@@ -72,6 +72,12 @@ def test_settings_name_the_fewest_axes_that_tell_them_apart(tmp_path: Path) -> N
     assert "Seeds: 0 to 2." in text
 
 
+def test_a_setting_of_one_loss_names_only_this_loss(tmp_path: Path) -> None:
+    updates = {"updates": "extragradient"}
+    cells = {("minimax", "ring"): {}, ("hinge", "ring"): {}, ("extragradient", "ring"): updates}
+    assert "Updates: extragradient for extragradient." in training(of_runs(tmp_path, cells))
+
+
 def test_many_settings_become_a_range(tmp_path: Path) -> None:
     losses = ("minimax", "non-saturating", "wasserstein", "wgan-gp", "hinge", "least-squares", "relativistic")
     cells: dict[tuple[str, str], dict[str, object]] = {

@@ -10,11 +10,14 @@ from bench.evidence.results import Evidence
 from bench.records.schema import Metadata
 from bench.report.figures.style import COLOURS
 
+# The most usual ones, which are often drawn together, have the colours that differ most.
+FIRST = {"loss": ("minimax", "non-saturating", "wgan-gp", "hinge"), "penalty": ("none",)}
+
 
 def style_numbers(evidence: Evidence, axis: str) -> dict[str, int]:
     """Return the number of the style of each label on an axis, for ``series_style``.
 
-    The first entries of the catalogue, as many as there are colours, have their place in it, whatever else a suite
+    The first entries of the catalogue, as many as there are colours, have a place of their own, whatever else a suite
     compares: all losses of ganbench, for example. Everything else (labels that several techniques share an entry with,
     numbers, plug-ins) takes what is left, in the order of the suite.
     """
@@ -37,7 +40,7 @@ def style_numbers(evidence: Evidence, axis: str) -> dict[str, int]:
 def _places(axis: str) -> dict[str, int]:
     if axis not in TABLES:
         return {}
-    names = [*(["none"] if axis == "penalty" else []), *entries(axis)]
+    names = list(dict.fromkeys([*FIRST.get(axis, ()), *entries(axis)]))
     return {name: number for number, name in enumerate(names[: len(COLOURS)])}
 
 

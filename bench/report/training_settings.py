@@ -66,7 +66,7 @@ def _settings(metadata: Metadata) -> Iterator[tuple[str, str]]:
         yield "latent dimension", f"{given['latent']}"
     yield "networks", _networks(given)
     penalties = given.get("penalty")
-    texts = [_choice(each) for each in penalties] if isinstance(penalties, list) else [as_label(penalties)]
+    texts = [_choice(each) for each in penalties] if isinstance(penalties, list) else [as_label(penalties or "none")]
     yield "regularisers", " and ".join(texts) or "none"
     yield from _optimisers(given)
     for key, name in OTHERS.items():

@@ -154,7 +154,17 @@ _GREEK = {
 }  # fmt: skip
 _SYMBOLS = {
     **{"±": "pm", "×": "times", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "∞": "infty", "·": "cdot", "∑": "sum"},
-    **{"→": "rightarrow", "←": "leftarrow", "∇": "nabla", "∂": "partial", "√": "surd", "∈": "in", "ϵ": "epsilon"},
+    **{
+        "→": "rightarrow",
+        "←": "leftarrow",
+        "↑": "uparrow",
+        "↓": "downarrow",
+        "∇": "nabla",
+        "∂": "partial",
+        "√": "surd",
+        "∈": "in",
+        "ϵ": "epsilon",
+    },
 }
 _LATEX = {
     **{character: f"\\{character}" for character in "%&_#${}"},

@@ -17,6 +17,13 @@ from bench.command.options import handle_errors, suite_option
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the report. [default: RESULTS]"
 )
 @click.option(
+    "--only",
+    multiple=True,
+    metavar="AXIS=VALUE",
+    help="Report only cells with this value, for example loss=hinge. Repeatable: a cell must match every axis, and may "
+    "match any of the values given for it.",
+)
+@click.option(
     "--rows",
     multiple=True,
     metavar="AXIS",
@@ -71,6 +78,13 @@ from bench.command.options import handle_errors, suite_option
     metavar="NAME=TEXT",
     help="Other name of a label, an axis or a measure in this report, such as wgan-gp=WGAN-GP. Repeatable.",
 )
+@click.option("--title", metavar="TEXT", help="Title of the report and of its tables. [default: the suite's]")
+@click.option(
+    "--label-prefix",
+    default="",
+    metavar="TEXT",
+    help="What the LaTeX labels of tables begin with: appendix- gives tab:appendix-…. [default: nothing]",
+)
 @click.option(
     "--watch",
     is_flag=True,
@@ -83,6 +97,7 @@ def report(results: Path, suite: str | None, formats: tuple[str, ...], watch: bo
     RESULTS is the results folder of a suite.
     """
     from bench.command.show_report import show_report
+    from bench.command.values import parse_filters
     from bench.command.watching import watch_report
     from bench.plan.suite import load_suite
     from bench.report import Report, write_report
@@ -96,8 +111,9 @@ def report(results: Path, suite: str | None, formats: tuple[str, ...], watch: bo
     )
     formats = tuple(form for form in formats if form != "none") if formats else ("png", "pdf", "svg")
     specification = load_suite(suite) if suite else None
+    only = parse_filters(arguments.pop("only"))
 
     def write() -> Report:
-        return write_report(results, suite=specification, layout=layout, formats=formats, **arguments)
+        return write_report(results, suite=specification, layout=layout, formats=formats, only=only, **arguments)
 
     show_report(watch_report(results, write) if watch else write())

@@ -59,6 +59,7 @@ class Stage(StrEnum):
 
     ON_TRACK = "on track"
     NOT_THERE_YET = "not there yet"
+    MODES_MISSING = "modes missing so far"
     RELAPSED = "relapsed"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
@@ -104,8 +105,11 @@ def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rule
 def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tuple[int, Stage]]:
     """Return the step and stage of a run at each evaluation after step 0, and at its end if it diverged.
 
-    A missing value counts as the last value before it. A run that gets on track has lost nothing before that: until
-    then it is not there yet, even if it covers few modes on its way.
+    Each stage follows from this and earlier evaluations alone, so runs with the same past have the same stage. There is
+    one exception: a value that is missing or enormous means divergence only if all later ones are too, and otherwise a
+    missing value counts as the last one before it.
+
+    A run that was never on track has lost nothing yet: where it has too few modes, they are missing so far.
     """
     trace = rows_with_primary(trace, metadata, rules)
     curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
@@ -140,10 +144,9 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
 
 
 def _without_losses_on_the_way(stages: list[tuple[int, Stage]]) -> list[tuple[int, Stage]]:
-    first = next((index for index, (_, stage) in enumerate(stages) if stage == Stage.ON_TRACK), 0)
-    losses = (Stage.COLLAPSED, Stage.RELAPSED)
+    first = next((index for index, (_, stage) in enumerate(stages) if stage == Stage.ON_TRACK), len(stages))
     return [
-        (step, Stage.NOT_THERE_YET if index < first and stage in losses else stage)
+        (step, Stage.MODES_MISSING if index < first and stage == Stage.COLLAPSED else stage)
         for index, (step, stage) in enumerate(stages)
     ]
 

@@ -20,7 +20,7 @@ from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
-from bench.evidence.suite_matrix import in_order, with_labels_of_today
+from bench.evidence.suite_matrix import in_order, planning_problem, with_labels_of_today
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import Suite
@@ -47,6 +47,9 @@ class Evidence:
         search: What the tuning runs came to, by technique; empty if the suite has no search. The other attributes
             hold only the runs that confirm, or all tuning runs if nothing is confirmed yet.
         names: Names of measures and of axes that were chosen for a report, in place of their own.
+        chosen_title: A title that was chosen for a report; empty for that of the suite.
+        label_prefix: What the LaTeX labels of tables begin with, after ``tab:``.
+        notices: What readers of a report should know of these records, as sentences.
     """
 
     runs: pd.DataFrame
@@ -58,6 +61,9 @@ class Evidence:
     gate: GateOptions
     search: tuple[TechniqueResult, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    chosen_title: str = ""
+    label_prefix: str = ""
+    notices: tuple[str, ...] = ()
 
     @cached_property
     def metadata(self) -> dict[str, Metadata]:
@@ -81,9 +87,9 @@ class Evidence:
 
     @property
     def title(self) -> str:
-        """The title of the suite."""
+        """The title of the suite, or the one chosen for a report."""
         first = next(iter(self.metadata.values()))
-        return str(first.title or first.suite)
+        return self.chosen_title or str(first.title or first.suite)
 
     def datasets(self) -> list[str]:
         """Return the datasets in the order of the matrix."""
@@ -210,7 +216,9 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     axes = list(dict.fromkeys(axes))
     runs = in_order(runs, ("dataset", *axes), list(metadata.values()), suite)
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
-    return Evidence(runs, frame_of_traces(list(records.values())), records, axes, *rules, in_matrix_order(search, runs))
+    traces, ordered = frame_of_traces(list(records.values())), in_matrix_order(search, runs)
+    notices = tuple(filter(None, [planning_problem(suite)]))
+    return Evidence(runs, traces, records, axes, *rules, ordered, notices=notices)
 
 
 def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]) -> pd.DataFrame:

@@ -10,8 +10,10 @@ import pandas as pd
 
 from bench.catalogue import TABLES, entries
 from bench.errors import GanbenchError
+from bench.escaping import as_message
 from bench.plan.identity import MAIN_AXES, without_labels
-from bench.plan.matrix import Cell, cells
+from bench.plan.labels import axis_label
+from bench.plan.matrix import Cell, cells, nested
 from bench.plan.suite import Suite, load_suite, suite_files
 from bench.records.frames import axis_value
 from bench.records.record import Record
@@ -21,15 +23,36 @@ from bench.records.schema import Metadata
 def cells_of_suite(name: str, suite: Suite | None) -> list[Cell]:
     """Return the cells of a suite, or of the packaged suite of this name; none if neither can be planned.
 
-    Records say all that a report needs, so a suite that has changed, or names a plug-in that is not installed, only
-    costs its labels and its order.
+    Records say all that a report needs, so a suite that names a plug-in that is not installed only costs its labels
+    (see ``planning_problem``). A suite of which a part was removed keeps them: its overrides, thresholds and references
+    may name datasets and losses that its matrix has no more.
     """
     try:
         if suite is None and name in suite_files():
             suite = load_suite(name)
-        return [] if suite is None else cells(suite)
+        return [] if suite is None else cells(suite, partial=True)
     except GanbenchError:
         return []
+
+
+def planning_problem(suite: Suite | None) -> str:
+    """Return a sentence for the reader of a report if the cells of the given suite cannot be planned; empty if not."""
+    if suite is None:
+        return ""
+    try:
+        cells(suite, partial=True)
+    except GanbenchError as error:
+        consequence = "rows are in the order of its matrix, but records keep their own labels"
+        return as_message(f"{suite.where}: {consequence}, because its cells cannot be planned: {error}")
+    return ""
+
+
+def order_of_suite(name: str, suite: Suite | None, axis: str) -> list[str]:
+    """Return the labels of an axis in the order of the suite; from its matrix alone if its cells cannot be planned."""
+    planned = cells_of_suite(name, suite)
+    if planned or suite is None:
+        return list(dict.fromkeys(str(cell.axes[axis]) for cell in planned if axis in cell.axes))
+    return [str(axis_label(axis, nested(axis, value))) for value in suite.matrix.get(axis, ())]
 
 
 class PlannedCell(NamedTuple):
@@ -116,10 +139,9 @@ def in_order(runs: pd.DataFrame, axes: Sequence[str], metadata: list[Metadata], 
         metadata: The metadata of the runs.
         suite: The suite; None means the packaged suite of the same name, if there is one.
     """
-    planned = cells_of_suite(str(runs["suite"].iloc[0]), suite)
     keys = []
     for axis in axes:
-        in_suite = list(dict.fromkeys(str(cell.axes[axis]) for cell in planned if axis in cell.axes))
+        in_suite = order_of_suite(str(runs["suite"].iloc[0]), suite, axis)
         others = _catalogue_order(axis, runs[axis].unique(), metadata)
         place = {
             value: (in_suite.index(str(value)), ()) if str(value) in in_suite else (len(in_suite), others[value])
@@ -135,7 +157,7 @@ def _catalogue_order(axis: str, values: Any, metadata: list[Metadata]) -> dict[A
     if all(isinstance(value, Real) for value in values):
         return {value: (value,) for value in values}
     catalogue = list(entries(axis)) if axis in TABLES else []
-    names = {str(axis_value(each, axis)): _catalogue_names(each, axis) for each in metadata}
+    names = {str(axis_value(each, axis)): catalogue_names(each, axis) for each in metadata}
 
     def sort_key(value: object) -> tuple[Any, ...]:
         chosen = names.get(str(value), ["?"])
@@ -144,7 +166,8 @@ def _catalogue_order(axis: str, values: Any, metadata: list[Metadata]) -> dict[A
     return {value: sort_key(value) for value in values}
 
 
-def _catalogue_names(metadata: Metadata, axis: str) -> list[str]:
+def catalogue_names(metadata: Metadata, axis: str) -> list[str]:
+    """Return the names in the catalogue of what a run has on an axis; "?" for one that has none."""
     value = metadata.training.settings.get(axis)
     choices = value if isinstance(value, list) else [value]
     return [str(choice.get("name", "?") if isinstance(choice, dict) else choice) for choice in choices]

@@ -64,13 +64,16 @@ class Cell:
         return replace(self, training=self.training.model_copy(update={"dataset": changed}))
 
 
-def cells(suite: Suite, settings: TomlTable | None = None, draw: Setter | None = None) -> list[Cell]:
+def cells(
+    suite: Suite, settings: TomlTable | None = None, draw: Setter | None = None, *, partial: bool = False
+) -> list[Cell]:
     """Return the cells of a suite, in the order of its axes.
 
     Args:
         suite: The suite.
         settings: Training keys set for every cell. They replace what the suite sets, and become axes.
         draw: Returns the drawn values, key → value, of a cell with this training table and these axes.
+        partial: Whether overrides, exclusions, thresholds and references may name what the matrix does not have.
 
     Raises:
         SuiteError: A cell is not valid, two cells have the same name, an override or exclusion matches no cell, or the
@@ -113,7 +116,7 @@ def cells(suite: Suite, settings: TomlTable | None = None, draw: Setter | None =
         note_unknown_names(dict(suite), where, mistakes)
     mistakes.check()
     _check_cells(kept, where)
-    if not settings:  # a setting may leave nothing for an override to match
+    if not settings and not partial:  # a setting may leave nothing for an override to match
         _check_conditions("override", [override.when for override in suite.override], used_overrides, names, where)
         _check_conditions("exclude", suite.exclude, used_exclusions, names, where)
         _check_rules_and_references(suite, names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,7 +29,7 @@ class Report:
         page: The path of the page; None if only tables were written.
         anew: Whether the report was written; False if it was up to date.
         details: Labels of measures that narrow terminals leave out first.
-        notices: What could not be drawn, as sentences.
+        notices: What a reader should know and what could not be drawn, as sentences.
     """
 
     tables: list[Path]
@@ -55,13 +55,17 @@ def write_report(
     x: str = "steps",
     titles: bool | None = None,
     labels: Sequence[str] = (),
+    only: Mapping[str, Collection[str]] | None = None,
+    title: str | None = None,
+    label_prefix: str = "",
 ) -> Report:
     """Write tables, ``figures/`` and ``report.html`` of a suite's results.
 
     The tables are ``table.md``, ``table.csv``, ``table.tex`` with ``notes.tex`` for an appendix, and ``table.json``
-    with the runs behind every entry. For Dirac-GANs there is also ``theory.md``, for timings ``speed.md``,
-    ``speed.csv`` and ``speed.tex``, for a search ``search.md``, ``search.csv`` and ``search.tex``, for published
-    numbers ``reproduction.md`` and ``reproduction.csv``.
+    with the runs behind every entry. If there are several LaTeX tables, each is also in a file ``table-….tex`` of its
+    own. For Dirac-GANs there is also ``theory.md``, for timings ``speed.md``, ``speed.csv`` and ``speed.tex``, for a
+    search ``search.md``, ``search.csv`` and ``search.tex``, for published numbers ``reproduction.md`` and
+    ``reproduction.csv``.
 
     Args:
         results: The suite's results folder.
@@ -76,13 +80,17 @@ def write_report(
         x: The horizontal axis of curves, a key of ``bench.report.figures.X``.
         titles: Whether figures have titles; None means unless the width is that of a venue.
         labels: Names for this report, as in ``bench.evidence.renaming.renamed``.
+        only: The runs to report, as in ``bench.evidence.selection.selected``; None means all.
+        title: Another title than that of the suite.
+        label_prefix: What the LaTeX labels of tables begin with, after ``tab:``.
 
     Raises:
-        ResultsError: There are no records, a record cannot be read, there is nothing to rename, or the folder cannot be
-            written.
+        ResultsError: There are no records, a record cannot be read, there is nothing to rename, no run is selected, the
+            title is empty, or the folder cannot be written.
     """
     from bench.evidence.renaming import renamed
     from bench.evidence.results import read_evidence
+    from bench.evidence.selection import selected
     from bench.records.timing_results import timings_path
     from bench.report.dirac import write_theory
     from bench.report.figures import CAPTIONS, check_choices, draw_figures
@@ -97,7 +105,10 @@ def write_report(
     complete = extent == "all"
     if complete:
         bundle()
-    evidence = renamed(read_evidence(results, preferred, suite), labels)
+    if title is not None and not title.strip():
+        raise ResultsError("the title of a report must not be empty")
+    chosen = selected(read_evidence(results, preferred, suite), only or {})
+    evidence = replace(renamed(chosen, labels), chosen_title=(title or "").strip(), label_prefix=label_prefix)
     folder = Path(results if output is None else output)
     shown = {name: evidence.describe(name) for dataset in evidence.datasets() for name in evidence.measures(dataset)}
     if layout and layout.measures:
@@ -110,7 +121,10 @@ def write_report(
         tables += write_search(evidence, folder, width)
         tables += write_reproduction(evidence, folder)
         if timings_path(Path(results)).is_file():
-            tables += write_speed_table(results, folder, width)
+            timed = {axis: set(chosen.runs[axis].astype(str)) for axis in only or ()}
+            tables += write_speed_table(
+                results, folder, width, title=evidence.chosen_title, label_prefix=label_prefix, only=timed
+            )
         drawn = complete and bool(formats)
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures, titles) if drawn else []
         tables += [folder / "figures" / CAPTIONS] if figures else []
@@ -118,5 +132,6 @@ def write_report(
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
     details = tuple(shown[name].label for name in sorted(shown) if shown[name].table == "details")
-    notices = [not_shown(evidence, name, plane_of(evidence, name)) for name in evidence.datasets()] if complete else []
+    notices = list(evidence.notices)
+    notices += [not_shown(evidence, name, plane_of(evidence, name)) for name in evidence.datasets()] if complete else []
     return Report(tables, figures, page, formatted, details=details, notices=tuple(filter(None, notices)))

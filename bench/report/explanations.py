@@ -60,13 +60,13 @@ def explanations(evidence: Evidence) -> list[Explanation]:
             f"Failed: runs that are not stable, out of {share}, with Wilson's 95% interval where one is given.",
         ),
         Explanation(
-            "Outcomes", "Outcomes (the first that applies):", tuple(_outcomes(evidence.rules, unresolved).items())
+            "Outcomes", "Outcomes: the first that applies:", tuple(_outcomes(evidence.rules, unresolved).items())
         ),
         Explanation(
             "Reference rows",
             f"Untrained: mean at initialisation. {REAL_DATA}{published}",
         ),
-        Explanation("Speed", "steps/s: generator steps per second, median over runs."),
+        Explanation("Speed", "Speed: generator steps per second (steps/s), median over runs."),
     ]
 
 

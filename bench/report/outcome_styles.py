@@ -28,6 +28,7 @@ STAGES = {
     Stage.ON_TRACK: StageStyle("on track", "#CFE6F5"),
     Stage.NOT_THERE_YET: StageStyle("not there yet", "#BFBFBF"),
     Stage.RELAPSED: StageStyle("relapsed", "#E08A00"),
+    Stage.MODES_MISSING: StageStyle("modes missing so far", "#8763B3"),
     Stage.COLLAPSED: StageStyle("collapsed", "#8C3B83"),
     Stage.DIVERGED: StageStyle("diverged", "#141414"),
     Stage.UNRESOLVED: StageStyle("cannot be judged", "#B6AC58"),

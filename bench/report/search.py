@@ -194,7 +194,7 @@ def _table(frame: pd.DataFrame, labels: list[str]) -> str:
 
 
 def _latex(evidence: Evidence, overview: pd.DataFrame, effects: pd.DataFrame, page: Page) -> str:
-    suite = str(evidence.runs["suite"].iloc[0])
+    suite = f"{evidence.label_prefix}{evidence.runs['suite'].iloc[0]}"
     tables = [(overview, f"{evidence.title}: search. {_notes(evidence)}", f"{suite}-search")]
     if len(effects.columns) > len(_varying(evidence)):
         tables.append((effects, f"{evidence.title}: which parameters decide. {EFFECTS_NOTE}", f"{suite}-parameters"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,13 @@ MEBIBYTE = 2**20
 
 
 def write_speed_table(
-    folder: str | Path, output: str | Path | None = None, width: str | float = "two-column"
+    folder: str | Path,
+    output: str | Path | None = None,
+    width: str | float = "two-column",
+    *,
+    title: str = "",
+    label_prefix: str = "",
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> list[Path]:
     """Write ``speed.md``, ``speed.tex`` (formatted) and ``speed.csv`` (numbers, one row per cell) from timings.
 
@@ -29,13 +37,23 @@ def write_speed_table(
         folder: The suite's results folder.
         output: The folder to write to; None means the results folder.
         width: The width of the page of ``speed.tex``, a name in ``bench.report.venues.WIDTHS`` or in inches.
+        title: Another title than that of the suite.
+        label_prefix: What the LaTeX label begins with, after ``tab:``.
+        only: Axis → the labels to show; nothing is written if no cell has them.
 
     Raises:
         ResultsError: There are no timings, or the folder cannot be written.
     """
     timings, folder = read_timings(folder), Path(folder if output is None else output)
+    frame = timings.frame
+    for axis, labels in (only or {}).items():
+        frame = frame[frame[axis].astype(str).isin(labels)] if axis in timings.axes else frame
+    if frame.empty:
+        return []
+    timings = replace(timings, frame=frame, title=title or timings.title)
     csv = to_csv(summarise_speed(timings))
-    texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": _latex(timings, page_of(width))}
+    latex = _latex(timings, page_of(width), f"{label_prefix}{timings.suite}-speed")
+    texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": latex}
     try:
         for name, text in texts.items():
             with atomic_write(folder / name) as partial:
@@ -142,7 +160,7 @@ def _markdown(timings: Timings) -> str:
     return f"# Speed: {title}\n\n{text}\n\n{for_markdown_text(speed_note(timings))}\n"
 
 
-def _latex(timings: Timings, page: Page) -> str:
+def _latex(timings: Timings, page: Page, label: str) -> str:
     caption = f"Speed: {timings.title or timings.suite}. {speed_note(timings)}"
-    latex = render_text(format_speed(timings), timings.axes, caption, f"{timings.suite}-speed", page)
+    latex = render_text(format_speed(timings), timings.axes, caption, label, page)
     return f"{PACKAGES}{latex_preamble(latex)}{latex}"

@@ -215,7 +215,7 @@ def test_any_trace_has_an_outcome_and_its_stages_agree_with_it(rows: Any, real: 
         State.DIVERGED: {Stage.DIVERGED},
         State.UNRESOLVED: {Stage.UNRESOLVED},
         State.NEVER_LEARNED: {Stage.NOT_THERE_YET},
-        State.COLLAPSED: {Stage.COLLAPSED},
+        State.COLLAPSED: {Stage.COLLAPSED, Stage.MODES_MISSING},
         State.RELAPSED: {Stage.RELAPSED},
         State.OSCILLATING: {Stage.ON_TRACK},
         State.STABLE: {Stage.ON_TRACK},

@@ -21,7 +21,7 @@ from bench.errors import SuiteError
 from bench.evidence.results import read_evidence
 from bench.records.external.recorder import Recorder
 from bench.report import write_report
-from bench.report.figures.sheet import slug
+from bench.report.file_names import slug
 from bench.report.page.runs import LARGEST_IN_JAVASCRIPT, exact
 from bench.report.tables import Layout
 

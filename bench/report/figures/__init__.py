@@ -8,12 +8,13 @@ from pathlib import Path
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import plain_name
 from bench.errors import GanbenchError
-from bench.escaping import as_label, for_latex, latex_preamble
+from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
 from bench.report.dirac import has_dirac
 from bench.report.figures.budget import draw_budget
+from bench.report.figures.caption_macros import caption_macros
 from bench.report.figures.contact_sheets import draw_contact_sheets
 from bench.report.figures.curves import X, draw_curves
 from bench.report.figures.heat_map import draw_geometric_means, draw_modes
@@ -70,7 +71,7 @@ def draw_figures(
     measures: Collection[str] | None = None,
     titles: bool | None = None,
 ) -> list[Path]:
-    """Write all figures of a suite and return their paths, and ``captions.tex`` with what each of them shows.
+    """Write all figures of a suite and return their paths, and ``captions.tex`` with a macro for what each shows.
 
     The same evidence gives the same bytes. PDF files embed fonts as TrueType; SVG files hold text as paths.
 
@@ -90,19 +91,19 @@ def draw_figures(
     check_choices(evidence, formats, width, x, measures)
     sheet = Sheet(width=width_in_inches(width), titles=not implies_captions(width) if titles is None else titles)
     paths: list[Path] = []
-    captions: list[str] = []
+    captions: dict[str, str] = {}
     with styled():
         for drawing in draw_all(evidence, sheet, x, measures):
             _fix_layout(drawing)
-            captions.append(f"% {drawing.name}\n{for_latex(as_label(drawing.description, 3 * MAX_TITLE))}.\n")
+            captions[drawing.name] = drawing.description
             for suffix in formats:
                 path = folder / f"{drawing.name}.{suffix}"
                 with atomic_write(path) as partial:
                     _save(drawing, partial, suffix)
                 paths.append(path)
     with atomic_write(folder / CAPTIONS) as partial:
-        content = "\n".join(captions)
-        partial.write_text(latex_preamble(content) + content, encoding="utf-8", errors="backslashreplace")
+        text = caption_macros(str(evidence.runs["suite"].iloc[0]), captions)
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     return paths
 
 

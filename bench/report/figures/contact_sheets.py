@@ -17,8 +17,9 @@ from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
 from bench.records.record import read_all_samples
 from bench.records.schema import Metadata
-from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
+from bench.report.file_names import slug
 from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
 
 MAX_SEEDS = 20  # shown per cell

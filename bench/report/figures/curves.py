@@ -21,7 +21,7 @@ from bench.evidence.statistics.intervals import Array
 from bench.plan.updates import critic_batches
 from bench.records.record import Record
 from bench.report.figures.series import Panel, Series, legend_handles, panels
-from bench.report.figures.sheet import Drawing, Sheet, balanced_columns, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, balanced_columns, page_name, split_evenly
 from bench.report.figures.style import (
     REAL_STYLE,
     SIZE,
@@ -31,6 +31,7 @@ from bench.report.figures.style import (
     set_log_scale,
     wrap_text,
 )
+from bench.report.file_names import slug
 
 X = {
     "steps": "generator steps",

@@ -16,8 +16,9 @@ from bench.evidence.results import Evidence, cells
 from bench.evidence.states import has_failed, is_unresolved, judged
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.grids import DatasetPanel, Plot, dataset_panels, draw_grid
-from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, format_thousands, set_log_scale, wrap_text
+from bench.report.file_names import slug
 from bench.report.threshold_times import time_to_reach
 
 LOG_RATIO = 4.0  # the time axis is logarithmic if its ends differ by more than this factor

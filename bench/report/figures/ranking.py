@@ -21,8 +21,9 @@ from bench.evidence.states import State, count_failed, count_outcomes, count_unr
 from bench.evidence.statistics import wilson_interval
 from bench.records.record import read_all_samples
 from bench.report.figures.contact_sheets import draw_samples
-from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, set_log_scale, wrap_text
+from bench.report.file_names import slug
 from bench.report.outcome_styles import OUTCOMES
 from bench.report.sample_views import Plane, can_be_shown, plane_of
 

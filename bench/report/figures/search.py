@@ -16,8 +16,9 @@ from bench.evidence.results import Evidence
 from bench.evidence.search import TechniqueResult
 from bench.evidence.search_curves import BINS, best_of, grouped
 from bench.plan.setting_words import value_in_words
-from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import COLOURS, SMALL, escape_dollars, set_log_scale, wrap_text
+from bench.report.file_names import slug
 from bench.report.search import confirmation_runs, technique_name
 
 MIN_WIDTH, HEIGHT = 1.3, 1.25  # inches of a panel

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from bench.escaping import for_figure
 from bench.evidence.results import Evidence, cell_labels
+from bench.report.figures.series_styles import style_numbers
 from bench.report.figures.style import COLOURS, SeriesStyle, series_style
 
 
@@ -29,24 +30,35 @@ class Panel(NamedTuple):
 
 
 def panels(evidence: Evidence, dataset: str) -> list[Panel]:
-    """Return the panels of a dataset in the order of the matrix; a loss has the same style on every dataset."""
+    """Return the panels of a dataset in the order of the matrix; see ``style_numbers`` for the styles."""
     runs = evidence.runs_of(dataset)
     runs = runs.assign(setting=cell_labels(evidence, runs, without=("loss",)))
-    losses = list(evidence.runs["loss"].unique())
+    losses = style_numbers(evidence, "loss")
     settings = list(runs.groupby("setting", sort=False))
     if runs["loss"].nunique() == 1 and 1 < len(settings) <= len(COLOURS):
-        series = [Series(str(name), series_style(index), group) for index, (name, group) in enumerate(settings)]
+        numbers = _of_settings(evidence, runs)
+        series = [
+            Series(str(name), series_style(numbers.get(str(name), index)), group)
+            for index, (name, group) in enumerate(settings)
+        ]
         return [Panel(str(runs["loss"].iloc[0]), series)]
     return [
         Panel(
             str(setting),
             [
-                Series(str(loss), series_style(losses.index(loss)), cell)
+                Series(str(loss), series_style(losses[str(loss)]), cell)
                 for loss, cell in group.groupby("loss", sort=False)
             ],
         )
         for setting, group in settings
     ]
+
+
+def _of_settings(evidence: Evidence, runs: pd.DataFrame) -> dict[str, int]:
+    """The numbers of styles by setting, if the settings of a dataset are the labels of one axis; empty if not."""
+    axes = [axis for axis in evidence.axes if axis != "loss" and runs[axis].nunique(dropna=False) > 1]
+    numbers = style_numbers(evidence, axes[0]) if len(axes) == 1 else {}
+    return numbers if set(runs["setting"].astype(str)) <= numbers.keys() else {}
 
 
 def legend_handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) -> list[Line2D]:

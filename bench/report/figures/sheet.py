@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -19,7 +17,6 @@ from bench.report.figures.style import SIZE, SMALL, escape_dollars, text_width, 
 
 T = TypeVar("T")
 MARGIN = 0.35  # inches for the labels of the vertical axis
-MAX_SLUG = 60  # characters of a label in the name of a file
 KEY_WIDTH = 0.36  # inches of a line in a legend, with the space around it
 
 
@@ -114,11 +111,3 @@ def balanced_columns(count: int, max_columns: int) -> int:
 def page_name(name: str, page: int) -> str:
     """Return the file name of a page, counted from 0; the first page has no number."""
     return f"{name}-{page + 1}" if page else name
-
-
-def slug(text: str) -> str:
-    """Return text as part of a file name; a checksum replaces letters that a file name should not have."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")
-    if plain and len(plain) <= MAX_SLUG and not any(letter.isalnum() and not letter.isascii() for letter in text):
-        return plain
-    return f"{plain[:MAX_SLUG]}-{zlib.crc32(text.encode(errors='surrogatepass')):08x}".strip("-")

@@ -15,7 +15,7 @@ from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State, count_outcomes
 from bench.plan.rules import Rules
 from bench.records.record import Record
-from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import (
     MAX_HEIGHT,
     SMALL,
@@ -25,6 +25,7 @@ from bench.report.figures.style import (
     text_width,
     wrap_text,
 )
+from bench.report.file_names import slug
 from bench.report.outcome_styles import STAGES, StageInterval, stage_intervals
 
 MAX_ROW, MIN_ROW = 0.16, 0.06  # inches of a row: with few runs, with many

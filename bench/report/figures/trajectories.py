@@ -18,8 +18,9 @@ from bench.evidence.statistics.intervals import Array
 from bench.records.record import Record
 from bench.report.dirac import other_axes, penalties_of, with_labels
 from bench.report.dirac_theory import is_known, vector_field
-from bench.report.figures.sheet import Drawing, Sheet, page_name, slug, split_evenly
+from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import SMALL, escape_dollars, text_width, wrap_text
+from bench.report.file_names import slug
 
 FAILED = "failed"
 STYLES: dict[str, tuple[str, Any]] = {  # colours and lines

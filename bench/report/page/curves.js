@@ -45,10 +45,10 @@ let lastDrawing = 0; // an older drawing that is still in progress stops
 async function drawCurves(shown) {
   const drawing = ++lastDrawing;
   const measure = measureNamed(state.measure);
-  const colourValues = valuesOn(state.colourBy, page.runs); // a value has the same style on every dataset
+  const colourValues = valuesOn(state.colourBy, page.runs);
   const panels = [...grouped(shown, (run) => panelOf(run, state.panelBy))];
   const drawn = panels.slice(0, MAX_PANELS);
-  const lines = drawn.map(([, runs]) => runs.map((run) => lineOf(run, measure, colourValues.indexOf(run.labels[state.colourBy]))));
+  const lines = drawn.map(([, runs]) => runs.map((run) => lineOf(run, measure, styleNumber(run.labels[state.colourBy]))));
   const references = drawn.map(([, runs]) => referencesOf(runs, measure));
   const values = [...lines.flat().flatMap((line) => line.points.map(({ y }) => y)), ...references.flat().map(({ y }) => y)];
   const positive = values.every((y) => y === null || y > 0);
@@ -67,6 +67,11 @@ async function drawCurves(shown) {
     if (drawing !== lastDrawing) return;
     await drawChart(figure.querySelector(".chart"), { ...shared, lines: lines[index], medians: mediansOf(lines[index], measure), references: references[index] });
   }
+}
+
+/** The number of the style of a value on the axis of colours, as in the figures. */
+function styleNumber(value) {
+  return page.style_numbers[state.colourBy][value] ?? valuesOn(state.colourBy, page.runs).indexOf(value);
 }
 
 function lineOf(run, measure, series) {
@@ -128,7 +133,7 @@ function drawCurveLegend(shown, colourValues, measure) {
   const present = new Set(shown.map((run) => run.labels[state.colourBy]));
   const entry = (text, sample) => make("li", {}, make("span", { "aria-hidden": "true" }, sample), text);
   const items = colourValues
-    .map((value, index) => [value, seriesStyle(index)])
+    .map((value) => [value, seriesStyle(styleNumber(value))])
     .filter(([value]) => present.has(value))
     .map(([value, { colour: stroke, dash }]) => entry(value, lineSample(stroke, dash, 2.2)));
   if (measure.real !== null) items.push(entry("real data", lineSample(colour("real"), [], 3)));

@@ -16,6 +16,7 @@ from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, provenance
 from bench.report.contrasts import contrasts
 from bench.report.explanations import note
+from bench.report.figures.series_styles import style_numbers
 from bench.report.figures.style import COLOURS, LINES
 from bench.report.outcome_styles import OUTCOMES, STAGES
 from bench.report.page.runs import DIGITS, FEW_DIGITS, Pool, encode_run, round_number, thin_traces
@@ -50,6 +51,10 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
         ],
         "stages": [{"name": style.label, "colour": style.colour} for style in STAGES.values()],
         "series_styles": [{"colour": c, "dash": _dash(line)} for c, line in zip(COLOURS, LINES, strict=True)],
+        "style_numbers": [
+            {as_label(label): number for label, number in style_numbers(evidence, axis).items()}
+            for axis in evidence.axes
+        ],
         "datasets": [_dataset(evidence, name, plane, tables[name]) for name, plane in planes.items()],
         "runs": runs,
         "pool": pool.values,

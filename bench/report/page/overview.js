@@ -8,7 +8,7 @@ function drawOverview() {
   const columns = table.columns.map(([name, which], index) => ({ name, which, index })).filter(({ name, which }) => name === measure.name || !which);
   const heads = table.axes.map((axis) => make("th", { scope: "col" }, AXES[axis].replaceAll("_", " ")));
   heads.push(make("th", { scope: "col" }, "outcomes"));
-  heads.push(...columns.map(({ name, which }) => make("th", { scope: "col", class: "number" }, which ? `${measure.label} ${which}` : name)));
+  heads.push(...columns.map(({ name, which }) => make("th", { scope: "col", class: "number" }, which ? `${measure.label} ${which}${arrow(measure)}` : name)));
   const rows = table.rows.filter(({ kind, entries }) => kind === "cell" || columns.some(({ index }) => entries[index][0]));
   find("cells").parentElement.classList.toggle("tall", rows.length > MAX_ROWS);
   find("cells").replaceChildren(
@@ -20,6 +20,11 @@ function drawOverview() {
   const numbers = columns.some(({ which }) => which) ? ` Numbers: ${mean} over the runs with a value; bold: best, or not significantly worse.` : "";
   find("overview-note").textContent = `Outcomes of all runs by cell.${numbers} Click a cell to show only its runs.`;
   swatches(find("outcome-legend"), page.outcomes.filter(({ name }) => datasetRuns().some((run) => outcomeOf(run).name === name)));
+}
+
+/** An arrow that shows which direction is better; empty if neither is. */
+function arrow({ higher }) {
+  return higher === null ? "" : higher ? " ↑" : " ↓";
 }
 
 /** A cell, or a reference row below the cells: untrained, real data, published numbers. */

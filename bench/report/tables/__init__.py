@@ -13,6 +13,7 @@ from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, provenance
 from bench.report.explanations import note
+from bench.report.file_names import distinct, slug
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.across import sections
 from bench.report.tables.appendix import NAME, appendix
@@ -24,6 +25,7 @@ from bench.report.tables.layout import lay_out
 from bench.report.tables.legend import heading
 from bench.report.tables.model import Layout, Table
 from bench.report.tables.plain_text import to_csv, to_markdown
+from bench.report.tables.powers import with_powers_of_ten
 from bench.report.venues import page_of
 
 __all__ = [
@@ -39,9 +41,10 @@ def write_tables(
 ) -> tuple[list[Path], dict[str, pd.DataFrame]]:
     """Write ``table.md``, ``table.tex``, ``table.csv``, ``table.json`` and ``notes.tex``.
 
-    ``table.md`` and ``table.tex`` are formatted, ``table.csv`` has numbers, one row per cell. ``table.json`` holds
-    the text of every entry of the LaTeX tables and the identities of the runs behind it. ``notes.tex`` explains all
-    tables and figures.
+    ``table.md`` and ``table.tex`` are formatted, ``table.csv`` has numbers, one row per cell. If there are several
+    LaTeX tables, such as one per dataset, each is also in a file of its own, such as ``table-ring.tex``.
+    ``table.json`` holds the text of every entry of the LaTeX tables, without scientific notation where others have
+    none, and the identities of the runs behind it. ``notes.tex`` explains all tables and figures.
 
     Args:
         evidence: The records.
@@ -58,7 +61,9 @@ def write_tables(
     """
     layout = layout or Layout()
     page, wide = page_of(width), lay_out(evidence, layout)
-    for_paper = [part for table in lay_out(evidence, layout, for_paper=True) for part in fit(evidence, table, page)]
+    narrow = [with_powers_of_ten(evidence, table) for table in lay_out(evidence, layout, for_paper=True)]
+    parts = [fit(evidence, table, page) for table in narrow]
+    for_paper = [part for of_table in parts for part in of_table]
     formatted = {table.title: format_table(evidence, table) for table in wide}
     per_dataset = [summarise_cells(evidence, name, _measures(evidence, name, layout)) for name in evidence.datasets()]
     texts = {
@@ -66,8 +71,11 @@ def write_tables(
         "table.csv": to_csv(pd.concat(per_dataset, ignore_index=True)),
         "table.tex": to_latex(evidence, for_paper, page),
         "table.json": _runs_behind_entries(evidence, for_paper),
-        NAME: appendix(evidence),
+        NAME: appendix(evidence, [c.measure for table in for_paper for c in table.columns if c.which]),
     }
+    if len(parts) > 1:
+        names = distinct([f"table-{slug(table.title)}" for table in narrow])
+        texts |= {f"{name}.tex": to_latex(evidence, part, page) for name, part in zip(names, parts, strict=True)}
     for name, text in texts.items():
         with atomic_write(folder / name) as partial:
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")

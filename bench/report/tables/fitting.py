@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.evidence.results import Evidence
 from bench.notation import with_exponents
+from bench.report.tables.legend import with_arrow
 from bench.report.tables.model import Column, Entry, Table
 from bench.report.tables.print_widths import BOLD, COLUMN_SEPARATION, text_em
 from bench.report.venues import Page
@@ -71,6 +72,7 @@ def _column_width(evidence: Evidence, table: Table, column: Column, page: Page) 
     """The width of a column in points, with the distance to the column before it."""
     entries = [row.entries[column] for row in table.rows if column in row.entries]
     heading = text_em(column.which or column.measure)
+    about = with_arrow(evidence, column.measure) if column.which else ""
     if not column.which:
         return page.size * max([heading, *(text_em(entry.value) for entry in entries)]) + COLUMN_SEPARATION
     numbers = [with_exponents(entry.value).partition("e") for entry in entries]
@@ -80,7 +82,7 @@ def _column_width(evidence: Evidence, table: Table, column: Column, page: Page) 
     interval = max((text_em(entry.interval) for entry in entries), default=0)
     content = whole + decimals + 0.3 + power + separation(entries) + interval
     beside = sum(other.measure == column.measure and other.place == column.place for other in table.columns)
-    spanning = text_em(evidence.describe(column.measure).label) / beside
+    spanning = text_em(about) / beside
     above = text_em(" · ".join(column.place)) / sum(other.place == column.place for other in table.columns)
     return page.size * max(heading, content, spanning, above) + COLUMN_SEPARATION
 

@@ -15,7 +15,7 @@ from bench.escaping import as_label, for_latex, latex_preamble
 from bench.evidence.results import Evidence
 from bench.notation import with_exponents
 from bench.report.tables.fitting import label_widths, separation, table_width
-from bench.report.tables.legend import legend
+from bench.report.tables.legend import legend, only_kind, with_arrow
 from bench.report.tables.model import Column, Entry, Table
 from bench.report.tables.print_widths import text_em
 from bench.report.venues import Page
@@ -137,20 +137,28 @@ def _column_format(entries: list[Entry | None]) -> str:
 
 
 def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
-    """Values on the column axes, then measures, then final and best beside the names of the row axes."""
+    """Values on the column axes, then measures, then final and best beside the names of the row axes.
+
+    The last row has the measures instead if all of them are of one kind, which the caption names.
+    """
 
     def place(column: Column) -> str:
         return " · ".join(column.place)
 
     def measure(column: Column) -> str:
-        return evidence.describe(column.measure).label if column.which else ""
+        return with_arrow(evidence, column.measure) if column.which else ""
+
+    def name(column: Column) -> str:
+        if not column.which:
+            return f"{{{for_latex(column.measure)}}}"
+        return rf"\multicolumn{{2}}{{c}}{{{escape_label(measure(column)) if only_kind(table) else column.which}}}"
 
     names = [f"{{{escape_label(evidence.axis_name(axis))}}}" for axis in table.row_axes]
-    names += [
-        rf"\multicolumn{{2}}{{c}}{{{c.which}}}" if c.which else f"{{{for_latex(c.measure)}}}" for c in table.columns
-    ]
+    names += map(name, table.columns)
     rows = [_spanning_row(table, place)] if table.column_axes else []
-    return [*rows, _spanning_row(table, lambda column: (*column.place, measure(column))), HeaderRow(names)]
+    if not only_kind(table):
+        rows.append(_spanning_row(table, lambda column: (*column.place, measure(column))))
+    return [*rows, HeaderRow(names)]
 
 
 def _spanning_row(table: Table, key: Callable[[Column], str | tuple[str, ...]]) -> HeaderRow:

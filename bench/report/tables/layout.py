@@ -87,7 +87,7 @@ def _table(evidence: Evidence, layout: Layout, runs: pd.DataFrame, fixed: dict[s
     rows += reference_rows(evidence, runs, row_axes, layout.columns, columns)
     suite = str(evidence.runs["suite"].iloc[0])
     return Table(
-        label="-".join([suite, *fixed.values()]),
+        label=evidence.label_prefix + "-".join([suite, *fixed.values()]),
         fixed=fixed,
         row_axes=tuple(row_axes),
         column_axes=layout.columns,

@@ -16,6 +16,8 @@ from bench.report.tables.model import Column, Table
 GEOMETRIC = "geometric mean [95% CI]"
 BOUNDED = "mean [95% CI]"
 SYMMETRIC = "mean ± half-width of the 95% CI"
+WHEN = {"final": "after the last step", "best": "at the best evaluation"}
+ARROWS = {True: "↑", False: "↓"}
 
 
 def legend(evidence: Evidence, table: Table) -> str:
@@ -43,10 +45,15 @@ def _describe_numbers(evidence: Evidence, table: Table) -> Iterable[str]:
         bounded = measure_bounds(evidence, runs, name)[0] > float("-inf")
         kind = GEOMETRIC if name in table.geometric else BOUNDED if bounded else SYMMETRIC
         kinds.setdefault(kind, []).append(evidence.describe(name).label)
+    which = only_kind(table)
+    if which:
+        yield f"Values {WHEN[which]}."
     texts = [kind if len(kinds) == 1 else f"{', '.join(labels)}: {kind}" for kind, labels in kinds.items()]
     over = "" if n == "1" else " over seeds"
     yield f"{'; '.join([f'n = {n} per cell', *(f'{text}{over}' for text in texts)])}."
     entries = [entry for row in table.rows for entry in row.entries.values()]
+    if table.has_powers:
+        yield "Powers of ten apply to the value and its interval."
     if any(" of " in entry.interval for entry in entries):
         yield "(k of n): over the k runs with a value."
     if any(column.measure == FAILED and not column.which for column in table.columns):
@@ -73,6 +80,18 @@ def _describe_bold(evidence: Evidence, table: Table) -> Iterable[str]:
         yield f"Bold: the best of each column, and what is not significantly worse ({100 * ALPHA:g}%)."
     elif compared and not could_tell(sizes[-1], sizes[-1]):
         yield f"Nothing is bold: with {sizes[-1]} per cell no test can show a difference at {100 * ALPHA:g}%."
+
+
+def only_kind(table: Table) -> str:
+    """Return "final" or "best" if all measures of a table are of this kind; empty if there are both, or none."""
+    kinds = {column.which for column in table.columns if column.which}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def with_arrow(evidence: Evidence, name: str) -> str:
+    """Return the label of a measure, with an arrow up if higher values are better, and down if lower ones are."""
+    about = evidence.describe(name)
+    return about.label if about.higher_is_better is None else f"{about.label} {ARROWS[about.higher_is_better]}"
 
 
 def heading(evidence: Evidence, column: Column) -> str:

@@ -43,17 +43,21 @@ class Column(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A number and its interval as text, whether it is as good as the best, and the runs behind it."""
+    """A number and its interval as text, whether it is as good as the best, and the runs behind it.
+
+    ``plain`` is the text of an entry in scientific notation as other columns would show it.
+    """
 
     value: str
     interval: str = ""
     bold: bool = False
     runs: tuple[str, ...] = ()
+    plain: str = ""
 
     @property
     def text(self) -> str:
         """The value with its interval."""
-        return f"{self.value} {self.interval}".strip()
+        return self.plain or f"{self.value} {self.interval}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,7 @@ class Table:
         geometric: The measures shown as geometric means.
         constant: Axis → label, for the axes that would be rows but have one value.
         part: Which part of a table this is, counted from 1, and the number of parts.
+        has_powers: Whether an interval is followed by a power of ten that applies to its value too.
     """
 
     label: str
@@ -92,6 +97,7 @@ class Table:
     geometric: list[str] = field(default_factory=list)
     constant: Mapping[str, str] = field(default_factory=dict)
     part: tuple[int, int] = (1, 1)
+    has_powers: bool = False
 
     @property
     def title(self) -> str:

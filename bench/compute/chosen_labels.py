@@ -67,6 +67,6 @@ class OfOneClass(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return samples of the class."""
-        labels = self.label.to(latents).expand(len(latents), -1)  # type: ignore[operator]
+        labels = torch.ones_like(latents[:, :1]) * self.label  # a traced network would fix the number of latents
         samples: Tensor = self.network(torch.cat([latents, labels], dim=1))
         return samples

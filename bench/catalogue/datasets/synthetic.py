@@ -11,7 +11,8 @@ from pydantic import Field, PositiveFloat, model_validator
 from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Labels, Modes, make_data
 
-Weights = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] | None
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weights = Annotated[tuple[Weight, ...], Field(strict=False)] | None
 
 
 class RingOptions(Options):

@@ -16,12 +16,13 @@ from torch import Tensor
 from bench.catalogue.losses import LOSSES
 from bench.catalogue.penalties import PENALTIES
 from bench.compute.training import loop
-from bench.compute.training.cuda_graphs import GraphedSteps
+from bench.compute.training.cuda_graphs import GraphedSteps, StaticDraws
 from bench.compute.training.game import Game
 from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.real_data import RealSamples, real_samples_on
+from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.plan.specification import Training, complete_training
 
@@ -185,12 +186,14 @@ def test_both_samples_of_a_pair_have_the_label_of_the_real_one_and_nothing_chang
     numbers = np.ones((COUNT, *SHAPE), np.float32) * (LABELS / 4)[:, None, None, None].astype(np.float32)
     look_up = real_samples_on(numbers, CPU, LABELS, CLASSES)
     pack = assemble([training], [0], SHAPE, look_up, COUNT, CPU)
-    critic = Recording(pack.critic)
-    game = Game(pack.trainings, pack.generator, critic, CPU)  # type: ignore[arg-type]
+    generator, critic = Recording(pack.generator), Recording(pack.critic)
+    game = Game(pack.trainings, generator, critic, CPU)  # type: ignore[arg-type]
     twin = assemble([training], [0], SHAPE, look_up, COUNT, CPU).sampler
     expected = (twin.real_samples()[..., 0, 0, 0] * 4).round().long()
     game.critic_gradients(pack.sampler, 0)
     assert critic.given
+    assert len(generator.given) == 1 + (penalty == "zcr")
+    assert all(torch.equal(given[..., 2:].argmax(dim=2), expected) for given in generator.given)
     for given in critic.given:
         samples, labels = given.split([64, CLASSES], dim=2)
         assert torch.equal(labels.sum(dim=2), torch.ones_like(labels[..., 0]))
@@ -238,6 +241,21 @@ def test_the_label_moves_the_output_of_both_players() -> None:
         logits = players.critic.eval()(torch.cat([image, labels], dim=1))
         assert samples.flatten(1).std(dim=0).max() > 0, name
         assert logits.std() > 0, name
+
+
+def test_labels_are_kept_in_fixed_memory_for_captured_steps() -> None:
+    static, twin = StaticDraws(begin(specify()).sampler), begin(specify()).sampler
+
+    def draw(sampler: BatchSampler) -> list[Tensor]:
+        real = sampler.real_samples("generator data")
+        return [real, sampler.real_labels("generator data"), sampler.labels()]
+
+    kept, first = draw(static), draw(twin)
+    static.rewind()
+    assert all(one is other for one, other in zip(draw(static), kept, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(kept, first, strict=True))
+    static.redraw(1)
+    assert all(torch.equal(one, other) for one, other in zip(kept, draw(twin), strict=True))
 
 
 def test_replayed_steps_draw_new_labels() -> None:

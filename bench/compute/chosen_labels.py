@@ -60,6 +60,8 @@ class OfOneClass(nn.Module):
         label: The label, [classes].
     """
 
+    label: Tensor
+
     def __init__(self, network: nn.Module, label: Sequence[float]):
         super().__init__()
         self.network = network

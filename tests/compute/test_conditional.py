@@ -16,11 +16,13 @@ from torch import Tensor
 from bench.catalogue.losses import LOSSES
 from bench.catalogue.penalties import PENALTIES
 from bench.compute.training import loop
+from bench.compute.training.conditioning import real_batch
 from bench.compute.training.cuda_graphs import GraphedSteps, StaticDraws
 from bench.compute.training.game import Game
 from bench.compute.training.game_state import GameState
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
+from bench.compute.training.probes import Probe
 from bench.compute.training.real_data import RealSamples, real_samples_on
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
@@ -229,6 +231,24 @@ def test_gradient_penalties_are_of_the_gradient_by_samples_not_by_labels() -> No
     game = Game(pack.trainings, pack.generator, pack.critic, CPU)
     terms = game._critic_terms(linear, *[torch.randn(1, 6, *SHAPE)] * 2, pack.sampler, 0, pack.sampler.labels())
     assert terms.penalties[0].item() == pytest.approx(0.5 * 64 * 0.25)
+
+
+def test_probes_of_conditional_runs_are_of_samples_and_do_not_change_the_run() -> None:
+    training = specify(pac=2, steps=3)
+    plain, probed = begin(training), begin(training)
+    draws = BatchSampler(training, [0], reals(), COUNT, CPU, "probe ")
+    list(train(plain))
+    ((last,),) = train(probed, probe=Probe(lambda seeds: [real_batch(draws), real_batch(draws)]))
+    assert all(torch.equal(one, states(probed, 0)[name]) for name, one in states(plain, 0).items())
+    assert all(np.isfinite(value) for value in last.probes.values())
+    again = begin(training)
+    list(train(again, steps=2))
+    real, labels = real_batch(again.sampler)  # of the last step
+    assert labels is not None
+    after = probed.players[0].critic  # the slope is measured after the critic's update
+    points, numbers = real.reshape(3, 2 * 64).requires_grad_(), labels.reshape(3, 2 * CLASSES)
+    (gradient,) = torch.autograd.grad(after(torch.cat([points, numbers], dim=1)).sum(), points)
+    assert last.probes["slope_real"] == pytest.approx(gradient.norm(dim=1).mean().item(), rel=1e-4)
 
 
 def test_the_label_moves_the_output_of_both_players() -> None:

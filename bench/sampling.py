@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.catalogue import is_added, naming
 from bench.compute import environment
+from bench.compute.chosen_labels import OfOneClass, one_hot_labels
 from bench.compute.evaluation import quantised
 from bench.compute.kept_files import weights_of
 from bench.compute.kept_weights import KeptWeights, read_weights
@@ -34,13 +35,15 @@ class Generator:
     """A trained generator, or its moving average.
 
     Attributes:
-        module: The network in eval mode: latents [n, latent] → samples [n, *shape], images in [−1, 1].
+        module: The network in eval mode: latents [n, latent] → samples [n, *shape], images in [−1, 1]. If it is
+            conditional, latents are followed by the label as one-hot numbers, [n, latent + classes].
         latent: The dimension of the standard normal latent.
         shape: The shape of a sample.
         run: The identity of the run.
         title: The cell and the seed of the run, in words.
         step: The number of generator steps done.
         average: Whether this is the moving average.
+        classes: The names of the classes of a conditional generator; none if it takes no labels.
     """
 
     module: nn.Module
@@ -51,8 +54,9 @@ class Generator:
     step: int
     average: bool
     _kept: KeptWeights
+    classes: tuple[str, ...] = ()
 
-    def sample(self, count: int, seed: int = 0) -> NDArray[Any]:
+    def sample(self, count: int, seed: int = 0, label: str | int | None = None) -> NDArray[Any]:
         """Return samples as they are measured, [count, *shape]: images as uint8, points as float32.
 
         On the CPU, the same seed gives the same samples.
@@ -60,14 +64,17 @@ class Generator:
         Args:
             count: The number of samples.
             seed: The seed of the latents. They are not those of the run's evaluations.
+            label: The class of a conditional generator, by its name or its position. [default: all classes, each as
+                often as in the training split]
 
         Raises:
-            ResultsError: The number or the seed is not valid, or a sample is not finite.
+            ResultsError: The number, the seed or the label is not valid, or a sample is not finite.
         """
         for name, value, least in (("count", count, 1), ("seed", seed, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ResultsError(f"{name} {quote(value)}: expected a whole number of at least {least}")
-        latents = torch.randn(count, self.latent, generator=stream(seed, "samples"))
+        labels = one_hot_labels(self._kept.description, count, seed, label)
+        latents = torch.cat([torch.randn(count, self.latent, generator=stream(seed, "samples")), labels], dim=1)
         name, device = self._kept.description.architecture, next(self.module.parameters()).device
         with drawing_from(seed, "sample layers", device), naming("architecture", name):
             samples = generate(self.module, latents)
@@ -76,20 +83,29 @@ class Generator:
         like = np.empty(0, np.uint8 if self._kept.description.images else np.float32)
         return quantised(samples, like).numpy()
 
-    def export(self, path: str | Path) -> None:
+    def export(self, path: str | Path, label: str | int | None = None) -> None:
         """Write the generator as TorchScript, which runs without ganbench: latents → samples as they are measured.
 
         Images are uint8 with three channels, as torch-fidelity expects them.
 
+        Args:
+            path: The file to write.
+            label: The class of a conditional generator, whose latents are then all that it takes.
+
         Raises:
-            ResultsError: The path has another suffix than .pth, the generator cannot be traced, or the file cannot be
-                written.
+            ResultsError: The path has another suffix than .pth, the label is not valid or missing, the generator
+                cannot be traced, or the file cannot be written.
         """
         path = Path(path)
         if path.suffix != EXPORTED:
             raise ResultsError(f"{path}: expected a name that ends in {EXPORTED}, which torch-fidelity reads")
         about = self._kept.description
-        plain = _Measured(self._kept.build(self.average, torch.device("cpu"), fused=False), about.images)
+        network = self._kept.build(self.average, torch.device("cpu"), fused=False)
+        if label is not None:
+            network = OfOneClass(network, one_hot_labels(about, 1, 0, label)[0].tolist())
+        elif about.classes:
+            raise ResultsError(f"{self.title}: an exported generator has one class; choose it with --label")
+        plain = _Measured(network, about.images)
         few, more = (torch.randn(count, self.latent, generator=stream(0, "export")) for count in (2, 5))
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # torch.jit is deprecated, but torch-fidelity reads nothing newer
@@ -146,7 +162,9 @@ def generator(
     kept = read_weights(find_weights(run, Path(results)))
     about = kept.description
     module = kept.build(average, torch.device(environment.devices(device)[0]))
-    return Generator(module, about.latent, about.shape, about.run, about.title, about.step, average, kept)
+    return Generator(
+        module, about.latent, about.shape, about.run, about.title, about.step, average, kept, about.classes
+    )
 
 
 def find_weights(run: str | Path, results: Path) -> Path:

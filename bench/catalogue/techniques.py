@@ -104,6 +104,11 @@ TECHNIQUES = (
         "sum instead of mean over pixels in a residual critic (code of Miyato et al. 2018)",
     ),
     Technique(
+        NETWORKS,
+        "conditional = true",
+        "labels for both players, by concatenation or by projection (Mirza & Osindero 2014, Miyato & Koyama 2018)",
+    ),
+    Technique(
         LOSS,
         'loss = { name = "non-saturating", smoothing = 0.1 }',
         "one-sided label smoothing: real labels of 0.9 (Salimans et al. 2016)",

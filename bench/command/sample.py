@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of the latents.")
 @click.option("--average", is_flag=True, help="Use the moving average of the generator, which training with ema keeps.")
 @click.option(
+    "--label",
+    metavar="CLASS",
+    help="Class of the samples of a conditional generator: its name, or its number from 0. "
+    "[default: all classes, as often as in the data]",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
@@ -40,7 +46,14 @@ if TYPE_CHECKING:
 @device_option
 @handle_errors
 def sample(
-    run: str, count: int, seed: int, average: bool, output: Path | None, export: Path | None, **arguments: Any
+    run: str,
+    count: int,
+    seed: int,
+    average: bool,
+    label: str | None,
+    output: Path | None,
+    export: Path | None,
+    **arguments: Any,
 ) -> None:
     """Write samples of a trained generator.
 
@@ -55,10 +68,10 @@ def sample(
         _check_new(output)
     trained = generator(run, average=average, **arguments)
     if export is not None:
-        trained.export(export)
+        trained.export(export, label)
         say(f"wrote {export}: latents [n, {trained.latent}] → samples")
     if output is not None:
-        samples = trained.sample(count, seed)
+        samples = trained.sample(count, seed, label)
         write_samples(samples, output)
         say(f"wrote {count:,} samples of {trained.title}, step {trained.step:,}, to {output}")
 

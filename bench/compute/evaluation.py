@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue import find, naming
@@ -23,13 +22,15 @@ from bench.catalogue.extractors.resizing import describe_resize
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
+from bench.compute.evaluated_samples import evaluation_latents as evaluation_latents
+from bench.compute.evaluated_samples import quantised as quantised
+from bench.compute.evaluated_samples import with_labels
 from bench.compute.further_features import FurtherFeatures, describe_further
 from bench.compute.metric_results import PreparedMetric, combine
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import Measurement
 from bench.compute.training.players import Players, generate, is_finite, with_converged_spectral_norm
-from bench.compute.training.random_streams import stream
 from bench.compute.training.real_data import cached_dataset
 from bench.plan.extraction import extractor_of
 from bench.plan.grouping import added_code
@@ -58,9 +59,12 @@ class Evaluator:
     protocol: dict[str, object]
     further: tuple[FurtherFeatures, ...] = ()
 
-    def measure(self, samples: Tensor) -> dict[str, float]:
-        """Return all measures of samples: points [n, d], or uint8 images as returned by ``quantised``."""
-        measures = _measure(samples, self.extract, self.metrics)
+    def measure(self, samples: Tensor, labels: Tensor | None = None) -> dict[str, float]:
+        """Return all measures of samples: points [n, d], or uint8 images as returned by ``quantised``.
+
+        Those of a conditional generator come with the class of each, int64 [n].
+        """
+        measures = _measure(samples, self.extract, self.metrics, labels)
         for features in self.further:
             measures |= features.measure(samples)
         return measures
@@ -74,8 +78,9 @@ def _measure(
     samples: Tensor,
     extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
     metrics: tuple[PreparedMetric, ...],
+    labels: Tensor | None,
 ) -> dict[str, float]:
-    return combine(metrics, Sampled.extracted_by(extract, samples))
+    return combine(metrics, Sampled.extracted_by(extract, samples, labels))
 
 
 @cache
@@ -90,11 +95,12 @@ def context_of(
     place = device if device.type == "cuda" else torch.device("cpu")  # MPS has no double precision
     if chosen.name == "coordinates":
         return Context(data, chosen.name, lambda points: (points, None), place)
+    from bench.catalogue.extractors.class_names import class_names
     from bench.catalogue.extractors.networks import extract
     from bench.catalogue.extractors.own_networks import load_chosen
 
     load = cache(lambda: load_chosen(chosen, weights, device))
-    return Context(data, chosen.name, lambda images: extract(load(), images), place)
+    return Context(data, chosen.name, lambda images: extract(load(), images), place, class_names(chosen))
 
 
 @cache
@@ -121,7 +127,8 @@ def build_evaluator(
             for metric in of
             if of[metric] == "game"
         )
-        real = _measure(torch.from_numpy(test.copy()), context.extract, metrics)
+        labels = None if data.labels is None else torch.from_numpy(data.labels.test[: evaluation.samples])
+        real = _measure(torch.from_numpy(test.copy()), context.extract, metrics, labels)
         further = tuple(FurtherFeatures(other, evaluation.metrics) for other in others)
         for features in further:
             real |= features.measure(torch.from_numpy(test.copy()))
@@ -145,11 +152,6 @@ def build_evaluator(
         },
         further=further,
     )
-
-
-def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:
-    """Return the latents of a run's evaluations, [samples, latent]: the same at every step."""
-    return torch.randn(samples, training.latent, generator=stream(seed, stream_name))
 
 
 def evaluate(
@@ -194,8 +196,9 @@ def _evaluate(
     measurement: Measurement | None,
 ) -> None:
     players = state.players
+    inputs, labels = with_labels(latents, state.training, data, state.seed)
     with naming("architecture", state.training.architecture.name):
-        samples = generate(players.generator, latents)
+        samples = generate(players.generator, inputs)
     if not is_finite(players.critic):
         history.diverged = "critic's weights"  # the losses were computed before the last update
         return
@@ -213,9 +216,9 @@ def _evaluate(
         "generator_loss": measurement.generator_loss if measurement else math.nan,
         **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
         **(measurement.probes if measurement else dict.fromkeys(PROBES, math.nan)),
-        **evaluator.measure(samples),
+        **evaluator.measure(samples, labels),
         **evaluator.measure_game(state),
-        **_measure_average(players, latents, data, evaluator),
+        **_measure_average(players, inputs, data, evaluator, labels),
     }
     row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
     history.trace.append(row)
@@ -228,23 +231,19 @@ def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator)
         The measures by name; None where a value is not finite.
     """
     latents = evaluation_latents(run.training, run.evaluation.samples, run.seed, "evaluation again")
+    inputs, labels = with_labels(latents, run.training, data, run.seed, "evaluation again")
     device = next(players.generator.parameters()).device
     with _drawing(evaluator, run.training, run.seed, "evaluation layers again", device):
-        measures = evaluator.measure(quantised(generate(players.generator, latents), data.train))
-        measures |= _measure_average(players, latents, data, evaluator)
+        measures = evaluator.measure(quantised(generate(players.generator, inputs), data.train), labels)
+        measures |= _measure_average(players, inputs, data, evaluator, labels)
     return {name: value if math.isfinite(value) else None for name, value in measures.items()}
 
 
-def _measure_average(players: Players, latents: Tensor, data: Data, evaluator: Evaluator) -> dict[str, float]:
+def _measure_average(
+    players: Players, inputs: Tensor, data: Data, evaluator: Evaluator, labels: Tensor | None
+) -> dict[str, float]:
     if players.average is None:
         return {}
     average = with_converged_spectral_norm(players.average)
-    measures = evaluator.measure(quantised(generate(average, latents), data.train))
+    measures = evaluator.measure(quantised(generate(average, inputs), data.train), labels)
     return {averaged(name): value for name, value in measures.items()}
-
-
-def quantised(samples: Tensor, like: NDArray[np.generic]) -> Tensor:
-    """Return generated images in [−1, 1] as uint8 if the real ones are stored that way; points stay unchanged."""
-    if like.dtype != np.uint8:
-        return samples
-    return ((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -244,7 +244,7 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
         pack=active.pack,
     )
     if "weights" in settings.keep:
-        keep_weights(settings.weights(run), run, active.players, data.train, history.step)
+        keep_weights(settings.weights(run), run, active.players, data, history.step)
     publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
     settings.checkpoint(run).unlink(missing_ok=True)
     return Event(run, "recorded")

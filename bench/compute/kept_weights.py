@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from torch import Tensor, nn
 
 from bench.catalogue import find
+from bench.catalogue.datasets import Data
 from bench.compute.kept_files import check_can_keep
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.players import Players, build_generator, place, with_converged_spectral_norm
@@ -42,6 +42,8 @@ class Description(BaseModel):
         shape: The shape of a sample.
         images: Whether samples are images in [−1, 1], to be converted to uint8; otherwise they are points.
         sha256: The digest of the weights; empty in files of earlier versions.
+        classes: The names of the classes of a conditional generator; none if it takes no labels.
+        class_counts: The number of training samples of each class.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +60,8 @@ class Description(BaseModel):
     shape: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     images: bool
     sha256: str = ""
+    classes: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class KeptWeights:
             options = find("architecture", about.architecture).options.model_validate_json(json.dumps(about.options))
             choice = Choice(name=about.architecture, label=about.architecture, options=options)
             with drawing_from(about.seed, "generator weights"):
-                network = build_generator(choice, about.latent, about.shape)
+                network = build_generator(choice, about.latent, about.shape, len(about.classes))
             if fused:
                 network = place(network, about.precision, device)
             network.load_state_dict(dict(self.states[name]))
@@ -106,14 +110,14 @@ class KeptWeights:
         return with_converged_spectral_norm(network) if average else network
 
 
-def keep_weights(path: Path, run: Run, players: Players, like: NDArray[np.generic], step: int) -> None:
+def keep_weights(path: Path, run: Run, players: Players, data: Data, step: int) -> None:
     """Write the weights of a run's generator, and of its moving average, atomically.
 
     Args:
         path: The file to write.
         run: The run.
         players: Its networks.
-        like: Real samples, [n, *shape].
+        data: The dataset.
         step: The number of generator steps done.
 
     Raises:
@@ -137,9 +141,10 @@ def keep_weights(path: Path, run: Run, players: Players, like: NDArray[np.generi
         options=run.training.architecture.options.model_dump(mode="json"),
         latent=run.training.latent,
         precision=run.training.precision,
-        shape=like.shape[1:],
-        images=like.dtype == np.uint8,
+        shape=data.train.shape[1:],
+        images=data.train.dtype == np.uint8,
         sha256=_digest(tensors),
+        **(described_classes(data) if run.training.conditional else {}),
     )
     content = save(tensors, metadata={"ganbench": about.model_dump_json()})
     try:
@@ -147,6 +152,13 @@ def keep_weights(path: Path, run: Run, players: Players, like: NDArray[np.generi
             partial.write_bytes(content)
     except OSError as error:
         raise ResultsError(f"weights {path} cannot be written: {describe_error(error)}") from None
+
+
+def described_classes(data: Data) -> dict[str, tuple[Any, ...]]:
+    """Return the names of a dataset's classes and the number of training samples of each, for a ``Description``."""
+    assert data.labels is not None
+    counts = np.bincount(data.labels.train, minlength=len(data.labels.names))
+    return {"classes": data.labels.names, "class_counts": tuple(counts.tolist())}
 
 
 def read_weights(path: Path) -> KeptWeights:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bench.catalogue import find, naming
 from bench.catalogue.optimizers import is_annealed
 from bench.errors import SuiteError
+from bench.plan.conditional import check_conditional
 from bench.plan.datasets import declared_shape
 from bench.plan.specification import Evaluation, Training
 
@@ -21,6 +22,7 @@ def check_combination(training: Training, evaluation: Evaluation, where: str) ->
     """
     for problem in contradictions(training):
         raise SuiteError(f"{where}: {problem}")
+    check_conditional(training, where)
     for check in (_check_pac, _check_unroll):
         if problem := check(training, evaluation):
             raise SuiteError(f"{where}: {problem}")

@@ -30,14 +30,18 @@ class DefaultEvaluation(Options):
         """Return the evaluation of a run.
 
         Modes or classes where they are known, with the Fréchet distance; otherwise the Fréchet distance with precision
-        and recall; the distance to the equilibrium for the Dirac-GAN.
+        and recall; the distance to the equilibrium for the Dirac-GAN. For conditional runs also distances within
+        classes.
 
         Args:
             training: How the run is trained.
             modes_known: Whether the true modes of its dataset are known.
         """
         is_dirac = training.architecture.name == training.critic.name == "dirac"
-        return self.of_dataset(training.dataset, modes_known, steps=training.steps, is_dirac=is_dirac)
+        chosen = self.of_dataset(training.dataset, modes_known, steps=training.steps, is_dirac=is_dirac)
+        if not training.conditional:
+            return chosen
+        return chosen.model_copy(update={"metrics": (*chosen.metrics, choose("metric", "intra-class"))})
 
     def of_dataset(
         self, dataset: Choice, modes_known: bool, *, steps: int = EVALUATIONS, is_dirac: bool = False

@@ -17,6 +17,8 @@ from bench.errors import SuiteError
 from bench.plan.mistakes import Mistakes
 from bench.plan.specification import Choice, Evaluation, choose
 
+UNLABELLED = "needs labels of generated samples, which only runs with conditional = true have"
+
 
 def extractor_of(dataset: Choice, evaluation: Evaluation) -> ExtractorChoice:
     """Return the extractor of samples of a dataset: the suite's for images if it names one, else the dataset's."""
@@ -62,7 +64,7 @@ def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice],
     for name, entry in entries("metric").items():
         if entry.of == "game":
             continue
-        missing = entry.needs(extractor, modes_known)
+        missing = UNLABELLED.removeprefix("needs ") if entry.needs_labels else entry.needs(extractor, modes_known)
         if missing:
             refused[name] = missing
         else:
@@ -80,8 +82,17 @@ def check_extractor_applies(datasets: Iterable[Choice], chosen: ExtractorChoice 
         raise SuiteError(f"{where}: extractor {chosen.name!r} is for images, but there are only points")
 
 
-def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool, where: str) -> None:
+def check_extraction(
+    dataset: Choice, evaluation: Evaluation, modes_known: bool, where: str, *, labelled: bool = False
+) -> None:
     """Check that the extractor takes samples of the dataset, and that each metric gets what it needs.
+
+    Args:
+        dataset: The dataset.
+        evaluation: The metrics and the extractor.
+        modes_known: Whether the true modes of the dataset are known.
+        where: The place, with which messages begin.
+        labelled: Whether generated samples have labels.
 
     Raises:
         SuiteError: It is not so; the message begins with ``where``.
@@ -98,6 +109,8 @@ def check_extraction(dataset: Choice, evaluation: Evaluation, modes_known: bool,
             )
     mistakes = Mistakes()
     for metric in evaluation.metrics:
+        if find("metric", metric.name).needs_labels and not labelled:
+            raise SuiteError(f"{where}: metric {metric.name!r} {UNLABELLED}")
         needs = find("metric", metric.name).needs
         with naming("metric", metric.name, "needs"):
             missing = needs(chosen.name, modes_known)

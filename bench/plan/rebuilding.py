@@ -43,7 +43,7 @@ def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | No
         training=training,
         evaluation=evaluation,
         seed=metadata["seed"],
-        data_fingerprint=data.fingerprint,
+        data_fingerprint=data.fingerprint_for(training.conditional),
         extractor_hash=hash_of_extractor(training.dataset, evaluation, inception_weights),
         found=describe_files(training.dataset, data),
     )

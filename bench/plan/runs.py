@@ -12,6 +12,7 @@ from bench.catalogue.architectures.critic_options import check_groups
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, SuiteError
 from bench.plan.combinations import check_combination
+from bench.plan.conditional import check_labels
 from bench.plan.datasets import declared_shape, describe_files, load_dataset
 from bench.plan.default_evaluation import evaluation_of
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
@@ -145,6 +146,7 @@ def plan_runs(
     ]
     for cell, evaluation in judged:
         with mistakes.noted():
+            check_labels(cell.training, data[cell.training.dataset], f"{suite.where}: cell ({cell})")
             _check_metrics(cell, suite.where, evaluation, modes_known[cell.training.dataset])
     mistakes.check()
     runs = [
@@ -156,7 +158,7 @@ def plan_runs(
             training=cell.training,
             evaluation=evaluation,
             seed=seed,
-            data_fingerprint=data[cell.training.dataset].fingerprint,
+            data_fingerprint=data[cell.training.dataset].fingerprint_for(cell.training.conditional),
             extractor_hash=hash_of_extractor(cell.training.dataset, evaluation, inception_weights),
             rules=suite.outcome,
             references=suite.reference,
@@ -234,5 +236,5 @@ def _check_metrics(cell: Cell, where: str, evaluation: Evaluation, modes_known: 
             with mistakes.noted():
                 check_groups(cell.training.critic.options, metric.options.samples, what)
     with mistakes.noted():
-        check_extraction(cell.training.dataset, evaluation, modes_known, where)
+        check_extraction(cell.training.dataset, evaluation, modes_known, where, labelled=cell.training.conditional)
     mistakes.check()

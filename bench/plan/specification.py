@@ -92,6 +92,7 @@ class Training(Options):
         pac: Samples that the critic judges together, as one (PacGAN).
         top_k: How many of a batch the generator learns from; "none" for all (top-k training).
         unroll: Steps of the critic that the generator's loss looks ahead (unrolled GAN).
+        conditional: Whether both players get the labels of the dataset.
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -116,6 +117,7 @@ class Training(Options):
     top_k: Annotated[TopK | None, BeforeValidator(as_top_k)] = None
     unroll: int = Field(default=0, ge=0, le=1_000)
     deterministic: bool = False
+    conditional: bool = False
 
 
 class Evaluation(Options):

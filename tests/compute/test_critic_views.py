@@ -100,7 +100,7 @@ def test_joined_samples_train_with_probes_and_metrics_of_the_game(penalty: str) 
     training = specify(pac=2, penalty=penalty)
     draws = BatchSampler(training, [0], lambda i: REALS[i], len(REALS), CPU, "probe ")
     pack = begin(training)
-    ((last,),) = train(pack, probe=Probe(lambda seeds: (draws.real_samples(), draws.real_samples())))
+    ((last,),) = train(pack, probe=Probe(lambda seeds: [(draws.real_samples(), None) for _ in range(2)]))
     assert last.diverged is None
     assert list(last.probes) == list(PROBES)
     assert all(torch.tensor(value).isfinite() for value in last.probes.values())

@@ -204,7 +204,7 @@ def test_both_players_follow_the_schedule() -> None:
 
 def observed(training: Training) -> Probe:
     sampler = sampler_of(training, prefix="probe ")
-    return Probe(lambda seeds: (sampler.real_samples(), sampler.real_samples()))
+    return Probe(lambda seeds: [(sampler.real_samples(), None) for _ in range(2)])
 
 
 @pytest.mark.parametrize("normalisation", ["none", "batch", "spectral"])
@@ -230,7 +230,7 @@ def test_probes_by_hand() -> None:
     before, twin = copy.deepcopy(players), sampler_of(training)
     train_samples, test_samples = torch.full((1, 6, 2), 1.0).double(), torch.full((1, 6, 2), -1.0).double()
     pack = Pack([training], [0], [players], sampler_of(training))
-    ((last,),) = train(pack, probe=Probe(lambda seeds: (train_samples, test_samples)))
+    ((last,),) = train(pack, probe=Probe(lambda seeds: [(train_samples, None), (test_samples, None)]))
     (real,), (latents,) = twin.real_samples(), twin.latents()
     fake = before.generator(latents).detach()
     found, logits = last.probes, torch.tensor([3.0, 4.0]).double()

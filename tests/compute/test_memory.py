@@ -60,9 +60,7 @@ def test_no_graph_is_alive_after_a_step(name: str, penalty: str) -> None:
     shape = (1,) if name == "dirac" else (1, 8, 8)
     reals = torch.rand(8, *shape, generator=torch.Generator().manual_seed(0))
     pack = assemble([training], [0], shape, lambda indices: reals[indices], len(reals), CPU)
-    probe = Probe(
-        lambda seeds: (reals[None, :4].expand(len(seeds), -1, *shape), reals[None, 4:].expand(len(seeds), -1, *shape))
-    )
+    probe = Probe(lambda seeds: [(half[None].expand(len(seeds), -1, *shape), None) for half in (reals[:4], reals[4:])])
     before = graphs()
     list(train(pack, probe=probe))
     assert not graphs() - before

@@ -62,7 +62,7 @@ def begin(training: Training, runs: int, device: torch.device = CUDA) -> Pack:
 
 def probe_of(device: torch.device = CUDA) -> Probe:
     reals = torch.rand(1, 4, 1, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(device)
-    return Probe(lambda seeds: (reals.expand(len(seeds), -1, -1, -1, -1), reals.expand(len(seeds), -1, -1, -1, -1)))
+    return Probe(lambda seeds: [(reals.expand(len(seeds), -1, -1, -1, -1), None)] * 2)
 
 
 def compare(training: Training, runs: int, device: torch.device = CUDA) -> GraphedSteps:

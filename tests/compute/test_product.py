@@ -9,6 +9,7 @@ from itertools import product
 from math import gcd
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,7 @@ from bench.catalogue.penalties import PENALTIES
 from bench.catalogue.techniques import techniques
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
+from bench.compute.training.real_data import real_samples_on
 from bench.plan.specification import Training, as_table, complete_training
 
 CPU = torch.device("cpu")
@@ -30,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "stylegan": {"width": 2, "widest": 4, "mapping_depth": 2},
     "r3gan": {"width": 2, "widest": 4, "blocks": 1},
 }
+LABELS = np.arange(8) % 2
 NORMALISED = [name for name in SMALL if "normalisation" in ARCHITECTURES[name].options.model_fields]
 NORMALISATIONS = get_args(Normalisation)
 PENALTY = [None, *PENALTIES]
@@ -65,7 +68,7 @@ def check(training: Training, shape: tuple[int, ...], device: torch.device = CPU
     reals = (torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(device)
 
     def begin(seed: int) -> Pack:
-        return assemble([training], [seed], shape, lambda i: reals[i.to(device)], len(reals), device)
+        return assemble([training], [seed], shape, real_samples_on(reals.cpu().numpy(), device, LABELS, 2), 8, device)
 
     def go(pack: Pack, first: int, steps: int) -> None:
         ((last,),) = train(pack, first, steps=steps)
@@ -188,7 +191,8 @@ def test_every_technique_gives_the_same_bits_in_a_pack_as_alone(line: str) -> No
     reals = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
     def trained(seeds: list[int]) -> Pack:
-        pack = assemble([training] * len(seeds), seeds, (1, 8, 8), lambda i: reals[i], len(reals), CPU)
+        look_up = real_samples_on(reals.numpy(), CPU, LABELS, 2)
+        pack = assemble([training] * len(seeds), seeds, (1, 8, 8), look_up, len(reals), CPU)
         ((*ends,),) = train(pack)
         assert not any(end.diverged for end in ends)
         return pack

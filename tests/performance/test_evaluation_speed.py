@@ -32,9 +32,11 @@ def test_evaluation(benchmark: BenchmarkFixture, dataset: str, metric: str) -> N
     evaluator = build_evaluator(
         chosen, asked, extractor_hash(find("dataset", dataset).extractor, None), None, torch.device("cpu")
     )
-    there = cached_dataset(chosen).test
-    samples = torch.from_numpy(there[np.arange(SAMPLES) % len(there)])
-    assert benchmark(lambda: evaluator.measure(samples)).keys() == evaluator.real.keys()
+    data = cached_dataset(chosen)
+    assert data.labels is not None
+    places = np.arange(SAMPLES) % len(data.test)
+    samples, labels = torch.from_numpy(data.test[places]), torch.from_numpy(data.labels.test[places])
+    assert benchmark(lambda: evaluator.measure(samples, labels)).keys() == evaluator.real.keys()
 
 
 def test_every_metric_of_samples_is_here() -> None:

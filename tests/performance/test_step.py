@@ -52,7 +52,7 @@ def test_probe(benchmark: BenchmarkFixture, architecture: str) -> None:
     game, sampler = Game(pack.trainings, pack.generator, pack.critic, CPU), pack.sampler
     terms, critic_gradient = game.critic_gradients(sampler, 0)
     _, generator_gradient = game.generator_gradients(sampler, 0)
-    probe = Probe(lambda seeds: (sampler.real_samples(), sampler.real_samples()))
+    probe = Probe(lambda seeds: [(sampler.real_samples(), None) for _ in range(2)])
 
     def observe() -> None:
         probe.before_update(game)

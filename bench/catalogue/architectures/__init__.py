@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
 LARGEST_SIZE = 256  # the width of DCGAN doubles with every halving of the size, so larger networks take gigabytes
 LARGEST_BOUNDED = 1024  # of networks with a bounded width
+CONCATENATION = "concatenation"
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
 
@@ -155,6 +156,11 @@ class Architecture(NamedTuple):
             ``noise_numbers``, k: in training it gets latents with k further normal numbers, [n, latent + k].
         fits: Which shapes of samples the family supports.
         critic_defaults: Defaults of the critic's options that differ from the generator's.
+        conditional: How labels enter the networks. "concatenation": they are further latents, and further channels of
+            images or coordinates of points; the module's functions build these networks from larger numbers. Otherwise
+            the module with ``generator(options, latent, classes, shape)`` and ``critic(options, classes, shape)``,
+            whose inputs are latents and flattened samples, each followed by the label as one-hot numbers. "": not
+            at all.
     """
 
     summary: str
@@ -162,6 +168,7 @@ class Architecture(NamedTuple):
     module: str
     fits: Fits
     critic_defaults: dict[str, object] = {}
+    conditional: str = ""
 
 
 def any_shape(shape: Shape) -> str | None:
@@ -199,18 +206,21 @@ ARCHITECTURES = {
         "bench.catalogue.architectures.mlp",
         any_shape,
         {"activation": "leaky-relu"},
+        CONCATENATION,
     ),
     "dcgan": Architecture(
         "DCGAN: transposed and strided convolutions (Radford et al. 2016)",
         DcganOptions,
         "bench.catalogue.architectures.dcgan",
         square_image,
+        conditional=CONCATENATION,
     ),
     "dcgan-upsample": Architecture(
         "DCGAN with nearest-neighbour upsampling and 3×3 convolutions, 128–128–64 channels",
         DcganUpsampleOptions,
         "bench.catalogue.architectures.dcgan_upsample",
         square_image,
+        conditional=CONCATENATION,
     ),
     "resnet": Architecture(
         "residual networks (Gulrajani et al. 2017; Miyato et al. 2018)",
@@ -218,6 +228,7 @@ ARCHITECTURES = {
         "bench.catalogue.architectures.resnet",
         large_square_image,
         {"normalisation": "none"},
+        "bench.catalogue.architectures.conditional_resnet",
     ),
     "stylegan": Architecture(
         "StyleGAN2: styles, noise per pixel, equalised learning rate (Karras et al. 2020)",

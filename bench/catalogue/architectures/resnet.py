@@ -7,6 +7,8 @@ sums it as in the code of Miyato et al. (https://github.com/pfnet-research/sngan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 
 from bench.catalogue.architectures import Normalisation, ResnetOptions, Shape
@@ -40,7 +42,7 @@ def generator(options: ResnetOptions, latent: int, shape: Shape) -> nn.Module:
             nn.Unflatten(1, (width, first, first)),
             *[_upsampling_block(width, larger, options.normalisation) for larger in rest],
             *_activation(width, options.normalisation),
-            _conv(width, channels),
+            conv(width, channels),
             nn.Tanh(),
         )
     )
@@ -51,6 +53,19 @@ def critic(options: ResnetOptions, shape: Shape) -> nn.Module:
 
     Every ReLU but that of the first block is preceded by the normalisation.
     """
+    deviation = minibatch_deviation(options)
+    return initialise_xavier(
+        nn.Sequential(
+            *critic_features(options, shape),
+            nn.Linear(options.width + len(deviation), 1),
+            *lipschitz(options),
+            nn.Flatten(0),
+        )
+    )
+
+
+def critic_features(options: ResnetOptions, shape: Shape) -> list[nn.Module]:
+    """Return the critic's layers before its output, [n, channels, size, size] → [n, width], one more with deviation."""
     channels, size, _ = shape
     width = options.width
     blocks = [_input_block(channels, width)]
@@ -58,22 +73,16 @@ def critic(options: ResnetOptions, shape: Shape) -> nn.Module:
     while size > SMALLEST:
         blocks.append(_downsampling_block(width, options.normalisation))
         size = (size + 1) // 2
-    deviation = minibatch_deviation(options)
-    return initialise_xavier(
-        nn.Sequential(
-            *blocks,
-            ResidualBlock(_two_convolutions(width, options.normalisation), []),
-            ResidualBlock(_two_convolutions(width, options.normalisation), []),
-            *_activation(width, options.normalisation),
-            *deviation,
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            *([Scale(size**2)] if options.pooling == "sum" else []),
-            nn.Linear(width + len(deviation), 1),
-            *lipschitz(options),
-            nn.Flatten(0),
-        )
-    )
+    return [
+        *blocks,
+        ResidualBlock(_two_convolutions(width, options.normalisation), []),
+        ResidualBlock(_two_convolutions(width, options.normalisation), []),
+        *_activation(width, options.normalisation),
+        *minibatch_deviation(options),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        *([Scale(size**2)] if options.pooling == "sum" else []),
+    ]
 
 
 def _upsampling_block(width: int, size: int, norm: Normalisation) -> ResidualBlock:
@@ -82,31 +91,32 @@ def _upsampling_block(width: int, size: int, norm: Normalisation) -> ResidualBlo
     def upsample() -> nn.Module:
         return nn.Upsample(size=(size, size))
 
-    residual = [*_activation(width, norm), upsample(), _conv(width, width), *_activation(width, norm)]
-    return ResidualBlock([*residual, _conv(width, width)], [upsample(), _conv(width, width, 1)])
+    residual = [*_activation(width, norm), upsample(), conv(width, width), *_activation(width, norm)]
+    return ResidualBlock([*residual, conv(width, width)], [upsample(), conv(width, width, 1)])
 
 
 def _input_block(channels: int, width: int) -> ResidualBlock:
     """Return a block that halves the image. It has no ReLU at its start, which would remove pixels below 0."""
-    residual = [_conv(channels, width), nn.ReLU(), _conv(width, width), _halve()]
-    return ResidualBlock(residual, [_halve(), _conv(channels, width, 1)])
+    residual = [conv(channels, width), nn.ReLU(), conv(width, width), _halve()]
+    return ResidualBlock(residual, [_halve(), conv(channels, width, 1)])
 
 
 def _downsampling_block(width: int, norm: Normalisation) -> ResidualBlock:
     """Return a block that halves feature maps."""
-    return ResidualBlock([*_two_convolutions(width, norm), _halve()], [_conv(width, width, 1), _halve()])
+    return ResidualBlock([*_two_convolutions(width, norm), _halve()], [conv(width, width, 1), _halve()])
 
 
 def _two_convolutions(width: int, norm: Normalisation) -> list[nn.Module]:
     """Return normalisation, ReLU and convolution, twice."""
-    return [*_activation(width, norm), _conv(width, width), *_activation(width, norm), _conv(width, width)]
+    return [*_activation(width, norm), conv(width, width), *_activation(width, norm), conv(width, width)]
 
 
 def _activation(width: int, norm: Normalisation) -> list[nn.Module]:
     return [*normalisation(norm, width, images=True), nn.ReLU()]
 
 
-def _conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
+def conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
+    """Return a convolution that keeps the size of feature maps."""
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
 
 
@@ -115,14 +125,20 @@ def _halve() -> nn.Module:
     return nn.AvgPool2d(2, ceil_mode=True)
 
 
-def initialise_xavier(network: nn.Module) -> nn.Module:
+def initialise_xavier(network: nn.Module, residuals: Iterable[nn.Module] = ()) -> nn.Module:
     """Draw Xavier-uniform weights, with gain √2 for convolutions of residuals; return the network.
+
+    Args:
+        network: The network.
+        residuals: The layers of residuals that are not in a ``ResidualBlock``.
 
     Source: the code of Miyato et al. 2018.
     """
-    residual = {layer for block in network.modules() if isinstance(block, ResidualBlock) for layer in block.residual}
+    blocks = [block for block in network.modules() if isinstance(block, ResidualBlock)]
+    residual = {*residuals, *(layer for block in blocks for layer in block.residual)}
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight, gain=2**0.5 if module in residual else 1.0)
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     return network

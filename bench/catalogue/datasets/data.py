@@ -35,7 +35,7 @@ class Modes:
 
 @dataclass(frozen=True)
 class Labels:
-    """The class of every sample. Training does not use it, so it is part of no identity.
+    """The class of every sample. Only conditional training uses it, so it is part of the identity of those runs alone.
 
     Attributes:
         train: int64 [n], a position in ``names`` for each training sample.
@@ -67,6 +67,13 @@ class Data:
     modes: Modes | None = None
     labels: Labels | None = None
     files: FoundFiles | None = None
+
+    def fingerprint_for(self, conditional: bool) -> str:
+        """Return the fingerprint of what training uses: the arrays and, if it is conditional, their labels."""
+        if not conditional or self.labels is None:
+            return self.fingerprint
+        labels = fingerprint(self.labels.train, self.labels.test)
+        return hashlib.sha256(f"{self.fingerprint} {labels} {len(self.labels.names)}".encode()).hexdigest()
 
 
 def make_data(

@@ -81,7 +81,7 @@ def _idx_data(name: str, folder: Path, names: tuple[str, ...]) -> Data:
         first, second = (
             read_idx(folder / f"{part}-labels-idx1-ubyte", name).astype(np.int64) for part in ("train", "t10k")
         )
-    except MissingDataError:  # labels are optional: no metric uses them
+    except MissingDataError:  # labels are optional: only conditional training uses them
         return make_data(train, test)
     return make_data(train, test, labels=Labels(first, second, names))
 

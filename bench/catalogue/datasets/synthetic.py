@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, model_validator
 
 from bench.catalogue import Options
-from bench.catalogue.datasets.data import Data, Modes, make_data
+from bench.catalogue.datasets.data import Data, Labels, Modes, make_data
 
-Weights = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] | None
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weights = Annotated[tuple[Weight, ...], Field(strict=False)] | None
 
 
 class RingOptions(Options):
@@ -89,14 +90,17 @@ def _normalised(weights: tuple[float, ...] | None) -> NDArray[np.float64] | None
 def _mixture(modes: Modes, points: int) -> Data:
     """Draw ``points`` training samples and a fifth as many test samples, the same for every seed of a run."""
     train, test = np.random.SeedSequence(0).spawn(2)
-    return make_data(_sample(modes, points, train), _sample(modes, max(1, points // 5), test), modes)
+    first, second = _sample(modes, points, train), _sample(modes, max(1, points // 5), test)
+    labels = Labels(first[1], second[1], tuple(map(str, range(len(modes.centres)))))
+    return make_data(first[0], second[0], modes, labels=labels)
 
 
-def _sample(modes: Modes, count: int, seed: np.random.SeedSequence) -> NDArray[np.float32]:
+def _sample(modes: Modes, count: int, seed: np.random.SeedSequence) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return points [count, d] and the mode of each."""
     generator = np.random.Generator(np.random.PCG64(seed))
     if modes.weights is None:
         labels = generator.integers(len(modes.centres), size=count)
     else:
         labels = generator.choice(len(modes.centres), size=count, p=modes.weights)
     noise = modes.sigma * generator.standard_normal((count, modes.centres.shape[1]))
-    return (modes.centres[labels] + noise).astype(np.float32)
+    return (modes.centres[labels] + noise).astype(np.float32), labels.astype(np.int64)

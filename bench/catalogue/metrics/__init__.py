@@ -99,6 +99,7 @@ class Metric(NamedTuple):
         measures: Measures that it returns and ganbench does not define, by name. ganbench's own measures are in
             ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
         sees_features: Whether the ``prepare`` of a metric of the game gets the context before the options.
+        needs_labels: Whether it compares samples with the labels that a conditional generator was given.
     """
 
     summary: str
@@ -109,6 +110,7 @@ class Metric(NamedTuple):
     architecture: str | None = None
     measures: Mapping[str, Measure] = MappingProxyType({})
     sees_features: bool = False
+    needs_labels: bool = False
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
@@ -149,6 +151,13 @@ METRICS = {
         Options,
         "bench.catalogue.metrics.frechet:prepare",
         _anything,
+    ),
+    "intra-class": Metric(
+        "conditional runs: Fréchet distance within a class, and share of samples whose label a classifier confirms",
+        Options,
+        "bench.catalogue.metrics.intra_class:prepare",
+        _anything,
+        needs_labels=True,
     ),
     "kid": Metric(
         "kernel distance to the training split on the dataset's extractor (KID with Inception)",

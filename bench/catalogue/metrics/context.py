@@ -23,7 +23,11 @@ class Sampled:
 
     Attributes:
         samples: Points [n, d] or uint8 images [n, channels, height, width].
+        labels: The class that each was generated for, int64 [n], a position among the names of the dataset's labels;
+            None if the generator is not conditional.
     """
+
+    labels: Tensor | None = None
 
     def __init__(self, samples: Tensor, features: Tensor, logits: Tensor | None = None) -> None:
         """Create samples whose features are known."""
@@ -31,10 +35,10 @@ class Sampled:
         self._extract: Extract = lambda _: (features, logits)
 
     @classmethod
-    def extracted_by(cls, extract: Extract, samples: Tensor) -> Sampled:
-        """Return samples whose features are extracted if a metric asks for them."""
+    def extracted_by(cls, extract: Extract, samples: Tensor, labels: Tensor | None = None) -> Sampled:
+        """Return samples whose features are extracted if a metric asks for them, with their labels."""
         sampled = cls(samples, samples)
-        sampled._extract = extract
+        sampled._extract, sampled.labels = extract, labels
         return sampled
 
     @cached_property
@@ -66,12 +70,14 @@ class Context:
         extractor: Name of the extractor, from ``bench.catalogue.extractors.EXTRACTORS``.
         extract: Samples → features [n, d], and logits [n, classes] or None.
         device: Where metrics calculate. Features themselves are on the CPU.
+        classes: Names of the classes of the logits, if known.
     """
 
     data: Data
     extractor: str
     extract: Extract
     device: torch.device = CPU
+    classes: tuple[str, ...] = ()
 
     def placed(self, features: Tensor) -> Tensor:
         """Return features on the device where metrics calculate."""

@@ -54,8 +54,6 @@ class Measure(NamedTuple):
         coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
         table: Where it stands by default: "details" is left out first when a terminal is narrow.
         range: The values that it can have; others are refused in results of other code.
-
-    A metric of another package declares its own: ``Metric(..., measures={"vendi": Measure("Vendi score", True)})``.
     """
 
     label: str
@@ -88,6 +86,9 @@ MEASURES = {  # in the order of columns
     "kl": Measure("KL", False, ".3f", primary_rank=7, table="details", range=NOT_NEGATIVE),
     "fd": Measure("FD", False, ".3g", logarithmic=True, primary_rank=2, range=FRECHET),
     "fid": Measure("FID", False, ".2f", logarithmic=True, primary_rank=1, range=FRECHET),
+    "intra_fd": Measure("intra-FD", False, ".3g", logarithmic=True, range=FRECHET),
+    "intra_fid": Measure("intra-FID", False, ".2f", logarithmic=True, range=FRECHET),
+    "class_accuracy": Measure("class accuracy %", True, ".1f", scale=100, range=SHARE),
     "kd": Measure("KD", False, ".3g", primary_rank=6),
     "kid": Measure("KID", False, ".5f", primary_rank=5, range=KERNEL),
     "precision": Measure("precision", True, ".3f", range=SHARE),
@@ -245,6 +246,4 @@ def describe(name: str, directions: Directions | None = None) -> Measure:
     """
     plain = plain_name(name)
     measure = MEASURES.get(plain) or _of_other_code(plain, (directions or {})[plain])
-    if is_averaged(name):
-        return measure._replace(label=f"{measure.label}, EMA", table="details")
-    return measure
+    return measure._replace(label=f"{measure.label}, EMA", table="details") if is_averaged(name) else measure

@@ -129,7 +129,10 @@ def _check(
 
 def _check_reloading(run: Run) -> None:
     dataset = run.training.dataset
-    if is_added("dataset", dataset.name) and cached_dataset(dataset).fingerprint != run.data_fingerprint:
+    if (
+        is_added("dataset", dataset.name)
+        and cached_dataset(dataset).fingerprint_for(run.training.conditional) != run.data_fingerprint
+    ):
         raise Plugin("dataset", dataset.name).fault(
             "its loader returns other data each time; draw from numpy.random.default_rng(0), for example"
         )

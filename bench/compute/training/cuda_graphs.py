@@ -51,6 +51,14 @@ class StaticDraws(BatchSampler):
         """Return real samples like ``BatchSampler.real_samples``."""
         return self._give(lambda: super(StaticDraws, self).real_samples(stream))
 
+    def real_labels(self, stream: str = "data") -> Tensor:
+        """Return labels like ``BatchSampler.real_labels``."""
+        return self._give(lambda: super(StaticDraws, self).real_labels(stream))
+
+    def labels(self) -> Tensor:
+        """Return labels like ``BatchSampler.labels``."""
+        return self._give(super().labels)
+
     def latents(self) -> Tensor:
         """Return latents like ``BatchSampler.latents``."""
         return self._give(super().latents)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +15,8 @@ from torch import Tensor
 from bench.catalogue.consistency import Judged
 from bench.catalogue.penalties import Penalty
 from bench.compute.training.annealing import PenaltyWeights
+from bench.compute.training.conditioning import real_batch, told
+from bench.compute.training.critic_terms import CriticTerms as CriticTerms
 from bench.compute.training.descent import Descent
 from bench.compute.training.gradients import Gradients, gradients_of, summed
 from bench.compute.training.layer_noise import with_noise
@@ -29,27 +30,6 @@ from bench.compute.training.unrolling import UnrolledCritic
 from bench.plan.specification import Choice, Training
 
 Critic = Callable[[Tensor], Tensor]
-
-
-class CriticTerms(NamedTuple):
-    """The critics' losses on one batch.
-
-    Attributes:
-        total: The loss with all penalties, [s].
-        penalties: Each weighted penalty, [s]; NaN if this update does not include it.
-        real: The real samples as the critics saw them, [s, n, *shape]; if they judge m samples together, n and the
-            first dimension of the shape are those of joined samples.
-        fake: The generated samples as the critics saw them, like ``real``.
-        real_logits: The critics' output on the real samples, [s, n].
-        fake_logits: The critics' output on the generated samples, [s, n].
-    """
-
-    total: Tensor
-    penalties: tuple[Tensor, ...]
-    real: Tensor
-    fake: Tensor
-    real_logits: Tensor
-    fake_logits: Tensor
 
 
 class Game:
@@ -99,10 +79,10 @@ class Game:
         if self._joint:
             terms, _, gradients = self.field(sampler, update)
             return terms, gradients[: len(self.critic.parameters)]
-        real = sampler.real_samples()
+        real, labels = real_batch(sampler)
         with torch.no_grad():
-            fake = self.generate(sampler).detach()  # a view of a parameter keeps its graph even under no_grad
-        terms = self.critic_terms(real, fake, sampler, update)
+            fake = self.generate(sampler, labels).detach()  # a view of a parameter keeps its graph even under no_grad
+        terms = self.critic_terms(real, fake, sampler, update, labels)
         return terms, gradients_of(terms.total, self.critic.parameters)
 
     def generator_gradients(self, sampler: BatchSampler, update: int) -> tuple[Tensor, Gradients]:
@@ -110,31 +90,43 @@ class Game:
         if self._joint:
             _, loss, gradients = self.field(sampler, update)
             return loss.detach(), gradients[len(self.critic.parameters) :]
-        fake = self.generate(sampler)
-        if self.training.unroll:
-            loss = self._unrolled_loss(fake, sampler, update)
+        real, labels = None, sampler.labels() if sampler.conditional else None
+        if self.training.unroll or self._losses.needs_real:
+            real, labels = real_batch(sampler, "generator data")
+        fake = self.generate(sampler, labels)
+        if real is not None and self.training.unroll:
+            loss = self._unrolled_loss(fake, real, sampler, update, labels)
         else:
-            loss = self.generator_loss(fake, None, sampler, update)
+            loss = self.generator_loss(fake, real, sampler, update, labels, real_graph=False)
         self._moved.clear()  # their graph would live until the next step
         return loss.detach(), gradients_of(loss, self.generator.parameters)
 
-    def generate(self, sampler: BatchSampler) -> Tensor:
-        """Generate samples from fresh latents, [s, n, *shape]."""
-        latents, generator = sampler.latents(), with_noise(self.generator, sampler)
+    def generate(self, sampler: BatchSampler, labels: Tensor | None = None) -> Tensor:
+        """Generate samples from fresh latents, [s, n, *shape], with labels [s, n, k] if the runs are conditional."""
+        latents, generator = sampler.latents(), told(with_noise(self.generator, sampler), labels)
         with self._autocast():
             samples = generator(latents)
             self._moved = move_latents(self._latent, generator, latents, sampler)
         return samples.to(sampler.dtype)
 
-    def critic_terms(self, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int) -> CriticTerms:
+    def critic_terms(
+        self, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int, labels: Tensor | None = None
+    ) -> CriticTerms:
         """Return the critics' losses on samples [s, n, *shape] in update number ``update``, counted from 0."""
         real, fake = self._shown(real, sampler, update, real=True), self._shown(fake, sampler, update)
-        return self._critic_terms(self.critic, real, fake, sampler, update)
+        return self._critic_terms(self.critic, real, fake, sampler, update, labels)
 
     def _critic_terms(
-        self, critic: Critic, real: Tensor, fake: Tensor, sampler: BatchSampler, update: int
+        self,
+        critic: Critic,
+        real: Tensor,
+        fake: Tensor,
+        sampler: BatchSampler,
+        update: int,
+        labels: Tensor | None = None,
     ) -> CriticTerms:
         """Return the losses of some critics on samples as the critics see them."""
+        critic = told(critic, labels, self.training.pac)
         with self._autocast():
             if self._separate:
                 real_logits, fake_logits = critic(real), critic(fake)
@@ -153,32 +145,41 @@ class Game:
             weighted = weights.drawn(sampler, partial(self._progress, update)) * term.mean(dim=1)
             total = total + (weighted if options.every == 1 else options.every * weighted)  # type: ignore[attr-defined]
             penalties.append(weighted.detach())
-        return CriticTerms(total, tuple(penalties), real, fake.detach(), real_logits.detach(), fake_logits.detach())
+        logits = real_logits.detach(), fake_logits.detach()
+        return CriticTerms(total, tuple(penalties), real, fake.detach(), *logits, labels)
 
-    def generator_loss(self, fake: Tensor, real: Tensor | None, sampler: BatchSampler, update: int) -> Tensor:
+    def generator_loss(
+        self,
+        fake: Tensor,
+        real: Tensor | None,
+        sampler: BatchSampler,
+        update: int,
+        labels: Tensor | None = None,
+        *,
+        real_graph: bool = True,
+    ) -> Tensor:
         """Return the generators' losses on generated samples, [s], with a graph.
 
         Args:
             fake: The generated samples, [s, n, *shape].
-            real: The real samples for losses that need the critics' output on them, [s, n, *shape]. If None, they are
-                drawn, and their logits have no graph because they do not depend on the generators.
+            real: The real samples for losses that need the critics' output on them, [s, n, *shape]; otherwise ignored.
             sampler: Draws real samples and noise.
             update: The number of the critics' update, counted from 0.
+            labels: The labels of both, [s, n, k], if the runs are conditional.
+            real_graph: Whether the logits of real samples have a graph. They do not depend on the generators.
         """
+        critic = told(self.critic, labels, self.training.pac)
         with self._autocast():
-            fake_logits = self.critic(self._shown(fake, sampler, update))
-            if not self._losses.needs_real:
-                real_logits = fake_logits.new_empty(len(fake), 0)
-            elif real is not None:
-                real_logits = self.critic(self._shown(real, sampler, update, real=True))
-            else:
-                with torch.no_grad():
-                    real = sampler.real_samples("generator data")
-                    real_logits = self.critic(self._shown(real, sampler, update, real=True))
-        loss = self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
-        return self._with_latent_terms(loss, fake)
+            fake_logits = critic(self._shown(fake, sampler, update))
+            real_logits = fake_logits.new_empty(len(fake), 0)
+            if self._losses.needs_real and real is not None:
+                with torch.set_grad_enabled(real_graph):
+                    real_logits = critic(self._shown(real, sampler, update, real=True))
+        return self._generator_losses(fake, real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
 
-    def _unrolled_loss(self, fake: Tensor, sampler: BatchSampler, update: int) -> Tensor:
+    def _unrolled_loss(
+        self, fake: Tensor, real: Tensor, sampler: BatchSampler, update: int, labels: Tensor | None
+    ) -> Tensor:
         """Return the generators' losses at the critics after ``unroll`` further steps, [s], with a graph through them.
 
         All steps and the loss itself use one batch, as in the authors' code: the generated samples, and real samples
@@ -187,29 +188,25 @@ class Game:
         Source: Metz et al. 2017, section 2.2.
         """
         assert self._critic_descent is not None
-        shown = self._shown(fake, sampler, update)
-        real = self._shown(sampler.real_samples("generator data"), sampler, update, real=True)
+        shown, real = self._shown(fake, sampler, update), self._shown(real, sampler, update, real=True)
         critic = UnrolledCritic(self.critic, self._critic_descent)
         first = update + (self.training.updates == "alternating")  # the next update of the critics
         for later in range(first, first + self.training.unroll):
-            critic.descend(self._critic_terms(critic, real, shown, sampler, later).total)
+            critic.descend(self._critic_terms(critic, real, shown, sampler, later, labels).total)
             critic.project(self._projections)
+        judge = told(critic, labels, self.training.pac)
         with self._autocast():
-            fake_logits = critic(shown)
-            real_logits = critic(real) if self._losses.needs_real else fake_logits.new_empty(len(fake), 0)
-        loss = self._generator_losses(real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
-        return self._with_latent_terms(loss, fake)
+            fake_logits = judge(shown)
+            real_logits = judge(real) if self._losses.needs_real else fake_logits.new_empty(len(fake), 0)
+        return self._generator_losses(fake, real_logits.to(sampler.dtype), fake_logits.to(sampler.dtype), update)
 
-    def _generator_losses(self, real: Tensor, fake: Tensor, update: int) -> Tensor:
-        """Return the generators' losses on logits, [s], of all generated samples or of the top k."""
+    def _generator_losses(self, samples: Tensor, real: Tensor, fake: Tensor, update: int) -> Tensor:
+        """Return the generators' losses [s] on logits, of all generated samples or of the top k, with latent terms."""
         top_k, n = self.training.top_k, fake.shape[1]
         k = n if top_k is None else top_k.count(n, update // self.training.critic_steps)
-        return self._losses.generator(*(highest(real, fake, k) if k < n else (real, fake)))
-
-    def _with_latent_terms(self, losses: Tensor, fake: Tensor) -> Tensor:
-        """Return the generators' losses [s] with the terms that compare generated samples with changed latents."""
+        losses = self._losses.generator(*(highest(real, fake, k) if k < n else (real, fake)))
         for options, latent in self._latent:
-            losses = losses + latent.generator(options, fake, self._moved[latent]).mean(dim=1)
+            losses = losses + latent.generator(options, samples, self._moved[latent]).mean(dim=1)
         return losses
 
     def field(
@@ -220,9 +217,10 @@ class Game:
         The gradients include regularisers that both players minimise. With ``create_graph`` they can be differentiated
         with respect to the parameters of both players.
         """
-        real, fake = sampler.real_samples(), self.generate(sampler)
-        terms = self.critic_terms(real, fake, sampler, update)
-        loss = self.generator_loss(fake, real, sampler, update)
+        real, labels = real_batch(sampler)
+        fake = self.generate(sampler, labels)
+        terms = self.critic_terms(real, fake, sampler, update, labels)
+        loss = self.generator_loss(fake, real, sampler, update, labels)
         create = create_graph or bool(self._joint)
         critic_parameters, generator_parameters = self.critic.parameters, self.generator.parameters
         critic = gradients_of(terms.total, critic_parameters, create=create, retain=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.catalogue.architectures import Shape
 from bench.catalogue.optimizers import learning_rate
 from bench.catalogue.term_options import TermOptions
+from bench.compute.training.conditioning import classes_of
 from bench.compute.training.game import Game
 from bench.compute.training.players import Players, build_players, generate, with_converged_spectral_norm
 from bench.compute.training.random_streams import stream
@@ -64,8 +65,11 @@ class GameState:
         return torch.randn(count, self.training.latent, generator=stream(self.seed, f"evaluation {name}"))
 
     def generate(self, latents: Tensor) -> Tensor:
-        """Return the generator's samples [n, *shape] on the CPU, in evaluation mode and without a graph."""
-        return generate(self.players.generator, latents)
+        """Return the generator's samples [n, *shape] on the CPU, in evaluation mode and without a graph.
+
+        The i-th sample of a conditional generator always has the same label.
+        """
+        return generate(self.players.generator, self._labelled(latents))
 
     def parameters(self) -> Tensor:
         """Return all parameters, [p], the critic's first."""
@@ -73,7 +77,8 @@ class GameState:
 
     def initial_parameters(self) -> Tensor:
         """Return the parameters before the first step, [p]."""
-        return _flatten(build_players(self.training, self.shape, self.seed, self.device))
+        classes = classes_of(self.training, self.real_samples)
+        return _flatten(build_players(self.training, self.shape, self.seed, self.device, classes))
 
     def learning_rates(self) -> Tensor:
         """Return the learning rate of each parameter at this step, [p]."""
@@ -127,6 +132,13 @@ class GameState:
         device = torch.device("cpu") if self.device.type == "mps" else self.device  # MPS has no double precision
         training = self._metric_training(samples)
         return BatchSampler(training, [self.seed], self.real_samples, self.count, device, "metric ")
+
+    def _labelled(self, latents: Tensor) -> Tensor:
+        if not self.training.conditional:
+            return latents
+        places = torch.randint(self.count, (len(latents),), generator=stream(self.seed, "evaluation game labels"))
+        labels = self.real_samples.labels(places)  # type: ignore[attr-defined]
+        return torch.cat([latents, labels.to(latents)], dim=1)
 
     def _metric_training(self, samples: int) -> Training:
         return self.training.model_copy(

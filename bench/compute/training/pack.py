@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.catalogue import find, is_added, title
 from bench.catalogue.architectures import Shape
 from bench.compute.training.averaging import average_share, update_average
+from bench.compute.training.conditioning import classes_of
 from bench.compute.training.descent import Descent
 from bench.compute.training.global_streams import GlobalStream, drawing_from
 from bench.compute.training.players import Players, build_players
@@ -199,7 +200,9 @@ def assemble(
         count: The size of the training split.
         device: The device to train on.
     """
-    players = [build_players(training, shape, seed, device) for training, seed in zip(trainings, seeds, strict=True)]
+    classes = classes_of(trainings[0], real_samples)
+    runs = zip(trainings, seeds, strict=True)
+    players = [build_players(training, shape, seed, device, classes) for training, seed in runs]
     return Pack(trainings, seeds, players, BatchSampler(trainings[0], seeds, real_samples, count, device))
 
 

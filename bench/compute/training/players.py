@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
 from bench.catalogue.architectures.layers import MinibatchDeviation
+from bench.compute.training.conditioning import build_conditional_critic, build_conditional_generator
 from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.packing_degree import joined_shape
@@ -52,21 +53,37 @@ class Players:
         return [(name, network) for name, network in vars(self).items() if network is not None]
 
 
-def build_players(training: Training, shape: Shape, seed: int, device: torch.device) -> Players:
-    """Build the players before the first step, with weights from the seed's streams for weights."""
+def build_players(training: Training, shape: Shape, seed: int, device: torch.device, classes: int = 0) -> Players:
+    """Build the players before the first step, with weights from the seed's streams for weights.
+
+    Args:
+        training: The settings of the run.
+        shape: The shape of one sample.
+        seed: The seed.
+        device: The device to train on.
+        classes: The number of classes whose labels both players get; 0 for players without labels.
+    """
     with drawing_from(seed, "generator weights"):
-        generator = build_generator(training.architecture, training.latent, shape)
+        generator = build_generator(training.architecture, training.latent, shape, classes)
         generator = place(generator, training.precision, device, training.tf32)
     with drawing_from(seed, "critic weights"):
         judged = joined_shape(shape, training.pac)
-        critic = apply_spectral_norm(_build(training.critic, "critic", judged), training.critic)
+        if classes:
+            critic = build_conditional_critic(_build, training.critic, training.pac * classes, judged)
+        else:
+            critic = _build(training.critic, "critic", judged)
+        critic = apply_spectral_norm(critic, training.critic)
         critic = place(critic, training.precision, device, training.tf32)
     return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
 
 
-def build_generator(architecture: Choice, latent: int, shape: Shape) -> nn.Module:
+def build_generator(architecture: Choice, latent: int, shape: Shape, classes: int = 0) -> nn.Module:
     """Build a generator on the CPU in float32, with weights from torch's global random generator."""
-    return apply_spectral_norm(_build(architecture, "generator", latent, shape), architecture)
+    if classes:
+        generator = build_conditional_generator(_build, architecture, latent, classes, shape)
+    else:
+        generator = _build(architecture, "generator", latent, shape)
+    return apply_spectral_norm(generator, architecture)
 
 
 def place(network: nn.Module, precision: str, device: torch.device, tf32: bool = False) -> nn.Module:
@@ -79,15 +96,15 @@ def place(network: nn.Module, precision: str, device: torch.device, tf32: bool =
     return placed.to(**placement)
 
 
-def _build(architecture: Choice, part: str, *arguments: object) -> nn.Module:
-    """Return the generator or the critic that the module of an architecture builds.
+def _build(architecture: Choice, part: str, *arguments: object, module: str = "") -> nn.Module:
+    """Return the generator or the critic that a module of an architecture builds, by default its own.
 
     Raises:
         PluginError: The code of another package raised an exception, or did not return a module.
     """
     with naming("architecture", architecture.name, f"building the {part}"):
         entry = find("architecture", architecture.name)
-        network: nn.Module = resolve(f"{entry.module}:{part}")(architecture.options, *arguments)
+        network: nn.Module = resolve(f"{module or entry.module}:{part}")(architecture.options, *arguments)
     if not isinstance(network, nn.Module):
         given = f"{part} returned a {type(network).__name__}"
         raise ContractError(f"{title('architecture', architecture.name)}: {given}, expected a torch.nn.Module")

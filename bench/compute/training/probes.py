@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.catalogue.metrics.measures import PROBES
+from bench.compute.training.conditioning import told
 from bench.compute.training.game import CriticTerms, Game
 from bench.compute.training.gradients import Gradients
 from bench.compute.training.packing_degree import joined
@@ -22,10 +23,10 @@ class Probe:
 
     Args:
         draw: Maps the seeds of s runs to real samples of the training split and of the test split,
-            [s, n, *shape] each.
+            [s, n, *shape] each, with their labels [s, n, k], or None if the runs are not conditional.
     """
 
-    def __init__(self, draw: Callable[[Sequence[int]], tuple[Tensor, Tensor]]):
+    def __init__(self, draw: Callable[[Sequence[int]], Sequence[tuple[Tensor, Tensor | None]]]):
         self._draw = draw
 
     def before_update(self, game: Game) -> None:
@@ -43,10 +44,12 @@ class Probe:
     def values(self, seeds: Sequence[int]) -> list[dict[str, float]]:
         """Return the values of ``bench.catalogue.metrics.PROBES`` for the runs with these seeds."""
         game, terms = self._game, self._terms
-        real, fake = terms.real_logits, terms.fake_logits
+        real, fake, pac = terms.real_logits, terms.fake_logits, game.training.pac
+        observe = told(game.critic.observe, terms.labels, pac)
         with torch.no_grad():
-            train, test = (joined(samples, game.training.pac) for samples in self._draw(seeds))
-            train_logits, test_logits = game.critic.observe(train), game.critic.observe(test)
+            train_logits, test_logits = (
+                told(game.critic.observe, labels, pac)(joined(samples, pac)) for samples, labels in self._draw(seeds)
+            )
         critic_weights, critic_ratio = _update(game.critic.parameters, self._critic)
         generator_weights, generator_ratio = _update(game.generator.parameters, self._generator)
         real_mean, fake_mean = real.mean(dim=1), fake.mean(dim=1)
@@ -59,8 +62,8 @@ class Probe:
             train_logits.mean(dim=1) - test_logits.mean(dim=1),
             _norm(self._critic_gradient),
             _norm(self._generator_gradient),
-            _slope(game.critic.observe, terms.real),
-            _slope(game.critic.observe, terms.fake),
+            _slope(observe, terms.real),
+            _slope(observe, terms.fake),
             critic_weights,
             generator_weights,
             critic_ratio,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue.datasets import Data
+from bench.compute.training.conditioning import real_batch
 from bench.compute.training.game_state import GameState
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players
@@ -35,6 +37,23 @@ def cached_dataset(dataset: Choice) -> Data:
     return load_dataset(dataset, download=False)
 
 
+class OneHotLabels:
+    """Looks up the labels of samples by index: indices [...] → one-hot numbers [..., classes] on a device.
+
+    Args:
+        labels: The class of each sample, int64 [count], where the samples are.
+        classes: The number of classes.
+        device: The device to put the numbers on.
+    """
+
+    def __init__(self, labels: Tensor, classes: int, device: torch.device):
+        self._of, self.classes, self._numbers = RealSamples(labels, device), classes, torch.eye(classes, device=device)
+
+    def __call__(self, indices: Tensor) -> Tensor:
+        """Return the labels of the samples with these indices."""
+        return self._numbers[self._of(indices)]
+
+
 class RealSamples:
     """Looks up the samples of a split by index: indices [...] → samples [..., *shape] on a device, images in [−1, 1].
 
@@ -44,7 +63,10 @@ class RealSamples:
 
     Attributes:
         indices_on: Where indices are read. If that is the CPU, a lookup does not wait for the device.
+        labels: Looks up the labels of the samples, or None if the data have none.
     """
+
+    labels: OneHotLabels | None = None
 
     def __init__(self, samples: Tensor, device: torch.device):
         self._samples, self._device, self.indices_on = samples, device, samples.device
@@ -58,11 +80,19 @@ class RealSamples:
         return found if found.dtype != torch.uint8 else found.float() / 127.5 - 1
 
 
-def real_samples_on(split: NDArray[np.generic], device: torch.device) -> RealSamples:
+def real_samples_on(
+    split: NDArray[np.generic], device: torch.device, labels: NDArray[np.int64] | None = None, classes: int = 0
+) -> RealSamples:
     """Copy a split to a device and return a function that looks up its samples by index.
 
     A memory-mapped split that is too large for the device stays on disk, and each batch is read from there. On the
     CPU every memory-mapped split does, because the workers then share the system's file cache.
+
+    Args:
+        split: The samples.
+        device: The device.
+        labels: The class of each sample, if known.
+        classes: The number of classes.
 
     Returns:
         A function from indices [...] to samples [..., *shape] on the device; images are floats in [−1, 1].
@@ -72,7 +102,10 @@ def real_samples_on(split: NDArray[np.generic], device: torch.device) -> RealSam
         samples = torch.from_numpy(split)
     else:
         samples = torch.from_numpy(np.array(split)).to(device)
-    return RealSamples(samples, device)
+    found = RealSamples(samples, device)
+    if labels is not None:
+        found.labels = OneHotLabels(torch.from_numpy(labels).to(samples.device), classes, device)
+    return found
 
 
 def _free_memory(device: torch.device) -> int:
@@ -99,7 +132,7 @@ class RealData:
     def load(cls, dataset: Choice, device: torch.device) -> RealData:
         """Load a dataset and copy its training split to the device."""
         data = cached_dataset(dataset)
-        return cls(data, device, real_samples_on(data.train, device))
+        return cls(data, device, _split_on(data, "train", device))
 
     def check_unchanged(self, run: Run) -> None:
         """Check that the data are those that a run was planned with, which its identity names.
@@ -107,7 +140,7 @@ class RealData:
         Raises:
             DataError: Files of the dataset have changed since.
         """
-        if self.data.fingerprint != run.data_fingerprint:
+        if self.data.fingerprint_for(run.training.conditional) != run.data_fingerprint:
             raise DataError(
                 f"the files of dataset {str(run.training.dataset)!r} have changed since the run was planned; "
                 f"run the same command again"
@@ -127,10 +160,17 @@ class RealData:
     def probe(self, training: Training) -> Probe:
         """Return a probe that looks at the same training and test samples each time."""
         data, device = self.data, self.device
-        splits = ((self.real_samples, len(data.train)), (real_samples_on(data.test, device), len(data.test)))
+        splits = ((self.real_samples, len(data.train)), (_split_on(data, "test", device), len(data.test)))
 
-        def draw(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
-            train, test = (BatchSampler(training, seeds, *split, device, "probe ").real_samples() for split in splits)
-            return train, test
+        def draw(seeds: Sequence[int]) -> list[tuple[Tensor, Tensor | None]]:
+            return [real_batch(BatchSampler(training, seeds, *split, device, "probe ")) for split in splits]
 
         return Probe(draw)
+
+
+def _split_on(data: Data, name: Literal["train", "test"], device: torch.device) -> RealSamples:
+    """Return what looks up the samples of a split, and their labels if they have any."""
+    split = data.train if name == "train" else data.test
+    if data.labels is None:
+        return real_samples_on(split, device)
+    return real_samples_on(split, device, getattr(data.labels, name), len(data.labels.names))

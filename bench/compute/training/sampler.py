@@ -29,6 +29,9 @@ class BatchSampler:
         count: The size of that split.
         device: The device of the players.
         prefix: A prefix of the names of the random streams.
+
+    Attributes:
+        conditional: Whether the players get labels; ``real_samples.labels`` then maps indices to them.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class BatchSampler:
         self.size, self._latent = training.batch_size, training.latent
         self.dtype = DTYPES[training.precision]
         self._flips = are_flipped(training.dataset.options)
+        self.conditional, self._label_of = training.conditional, getattr(real_samples, "labels", None)
+        self._indices: dict[str, Tensor] = {}
         indices_on = getattr(real_samples, "indices_on", device)
         self._streams = Streams(seeds, prefix, device, self.dtype, indices_on)
         self._assign_rows(seeds)
@@ -55,10 +60,20 @@ class BatchSampler:
         samples for every loss. If the dataset has flips, each image is mirrored with probability ½.
         """
         indices = self._streams.integers(stream, self.size, self._count)
+        if self.conditional:
+            self._indices[stream] = indices
         samples = self._look_up(indices).to(self.device).to(self.dtype)
         if self._flips:
             samples = flipped(samples, self._streams.uniform(f"{stream} flips", self.size))
         return self._one_row_per_run(samples)
+
+    def real_labels(self, stream: str = "data") -> Tensor:
+        """Return the labels [s, n, k] of the real samples that were last drawn from a stream."""
+        return self._labels_at(self._indices[stream])
+
+    def labels(self) -> Tensor:
+        """Draw labels for generated samples, [s, n, k], each class as often as in the training split."""
+        return self._labels_at(self._streams.integers("labels", self.size, self._count))
 
     def latents(self) -> Tensor:
         """Draw standard normal latents [s, n, latent]."""
@@ -109,6 +124,10 @@ class BatchSampler:
     def load_state_dict(self, states: dict[int, State]) -> None:
         """Restore the random streams of all runs from their states by seed."""
         self._streams.load_state_dict(states)
+
+    def _labels_at(self, indices: Tensor) -> Tensor:
+        assert self._label_of is not None
+        return self._one_row_per_run(self._label_of(indices).to(self.dtype))
 
     def _assign_rows(self, seeds: Sequence[int]) -> None:
         rows = [self._streams.seeds.index(seed) for seed in seeds]

@@ -37,7 +37,19 @@ WITH_TORCH = {
 }  # the others load it only where something is trained
 NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
     "architectures": {
-        *("layers", "equalised", "resampling", "mlp", "dcgan", "dcgan_upsample", "resnet", "stylegan", "r3gan", "dirac")
+        *(
+            "layers",
+            "equalised",
+            "resampling",
+            "mlp",
+            "dcgan",
+            "dcgan_upsample",
+            "resnet",
+            "stylegan",
+            "r3gan",
+            "dirac",
+        ),
+        *("conditional", "conditional_resnet"),
     },
     "metrics": {
         "birthday",
@@ -46,6 +58,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "frechet",
         "frechet_on_device",
         "inception_score",
+        "intra_class",
         "kernel",
         "modes",
         "neighbours",

@@ -232,12 +232,8 @@ def _outcome_columns(record: Record, rules: Rules) -> dict[str, Any]:
     trace = rows_with_primary(record.trace, metadata, rules)
     curve = primary_curve(trace, metadata, rules)
     outcome = _classify(curve, trace, metadata, rules)
-    row: dict[str, Any] = {
-        "outcome": outcome.state.value,
-        "outcome_reason": outcome.reason,
-        "outcome_step": np.nan if outcome.step is None else float(outcome.step),
-        "primary": None,
-    }
+    step = np.nan if outcome.step is None else float(outcome.step)
+    row = {"outcome": outcome.state.value, "outcome_reason": outcome.reason, "outcome_step": step, "primary": None}
     threshold, index = rules.reach_of(dataset_of(metadata)), None
     if curve is not None:
         row["primary"] = curve.name

@@ -28,10 +28,10 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return extract(extractor, images)  # type: ignore[arg-type]
 
     monkeypatch.setattr(networks, "extract", counting)
-    for cached in (build_evaluator, evaluation._context):
+    for cached in (build_evaluator, evaluation.context_of):
         cached.cache_clear()
     yield counts
-    for cached in (build_evaluator, evaluation._context):
+    for cached in (build_evaluator, evaluation.context_of):
         cached.cache_clear()
 
 

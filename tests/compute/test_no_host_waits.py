@@ -8,13 +8,14 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from test_product import SMALL, TECHNIQUE_LINES, UPDATES, choices, specify, specify_technique
+from test_product import LABELS, SMALL, TECHNIQUE_LINES, UPDATES, choices, specify, specify_technique
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.compute.training import loop
 from bench.compute.training.game import Game
 from bench.compute.training.pack import assemble
 from bench.compute.training.probes import Probe
+from bench.compute.training.real_data import real_samples_on
 from bench.plan.specification import Training
 
 CPU = torch.device("cpu")
@@ -75,7 +76,7 @@ class HostWaits(TorchDispatchMode):
 def waits_of(training: Training, shape: tuple[int, ...], probe: Probe | None = None) -> list[str]:
     """Return the waits in the third step of a pack of two."""
     reals = torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    pack = assemble([training] * 2, [0, 1], shape, lambda i: reals[i], len(reals), CPU)
+    pack = assemble([training] * 2, [0, 1], shape, real_samples_on(reals.numpy(), CPU, LABELS, 2), 8, CPU)
     game = Game(pack.trainings, pack.generator, pack.critic, CPU, pack.critic_descent)
     for step in range(2):  # the first steps fill the states of the optimisers
         loop._take_step(pack, game, pack.sampler, step)

@@ -68,7 +68,9 @@ def test_modes_and_shares_have_intervals_within_their_bounds() -> None:
     assert measure_bounds(ring, ring.runs, "kid") == (-math.inf, math.inf)
     assert measure_bounds(ring, ring.runs, "density") == (0, math.inf)
     (table,) = lay_out(ring, Layout(measures=("modes",), values="final"))
-    row = format_table(ring, table).set_index("loss").loc["hinge"]
-    assert row["modes final"].startswith("7.2 [")  # nine runs found 8 modes of 8, and one none
+    row = format_table(ring, table).set_index(["loss", "penalty"]).loc[("minimax", "none")]
+    assert row["modes final"].startswith("5.5 [")
     low, high = map(float, row["modes final"].split("[")[1].strip("]").split(","))
-    assert 4 < low < 7.2 < high <= 8
+    assert 2 < low < 5.5 < high <= 8
+    full = format_table(ring, table).set_index(["loss", "penalty"]).loc[("minimax", "r1")]
+    assert full["modes final"] == "8.0 [8.0, 8.0]"

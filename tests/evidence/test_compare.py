@@ -201,7 +201,7 @@ def test_few_and_missing_seeds_are_reported(tmp_path: Path) -> None:
         if read_metadata(path).seed > 3:
             path.unlink()
     text = " ".join(compare("ring", fewer).stdout.split())
-    assert "The candidate has fewer seeds than the baseline in 4 cells." in text
+    assert "The candidate has fewer seeds than the baseline in 12 cells." in text
     assert "With 4 seeds per side, no test of the measure in one cell can give p below" in text
     assert "fewer seeds" not in compare("ring", "ring").stdout
 
@@ -308,7 +308,7 @@ def test_a_true_regression_is_confirmed_and_both_sides_are_trained(
 
 
 def test_only_the_given_cells_and_seeds_are_compared() -> None:
-    one = {"dataset": "ring", "loss": "hinge", "another axis": "anything"}
+    one = {"dataset": "ring", "loss": "hinge", "penalty": "r1", "another axis": "anything"}
     (cell,) = bench_compare("ring", "ring", only=[one], seeds=(None, {0, 1, 2, 3})).cells
     assert cell.axes["loss"] == "hinge"
     assert cell.findings[-1].test.n == (10, 4)

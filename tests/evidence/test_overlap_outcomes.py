@@ -94,7 +94,7 @@ def test_no_recorded_run_on_points_with_poor_samples_is_stable(suite: str) -> No
     before = [path.stat().st_mtime_ns for path in record_paths(ROOT / "results" / suite)]
     runs = bench.load(ROOT / "results" / suite)
     runs = runs[runs["high_quality_final"].notna()]
-    assert set(runs["primary"]) <= {"overlap", "overlap_at_least"}
+    assert set(runs["primary"]) <= {"overlap", "overlap_ema", "overlap_at_least"}
     poor = (runs["high_quality_final"] < 0.5) | (runs["modes_final"] < 0.75 * runs["modes_real"])
     assert not (poor & (runs["outcome"] == "stable")).any()
     assert [path.stat().st_mtime_ns for path in record_paths(ROOT / "results" / suite)] == before

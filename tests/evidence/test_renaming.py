@@ -21,22 +21,19 @@ def ring() -> Evidence:
     return read_evidence(ROOT / "results" / "ring")
 
 
-@pytest.fixture(scope="module")
-def techniques() -> Evidence:
-    return read_evidence(ROOT / "results" / "techniques")
-
-
 def test_a_label_has_its_new_name_everywhere(ring: Evidence) -> None:
     reference = PublishedResult.model_validate(
-        {"source": "paper", "when": {"loss": ["hinge", "wgan-gp"], "dataset": "ring"}, "values": {"fd": 0.1}}
+        {"source": "paper", "when": {"loss": ["hinge", "relativistic"], "dataset": "ring"}, "values": {"fd": 0.1}}
     )
     rules = ring.rules.model_copy(update={"reach": {"ring": 0.9}})
-    new = renamed(replace(ring, references=(reference,), rules=rules), ["wgan-gp=WGAN-GP", "dataset.ring=8 Gaussians"])
-    assert list(new.runs["loss"].unique()) == ["minimax", "non-saturating", "WGAN-GP", "hinge"]
+    new = renamed(
+        replace(ring, references=(reference,), rules=rules), ["relativistic=RpGAN", "dataset.ring=8 Gaussians"]
+    )
+    assert list(new.runs["loss"].unique()) == ["minimax", "non-saturating", "hinge", "RpGAN"]
     assert new.datasets() == ["8 Gaussians"]
     assert new.measures("8 Gaussians") == ring.measures("ring")
     assert new.rules.reach_of("8 Gaussians") == 0.9
-    assert new.references[0].words("loss") == ("hinge", "WGAN-GP")
+    assert new.references[0].words("loss") == ("hinge", "RpGAN")
     assert new.references[0].words("dataset") == ("8 Gaussians",)
     assert {each.axes["dataset"] for each in new.metadata.values()} == {"8 Gaussians"}
 
@@ -56,19 +53,19 @@ def test_a_name_that_cannot_be_is_told(ring: Evidence, chosen: str, message: str
     assert message in str(caught.value)
 
 
-def test_a_label_on_several_axes_needs_its_axis(techniques: Evidence) -> None:
-    runs = techniques.runs.assign(critic=techniques.runs["loss"])
-    with pytest.raises(ResultsError, match=r"'hinge' has several meanings; write loss.hinge or critic.hinge"):
-        renamed(replace(techniques, runs=runs), ["hinge=Hinge"])
-    assert "Hinge" in set(renamed(replace(techniques, runs=runs), ["critic.hinge=Hinge"]).runs["critic"])
+def test_a_label_on_several_axes_needs_its_axis(ring: Evidence) -> None:
+    runs = ring.runs.assign(penalty=ring.runs["loss"])
+    with pytest.raises(ResultsError, match=r"'hinge' has several meanings; write loss.hinge or penalty.hinge"):
+        renamed(replace(ring, runs=runs), ["hinge=Hinge"])
+    assert "Hinge" in set(renamed(replace(ring, runs=runs), ["penalty.hinge=Hinge"]).runs["penalty"])
 
 
 def test_records_have_the_labels_and_the_order_of_todays_suite(tmp_path: Path) -> None:
     text = (ROOT / "suites" / "ring.toml").read_text()
-    for losses in ('["hinge", {name = "wgan-gp", label = "WGAN-GP"}, "minimax", "non-saturating"]',):
-        given = text.replace('["minimax", "non-saturating", "wgan-gp", "hinge"]', losses)
+    for losses in ('["hinge", {name = "relativistic", label = "RpGAN"}, "minimax", "non-saturating"]',):
+        given = text.replace('["minimax", "non-saturating", "hinge", "relativistic"]', losses)
         assert given != text
         (tmp_path / "ring.toml").write_text(given)
         evidence = read_evidence(ROOT / "results" / "ring", suite=load_suite(str(tmp_path / "ring.toml")))
-        assert list(evidence.runs["loss"].unique()) == ["hinge", "WGAN-GP", "minimax", "non-saturating"]
-        assert len(evidence.runs) == 40
+        assert list(evidence.runs["loss"].unique()) == ["hinge", "RpGAN", "minimax", "non-saturating"]
+        assert len(evidence.runs) == 120

@@ -49,4 +49,4 @@ def _chosen(metadata: Metadata, axis: str) -> tuple[str, str]:
     value = metadata.training.settings.get(axis)
     if isinstance(value, list):
         value = value[0] if len(value) == 1 else None if value else {"name": "none", "label": "none"}
-    return (str(value["name"]), str(value["label"])) if isinstance(value, dict) else ("", "")
+    return (str(value["name"]), str(value["label"])) if isinstance(value, dict) and "name" in value else ("", "")

@@ -34,9 +34,9 @@ class Throughput(NamedTuple):
 
 
 def ring_runs(seeds: int = 16, losses: Sequence[str] | None = None) -> list[Run]:
-    """Return runs of the suite ring."""
+    """Return runs of many_losses.toml."""
     filters = {"loss": set(losses)} if losses else {}
-    return plan_runs(load_suite("ring"), seeds=seeds, filters=filters)
+    return plan_runs(load_suite(str(Path(__file__).with_name("many_losses.toml"))), seeds=seeds, filters=filters)
 
 
 def reals_of(run: Run) -> torch.Tensor:

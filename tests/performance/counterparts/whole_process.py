@@ -60,14 +60,24 @@ def short_run(rounds: int = 5) -> list[float]:
 
 
 def measure(seeds: int = 8, steps: int = 1500, losses: Sequence[str] | None = None, rounds: int = 2) -> WholeProcess:
-    """Time ``ganbench run ring`` and the loops alternately, and return medians (of two: means).
+    """Time ``ganbench run`` with many_losses.toml and the loops alternately, and return medians (of two: means).
 
     The plain loop is timed with one seed per loss, because all seeds cost the same. Its processes are started, and its
     first steps taken, before the clock starts.
     """
     runs = ring_runs(seeds, losses)
     only = [word for loss in losses or () for word in ("--only", f"loss={loss}")]
-    words = ["run", "ring", "--device", "cpu", "--seeds", str(seeds), "--set", f"steps={steps}", *only]
+    words = [
+        "run",
+        str(Path(__file__).with_name("many_losses.toml")),
+        "--device",
+        "cpu",
+        "--seeds",
+        str(seeds),
+        "--set",
+        f"steps={steps}",
+        *only,
+    ]
     reals = reals_of(runs[0])
     first = {run.training.loss.name: run for run in runs}
     ours: list[float] = []

@@ -14,7 +14,7 @@ from bench.catalogue import find, naming
 from bench.catalogue.extractors import ExtractorChoice, extractor_hash, limitation
 from bench.catalogue.metrics.context import Context, Sampled
 from bench.compute.contracts.checks import Checks, NotApplicable, not_applicable
-from bench.compute.contracts.metrics import few_samples
+from bench.compute.contracts.metrics import few_samples, labels_of_test
 from bench.compute.contracts.results import Plugin
 from bench.compute.contracts.trials import BATCH, CPU, LATENT, STEPS, Trial, check_packed, check_resumed
 from bench.compute.evaluation import context_of
@@ -153,7 +153,7 @@ def _measures(subject: Subject, samples: Tensor | None = None) -> dict[str, floa
             return metric(subject.game())
         context = subject.context
         given = torch.from_numpy(np.array(context.data.test)) if samples is None else samples
-        return metric(Sampled.extracted_by(context.extract, given))
+        return metric(Sampled.extracted_by(context.extract, given, labels_of_test(context.data, len(given))))
 
 
 def _check_values(subject: Subject) -> None:

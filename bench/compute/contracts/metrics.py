@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.catalogue import find, is_added
 from bench.catalogue.datasets.data import Data, make_data
@@ -70,7 +71,13 @@ def few_samples(data: Data, count: int = FEW) -> Data:
 
 def _measure(metric: Choice, context: Context) -> None:
     samples = torch.from_numpy(np.array(context.data.test))
-    PreparedMetric(metric, context)(Sampled.extracted_by(context.extract, samples))
+    labels = labels_of_test(context.data, len(samples))
+    PreparedMetric(metric, context)(Sampled.extracted_by(context.extract, samples, labels))
+
+
+def labels_of_test(data: Data, count: int) -> Tensor | None:
+    """Return the classes of the first test samples, as a conditional run would have generated them, [count]."""
+    return None if data.labels is None else torch.from_numpy(np.array(data.labels.test[:count]))
 
 
 def _play(run: Run, metric: PreparedMetric, device: torch.device) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.catalogue import is_added, naming
 from bench.compute import environment
 from bench.compute.chosen_labels import OfOneClass, one_hot_labels
-from bench.compute.evaluation import quantised
+from bench.compute.evaluated_samples import quantised
 from bench.compute.kept_files import weights_of
 from bench.compute.kept_weights import KeptWeights, read_weights
 from bench.compute.training.global_streams import drawing_from

@@ -21,7 +21,7 @@ import bench
 from bench.command import main
 from bench.compute import sample_files
 from bench.compute.engines.in_process import in_process
-from bench.compute.evaluation import evaluation_latents, quantised
+from bench.compute.evaluated_samples import evaluation_latents, quantised
 from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.players import generate

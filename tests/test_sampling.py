@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import bench
 from bench.command import main
-from bench.compute.evaluation import quantised
+from bench.compute.evaluated_samples import quantised
 from bench.compute.kept_weights import read_weights
 from bench.compute.training.players import generate
 from bench.errors import ResultsError

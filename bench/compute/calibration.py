@@ -13,7 +13,8 @@ from bench.catalogue import find
 from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.further_features import further_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure
-from bench.compute.evaluation import build_evaluator, evaluation_latents, quantised
+from bench.compute.evaluated_samples import evaluation_latents, quantised
+from bench.compute.evaluation import build_evaluator
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.players import build_players, generate
 from bench.compute.training.real_data import cached_dataset

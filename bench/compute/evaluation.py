@@ -22,9 +22,7 @@ from bench.catalogue.extractors.resizing import describe_resize
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import PROBES, averaged
 from bench.compute.checkpoints import History
-from bench.compute.evaluated_samples import evaluation_latents as evaluation_latents
-from bench.compute.evaluated_samples import quantised as quantised
-from bench.compute.evaluated_samples import with_labels
+from bench.compute.evaluated_samples import evaluation_latents, quantised, with_labels
 from bench.compute.further_features import FurtherFeatures, describe_further
 from bench.compute.metric_results import PreparedMetric, combine
 from bench.compute.training.game_state import GameState

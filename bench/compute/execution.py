@@ -17,7 +17,8 @@ import torch
 from bench.compute import environment
 from bench.compute.checkpoints import History, IncompatibleCheckpointError, Restored, save
 from bench.compute.continuation import restore_or_continue
-from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again, evaluation_latents
+from bench.compute.evaluated_samples import evaluation_latents
+from bench.compute.evaluation import Evaluator, build_evaluator, evaluate, evaluate_again
 from bench.compute.events import Event, Progress
 from bench.compute.kept_files import state_of
 from bench.compute.kept_weights import keep_weights
@@ -214,8 +215,7 @@ def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> N
     history.step = measurement.step
     history.training_seconds += measurement.seconds
     history.diverged = measurement.diverged
-    due = measurement.step % run.evaluation.every == 0 or measurement.step == run.training.steps
-    if due and not history.diverged:
+    if not history.diverged and (history.step % run.evaluation.every == 0 or history.step == run.training.steps):
         _evaluate(active, measurement, shared)
 
 

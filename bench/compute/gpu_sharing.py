@@ -12,7 +12,8 @@ import torch
 
 from bench.compute import environment
 from bench.compute.checkpoints import History
-from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
+from bench.compute.evaluated_samples import evaluation_latents
+from bench.compute.evaluation import build_evaluator, evaluate
 from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings, core_count, is_small
 from bench.compute.training.loop import train

@@ -13,7 +13,8 @@ import torch
 from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.contracts.dry_check import dry_check
-from bench.compute.evaluation import build_evaluator, evaluate, evaluation_latents
+from bench.compute.evaluated_samples import evaluation_latents
+from bench.compute.evaluation import build_evaluator, evaluate
 from bench.compute.other_load import OtherLoad
 from bench.compute.settings import Settings
 from bench.compute.training.loop import Measurement, train

@@ -10,7 +10,7 @@ from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.records.schema import Metadata
 
-FEW, FEW_NUMBERS = 12, 6  # settings of one key that are told one by one
+FEW, FEW_NUMBERS = 12, 6  # values of one key that are listed one by one
 NEUTRAL = (0, False, "none")  # values of options that change nothing
 USUAL = {"eps": 1e-8, "normalisation_eps": 1e-5, "lipschitz": 1.0, "burn_in": 1.0, "every": 1}  # these do not either
 OPTIONS = {"lr": "learning rate", "betas": "betas", "final_beta2": "last beta 2"}
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 def training(evidence: Evidence) -> str:
     """Return steps, batch size, optimisers, critic steps, penalties, networks and seeds of all cells.
 
-    A setting that cells differ in is told with the labels of the cells that have it, on as few axes as tell them apart.
+    A setting that differs is listed with the labels of its cells, on as few axes as distinguish them.
     """
     cells = list(_cells(evidence))
     keys = dict.fromkeys(key for cell in cells for key in cell.settings)

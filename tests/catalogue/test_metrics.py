@@ -20,7 +20,8 @@ from bench.catalogue.metrics import METRICS
 from bench.catalogue.metrics.frechet import frechet_distance
 from bench.catalogue.metrics.measures import MEASURES
 from bench.catalogue.metrics.modes import class_modes, kl_to_uniform, mixture_modes
-from bench.compute.evaluation import build_evaluator, quantised
+from bench.compute.evaluated_samples import quantised
+from bench.compute.evaluation import build_evaluator
 from bench.plan.specification import Evaluation, choose
 
 SQUARE = Modes(np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]), sigma=0.1)

@@ -144,27 +144,35 @@ metrics = ["inception-score", "equilibrium", "modes", "kid"]
 """
 
 
-def test_options_of_penalties_are_told_beside_other_mistakes() -> None:
-    message = told(OPTIONS)
-    for text in (
-        "unknown key 'widht'",
-        "penalty 'r2': unknown key 'wieght'",
-        "penalty 'wgan-gp': weight: input should be greater than 0",
-        "penalty 'wgan-gp': unknown key 'evry'",
-        "unknown optimizer 'sdg'",
-    ):
-        assert message.count(text) == 1, (text, message)
-
-
-def test_every_mistake_of_one_cell_is_told() -> None:
-    message = told(CRITIC)
-    for text in (
-        "unknown architecture 'mpl'",
-        "optimizer 'adam': unknown key 'lrr'",
-        "penalty 'r1': weight: input should be",
-        "unknown penalty 'r3'",
-        "batch_size: input should be greater than 0",
-    ):
+@pytest.mark.parametrize(
+    ("suite", "mistakes"),
+    [
+        (
+            OPTIONS,
+            (
+                "unknown key 'widht'",
+                "penalty 'r2': unknown key 'wieght'",
+                "penalty 'wgan-gp': weight: input should be greater than 0",
+                "penalty 'wgan-gp': unknown key 'evry'",
+                "unknown optimizer 'sdg'",
+            ),
+        ),
+        (
+            CRITIC,
+            (
+                "unknown architecture 'mpl'",
+                "optimizer 'adam': unknown key 'lrr'",
+                "penalty 'r1': weight: input should be",
+                "unknown penalty 'r3'",
+                "batch_size: input should be greater than 0",
+            ),
+        ),
+    ],
+    ids=["options of penalties", "one cell"],
+)
+def test_every_mistake_is_told_once(suite: str, mistakes: tuple[str, ...]) -> None:
+    message = told(suite)
+    for text in mistakes:
         assert message.count(text) == 1, (text, message)
 
 

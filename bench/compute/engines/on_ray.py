@@ -85,9 +85,8 @@ class RayCluster:
                 _check_reachable(address)
                 ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except (OSError, ValueError, RuntimeError) as error:
-                raise DeviceError(
-                    f"--address {address or ''}: no Ray cluster there: {summarise_error(error)}"
-                ) from None
+                what = f"--address {address}: no Ray cluster there" if address else "Ray cannot start here"
+                raise DeviceError(f"{what}: {summarise_error(error)}") from None
         resources = ray.cluster_resources()
         self._caller: Any = None
         self.cpus, self.gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))

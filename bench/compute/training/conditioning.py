@@ -23,7 +23,7 @@ Build = Callable[..., nn.Module]
 
 
 def classes_of(training: Training, real_samples: object) -> int:
-    """Return how many classes the networks of a run are told apart by, or 0 if they get no labels.
+    """Return the number of classes that the networks of a run are conditioned on, or 0.
 
     Args:
         training: The settings of the run.
@@ -38,7 +38,9 @@ def real_batch(sampler: BatchSampler, stream: str = "data") -> tuple[Tensor, Ten
     return samples, sampler.real_labels(stream) if sampler.conditional else None
 
 
-def told(networks: Callable[[Tensor], Tensor], labels: Tensor | None, degree: int = 1) -> Callable[[Tensor], Tensor]:
+def conditioned(
+    networks: Callable[[Tensor], Tensor], labels: Tensor | None, degree: int = 1
+) -> Callable[[Tensor], Tensor]:
     """Return players as functions of samples or latents alone, with given labels, so that nothing changes the labels.
 
     Args:

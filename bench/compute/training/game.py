@@ -15,8 +15,8 @@ from torch import Tensor
 from bench.catalogue.consistency import Judged
 from bench.catalogue.penalties import Penalty
 from bench.compute.training.annealing import PenaltyWeights
-from bench.compute.training.conditioning import real_batch, told
-from bench.compute.training.critic_terms import CriticTerms as CriticTerms
+from bench.compute.training.conditioning import conditioned, real_batch
+from bench.compute.training.critic_terms import CriticTerms
 from bench.compute.training.descent import Descent
 from bench.compute.training.gradients import Gradients, gradients_of, summed
 from bench.compute.training.layer_noise import with_noise
@@ -103,7 +103,7 @@ class Game:
 
     def generate(self, sampler: BatchSampler, labels: Tensor | None = None) -> Tensor:
         """Generate samples from fresh latents, [s, n, *shape], with labels [s, n, k] if the runs are conditional."""
-        latents, generator = sampler.latents(), told(with_noise(self.generator, sampler), labels)
+        latents, generator = sampler.latents(), conditioned(with_noise(self.generator, sampler), labels)
         with self._autocast():
             samples = generator(latents)
             self._moved = move_latents(self._latent, generator, latents, sampler)
@@ -126,7 +126,7 @@ class Game:
         labels: Tensor | None = None,
     ) -> CriticTerms:
         """Return the losses of some critics on samples as the critics see them."""
-        critic = told(critic, labels, self.training.pac)
+        critic = conditioned(critic, labels, self.training.pac)
         with self._autocast():
             if self._separate:
                 real_logits, fake_logits = critic(real), critic(fake)
@@ -168,7 +168,7 @@ class Game:
             labels: The labels of both, [s, n, k], if the runs are conditional.
             real_graph: Whether the logits of real samples have a graph. They do not depend on the generators.
         """
-        critic = told(self.critic, labels, self.training.pac)
+        critic = conditioned(self.critic, labels, self.training.pac)
         with self._autocast():
             fake_logits = critic(self._shown(fake, sampler, update))
             real_logits = fake_logits.new_empty(len(fake), 0)
@@ -194,7 +194,7 @@ class Game:
         for later in range(first, first + self.training.unroll):
             critic.descend(self._critic_terms(critic, real, shown, sampler, later, labels).total)
             critic.project(self._projections)
-        judge = told(critic, labels, self.training.pac)
+        judge = conditioned(critic, labels, self.training.pac)
         with self._autocast():
             fake_logits = judge(shown)
             real_logits = judge(real) if self._losses.needs_real else fake_logits.new_empty(len(fake), 0)

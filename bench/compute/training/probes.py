@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from bench.catalogue.metrics.measures import PROBES
-from bench.compute.training.conditioning import told
-from bench.compute.training.game import CriticTerms, Game
+from bench.compute.training.conditioning import conditioned
+from bench.compute.training.critic_terms import CriticTerms
+from bench.compute.training.game import Game
 from bench.compute.training.gradients import Gradients
 from bench.compute.training.packing_degree import joined
 
@@ -45,10 +46,11 @@ class Probe:
         """Return the values of ``bench.catalogue.metrics.PROBES`` for the runs with these seeds."""
         game, terms = self._game, self._terms
         real, fake, pac = terms.real_logits, terms.fake_logits, game.training.pac
-        observe = told(game.critic.observe, terms.labels, pac)
+        observe = conditioned(game.critic.observe, terms.labels, pac)
         with torch.no_grad():
             train_logits, test_logits = (
-                told(game.critic.observe, labels, pac)(joined(samples, pac)) for samples, labels in self._draw(seeds)
+                conditioned(game.critic.observe, labels, pac)(joined(samples, pac))
+                for samples, labels in self._draw(seeds)
             )
         critic_weights, critic_ratio = _update(game.critic.parameters, self._critic)
         generator_weights, generator_ratio = _update(game.generator.parameters, self._generator)

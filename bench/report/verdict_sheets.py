@@ -1,7 +1,8 @@
 """A random draw of runs with their outcomes, and sheets of their samples, to check outcomes by eye.
 
-``python -m bench.report.verdict_sheets RESULTS_FOLDER OUTPUT [--runs 60] [--seed 0]`` draws from all suites in
-``RESULTS_FOLDER``, in turn from every group of suite, dataset and outcome, and writes ``runs.md`` and ``sheet-N.png``.
+``python -m bench.report.verdict_sheets RESULTS_FOLDER OUTPUT [--runs 60] [--seed 0] [--blind]`` draws from all
+suites in ``RESULTS_FOLDER``, in turn from every group of suite, dataset and outcome, and writes ``runs.md`` and
+``sheet-N.png``. With ``--blind`` the sheets do not show outcomes, so that a reader can judge the samples first.
 """
 
 from __future__ import annotations
@@ -53,8 +54,14 @@ def table_of(runs: pd.DataFrame) -> Iterator[str]:
         yield f"| {' | '.join([*cells, row['outcome']])} |"
 
 
-def draw_sheets(runs: pd.DataFrame, output: Path) -> list[Path]:
-    """Write the samples of the runs as PNG files, twelve runs on each, and return their paths."""
+def draw_sheets(runs: pd.DataFrame, output: Path, *, blind: bool = False) -> list[Path]:
+    """Write the samples of the runs as PNG files, twelve runs on each, and return their paths.
+
+    Args:
+        runs: The runs of :func:`draw_runs`.
+        output: The folder to write to.
+        blind: Whether to leave outcomes out of the titles.
+    """
     from matplotlib.figure import Figure
 
     paths = []
@@ -67,7 +74,7 @@ def draw_sheets(runs: pd.DataFrame, output: Path) -> list[Path]:
             path = Path(row["record"])
             samples = read_samples(path)
             modes = read_metadata(path).data.modes
-            panel.set_title(f"{number}: {row['dataset']} · {row['outcome']}")
+            panel.set_title(f"{number}: {row['dataset']}" + ("" if blind else f" · {row['outcome']}"))
             if samples.ndim == 4:
                 _, channels, height, width = samples.shape
                 side = int(np.sqrt(len(samples)))
@@ -90,11 +97,12 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="folder for runs.md and the sheets")
     parser.add_argument("--runs", type=int, default=60, help="number of runs")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draw")
+    parser.add_argument("--blind", action="store_true", help="leave outcomes out of the sheets")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     runs = draw_runs(options.results, options.runs, options.seed)
     (options.output / "runs.md").write_text("\n".join(table_of(runs)) + "\n", encoding="utf-8")
-    draw_sheets(runs, options.output)
+    draw_sheets(runs, options.output, blind=options.blind)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,8 @@ from unittest.mock import patch
 import torch
 from tabulate import tabulate
 
+from bench.catalogue import _known
 from bench.catalogue.architectures import mlp
-from bench.catalogue.losses import LOSSES
-from bench.catalogue.penalties import PENALTIES
 from bench.evidence.gate.compare import compare
 from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import Verdict
@@ -36,16 +35,21 @@ SUITE = Path(__file__).parents[2] / "suites" / "gate.toml"
 
 
 @contextmanager
+def replaced(kind: str, change: Callable[[Any], Any]) -> Iterator[None]:
+    """Replace every entry of the catalogue where ``find`` looks them up, also if they were used before."""
+    known = _known(kind)
+    with patch.dict(known, {name: change(entry) for name, entry in known.items()}):
+        yield
+
+
+@contextmanager
 def scaled_penalties(factor: float) -> Iterator[None]:
     """Multiply every penalty of the critic by a factor: −1 has the wrong sign, 0 drops the term."""
 
     def scaled(term: Callable[..., torch.Tensor], *arguments: Any) -> torch.Tensor:
         return factor * term(*arguments)
 
-    entries = {
-        name: entry._replace(term=partial(scaled, entry.term)) for name, entry in PENALTIES.items() if entry.term
-    }
-    with patch.dict(PENALTIES, entries):
+    with replaced("penalty", lambda entry: entry._replace(term=partial(scaled, entry.term)) if entry.term else entry):
         yield
 
 
@@ -71,11 +75,12 @@ def scaled_initialisation(factor: float) -> Iterator[None]:
 def without_generated_samples() -> Iterator[None]:
     """Drop the generated samples from the critic's loss: their logits have no gradient."""
 
-    def one_sided(critic: Callable[..., torch.Tensor], real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-        return critic(real, fake.detach())
+    def one_sided(
+        critic: Callable[..., torch.Tensor], real: torch.Tensor, fake: torch.Tensor, **options: Any
+    ) -> torch.Tensor:
+        return critic(real, fake.detach(), **options)
 
-    entries = {name: entry._replace(critic=partial(one_sided, entry.critic)) for name, entry in LOSSES.items()}
-    with patch.dict(LOSSES, entries):
+    with replaced("loss", lambda entry: entry._replace(critic=partial(one_sided, entry.critic))):
         yield
 
 
@@ -131,6 +136,10 @@ def measure(
         with plant():
             seconds = train(candidate, beta, max(seeds), steps)
         found = [compare(folder / "clean", candidate, seeds=(range(n), range(n)), allow=BETA_KEYS) for n in seeds]
+        if all(finding.test.identical for cell in found[-1].cells for finding in cell.findings):
+            raise SystemExit(
+                f"{name}: the runs in {candidate} are those of the clean code, so the fault was not planted"
+            )
         rows.append([name, *map(describe, found), f"{seconds:.0f} s" if seconds > 1 else "recorded"])
         print(" | ".join(rows[-1]), file=sys.stderr)
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -12,8 +13,7 @@ import planted_faults
 import pytest
 import torch
 
-from bench.catalogue.losses import LOSSES
-from bench.catalogue.penalties import PENALTIES
+from bench.catalogue import find
 from bench.records.schema import Modes
 
 
@@ -36,19 +36,26 @@ def test_shares_come_with_their_standard_error() -> None:
     assert gate_calibration.share(100, 100) == "100 ± 1.0%"
 
 
-def test_faults_are_planted_and_removed() -> None:
+def test_faults_are_planted_where_training_looks_and_removed() -> None:
     real, fake = (torch.tensor([value], requires_grad=True) for value in (0.5, -0.5))
-    clean = PENALTIES["r1"].term
+    clean = find("penalty", "r1").term
     with planted_faults.scaled_penalties(-1.0):
-        assert PENALTIES["r1"].term is not clean
-    assert PENALTIES["r1"].term is clean
+        assert find("penalty", "r1").term is not clean
+    assert find("penalty", "r1").term is clean
     with planted_faults.without_generated_samples():
-        LOSSES["hinge"].critic(real, fake).sum().backward()
+        find("loss", "hinge").critic(real, fake).sum().backward()
     assert real.grad is not None
     assert fake.grad is None
 
 
 @pytest.mark.slow
 def test_faults_on_a_tiny_scale(tmp_path: Path) -> None:
-    (row,) = planted_faults.measure(tmp_path, ["initial weights × 3"], seeds=(3,), steps=6)
-    assert row[0] == "initial weights × 3"
+    rows = planted_faults.measure(tmp_path, seeds=(3,), steps=6)  # ends if a fault changes nothing
+    assert [row[0] for row in rows] == list(planted_faults.FAULTS)
+
+
+@pytest.mark.slow
+def test_a_fault_that_changes_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(planted_faults.FAULTS, "none", (nullcontext, planted_faults.CLEAN_BETA))
+    with pytest.raises(SystemExit, match="the fault was not planted"):
+        planted_faults.measure(tmp_path, ["none"], seeds=(3,), steps=6)

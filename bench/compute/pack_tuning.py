@@ -15,7 +15,7 @@ from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
-from bench.compute.training.players import GENERATED_AT_ONCE, generate
+from bench.compute.training.players import GENERATED_AT_ONCE, generate, latent_numbers
 from bench.compute.training.real_data import RealData
 from bench.errors import SuiteError, summarise_error
 from bench.plan.grouping import pack_label, timing_key
@@ -197,7 +197,8 @@ def _pause_as_in_training(pack: Pack, run: Run, first: int) -> None:
     """Take a step with probes and generate samples, as every evaluation does."""
     probe = RealData.load(run.training.dataset, pack.sampler.device).probe(run.training)
     list(train(pack, first, probe=probe, steps=first + 1))
-    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, run.training.latent))
+    numbers = latent_numbers(run.training, pack.shape)
+    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, numbers))
 
 
 def _start_pack(run: Run, size: int, device: torch.device) -> Pack:

@@ -24,7 +24,7 @@ NOTHING: Mapping[str, tuple[object, ...]] = {  # values that are as good as none
     "unroll": (0,),
 }
 DEFAULT_LATENT = 16
-FOR_GANS = f'set it for GANs only, by [[override]] with when = {{ family = "{GAN}" }}'
+FOR_GANS = f'set it only in an [[override]] with when = {{ family = "{GAN}" }}, or [[exclude]] such cells'
 
 
 def check_keys(family: str, table: Mapping[str, Any]) -> None:

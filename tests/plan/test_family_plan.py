@@ -102,7 +102,7 @@ def test_labels_are_refused_by_models_that_take_none(family: str) -> None:
         complete(family, dataset="digits", conditional=True)
     assert str(error.value) == (
         f"here: the model of family '{family}' takes no labels, which conditional = true needs; "
-        f'set it for GANs only, by [[override]] with when = {{ family = "gan" }}'
+        f'set it only in an [[override]] with when = {{ family = "gan" }}, or [[exclude]] such cells'
     )
     assert not complete(family, dataset="digits", conditional=False).conditional
     assert complete("gan", loss="hinge", dataset="digits", conditional=True).conditional

@@ -163,7 +163,7 @@ def generator(
     about = kept.description
     module = kept.build(average, torch.device(environment.devices(device)[0]))
     return Generator(
-        module, about.latent, about.shape, about.run, about.title, about.step, average, kept, about.classes
+        module, about.numbers, about.shape, about.run, about.title, about.step, average, kept, about.classes
     )
 
 

@@ -65,9 +65,11 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "path_angle",
         "path_length",
         "real_features",
+        "sharpness",
         "sliced_wasserstein",
         "spectrum",
     },
+    "families": {"vae", "flow_matching", "autoregressive", "quantisation"},
     "extractors": {"networks", "own_networks", "own_training", "torch_fidelity_networks", "__main__"},
 }
 TORCH = {"torch", "torchvision", "torch_fidelity"}

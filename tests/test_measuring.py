@@ -81,7 +81,7 @@ def samples_of(run: Run) -> torch.Tensor:
     pack = real.start_pack([run.training], [run.seed])
     for _ in train(pack, 0, run.training.steps):
         pass
-    latents = evaluation_latents(run.training, run.evaluation.samples, run.seed)
+    latents = evaluation_latents(run.training, pack.shape, run.evaluation.samples, run.seed)
     return generate(pack.players[0].generator, latents)
 
 

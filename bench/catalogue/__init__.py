@@ -25,12 +25,14 @@ from bench.escaping import MAX_LABEL, quote, visible
 
 TABLES = {
     "loss": ("bench.catalogue.losses", "LOSSES"),
+    "family": ("bench.catalogue.families", "FAMILIES"),
     "penalty": ("bench.catalogue.penalties", "PENALTIES"),
     "architecture": ("bench.catalogue.architectures", "ARCHITECTURES"),
     "dataset": ("bench.catalogue.datasets", "DATASETS"),
     "metric": ("bench.catalogue.metrics", "METRICS"),
     "optimizer": ("bench.catalogue.optimizers", "OPTIMIZERS"),
 }
+ADDABLE = tuple(kind for kind in TABLES if kind != "family")  # kinds of which other packages can add entries
 _TYPES = {"optimizer": "OptimizerEntry", "loss": "GanLoss"}  # of the values of the other tables: the kind, capitalised
 _PLURALS = {"loss": "losses", "penalty": "penalties"}
 _OWN_CODE = Path(__file__).parents[1]
@@ -193,7 +195,8 @@ def additions() -> list[str]:
 
 
 def _entry_points(kind: str) -> EntryPoints:
-    points: EntryPoints = _installed_entry_points().select(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}")
+    group = f"ganbench.{_PLURALS.get(kind, kind + 's')}"
+    points: EntryPoints = _installed_entry_points().select(group=group) if kind in ADDABLE else EntryPoints()
     return points
 
 

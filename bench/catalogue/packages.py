@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.catalogue import TABLES, known_names, providers, suggestion
+from bench.catalogue import ADDABLE, known_names, providers, suggestion
 from bench.errors import SuiteError
 from bench.escaping import quote
 
@@ -13,14 +13,16 @@ def named_entries(name: str) -> list[tuple[str, str]]:
     """Return the entries with a name, or else all entries of the package with this name, as (kind, name).
 
     Raises:
-        SuiteError: There is neither; the message suggests the closest name.
+        SuiteError: There is neither, and the message suggests the closest name; or the name is that of a family.
     """
-    found = [(kind, name) for kind in TABLES if name in known_names(kind)]
-    provided = [(package, kind, entry) for kind in TABLES for package, entry in providers(kind)]
+    found = [(kind, name) for kind in ADDABLE if name in known_names(kind)]
+    provided = [(package, kind, entry) for kind in ADDABLE for package, entry in providers(kind)]
     if not found:
         found = [(kind, entry) for package, kind, entry in provided if _plain(package) == _plain(name)]
+    if not found and name in known_names("family"):
+        raise SuiteError(f"family {name!r} has no contract to check: other packages cannot add families")
     if not found:
-        known = {*(package for package, _, _ in provided), *(entry for kind in TABLES for entry in known_names(kind))}
+        known = {*(package for package, _, _ in provided), *(entry for kind in ADDABLE for entry in known_names(kind))}
         raise SuiteError(f"no entry and no package with entries is called {quote(name)}{suggestion(name, known)}")
     return list(dict.fromkeys(found))
 

@@ -27,7 +27,7 @@ def check(name: str, kind: str | None) -> None:
 
     Exit status: 0 if nothing failed, 1 if a check failed, 2 if there is no such entry or it cannot be loaded.
     """
-    from bench.catalogue import TABLES, suggestion, title
+    from bench.catalogue import ADDABLE, suggestion, title
     from bench.catalogue.packages import named_entries
 
     given = parse_choice("NAME", name)
@@ -35,8 +35,8 @@ def check(name: str, kind: str | None) -> None:
     entry = options.pop("name", None)
     if not isinstance(entry, str):
         raise SuiteError(f'NAME {name}: expected a name, or a table such as {{ name = "mlp", width = 16 }}')
-    if kind is not None and kind not in TABLES:
-        raise SuiteError(f"--kind: unknown kind {kind!r}{suggestion(kind, TABLES)}")
+    if kind is not None and kind not in ADDABLE:
+        raise SuiteError(f"--kind: unknown kind {kind!r}{suggestion(kind, ADDABLE)}")
     entries = [each for each in named_entries(entry) if kind in (None, each[0])]
     if not entries:
         raise SuiteError(f"--kind {kind}: no {kind} is called {entry!r}")

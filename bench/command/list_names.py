@@ -28,7 +28,7 @@ def list_entries(what: str | None) -> None:
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
-    headings = {"loss": "losses", "penalty": "penalties"}
+    headings = {"loss": "losses", "penalty": "penalties", "family": "families"}
     for kind in TABLES:
         broken = dict.fromkeys(unusable(kind), "(cannot be loaded)")
         known = {name: entry.summary for name, entry in entries(kind).items()}

@@ -60,7 +60,7 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path, seeds: tuple[int, ...
             str(len(cell)),
             str(len(cell) - len(missing_here)),
             _range([training.steps for training in trainings]),
-            _range([training.steps * training.critic_steps for training in trainings]),
+            _range([training.steps * training.critic_steps * training.is_gan for training in trainings]),
             _estimated_time(missing_here, speeds),
         )
     noun = "technique" if suite.search else "cell"
@@ -90,12 +90,18 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def _who(runs: list[Run]) -> str:
+    """Return whose samples are counted: those of critics, and of models without one."""
+    gans = {run.training.is_gan for run in runs}
+    return "critics and models" if len(gans) > 1 else "the model" if gans == {False} else "the critic"
+
+
 def _work(missing: list[Run], speeds: object) -> str:
     steps = sum(run.training.steps for run in missing)
     samples = sum(run.training.steps * critic_batches(run.training) * run.training.batch_size for run in missing)
     return (
         f"To train: {_counted(len(missing), 'run')}, {steps:,} generator steps, {samples:,} samples "
-        f"seen by the critic; estimated time on one worker, without packs: {_estimated_time(missing, speeds)}."
+        f"seen by {_who(missing)}; estimated time on one worker, without packs: {_estimated_time(missing, speeds)}."
     )
 
 

@@ -126,7 +126,7 @@ def calibrate(
     for seed in range(seeds):
         generator = build_players(training, shape, seed, where).generator
         with drawing_from(seed, "evaluation layers", where):
-            images = generate(generator, evaluation_latents(training, samples, seed))
+            images = generate(generator, evaluation_latents(training, shape, samples, seed))
             untrained.append(evaluator.measure(quantised(images, data.train)))
     names = [metric.name for metric in metrics]
     known = MEASURES | declared_measures(names) | further_measures(names, evaluation.extractor)

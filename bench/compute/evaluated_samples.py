@@ -7,14 +7,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.catalogue.architectures import Shape
 from bench.catalogue.datasets import Data
+from bench.compute.training.players import latent_numbers
 from bench.compute.training.random_streams import stream
 from bench.plan.specification import Training
 
 
-def evaluation_latents(training: Training, samples: int, seed: int, stream_name: str = "evaluation") -> Tensor:
-    """Return the latents of a run's evaluations, [samples, latent]: the same at every step."""
-    return torch.randn(samples, training.latent, generator=stream(seed, stream_name))
+def evaluation_latents(
+    training: Training, shape: Shape, samples: int, seed: int, stream_name: str = "evaluation"
+) -> Tensor:
+    """Return the latents of a run's evaluations, [samples, latent]: the same at every step.
+
+    Args:
+        training: How the run is trained.
+        shape: The shape of one sample.
+        samples: The number of samples.
+        seed: The seed of the run.
+        stream_name: The name of the stream.
+    """
+    return torch.randn(samples, latent_numbers(training, shape), generator=stream(seed, stream_name))
 
 
 def with_labels(

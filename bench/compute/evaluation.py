@@ -20,14 +20,16 @@ from bench.catalogue.datasets import Data
 from bench.catalogue.extractors import ExtractorChoice
 from bench.catalogue.extractors.resizing import describe_resize
 from bench.catalogue.metrics.context import Context, GameView, Sampled
-from bench.catalogue.metrics.measures import PROBES, averaged
+from bench.catalogue.metrics.measures import averaged
 from bench.compute.checkpoints import History
 from bench.compute.evaluated_samples import evaluation_latents, quantised, with_labels
 from bench.compute.further_features import FurtherFeatures, describe_further
+from bench.compute.held_out import measure_held_out
 from bench.compute.metric_results import PreparedMetric, combine
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import Measurement
+from bench.compute.training.objective import probe_names
 from bench.compute.training.players import Players, generate, is_finite, with_converged_spectral_norm
 from bench.compute.training.real_data import cached_dataset
 from bench.plan.extraction import extractor_of
@@ -35,6 +37,8 @@ from bench.plan.grouping import added_code
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, Evaluation, Training
 from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
+
+Extract = Callable[[Tensor], tuple[Tensor, Tensor | None]]  # samples → features and, if known, logits
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Evaluator:
         protocol: The settings that two values must share to be comparable.
     """
 
-    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+    extract: Extract
     metrics: tuple[PreparedMetric, ...]
     game_metrics: tuple[PreparedMetric, ...]
     real: dict[str, float]
@@ -73,10 +77,7 @@ class Evaluator:
 
 
 def _measure(
-    samples: Tensor,
-    extract: Callable[[Tensor], tuple[Tensor, Tensor | None]],
-    metrics: tuple[PreparedMetric, ...],
-    labels: Tensor | None,
+    samples: Tensor, extract: Extract, metrics: tuple[PreparedMetric, ...], labels: Tensor | None
 ) -> dict[str, float]:
     return combine(metrics, Sampled.extracted_by(extract, samples, labels))
 
@@ -197,7 +198,7 @@ def _evaluate(
     inputs, labels = with_labels(latents, state.training, data, state.seed)
     with naming("architecture", state.training.architecture.name):
         samples = generate(players.generator, inputs)
-    if not is_finite(players.critic):
+    if players.critic is not None and not is_finite(players.critic):
         history.diverged = "critic's weights"  # the losses were computed before the last update
         return
     if not samples.isfinite().all():
@@ -210,12 +211,13 @@ def _evaluate(
     row: dict[str, Any] = {
         "step": history.step,
         "seconds": history.training_seconds,
-        "critic_loss": measurement.critic_loss if measurement else math.nan,
+        **({"critic_loss": measurement.critic_loss if measurement else math.nan} if state.training.is_gan else {}),
         "generator_loss": measurement.generator_loss if measurement else math.nan,
         **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
-        **(measurement.probes if measurement else dict.fromkeys(PROBES, math.nan)),
+        **(measurement.probes if measurement else dict.fromkeys(probe_names(state.training), math.nan)),
         **evaluator.measure(samples, labels),
         **evaluator.measure_game(state),
+        **measure_held_out(players, data, len(latents), state.seed),
         **_measure_average(players, inputs, data, evaluator, labels),
     }
     row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
@@ -228,7 +230,8 @@ def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator)
     Returns:
         The measures by name; None where a value is not finite.
     """
-    latents = evaluation_latents(run.training, run.evaluation.samples, run.seed, "evaluation again")
+    shape = data.train.shape[1:]
+    latents = evaluation_latents(run.training, shape, run.evaluation.samples, run.seed, "evaluation again")
     inputs, labels = with_labels(latents, run.training, data, run.seed, "evaluation again")
     device = next(players.generator.parameters()).device
     with _drawing(evaluator, run.training, run.seed, "evaluation layers again", device):

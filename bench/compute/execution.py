@@ -220,10 +220,9 @@ def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> N
 
 
 def _evaluate(active: ActiveRun, measurement: Measurement | None, shared: Shared) -> None:
-    run, history = active.run, active.history
-    state = shared.real.game_state(run, active.players, history.step)
-    latents = evaluation_latents(run.training, run.evaluation.samples, run.seed)
-    evaluate(state, latents, shared.real.data, shared.evaluator, history, measurement)
+    run, state = active.run, shared.real.game_state(active.run, active.players, active.history.step)
+    latents = evaluation_latents(state.training, state.shape, run.evaluation.samples, run.seed)
+    evaluate(state, latents, shared.real.data, shared.evaluator, active.history, measurement)
 
 
 def _publish(active: ActiveRun, shared: Shared) -> Event:

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from bench.catalogue import find
 from bench.catalogue.datasets import Data
+from bench.catalogue.families import GAN
 from bench.compute.kept_files import check_can_keep
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.players import Players, build_generator, place, with_converged_spectral_norm
 from bench.errors import GanbenchError, ResultsError, summarise_error
 from bench.files import NotAFileError, atomic_write, describe_error, read_regular
 from bench.plan.runs import Run
-from bench.plan.specification import Choice
+from bench.plan.specification import Choice, choose
 from bench.version import __version__
 
 
@@ -38,6 +39,8 @@ class Description(BaseModel):
         architecture: The name of the architecture.
         options: The options of the architecture.
         latent: The dimension of the latent.
+        family: The name of its family of models.
+        family_options: The options of the family.
         precision: The format of the networks, a value of the training key.
         shape: The shape of a sample.
         images: Whether samples are images in [−1, 1], to be converted to uint8; otherwise they are points.
@@ -62,6 +65,15 @@ class Description(BaseModel):
     sha256: str = ""
     classes: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
+    family: str = GAN
+    family_options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def numbers(self) -> int:
+        """How many random numbers a sample is a function of."""
+        options = choose("family", {"name": self.family, **self.family_options}).options
+        count: int = find("family", self.family).latent_numbers(self.latent, self.shape, options)
+        return count
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,8 @@ class KeptWeights:
             options = find("architecture", about.architecture).options.model_validate_json(json.dumps(about.options))
             choice = Choice(name=about.architecture, label=about.architecture, options=options)
             with drawing_from(about.seed, "generator weights"):
-                network = build_generator(choice, about.latent, about.shape, len(about.classes))
+                family = choose("family", {"name": about.family, **about.family_options})
+                network = build_generator(choice, about.latent, about.shape, len(about.classes), family)
             if fused:
                 network = place(network, about.precision, device)
             network.load_state_dict(dict(self.states[name]))
@@ -141,6 +154,8 @@ def keep_weights(path: Path, run: Run, players: Players, data: Data, step: int) 
         options=run.training.architecture.options.model_dump(mode="json"),
         latent=run.training.latent,
         precision=run.training.precision,
+        family=run.training.family.name,
+        family_options=run.training.family.options.model_dump(mode="json"),
         shape=data.train.shape[1:],
         images=data.train.dtype == np.uint8,
         sha256=_digest(tensors),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.catalogue import find
 from bench.catalogue.datasets import Data
 from bench.catalogue.datasets.data import Modes
 from bench.catalogue.metrics.declared import declared_measures
@@ -92,13 +93,15 @@ def metadata_of(
         gate=run.gate.model_dump(mode="json"),
         references=tuple(reference.model_dump(mode="json") for reference in run.references),
         data=describe_data(data),
-        protocol=judge.protocol,
+        protocol={**judge.protocol, **describe_sampler(run)},
         real={name: value if math.isfinite(value) else None for name, value in judge.real.items()},
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures({name: measure for name, measure in known.items() if name in declared}),
         samples=Samples(shape=shape, dtype="uint8" if image else "float32", **_real_points(data)),
-        parameters=Parameters(generator=_size(players.generator), critic=_size(players.critic)),
+        parameters=Parameters(
+            generator=_size(players.generator), critic=None if players.critic is None else _size(players.critic)
+        ),
         ending=Ending(
             status="diverged" if history.diverged else "finished",
             step=history.step,
@@ -126,6 +129,13 @@ def metadata_of(
             precision=training.precision,
         ),
     )
+
+
+def describe_sampler(run: Run) -> dict[str, Any]:
+    """Return the keys of the protocol that say how samples are drawn, if a numerical method draws them."""
+    family = run.training.family
+    sampler = find("family", family.name).sampler
+    return {"sampler": sampler, "sampler_steps": family.options.sampler_steps} if sampler else {}  # type: ignore[attr-defined]
 
 
 def describe_evaluation(evaluation: Evaluation) -> schema.Evaluation:

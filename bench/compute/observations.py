@@ -21,7 +21,12 @@ def losses_of(measurement: Measurement | None) -> dict[str, float]:
     if measurement is None:
         return {}
     penalties = {f"penalty_{name}": value for name, value in measurement.penalties.items()}
-    return {"critic_loss": measurement.critic_loss, "generator_loss": measurement.generator_loss, **penalties}
+    critic = (
+        {}
+        if math.isnan(measurement.critic_loss) and not measurement.diverged
+        else {"critic_loss": measurement.critic_loss}
+    )
+    return {**critic, "generator_loss": measurement.generator_loss, **penalties}
 
 
 def observed_values(evaluated: Evaluated | None, evaluator: Evaluator) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from bench.compute import environment
 from bench.compute.device_kinds import Kind, device_kinds
 from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings
+from bench.compute.training.conditioning import classes_of
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
-from bench.compute.training.players import GENERATED_AT_ONCE, generate
+from bench.compute.training.players import GENERATED_AT_ONCE, generate, latent_numbers
 from bench.compute.training.real_data import RealData
 from bench.errors import SuiteError, summarise_error
 from bench.plan.grouping import pack_label, timing_key
@@ -195,9 +196,10 @@ def _time_step(run: Run, size: int, device: torch.device) -> tuple[float, int]:
 
 def _pause_as_in_training(pack: Pack, run: Run, first: int) -> None:
     """Take a step with probes and generate samples, as every evaluation does."""
-    probe = RealData.load(run.training.dataset, pack.sampler.device).probe(run.training)
-    list(train(pack, first, probe=probe, steps=first + 1))
-    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, run.training.latent))
+    real = RealData.load(run.training.dataset, pack.sampler.device)
+    list(train(pack, first, probe=real.probe(run.training), steps=first + 1))
+    numbers = latent_numbers(run.training, pack.shape) + classes_of(run.training, real.real_samples)
+    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, numbers))
 
 
 def _start_pack(run: Run, size: int, device: torch.device) -> Pack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bench.catalogue.families import SAMPLER_KEYS
 from bench.catalogue.metrics.measures import MEASURES
 from bench.errors import ResultsError
 from bench.records.differences import describe_disagreement, first_difference
@@ -18,11 +19,16 @@ def check_one_protocol(dataset: str, records: list[Metadata]) -> None:
     """
     for other in records[1:]:
         sections = ("protocol", "data")
-        if any(getattr(other, section) != getattr(records[0], section) for section in sections):
+        if _measurement(other) != _measurement(records[0]):
             raise ResultsError(
                 f"records of {dataset} were measured differently: {first_difference(records[0], other, sections)}; "
                 f"move one of them to another folder"
             )
+
+
+def _measurement(record: Metadata) -> tuple[object, object]:
+    """Return how a record was measured, without how its model draws samples, which is a setting of the run."""
+    return {key: value for key, value in record.protocol.items() if key not in SAMPLER_KEYS}, record.data
 
 
 def check_directions(records: Iterable[Metadata]) -> None:

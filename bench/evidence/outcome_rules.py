@@ -45,10 +45,10 @@ def diverged(trace: Trace, metadata: Metadata, rules: Rules, curve: PrimaryCurve
     if not enormous.any():
         return None
     step = _first_step(steps, enormous)
-    loss = trained_values(trace, "critic_loss")[enormous][0]
+    loss = trained_values(trace, name := loss_name(trace))[enormous][0]
     if abs(loss) > rules.exploding_loss:
         value, limit = (with_powers(format(number, ".3g")) for number in (loss, rules.exploding_loss))
-        reason = f"critic loss {value} at step {step:,} exceeds the limit of {limit}"
+        reason = f"{'critic ' * (name == 'critic_loss')}loss {value} at step {step:,} exceeds the limit of {limit}"
         return Outcome(State.DIVERGED, reason, step)
     assert curve is not None
     measure = curve.measure
@@ -57,17 +57,19 @@ def diverged(trace: Trace, metadata: Metadata, rules: Rules, curve: PrimaryCurve
     return Outcome(State.DIVERGED, f"{reason} ({untrained})", step)
 
 
+def loss_name(trace: Trace) -> str:
+    """Return the name of the loss that tells of an explosion: the critic's, or that of a model without a critic."""
+    return "critic_loss" if "critic_loss" in trace else "generator_loss"
+
+
 def lost(curve: PrimaryCurve | None, count: int) -> Flags:
     """Return where the primary measure is not finite and stays so to the end, [count]."""
     return np.zeros(count, bool) if curve is None else _to_the_end(np.isnan(curve.values))
 
 
 def exploded(trace: Trace, rules: Rules, curve: PrimaryCurve | None) -> Flags:
-    """Return where the run has exploded, [n].
-
-    This is so from the first enormous critic loss on, and where the primary measure is enormous to the end.
-    """
-    loss = trained_values(trace, "critic_loss")
+    """Return where the run has exploded, [n]: from the first enormous loss on, and where the measure stays enormous."""
+    loss = trained_values(trace, loss_name(trace))
     flags = np.logical_or.accumulate(np.abs(loss) > rules.exploding_loss)
     if curve is not None and not curve.measure.higher_is_better and curve.untrained > 0:
         flags = flags | _to_the_end(curve.values > rules.exploding * curve.untrained)

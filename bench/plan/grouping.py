@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from bench.catalogue import find, is_added
+from bench.catalogue.families import GAN
 from bench.plan.identity import hash_content, without_labels
 from bench.plan.runs import Run
 from bench.plan.specification import Training
@@ -36,11 +37,13 @@ def pack_key(run: Run) -> str:
 def timing_key(run: Run) -> str:
     """Return a key of what decides the time per step: not the data, the number of steps or the evaluation."""
     training = run.training.model_dump(mode="json", exclude={"loss", "penalty", "steps", "dataset"})
+    if run.training.is_gan:
+        del training["family"]  # measured rates of earlier versions stay valid
     loss = run.training.loss
     for player in ("optimizer", "critic_optimizer"):
         if not run.training.unroll and not is_added("optimizer", training[player]["name"]):
             training[player] = training[player]["name"]
-    added = {"loss": loss.model_dump(mode="json")} if is_added("loss", loss.name) else {}
+    added = {"loss": loss.model_dump(mode="json")} if run.training.is_gan and is_added("loss", loss.name) else {}
     return hash_content(
         {
             **added,
@@ -54,7 +57,7 @@ def timing_key(run: Run) -> str:
                 }
                 for penalty in run.training.penalty
             ],
-            "generator_needs_real": find("loss", loss.name).generator_needs_real,
+            "generator_needs_real": run.training.is_gan and find("loss", loss.name).generator_needs_real,
         }
     )
 
@@ -64,7 +67,7 @@ def added_code(training: Training) -> list[tuple[str, str]]:
     parts = [
         ("architecture", training.architecture.name),
         ("architecture", training.critic.name),
-        ("loss", training.loss.name),
+        *([("loss", training.loss.name)] if training.is_gan else [("family", training.family.name)]),
         *(("penalty", penalty.name) for penalty in training.penalty),
         ("optimizer", training.optimizer.name),
         ("optimizer", training.critic_optimizer.name),
@@ -75,8 +78,9 @@ def added_code(training: Training) -> list[tuple[str, str]]:
 def pack_label(run: Run) -> str:
     """Return the names of the parts whose code decides whether runs can share a pack, for messages."""
     training = run.training
-    loss = [training.loss.name] if is_added("loss", training.loss.name) else []
-    return " · ".join([str(training.architecture), *loss, *(penalty.name for penalty in training.penalty)])
+    loss = [training.loss.name] if training.is_gan and is_added("loss", training.loss.name) else []
+    family = [] if training.is_gan else [str(training.family)]
+    return " · ".join([*family, str(training.architecture), *loss, *(penalty.name for penalty in training.penalty)])
 
 
 def group_by_pack_key(runs: Iterable[Run]) -> list[list[Run]]:
@@ -110,8 +114,11 @@ def units_per_step(training: Mapping[str, Any]) -> float:
 
     This does not depend on the machine. A pass with gradients counts 3, one without counts 1; the points of a penalty
     are differentiated twice and count 6. Each unrolled step counts 16, as measured with multilayer perceptrons. An
-    extragradient step computes all gradients twice.
+    extragradient step computes all gradients twice. A model without a critic takes as long as a generator and a critic
+    that are updated once, on real samples only.
     """
+    if training.get("family", {}).get("name", GAN) != GAN:
+        return float(training["batch_size"] * 2 * 3)
     critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
     per_sample = training["critic_steps"] * critic_step + 2 * 3 + 16 * training.get("unroll", 0)
     return float(batches_per_update(training.get("updates")) * training["batch_size"] * per_sample)

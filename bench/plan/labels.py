@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.plan.identity import Label
-from bench.plan.specification import TomlTable, as_table
+from bench.catalogue import find, known_names
+from bench.catalogue.families import GAN
+from bench.plan.identity import MAIN_AXES, Label
+from bench.plan.specification import TomlTable
+from bench.plan.tables import as_table
 
 
 def axis_label(key: str, raw: TomlTable) -> Label:
@@ -17,6 +20,15 @@ def axis_label(key: str, raw: TomlTable) -> Label:
     if key == "penalty":
         return penalty_label(value if isinstance(value, list | tuple) else [value])
     return value if isinstance(value, str | int | float | bool) else str(choice_label(value))
+
+
+def further_axes(axes: Mapping[str, Label], raw: TomlTable) -> dict[str, Label]:
+    """Return the main axes that neither the matrix nor [training] set: an override does, or the family has a loss."""
+    family = as_table(raw.get("family", GAN)).get("name")
+    is_known = isinstance(family, str) and family in known_names("family")  # otherwise this is reported later
+    own = find("family", f"{family}").loss if is_known else ""
+    with_loss = {**raw, "loss": own} if own else raw
+    return {key: axis_label(key, with_loss) for key in MAIN_AXES if key in with_loss and key not in axes}
 
 
 def penalty_label(penalties: Sequence[object]) -> str:

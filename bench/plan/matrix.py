@@ -12,7 +12,7 @@ from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.identity import MAIN_AXES, Label, check_label
-from bench.plan.labels import axis_label, penalty_label
+from bench.plan.labels import axis_label, further_axes, penalty_label
 from bench.plan.limits import MAX_CELLS, check_content, check_count
 from bench.plan.mistakes import Mistakes
 from bench.plan.rules import OTHER_DATASETS
@@ -22,19 +22,18 @@ from bench.plan.specification import (
     Choice,
     TomlTable,
     Training,
-    as_table,
     check_key,
     choose,
     complete_training,
-    merge,
 )
 from bench.plan.suite import Suite
 from bench.plan.suite_keys import note_unknown_names
+from bench.plan.tables import as_table, merge
 
 Names = dict[str, set[str]]
 Setter = Callable[[TomlTable, Mapping[str, Label]], TomlTable]  # training table and axes → values to set
 SEARCHED = 1_000  # cells of an invalid suite that are searched for more mistakes
-CHOICES = (*MAIN_AXES, "optimizer")  # training keys whose values have a name and a label
+CHOICES = (*MAIN_AXES, "optimizer", "family")  # training keys whose values have a name and a label
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ def cells(
                 if matches(override.when, raw):
                     used_overrides.add(number)
                     raw = merge(raw, override.set)
+            axes |= further_axes(axes, raw)
             drawn = draw(raw, axes) if draw else {}
             for key, value in (*drawn.items(), *settings.items()):
                 raw = merge(raw, nested(key, value))
@@ -201,7 +201,8 @@ def matches(condition: TomlTable, raw: TomlTable) -> bool:
 
 def _current(key: str, raw: TomlTable) -> object:
     field = Training.model_fields[key]
-    return raw.get(key, None if field.is_required() else field.default)
+    default = None if field.is_required() else field.default
+    return raw.get(key, default.model_dump() if isinstance(default, Choice) else default)
 
 
 def _value_matches(wanted: object, value: object) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.catalogue import Options, find
+from bench.catalogue.families import GAN
 from bench.errors import SuiteError
 from bench.plan.datasets import describe_files, load_dataset
 from bench.plan.extraction import hash_of_extractor
 from bench.plan.runs import Run
-from bench.plan.specification import Evaluation, Training, choose, validated
+from bench.plan.specification import Choice, Evaluation, Training, choose, validated
 
 # keys of a specification → kinds of the catalogue, where the two differ
 KINDS = {"critic": "architecture", "critic_optimizer": "optimizer", "metrics": "metric"}
@@ -56,12 +58,15 @@ def rebuild(metadata: Mapping[str, Any], seed: int, inception_weights: Path | No
 
 def _restored(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section of a record with its choices rebuilt from their names and options."""
+    is_own_loss = find("family", section.get("family", {}).get("name", GAN)).loss != ""
 
     def choice(key: str, value: Any) -> Any:
         if isinstance(value, list):
             return [choice(key, item) for item in value]
         if not isinstance(value, Mapping) or "options" not in value:  # a plain table, such as the extractor
             return value
+        if key == "loss" and is_own_loss:
+            return Choice(name=value["name"], label=value["label"], options=Options())
         return choose(KINDS.get(key, key), {"name": value["name"], "label": value["label"], **value["options"]})
 
     return {key: choice(key, value) for key, value in section.items()}

@@ -16,6 +16,7 @@ from bench.plan.conditional import check_labels
 from bench.plan.datasets import declared_shape, describe_files, load_dataset
 from bench.plan.default_evaluation import evaluation_of
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
+from bench.plan.families import check_extent
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
 from bench.plan.matrix import Cell, cells, only
@@ -77,6 +78,8 @@ class Run(Identified):
         changes, ``NUMERICS`` is raised instead.
         """
         training = self.training.model_dump(mode="json", exclude_defaults=True)
+        if self.training.is_gan:
+            training.pop("family", None)  # its label may not be the default
         evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True, exclude={"extractor"})
         return {
             "numerics": NUMERICS,
@@ -148,6 +151,7 @@ def plan_runs(
         with mistakes.noted():
             check_labels(cell.training, data[cell.training.dataset], f"{suite.where}: cell ({cell})")
             _check_metrics(cell, suite.where, evaluation, modes_known[cell.training.dataset])
+            check_extent(cell.training, data[cell.training.dataset], f"{suite.where}: cell ({cell})")
     mistakes.check()
     runs = [
         Run(

@@ -98,7 +98,8 @@ def unsound_combinations(trainings: Iterable[Training]) -> list[str]:
         trainings: The training of each run.
     """
     found: dict[str, set[Training]] = {}
-    for training in {id(training): training for training in trainings}.values():  # runs of a cell share one
+    gans = (training for training in trainings if training.is_gan)
+    for training in {id(training): training for training in gans}.values():  # runs of a cell share one
         for rule in RULES:
             for reason in rule(training):
                 found.setdefault(reason, set()).add(training)

@@ -10,9 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, Val
 from bench.catalogue import Options, find, suggestion
 from bench.catalogue.architectures.critic_options import check_critic
 from bench.catalogue.extractors import ExtractorChoice
+from bench.catalogue.families import GAN
 from bench.errors import SuiteError
 from bench.escaping import quote
+from bench.plan.families import check_keys
 from bench.plan.mistakes import Mistakes, SeveralMistakesError, explanations, ordered
+from bench.plan.tables import as_table, changes_options, merge
 from bench.plan.top_k import TopK, as_top_k
 from bench.plan.updates import Lookahead, lookahead_or_none
 
@@ -52,11 +55,6 @@ def chosen(kind: str) -> BeforeValidator:
     return BeforeValidator(lambda given: given if isinstance(given, Choice) else choose(kind, given))
 
 
-def as_table(given: object) -> dict[str, Any]:
-    """Return a copy of a table, or the table ``{"name": ...}`` for a name."""
-    return dict(given) if isinstance(given, Mapping) else {"name": given}
-
-
 def _distinct(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
     names = [choice.name for choice in choices]
     for name in names:
@@ -93,6 +91,7 @@ class Training(Options):
         top_k: How many of a batch the generator learns from; "none" for all (top-k training).
         unroll: Steps of the critic that the generator's loss looks ahead (unrolled GAN).
         conditional: Whether both players get the labels of the dataset.
+        family: The family of models. All but GANs have a loss of their own, and no critic.
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -118,6 +117,12 @@ class Training(Options):
     unroll: int = Field(default=0, ge=0, le=1_000)
     deterministic: bool = False
     conditional: bool = False
+    family: Annotated[Choice, chosen("family")] = Choice(name=GAN, label=GAN, options=Options())
+
+    @property
+    def is_gan(self) -> bool:
+        """Whether a generator is trained against a critic."""
+        return self.family.name == GAN
 
 
 class Evaluation(Options):
@@ -141,19 +146,6 @@ class Evaluation(Options):
 DEFAULTS: TomlTable = {"optimizer": {"name": "adam"}}  # used if a suite does not set them
 
 
-def changes_options(value: object) -> bool:
-    """Return whether a value is a table that changes options only, not the name."""
-    return isinstance(value, Mapping) and "name" not in value
-
-
-def merge(base: TomlTable, changes: TomlTable) -> dict[str, Any]:
-    """Return ``base`` with ``changes``: a table without a name changes options, any other value replaces."""
-    merged = dict(base)
-    for key, value in changes.items():
-        merged[key] = merge(as_table(base.get(key, {})), value) if changes_options(value) else value
-    return merged
-
-
 def complete_training(table: TomlTable, where: str) -> Training:
     """Fill in the defaults of a training section.
 
@@ -163,12 +155,20 @@ def complete_training(table: TomlTable, where: str) -> Training:
     Raises:
         SuiteError: A key is missing or unknown, or a value has the wrong type; the message begins with ``where``.
     """
-    full, mistakes = merge(DEFAULTS, table), Mistakes()
+    full, mistakes, own = merge(DEFAULTS, table), Mistakes(), ""
+    with mistakes.noted(where):
+        full["family"] = choose("family", full.get("family", GAN))
+        own = find("family", full["family"].name).loss
+        check_keys(full["family"].name, table)
+    if own:
+        full["loss"] = Choice(name=own, label=own, options=Options())
+    elif mistakes:
+        full.setdefault("loss", _STAND_IN)  # the family that is meant may have a loss of its own
     for key in ("dataset", "architecture", "loss", "optimizer"):
         with mistakes.noted(where):
             if key not in full:
                 raise SuiteError(f"{key} is missing: set it in [matrix] or [training]")
-            full[key] = choose(key, full[key])
+            full[key] = full[key] if isinstance(full[key], Choice) else choose(key, full[key])
     if isinstance(architecture := full.get("architecture"), Choice):
         with mistakes.noted(where):
             full["critic"] = _critic(architecture, full.get("critic", {}), as_table(table["architecture"]))
@@ -176,13 +176,14 @@ def complete_training(table: TomlTable, where: str) -> Training:
         changes = {"optimizer": full.get("critic_optimizer", {})}
         with mistakes.noted(where):
             full["critic_optimizer"] = choose("optimizer", merge(merge(DEFAULTS, table), changes)["optimizer"])
-    of_loss = find("loss", loss.name).penalties if isinstance(loss := full.get("loss"), Choice) else ()
+    chosen_loss = "" if own or not isinstance(loss := full.get("loss"), Choice) else loss.name
+    of_loss = find("loss", chosen_loss).penalties if chosen_loss else ()
     penalties, full["penalty"] = _penalties(full.get("penalty"), of_loss), []
     for penalty in penalties:
         with mistakes.noted(where):
             full["penalty"].append(choose("penalty", penalty))
     if mistakes:  # the other keys are checked beside choices that stand in for those with a mistake
-        for key in ("dataset", "architecture", "critic", "loss", "optimizer", "critic_optimizer"):
+        for key in ("family", "dataset", "architecture", "critic", "loss", "optimizer", "critic_optimizer"):
             full[key] = full[key] if isinstance(full.get(key), Choice) else _STAND_IN
     with mistakes.noted():
         training = validated(Training, full, where)

@@ -13,8 +13,9 @@ from bench.plan.identity import Label
 from bench.plan.limits import MAX_CELLS, check_count
 from bench.plan.matrix import Cell, Setter, cells, matches, only
 from bench.plan.search import DRAW, Parameter, Place, Search
-from bench.plan.specification import TomlTable, as_table
+from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite
+from bench.plan.tables import as_table
 
 
 def tuning_cells(

@@ -109,7 +109,8 @@ def read_judged(path: Path) -> Record:
         ResultsError: the file is cut short or damaged.
     """
     file, metadata = open_record(path)
-    judged = {"step", "seconds", "critic_loss", *metadata.higher_is_better}
+    loss = "critic_loss" if "critic_loss" in file.types else "generator_loss"
+    judged = {"step", "seconds", loss, *metadata.higher_is_better}
     wanted = [name for name in file.types if name in judged or plain_name(name) in judged]
     return Record(path, metadata, _columns(file, wanted))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from plugin_packages import Package, clear_caches, package_in
 
-from bench.catalogue import TABLES, entries, find, unusable
+from bench.catalogue import ADDABLE, entries, find, unusable
 from bench.errors import PluginError, SuiteError
 from bench.plan.runs import plan_runs
 from bench.plan.suite import load_suite
@@ -44,7 +44,7 @@ def test_a_suite_imports_no_package_that_it_does_not_name(package: Package) -> N
 
 
 def test_a_broken_package_is_named_with_its_error_where_it_is_used(package: Package) -> None:
-    for kind in TABLES:
+    for kind in ADDABLE:
         told = (
             rf"^{kind} 'broken' \(package plugged\) cannot be loaded: ModuleNotFoundError: No module named 'a_missing"
         )

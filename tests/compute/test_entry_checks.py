@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 from plugin_packages import Package, clear_caches, package_in
 
-from bench.catalogue import TABLES, known_names
+from bench.catalogue import ADDABLE, known_names
 from bench.command import main
-from bench.compute.contracts.entry_checks import check_entry
+from bench.compute.contracts.entry_checks import CHECKS, check_entry
 
 SMALL: dict[str, dict[str, int]] = {
     "dcgan": {"width": 2},
@@ -22,7 +22,7 @@ SMALL: dict[str, dict[str, int]] = {
     "r3gan": {"width": 2, "widest": 4, "blocks": 1},
 }
 OF_FILES = {"huggingface", "image-arrays", "image-folder", "point-arrays"}  # they need a path
-ENTRIES = [(kind, name) for kind in TABLES for name in sorted(known_names(kind)) if name not in OF_FILES]
+ENTRIES = [(kind, name) for kind in ADDABLE for name in sorted(known_names(kind)) if name not in OF_FILES]
 STANDS = {  # checks that do not apply to an entry, apart from those that apply to no entry of its kind
     ("loss", "relativistic-average"),
     *(("architecture", name) for name in ("dcgan-upsample", "resnet")),  # batch normalisation in the critic
@@ -250,6 +250,8 @@ def test_a_table_gives_options_and_a_kind_chooses_among_entries_of_one_name(pack
         (["hinge", "--kind", "metric"], "--kind metric: no metric is called 'hinge'"),
         (['{ name = "mlp", widht = 4 }'], "architecture 'mlp': unknown key 'widht'; did you mean 'width'?"),
         (["{ width = 4 }"], "expected a name, or a table such as"),
+        (["vae"], "family 'vae' has no contract to check: other packages cannot add families"),
+        (["gan", "--kind", "family"], "--kind: unknown kind 'family'"),
         (["image-folder"], "dataset 'image-folder': path is missing"),
     ],
 )
@@ -258,6 +260,10 @@ def test_mistakes_of_the_user_end_with_status_2_and_one_line(words: list[str], t
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert told in result.stderr
+
+
+def test_every_kind_that_other_packages_can_add_has_checks() -> None:
+    assert set(ADDABLE) == set(CHECKS)
 
 
 def test_an_entry_that_cannot_be_loaded_is_told(package: Package) -> None:

@@ -20,7 +20,8 @@ from bench.catalogue.techniques import techniques
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.real_data import real_samples_on
-from bench.plan.specification import Training, as_table, complete_training
+from bench.plan.specification import Training, complete_training
+from bench.plan.tables import as_table
 
 CPU = torch.device("cpu")
 SMALL: dict[str, dict[str, Any]] = {

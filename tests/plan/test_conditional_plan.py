@@ -119,7 +119,7 @@ def test_labels_of_evaluations_are_those_of_the_run_and_as_frequent_as_in_the_da
     classes = np.array([0] * 70 + [1] * 30)
     data = make_data(*[np.zeros((100, 2), np.float32)] * 2, labels=Labels(classes, classes, ("a", "b")))
     specified = training(latent=3)
-    latents = evaluation_latents(specified, 5000, 4)
+    latents = evaluation_latents(specified, (2,), 5000, 4)
     inputs, labels = with_labels(latents, specified, data, 4)
     again, _ = with_labels(latents, specified, data, 4)
     assert labels is not None

@@ -13,8 +13,8 @@ from bench.errors import SuiteError
 from bench.plan.matrix import cells, only
 from bench.plan.rules import Rules
 from bench.plan.seeds import as_seeds
-from bench.plan.specification import merge
 from bench.plan.suite import load_suite, parse_suite, suite_files
+from bench.plan.tables import merge
 
 BASE = """
 name = "x"

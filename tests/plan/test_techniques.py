@@ -24,6 +24,7 @@ SETTINGS = {  # what a suite chooses anyway: no technique
         "steps",
         "batch_size",
         "latent",
+        "family",
         "precision",
         "tf32",
         "deterministic",

@@ -40,6 +40,15 @@ def critic(options: DcganOptions, shape: Shape) -> nn.Module:
 
     The first convolution is not normalised.
     """
+    return initialise_normal(nn.Sequential(*_body(options, shape, 1), nn.Flatten(0), *lipschitz(options)))
+
+
+def encoder(options: DcganOptions, shape: Shape, outputs: int) -> nn.Module:
+    """Return a network like the critic with several outputs, [n, channels, size, size] → [n, outputs]."""
+    return initialise_normal(nn.Sequential(*_body(options, shape, outputs), nn.Flatten()))
+
+
+def _body(options: DcganOptions, shape: Shape, outputs: int) -> list[nn.Module]:
     smallest, *rest = feature_map_sizes(shape[1])
     channels, width = shape[0], options.width
     bias = options.normalisation != "batch"
@@ -52,5 +61,4 @@ def critic(options: DcganOptions, shape: Shape) -> nn.Module:
         layers.append(nn.LeakyReLU(0.2))
         channels, width = width, width * 2
     deviation = minibatch_deviation(options)
-    output = [nn.Conv2d(channels + len(deviation), 1, smallest), nn.Flatten(0)]
-    return initialise_normal(nn.Sequential(*layers, *deviation, *output, *lipschitz(options)))
+    return [*layers, *deviation, nn.Conv2d(channels + len(deviation), outputs, smallest)]

@@ -24,11 +24,24 @@ def generator(options: MlpOptions, latent: int, shape: Shape) -> nn.Module:
     return nn.Sequential(*hidden, nn.Linear(options.width, prod(shape)), *output_range(shape), *unflatten)
 
 
+def field(options: MlpOptions, inputs: int, outputs: int) -> nn.Module:
+    """Return a network whose outputs have no limits, [n, inputs] → [n, outputs]."""
+    return nn.Sequential(*_hidden_layers(options, inputs), nn.Linear(options.width, outputs))
+
+
 def critic(options: MlpOptions, shape: Shape) -> nn.Module:
     """Return the critic, [n, *shape] → logits [n]."""
+    return nn.Sequential(*_body(options, shape, 1), *lipschitz(options), nn.Flatten(0))
+
+
+def encoder(options: MlpOptions, shape: Shape, outputs: int) -> nn.Module:
+    """Return a network like the critic with several outputs, [n, *shape] → [n, outputs]."""
+    return nn.Sequential(*_body(options, shape, outputs))
+
+
+def _body(options: MlpOptions, shape: Shape, outputs: int) -> list[nn.Module]:
     hidden, deviation = _hidden_layers(options, prod(shape)), minibatch_deviation(options)
-    output = nn.Linear(options.width + len(deviation), 1)
-    return nn.Sequential(nn.Flatten(), *hidden, *deviation, output, *lipschitz(options), nn.Flatten(0))
+    return [nn.Flatten(), *hidden, *deviation, nn.Linear(options.width + len(deviation), outputs)]
 
 
 def _hidden_layers(options: MlpOptions, inputs: int) -> list[nn.Module]:

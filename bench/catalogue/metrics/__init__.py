@@ -135,6 +135,10 @@ def _unrounded(extractor: str, modes_known: bool) -> str | None:
     return "features of images that are not rounded to 8 bits" if rounded else None
 
 
+def _images(extractor: str, modes_known: bool) -> str | None:
+    return "images" if extractor == "coordinates" else None
+
+
 def _anything(extractor: str, modes_known: bool) -> str | None:
     return None
 
@@ -182,6 +186,12 @@ METRICS = {
         SlicedWassersteinOptions,
         "bench.catalogue.metrics.sliced_wasserstein:prepare",
         _points,
+    ),
+    "sharpness": Metric(
+        "variance of the Laplacian of images, divided by that of the training split",
+        Options,
+        "bench.catalogue.metrics.sharpness:prepare",
+        _images,
     ),
     "birthday": Metric(
         "support size estimated from near-duplicate samples (birthday paradox)",

@@ -99,6 +99,8 @@ MEASURES = {  # in the order of columns
     "classifier_score": Measure("classifier score", True, ".3g", range=Range(1)),
     "swd": Measure("SWD", False, ".3g", logarithmic=True, primary_rank=4, range=NOT_NEGATIVE),
     "ppl": Measure("PPL", None, ".3g", table="details", range=NOT_NEGATIVE),
+    "sharpness": Measure("sharpness", None, ".3f", range=NOT_NEGATIVE),
+    "bits_per_dimension": Measure("bits/dim", False, ".3f", table="details"),
     "support": Measure("support", True, ".3g", range=NOT_NEGATIVE),
     "distance": Measure("distance", False, ".3g", logarithmic=True, primary_rank=3, range=NOT_NEGATIVE),
     "theta": Measure("θ", None, ".3g"),
@@ -143,10 +145,8 @@ def _rank(measure: Measure) -> float:
 
 
 PRIMARY_ORDER = sorted((name for name in MEASURES if MEASURES[name].higher_is_better is not None), key=_by_primary_rank)
-COVERAGE_ORDER = sorted(
-    (name for name in MEASURES if MEASURES[name].coverage_rank is not None),
-    key=lambda name: MEASURES[name].coverage_rank or 0,
-)
+_COVERAGE = {name: each.coverage_rank for name, each in MEASURES.items() if each.coverage_rank is not None}
+COVERAGE_ORDER = sorted(_COVERAGE, key=_COVERAGE.__getitem__)
 
 
 def primary_order(directions: Directions | None = None) -> list[str]:

@@ -25,7 +25,7 @@ from bench.compute.settings import Settings
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
-from bench.compute.training.players import Players
+from bench.compute.training.players import Players, build_players
 from bench.compute.training.real_data import RealData, cached_dataset
 from bench.errors import DataError, PluginError, summarise_error
 from bench.plan.grouping import added_code, pack_label, timing_key
@@ -142,12 +142,15 @@ def _check_parts(run: Run, foreign: list[tuple[str, str]], device: torch.device,
     """Check each plug-in alone, so that the fault is its own, then one step of all; return whether anything drew."""
     training = run.training
     shape = tuple(find("dataset", training.dataset.name).shape(training.dataset.options))
-    if is_added("loss", training.loss.name):
+    if training.is_gan and is_added("loss", training.loss.name):
         check_loss(training.loss, training, device)
     for choice in {training.optimizer, training.critic_optimizer}:
         if is_added("optimizer", choice.name):
             check_optimizer(choice, device)
-    players = check_architectures(training, shape, device, notify)
+    if training.is_gan:
+        players = check_architectures(training, shape, device, notify)
+    else:
+        players = build_players(training, shape, 0, device)
     for choice in training.penalty:
         if is_added("penalty", choice.name):
             check_penalty(choice, training, shape, players, device)
@@ -171,11 +174,12 @@ def _first_step(run: Run, device: torch.device) -> Pack:
 
 
 def _same_numbers(one: Pack, other: Pack) -> bool:
-    pairs = ((one.generator.flat, other.generator.flat), (one.critic.flat, other.critic.flat))
+    stacks = ("generator", "critic") if one.training.is_gan else ("generator",)
+    pairs = ((getattr(one, stack).flat, getattr(other, stack).flat) for stack in stacks)
     return all(torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num()) for a, b in pairs)
 
 
 def _keeps_generator(players: Players) -> bool:
     """Return whether a layer has a random generator, whose state no checkpoint keeps."""
-    layers = [layer for network in (players.generator, players.critic) for layer in network.modules()]
+    layers = [layer for network in players.networks for layer in network.modules()]
     return any(isinstance(value, GENERATORS) for layer in layers for value in vars(layer).values())

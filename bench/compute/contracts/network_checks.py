@@ -66,9 +66,9 @@ def _latents(trial: Trial) -> Tensor:
 
 def _check_gradients(plugin: Plugin, trial: Trial) -> None:
     players = _players(trial)
-    logits = players.critic(trial.real[:BATCH])
-    _check_reached(plugin, "critic", players.critic, logits.square().sum() + logits.sum())
-    _check_reached(plugin, "generator", players.generator, players.critic(players.generator(_latents(trial))).sum())
+    logits = players.opponent(trial.real[:BATCH])
+    _check_reached(plugin, "critic", players.opponent, logits.square().sum() + logits.sum())
+    _check_reached(plugin, "generator", players.generator, players.opponent(players.generator(_latents(trial))).sum())
 
 
 def _check_reached(plugin: Plugin, part: str, network: nn.Module, value: Tensor) -> None:
@@ -87,7 +87,7 @@ def _check_single(plugin: Plugin, trial: Trial) -> None:
     made, other = (generate(players.generator, each)[1:] for each in (latents, changed))
     if not torch.allclose(made, other, rtol=1e-4, atol=1e-5):
         raise plugin.fault("generator in eval mode: a sample depends on the latents of others")
-    critic = players.critic
+    critic = players.opponent
     if mixes_samples(critic) or getattr(critic, "mixes_samples", False):
         raise NotApplicable("its critic says that it mixes samples")
     real = trial.real[:BATCH]
@@ -104,7 +104,7 @@ def _check_single(plugin: Plugin, trial: Trial) -> None:
 def _check_bad_values(plugin: Plugin, trial: Trial) -> None:
     players = _players(trial)
     real, latents = trial.real[:BATCH].clone(), _latents(trial)
-    parts = [("critic", players.critic, real)]
+    parts = [("critic", players.opponent, real)]
     if not torch.equal(*(generate(players.generator, each) for each in (latents, latents + 1))):
         parts.append(("generator", players.generator, latents))  # otherwise it does not look at its latents
     real[0], latents[0] = math.nan, math.nan

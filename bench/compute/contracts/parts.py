@@ -84,7 +84,7 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
     """
     players = build_players(training, shape, 0, device)
     own, critics = Plugin("architecture", training.architecture.name), Plugin("architecture", training.critic.name)
-    for plugin, part, network in ((own, "generator", players.generator), (critics, "critic", players.critic)):
+    for plugin, part, network in ((own, "generator", players.generator), (critics, "critic", players.opponent)):
         if not any(parameter.requires_grad for parameter in network.parameters()):
             raise plugin.fault(f"{part} has no parameters to train")
     n, dtype = training.batch_size, DTYPES[training.precision]
@@ -96,7 +96,7 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
         if not samples.isfinite().all():
             raise own.fault(NOT_FINITE)
         (judged,) = joined((samples.detach().to(dtype) + 0).unsqueeze(0), training.pac)
-        logits = critics.call("critic", players.critic, judged)
+        logits = critics.call("critic", players.opponent, judged)
         critics.check("critic", logits, [len(judged)], PER_SAMPLE)
     evaluated = own.call("generator", lambda given: generate(players.generator, given), latents.cpu().float())
     own.check("generator in eval mode", evaluated, samples_shape, wanted, gradient=False)
@@ -128,7 +128,7 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
             raise plugin.fault(f"its options have no {option!r}, which {fields[0]} needs{hint}")
     size = (1, training.batch_size, *shape)
     real, fake, normal = (torch.randn(size, dtype=DTYPES[training.precision], device=device) for _ in range(3))
-    critic = Stack([players.critic], double_backward=True)
+    critic = Stack([players.opponent], double_backward=True)
     if fields == ["term"]:
         _check_term(plugin, entry, critic, joined(real, training.pac), joined(fake, training.pac))
     elif fields[0] in ("augment", "consistency", "latent"):
@@ -141,9 +141,9 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
         copies = [parameter.detach().clone() for parameter in critic.parameters]
         with torch.no_grad():
             plugin.call("project", entry.project, options, copies)
-            check_runs_apart(plugin, "project", partial(_projected, entry, options), _gradients(players.critic))
+            check_runs_apart(plugin, "project", partial(_projected, entry, options), _gradients(players.opponent))
     else:
-        sides = [_gradients(network) for network in (players.critic, players.generator)]
+        sides = [_gradients(network) for network in (players.opponent, players.generator)]
         with_graph = [[each.requires_grad_() * 1 for each in _copies(side)] for side in sides]
         plugin.check("joint", plugin.call("joint", entry.joint, *with_graph), [1], "one value per run")
         joint = partial(_joined_sides, entry, len(sides[0]))

@@ -95,7 +95,7 @@ def _projected(project: Callable[[Any, Sequence[Tensor]], None], options: Any, p
 
 
 def _critic(trial: Trial) -> Stack:
-    return Stack([build_players(trial.training, trial.shape, 0, CPU).critic], double_backward=True)
+    return Stack([build_players(trial.training, trial.shape, 0, CPU).opponent], double_backward=True)
 
 
 def _check_gradients(plugin: Plugin, choice: Choice, trial: Trial) -> None:

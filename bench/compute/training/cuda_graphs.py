@@ -15,10 +15,8 @@ from torch import Tensor
 from bench.catalogue import find
 from bench.compute.environment import is_device_lost, is_out_of_memory
 from bench.compute.training.descent import CAPTURABLE
-from bench.compute.training.game import Game
 from bench.compute.training.global_streams import global_state
 from bench.compute.training.pack import Pack
-from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.slow_weights import is_lookahead_due
 from bench.errors import PluginError, summarise_error
@@ -26,7 +24,7 @@ from bench.plan.specification import Training
 
 WARM_UP = 3  # steps before the capture: they allocate memory, select algorithms and fill the optimisers' states
 
-TakeStep = Callable[[Pack, Game, BatchSampler, int, Probe | None], Tensor]
+TakeStep = Callable[[Pack, Any, BatchSampler, int, Any], Tensor]  # (pack, game or loss, sampler, step, probe)
 Replay = Callable[[], None]
 Capture = Callable[[Callable[[], Tensor]], tuple[Replay, Tensor]]
 
@@ -62,6 +60,10 @@ class StaticDraws(BatchSampler):
     def latents(self) -> Tensor:
         """Return latents like ``BatchSampler.latents``."""
         return self._give(super().latents)
+
+    def objective_noise(self, count: int) -> Tensor:
+        """Return noise like ``BatchSampler.objective_noise``."""
+        return self._give(lambda: super(StaticDraws, self).objective_noise(count))
 
     def uniform(self, count: int, size: int | None = None) -> Tensor:
         """Return uniform numbers like ``BatchSampler.uniform``."""
@@ -142,7 +144,7 @@ class GraphedSteps:
         self._possible, self._taken, self._kept = all(map(can_capture, pack.trainings)), 0, 0
         self.captured, self.replayed, self.refusal = 0, 0, ""
 
-    def __call__(self, pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: Probe | None = None) -> Tensor:
+    def __call__(self, pack: Pack, game: Any, sampler: BatchSampler, step: int, probe: Any = None) -> Tensor:
         """Take one step like ``take_step``.
 
         Raises:
@@ -164,7 +166,7 @@ class GraphedSteps:
         return self._step_and_capture(pack, game, sampler, step, due)
 
     def _step_and_capture(
-        self, pack: Pack, game: Game, sampler: BatchSampler, step: int, due: tuple[int, ...]
+        self, pack: Pack, game: Any, sampler: BatchSampler, step: int, due: tuple[int, ...]
     ) -> Tensor:
         draws = StaticDraws(sampler)
         before = global_state(sampler.device)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from bench.catalogue.consistency import Judged
-from bench.catalogue.penalties import Penalty
 from bench.compute.training.annealing import PenaltyWeights
 from bench.compute.training.conditioning import conditioned, real_batch
 from bench.compute.training.critic_terms import CriticTerms
@@ -27,7 +26,7 @@ from bench.compute.training.regularisers import Batch, critic_term, move_latents
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.compute.training.unrolling import UnrolledCritic
-from bench.plan.specification import Choice, Training
+from bench.plan.specification import Training
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -43,6 +42,8 @@ class Game:
         critic_descent: The optimisers of the critics; only unrolling needs them.
     """
 
+    loss_names = ("critic loss", "generator loss")
+
     def __init__(
         self,
         trainings: Sequence[Training],
@@ -54,9 +55,8 @@ class Game:
         self.trainings, self.training, self.generator, self.critic = list(trainings), trainings[0], generator, critic
         self._losses = PackLosses([training.loss for training in trainings])
         self._critic_descent = critic_descent
-        entries: list[tuple[int, Choice, Penalty]] = [
-            (index, choice, named_penalty(choice.name)) for index, choice in enumerate(self.training.penalty)
-        ]
+        penalties = enumerate(self.training.penalty)
+        entries = [(index, choice, named_penalty(choice.name)) for index, choice in penalties]
 
         def weights(index: int) -> PenaltyWeights:
             options = [training.penalty[index].options for training in trainings]

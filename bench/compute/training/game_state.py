@@ -14,7 +14,13 @@ from bench.catalogue.optimizers import learning_rate
 from bench.catalogue.term_options import TermOptions
 from bench.compute.training.conditioning import classes_of
 from bench.compute.training.game import Game
-from bench.compute.training.players import Players, build_players, generate, with_converged_spectral_norm
+from bench.compute.training.players import (
+    Players,
+    build_players,
+    generate,
+    latent_numbers,
+    with_converged_spectral_norm,
+)
 from bench.compute.training.random_streams import stream
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
@@ -62,7 +68,9 @@ class GameState:
 
     def evaluation_latents(self, name: str, count: int) -> Tensor:
         """Return latents [count, latent] from the run's own stream of this name, the same at every step."""
-        return torch.randn(count, self.training.latent, generator=stream(self.seed, f"evaluation {name}"))
+        return torch.randn(
+            count, latent_numbers(self.training, self.shape), generator=stream(self.seed, f"evaluation {name}")
+        )
 
     def generate(self, latents: Tensor) -> Tensor:
         """Return the generator's samples [n, *shape] on the CPU, in evaluation mode and without a graph.
@@ -84,7 +92,7 @@ class GameState:
         """Return the learning rate of each parameter at this step, [p]."""
         schedule, done = self.training.schedule, self.step / self.training.steps
         optimizers = self.training.critic_optimizer, self.training.optimizer
-        networks = self.players.critic, self.players.generator
+        networks = self.players.opponent, self.players.generator
         rates = [
             torch.full((parameter.numel(),), learning_rate(choice.options.lr, choice.options, schedule, done))  # type: ignore[attr-defined]
             for choice, network in zip(optimizers, networks, strict=True)
@@ -115,7 +123,7 @@ class GameState:
     def at(self, parameters: Tensor) -> GameState:
         """Return the state with other parameters [p], in copies of the players."""
         players = copy.deepcopy(self.players)
-        copied = _parameters(players.critic, players.generator)
+        copied = _parameters(players.opponent, players.generator)
         torch.nn.utils.vector_to_parameters(parameters.to(copied[0]), copied)
         return replace(self, players=players)
 
@@ -123,7 +131,7 @@ class GameState:
         """Return the game of copies of the players in double precision."""
         device = self.sampler(samples).device
         generator, critic = (
-            copy.deepcopy(network).to(device).double() for network in (self.players.generator, self.players.critic)
+            copy.deepcopy(network).to(device).double() for network in (self.players.generator, self.players.opponent)
         )
         return Game([self._metric_training(samples)], Stack([generator]), Stack([critic]), device)
 
@@ -161,5 +169,5 @@ def _parameters(critic: torch.nn.Module, generator: torch.nn.Module) -> list[Ten
 
 
 def _flatten(players: Players) -> Tensor:
-    parameters = _parameters(players.critic, players.generator)
+    parameters = _parameters(players.opponent, players.generator)
     return torch.cat([parameter.detach().cpu().double().flatten() for parameter in parameters])

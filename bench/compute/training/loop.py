@@ -5,9 +5,11 @@ The loop writes no files and draws random numbers only from the runs' own stream
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,11 +19,23 @@ from bench.compute.training.arithmetic import arithmetic
 from bench.compute.training.cuda_graphs import GraphedSteps, TakeStep
 from bench.compute.training.extragradient import take_extragradient_step
 from bench.compute.training.game import Game
+from bench.compute.training.objective import ModelProbe, Objective, take_objective_step
 from bench.compute.training.pack import Pack
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
 
+AnyProbe = Probe | ModelProbe
 CHUNK = 50  # steps between checks of the losses; each check waits for the device
+
+
+class Losses(Protocol):
+    """What a step minimises: the losses of a game, or the loss of one model."""
+
+    @property
+    def loss_names(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def penalty_names(self) -> Sequence[str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -31,13 +45,13 @@ class Measurement:
     Attributes:
         step: The number of generator steps done.
         seconds: The duration of the chunk without evaluation; in a pack, the run's share of it.
-        critic_loss: The mean over the chunk, penalties included.
-        generator_loss: The mean over the chunk.
+        critic_loss: The mean over the chunk, penalties included; NaN without a critic.
+        generator_loss: The mean over the chunk; without a critic, of the loss of the model.
         penalties: Each weighted penalty in the critic's loss: its mean over the updates that include it, then over
             steps. NaN if no update of the chunk includes it.
         probes: The probes of the last step, if an evaluation follows.
-        diverged: Which value was the first to be non-finite ("critic loss" or "generator loss"); the run ends at
-            ``step``.
+        diverged: Which value was the first to be non-finite ("critic loss", "generator loss", or "loss" without a
+            critic); the run ends at ``step``.
     """
 
     step: int
@@ -50,7 +64,7 @@ class Measurement:
 
 
 def train(
-    pack: Pack, first: int = 0, pause: int | None = None, probe: Probe | None = None, steps: int | None = None
+    pack: Pack, first: int = 0, pause: int | None = None, probe: AnyProbe | None = None, steps: int | None = None
 ) -> Iterator[list[Measurement]]:
     """Train a pack, starting at step ``first``. Whenever this yields, the state of the pack is consistent.
 
@@ -76,7 +90,7 @@ def train(
             stops = [step - step % every + every for every in (CHUNK, pause or CHUNK)]
             chunk = min(*stops, end) - step
             evaluated = step + chunk == end or (pause is not None and (step + chunk) % pause == 0)
-            shape = chunk, 2 + len(game.penalty_names), len(pack)
+            shape = chunk, len(game.loss_names) + len(game.penalty_names), len(pack)
             losses = torch.empty(shape, dtype=pack.sampler.dtype, device=device)
             stopwatch = Stopwatch(device)
             for i in range(chunk):
@@ -88,9 +102,9 @@ def train(
         with arithmetic(training, device), pack.drawing_aside("probe layers"):
             probes = probe.values(pack.seeds) if probe is not None and evaluated else [{} for _ in pack.players]
 
-        # Measure, and end each run at its first non-finite value
+        # Measure, and end each run at its first non-finite value; contiguous losses are summed in the same order
         measurements = [
-            _summarise_chunk(run_losses, step, share, game.penalty_names, run_probes)
+            _summarise_chunk(run_losses.contiguous(), step, share, game, run_probes)
             for run_losses, run_probes in zip(losses.cpu().unbind(2), probes, strict=True)
         ]
         diverged = [players for players, each in zip(pack.players, measurements, strict=True) if each.diverged]
@@ -99,14 +113,19 @@ def train(
         pack.drop(diverged)
 
 
-def _prepare_steps(pack: Pack) -> tuple[Game, TakeStep]:
-    """Return the game of a pack and the function that takes a step; CUDA graphs are captured once and kept."""
+def _prepare_steps(pack: Pack) -> tuple[Losses, TakeStep]:
+    """Return the game, or the loss, of a pack and the function that takes a step; CUDA graphs are kept."""
     if pack.prepared is None:
         device = pack.sampler.device
-        take_step = GraphedSteps(_take_step, pack) if device.type == "cuda" else _take_step
-        game = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
-        pack.prepared = game, take_step
-    prepared: tuple[Game, TakeStep] = pack.prepared
+        losses: Losses
+        take_step: TakeStep
+        if pack.training.is_gan:
+            losses = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
+            take_step = _take_step
+        else:
+            losses, take_step = Objective(pack.training, pack.generator, device), take_objective_step
+        pack.prepared = losses, GraphedSteps(take_step, pack) if device.type == "cuda" else take_step
+    prepared: tuple[Losses, TakeStep] = pack.prepared
     return prepared
 
 
@@ -143,16 +162,18 @@ def _take_step(pack: Pack, game: Game, sampler: BatchSampler, step: int, probe: 
 
 
 def _summarise_chunk(
-    losses: Tensor, before: int, seconds: float, penalty_names: list[str], probes: dict[str, float]
+    losses: Tensor, before: int, seconds: float, game: Losses, probes: dict[str, float]
 ) -> Measurement:
-    """Summarise the losses [steps, 2 + penalties] of one run over a chunk that began after step ``before``."""
-    critic_mean, generator_mean = losses[:, :2].mean(dim=0).tolist()
-    finite = losses[:, :2].isfinite()
+    """Summarise the losses [steps, players + penalties] of one run over a chunk that began after step ``before``."""
+    players = len(game.loss_names)
+    *critic_means, generator_mean = losses[:, :players].mean(dim=0).tolist()
+    critic_mean = critic_means[0] if critic_means else math.nan
+    finite = losses[:, :players].isfinite()
     if not finite.all():
         index, player = (~finite).nonzero()[0].tolist()
-        place = ("critic loss", "generator loss")[player]
+        place = game.loss_names[player]
         return Measurement(before + index + 1, seconds, critic_mean, generator_mean, diverged=place)
-    weighted = dict(zip(penalty_names, losses[:, 2:].nanmean(dim=0).tolist(), strict=True))
+    weighted = dict(zip(game.penalty_names, losses[:, players:].nanmean(dim=0).tolist(), strict=True))
     return Measurement(before + len(losses), seconds, critic_mean, generator_mean, weighted, probes)
 
 

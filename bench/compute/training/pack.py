@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.catalogue import find, is_added, title
 from bench.catalogue.architectures import Shape
@@ -15,6 +15,7 @@ from bench.compute.training.averaging import average_share, update_average
 from bench.compute.training.conditioning import classes_of
 from bench.compute.training.descent import Descent
 from bench.compute.training.global_streams import GlobalStream, drawing_from
+from bench.compute.training.model_loss import WithLoss, changes_bits_in_packs
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.slow_weights import SlowWeights, is_lookahead_due
@@ -34,10 +35,11 @@ class Pack:
         seeds: The seed of each run.
         players: The players of each run. Their parameters become slices of the pack's.
         sampler: Draws the batches of all runs.
+        shape: The shape of a sample; only the losses of models without a critic need it.
 
     Attributes:
-        generator: The generators of all runs.
-        critic: The critics of all runs.
+        generator: The generators of all runs; without a critic, the losses of the models.
+        critic: The critics of all runs. Only GANs have them and their optimisers.
         average: The moving averages of the generators, or None.
         generator_descent: The optimisers of the generators.
         critic_descent: The optimisers of the critics.
@@ -48,28 +50,43 @@ class Pack:
     prepared: Any
 
     def __init__(
-        self, trainings: Sequence[Training], seeds: Sequence[int], players: Sequence[Players], sampler: BatchSampler
+        self,
+        trainings: Sequence[Training],
+        seeds: Sequence[int],
+        players: Sequence[Players],
+        sampler: BatchSampler,
+        shape: Shape = (),
     ):
         self.trainings, self.seeds, self.players, self.sampler = list(trainings), list(seeds), list(players), sampler
+        self.shape = shape
         foreign = bool(added_code(trainings[0]))
         self._global_streams = [GlobalStream(seed, "layers", sampler.device) for seed in seeds] if foreign else []
         self._stack_players()
 
     def _stack_players(self) -> None:
         training = self.trainings[0]
-        own, critics = (training.architecture.name, training.critic.name)
-        self.generator = Stack([players.generator for players in self.players], architecture=_if_added(own))
-        penalised = any(find("penalty", penalty.name).term for penalty in training.penalty)
-        self.critic = Stack(
-            [players.critic for players in self.players], double_backward=penalised, architecture=_if_added(critics)
-        )
-        averages = [players.average for players in self.players if players.average is not None]
-        self.average = Stack(averages) if averages else None
+        self.generator = self._stack_generators([players.generator for players in self.players])
         self.generator_descent = Descent(self.generator, [each.optimizer for each in self.trainings])
-        self.critic_descent = Descent(self.critic, [each.critic_optimizer for each in self.trainings])
-        lookahead, players = training.lookahead, {"generator": self.generator, "critic": self.critic}
+        lookahead, players = training.lookahead, {"generator": self.generator}
+        self._descents = {"generator_optimizer": self.generator_descent}
+        networks = [players.critic for players in self.players if players.critic is not None]
+        if networks:
+            penalised = any(find("penalty", penalty.name).term for penalty in training.penalty)
+            self.critic = Stack(networks, double_backward=penalised, architecture=_if_added(training.critic.name))
+            self.critic_descent = Descent(self.critic, [each.critic_optimizer for each in self.trainings])
+            players["critic"], self._descents["critic_optimizer"] = self.critic, self.critic_descent
+        averages = [players.average for players in self.players if players.average is not None]
+        self.average = self._stack_generators(averages) if averages else None
         self.slow_weights = SlowWeights(lookahead, players) if lookahead else None
         self.prepared = None
+
+    def _stack_generators(self, networks: Sequence[nn.Module]) -> Stack:
+        """Return generators as a stack; models without a critic with their losses."""
+        training, device = self.training, self.sampler.device
+        if training.is_gan:
+            return Stack(networks, architecture=_if_added(training.architecture.name))
+        models = [WithLoss(model, self.shape) for model in networks]
+        return Stack(models, apart=device.type == "cpu" and changes_bits_in_packs(models[0], training))
 
     def __len__(self) -> int:
         return len(self.players)
@@ -107,14 +124,9 @@ class Pack:
             yield
 
     @property
-    def _descents(self) -> dict[str, Descent]:
-        return {"generator_optimizer": self.generator_descent, "critic_optimizer": self.critic_descent}
-
-    @property
     def nbytes(self) -> int:
         """The size of parameters, gradients and optimiser states: a lower bound of the pack's memory."""
-        parameters = self.generator.flat.nbytes + self.critic.flat.nbytes
-        return parameters + self.generator_descent.nbytes + self.critic_descent.nbytes
+        return sum(descent.gradient.nbytes + descent.nbytes for descent in self._descents.values())
 
     def set_rates(self, done: float) -> None:
         """Set the learning rates and betas of both players for a fraction of training done."""
@@ -203,7 +215,8 @@ def assemble(
     classes = classes_of(trainings[0], real_samples)
     runs = zip(trainings, seeds, strict=True)
     players = [build_players(training, shape, seed, device, classes) for training, seed in runs]
-    return Pack(trainings, seeds, players, BatchSampler(trainings[0], seeds, real_samples, count, device))
+    sampler = BatchSampler(trainings[0], seeds, real_samples, count, device)
+    return Pack(trainings, seeds, players, sampler, shape)
 
 
 def _if_added(architecture: str) -> str:

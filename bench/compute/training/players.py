@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
 from bench.catalogue.architectures.layers import MinibatchDeviation
+from bench.catalogue.families import GAN, Network
 from bench.compute.training.conditioning import build_conditional_critic, build_conditional_generator
 from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
@@ -31,14 +32,26 @@ class Players:
     """The networks of one run.
 
     Attributes:
-        generator: [n, latent] → [n, *shape].
-        critic: [n, *shape] → logits [n]; the shape is that of joined samples if it judges several together.
+        generator: [n, latent] → [n, *shape]; of other families than GANs the whole model.
+        critic: [n, *shape] → logits [n]; the shape is that of joined samples if it judges several together. Only GANs
+            have one.
         average: The exponential moving average of the generator, or None.
     """
 
     generator: nn.Module
-    critic: nn.Module
+    critic: nn.Module | None
     average: nn.Module | None = None
+
+    @property
+    def opponent(self) -> nn.Module:
+        """The critic of a GAN."""
+        assert self.critic is not None
+        return self.critic
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The networks that are trained: the generator, and the critic if there is one."""
+        return [self.generator] if self.critic is None else [self.generator, self.critic]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all networks by name."""
@@ -64,8 +77,11 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         classes: The number of classes whose labels both players get; 0 for players without labels.
     """
     with drawing_from(seed, "generator weights"):
-        generator = build_generator(training.architecture, training.latent, shape, classes)
+        generator = build_generator(training.architecture, training.latent, shape, classes, training.family)
         generator = place(generator, training.precision, device, training.tf32)
+    average = copy.deepcopy(generator) if training.ema else None
+    if not training.is_gan:
+        return Players(generator, None, average)
     with drawing_from(seed, "critic weights"):
         judged = joined_shape(shape, training.pac)
         if classes:
@@ -74,16 +90,29 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
             critic = _build(training.critic, "critic", judged)
         critic = apply_spectral_norm(critic, training.critic)
         critic = place(critic, training.precision, device, training.tf32)
-    return Players(generator, critic, copy.deepcopy(generator) if training.ema else None)
+    return Players(generator, critic, average)
 
 
-def build_generator(architecture: Choice, latent: int, shape: Shape, classes: int = 0) -> nn.Module:
-    """Build a generator on the CPU in float32, with weights from torch's global random generator."""
-    if classes:
-        generator = build_conditional_generator(_build, architecture, latent, classes, shape)
+def build_generator(
+    architecture: Choice, latent: int, shape: Shape, classes: int = 0, family: Choice | None = None
+) -> nn.Module:
+    """Build a generator on the CPU in float32, with weights from torch's global random generator.
+
+    Args:
+        architecture: Its architecture.
+        latent: The dimension of the latent.
+        shape: The shape of a sample.
+        classes: The number of classes whose labels it gets; 0 for a generator without labels.
+        family: Its family, if it is the model of another one than GANs; such a model gets no labels.
+    """
+    if family is not None and family.name != GAN:
+        build = resolve(f"{find('family', family.name).module}:model")
+        network: nn.Module = build(family.options, Network(architecture.name, architecture.options), latent, shape)
+    elif classes:
+        network = build_conditional_generator(_build, architecture, latent, classes, shape)
     else:
-        generator = _build(architecture, "generator", latent, shape)
-    return apply_spectral_norm(generator, architecture)
+        network = _build(architecture, "generator", latent, shape)
+    return apply_spectral_norm(network, architecture)
 
 
 def place(network: nn.Module, precision: str, device: torch.device, tf32: bool = False) -> nn.Module:
@@ -144,6 +173,12 @@ def mixes_samples(network: nn.Module) -> bool:
     """Return whether the output for a sample depends on its batch: batch normalisation, or deviations of groups."""
     mixing = (nn.modules.batchnorm._BatchNorm, MinibatchDeviation)
     return any(isinstance(module, mixing) for module in network.modules())
+
+
+def latent_numbers(training: Training, shape: Shape) -> int:
+    """Return how many random numbers the samples of a run are functions of."""
+    count: int = find("family", training.family.name).latent_numbers(training.latent, shape, training.family.options)
+    return count
 
 
 def generate(network: nn.Module, latents: Tensor) -> Tensor:

@@ -52,8 +52,8 @@ class Probe:
                 conditioned(game.critic.observe, labels, pac)(joined(samples, pac))
                 for samples, labels in self._draw(seeds)
             )
-        critic_weights, critic_ratio = _update(game.critic.parameters, self._critic)
-        generator_weights, generator_ratio = _update(game.generator.parameters, self._generator)
+        critic_weights, critic_ratio = update_size(game.critic.parameters, self._critic)
+        generator_weights, generator_ratio = update_size(game.generator.parameters, self._generator)
         real_mean, fake_mean = real.mean(dim=1), fake.mean(dim=1)
         each_real, each_fake = real.unsqueeze(2), fake.unsqueeze(1)
         values = [
@@ -62,8 +62,8 @@ class Probe:
             real_mean - fake_mean,
             _share(each_real > each_fake) + 0.5 * _share(each_real == each_fake),
             train_logits.mean(dim=1) - test_logits.mean(dim=1),
-            _norm(self._critic_gradient),
-            _norm(self._generator_gradient),
+            norm(self._critic_gradient),
+            norm(self._generator_gradient),
             _slope(observe, terms.real),
             _slope(observe, terms.fake),
             critic_weights,
@@ -79,16 +79,16 @@ def _share(condition: Tensor) -> Tensor:
     return condition.flatten(1).sum(dim=1) / condition[0].numel()
 
 
-def _norm(tensors: Sequence[Tensor]) -> Tensor:
+def norm(tensors: Sequence[Tensor]) -> Tensor:
     """Return the norm over all tensors of each run, [s]."""
     return torch.stack([tensor.reshape(len(tensor), -1).norm(dim=1) for tensor in tensors], dim=1).norm(dim=1)
 
 
-def _update(after: Sequence[Tensor], before: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def update_size(after: Sequence[Tensor], before: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return ‖w‖ and ‖Δw‖ / ‖w‖ over all weights of a player, [s] each."""
     with torch.no_grad():
-        weights = _norm(before)
-        return weights, _norm([new - old for new, old in zip(after, before, strict=True)]) / weights
+        weights = norm(before)
+        return weights, norm([new - old for new, old in zip(after, before, strict=True)]) / weights
 
 
 def _slope(critic: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from bench.catalogue.datasets import Data
 from bench.compute.training.conditioning import real_batch
 from bench.compute.training.game_state import GameState
+from bench.compute.training.objective import ModelProbe
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players
 from bench.compute.training.probes import Probe
@@ -157,8 +158,10 @@ class RealData:
         shape, count = train.shape[1:], len(train)
         return GameState(run.training, players, run.seed, step, shape, self.real_samples, count, self.device)
 
-    def probe(self, training: Training) -> Probe:
+    def probe(self, training: Training) -> Probe | ModelProbe:
         """Return a probe that looks at the same training and test samples each time."""
+        if not training.is_gan:
+            return ModelProbe()
         data, device = self.data, self.device
         splits = ((self.real_samples, len(data.train)), (_split_on(data, "test", device), len(data.test)))
 

@@ -80,6 +80,11 @@ class BatchSampler:
         drawn = self._streams.normal("latents", self.size * self._latent)
         return self._one_row_per_run(drawn.unflatten(1, (self.size, self._latent)))
 
+    def objective_noise(self, count: int) -> Tensor:
+        """Draw ``count`` standard normal numbers per sample for the loss of a model, [s, n, count]."""
+        drawn = self._streams.normal("latents", self.size * count)
+        return self._one_row_per_run(drawn.unflatten(1, (self.size, count)))
+
     def uniform(self, count: int, size: int | None = None) -> Tensor:
         """Draw ``count`` numbers from U(0, 1) for each of ``size`` samples, by default n: [s, n, count]."""
         size = size or self.size

@@ -26,6 +26,8 @@ class Stack:
         rules: Whether to use ``bench.compute.training.stacked_layers`` where possible, rather than ``torch.func.vmap``.
         double_backward: Whether gradients with respect to samples are differentiated, as by a gradient penalty.
         architecture: Its name in the catalogue; an error in the code of another package then names it.
+        apart: Whether networks without rules are computed one after another, rather than by ``torch.func.vmap``.
+            [default: if there is only one, or convolutions on the CPU]
 
     Attributes:
         flat: The parameters of each network in one row, [s, numbers], which optimisers update. Rows are padded to a
@@ -40,6 +42,7 @@ class Stack:
         rules: bool = True,
         double_backward: bool = False,
         architecture: str = "",
+        apart: bool | None = None,
     ):
         self.networks, self._architecture = list(networks), architecture
         trained = [_trained_parameters(network) for network in self.networks]
@@ -54,7 +57,8 @@ class Stack:
         self._forward = stacked_forward(self.networks[0], double_backward) if rules else None
         # on the CPU, convolutions of several runs at once are no faster, and their bits differ
         on_cpu = self.flat.device.type == "cpu"
-        self._separate = rules and (len(self.networks) == 1 or (on_cpu and _has_convolutions(self.networks[0])))
+        convolves = on_cpu and has_convolutions(self.networks[0])
+        self._separate = rules and (len(self.networks) == 1 or convolves) if apart is None else apart
         by_vmap = self._forward is None and not self._separate
         alignment = 1 if by_vmap else VECTOR  # vmap does not update running statistics with padding between runs
         tensors = [_other_tensors(network) for network in self.networks]
@@ -115,7 +119,8 @@ class Stack:
         return out
 
 
-def _has_convolutions(network: nn.Module) -> bool:
+def has_convolutions(network: nn.Module) -> bool:
+    """Return whether a network has convolutions."""
     return any(isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
 
 

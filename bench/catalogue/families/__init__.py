@@ -1,0 +1,133 @@
+"""The families of generative models. This module does not import torch.
+
+A family other than "gan" is one model, trained by one loss of its own. Its module has ``model(options, network, latent,
+shape)``, which returns an ``nn.Module`` with two functions: ``forward`` maps latents to samples, and ``objective`` maps
+real samples and noise to losses, one per sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat
+
+from bench.catalogue import Options
+
+GAN = "gan"
+SAMPLER_KEYS = ("sampler", "sampler_steps")  # of the protocol of a record
+Shape = tuple[int, ...]
+
+
+class Network(NamedTuple):
+    """The architecture of a model.
+
+    Attributes:
+        name: Its name in the catalogue.
+        options: Its options.
+    """
+
+    name: str
+    options: Options
+
+
+class VaeOptions(Options):
+    """``beta``: weight of the KL divergence, by default 1. ``draws``: add the decoder's noise to samples.
+
+    Without ``draws``, the default, a sample is the decoder's mean.
+    """
+
+    beta: NonNegativeFloat = 1.0
+    draws: bool = False
+
+
+class FlowMatchingOptions(Options):
+    """``sampler_steps``: steps of Heun's method per sample, by default 16; each evaluates the network twice."""
+
+    sampler_steps: int = Field(default=16, gt=0, le=10_000)
+
+
+class AutoregressiveOptions(Options):
+    """Options of autoregressive models.
+
+    ``levels``: equal bins per number, by default 256.
+    ``extent``: coordinates of points are quantised from −extent to extent, by default 1.5; images over all grey levels.
+    ``depth``: hidden layers of masked convolutions, by default 4; with "mlp", the architecture's depth counts.
+    """
+
+    levels: int = Field(default=256, ge=2, le=65_536)
+    extent: PositiveFloat = 1.5
+    depth: int = Field(default=4, gt=0, le=1_000)
+
+
+def _as_latent(latent: int, shape: Shape, options: Options) -> int:
+    return latent
+
+
+def _latent_and_noise(latent: int, shape: Shape, options: Options) -> int:
+    return latent + (prod(shape) if getattr(options, "draws", False) else 0)
+
+
+def _as_sample(latent: int, shape: Shape, options: Options) -> int:
+    return prod(shape)
+
+
+class Family(NamedTuple):
+    """A family of generative models.
+
+    Attributes:
+        summary: One line for ``ganbench list``.
+        options: The options that a suite can set.
+        loss: The name of the loss of its model; "" if the suite chooses the loss.
+        module: Name of the module with ``model``; "" for GANs, whose networks come from the architecture.
+        architectures: The architectures that the model can have, with those of their options that it uses.
+        latent_numbers: (latent, shape of a sample, options) → how many random numbers a sample is a function of.
+        chooses_latent: Whether a suite can choose the dimension of the latent.
+        sampler: The numerical method that draws samples, if there is one; the option ``sampler_steps`` says how often.
+    """
+
+    summary: str
+    options: type[Options] = Options
+    loss: str = ""
+    module: str = ""
+    architectures: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    latent_numbers: Callable[[int, Shape, Options], int] = _as_latent
+    chooses_latent: bool = True
+    sampler: str = ""
+
+
+FAMILIES = {
+    GAN: Family("a generator trained against a critic"),
+    "vae": Family(
+        "variational autoencoder with a Gaussian decoder (Kingma & Welling 2014)",
+        VaeOptions,
+        "elbo",
+        "bench.catalogue.families.vae",
+        {
+            "mlp": ("width", "depth", "activation", "normalisation", "maxout"),
+            "dcgan": ("width", "normalisation"),
+        },
+        _latent_and_noise,
+    ),
+    "flow-matching": Family(
+        "velocity field from noise to data, the kin of diffusion models (Lipman et al. 2023)",
+        FlowMatchingOptions,
+        "velocity-error",
+        "bench.catalogue.families.flow_matching",
+        {"mlp": ("width", "depth", "activation", "normalisation", "maxout")},
+        _as_sample,
+        chooses_latent=False,
+        sampler="heun",
+    ),
+    "autoregressive": Family(
+        "each quantised number given those before it: MADE (Germain et al. 2015), PixelCNN (van den Oord et al. 2016)",
+        AutoregressiveOptions,
+        "log-likelihood",
+        "bench.catalogue.families.autoregressive",
+        {"mlp": ("width", "depth"), "dcgan": ("width",)},
+        _as_sample,
+        chooses_latent=False,
+    ),
+}

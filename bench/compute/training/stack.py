@@ -116,7 +116,8 @@ class Stack:
 
 
 def _has_convolutions(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
+    kinds = (nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
+    return any(isinstance(module, kinds) for module in network.modules())
 
 
 def _view(flat: Tensor, offset: int, like: Tensor) -> Tensor:

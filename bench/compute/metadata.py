@@ -71,7 +71,7 @@ def metadata_of(
     training = run.training
     steady = history.rates[1:] or history.rates  # the first chunk warms up
     rate = median(steady) if steady else None
-    image = data.train.dtype == np.uint8
+    dtype = "uint8" if data.train.dtype == np.uint8 else "float32"
     shape = (min(kept_count(data.train.ndim), run.evaluation.samples), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
     measured = {plain_name(name) for name in history.trace[0]}
@@ -98,7 +98,7 @@ def metadata_of(
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures({name: measure for name, measure in known.items() if name in declared}),
-        samples=Samples(shape=shape, dtype="uint8" if image else "float32", **_real_points(data), **_signal(data)),
+        samples=Samples(shape=shape, dtype=dtype, **_real_points(data), **describe_signal(data)),
         parameters=Parameters(generator=_size(players.generator), critic=_size(players.critic)),
         ending=Ending(
             status="diverged" if history.diverged else "finished",
@@ -146,7 +146,7 @@ def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
     return {"measures": sections} if sections else {}
 
 
-def _signal(data: Data) -> dict[str, Any]:
+def describe_signal(data: Data) -> dict[str, Any]:
     """Return what the numbers of sounds or strings are; records of other samples have no such fields."""
     return {name: value for name, value in (data.signal._asdict() if data.signal else {}).items() if value}
 

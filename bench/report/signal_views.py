@@ -60,16 +60,16 @@ def draw_strings(canvas: Axes, strings: list[str], corner: tuple[float, float], 
     """
     length = LETTER * max(map(len, strings)) / POINTS  # in inches, at a size of one point
     size = min(SMALL, side / length)
-    lines = strings[: max(1, int(POINTS * side / (LINE * size)))]
-    canvas.text(
-        corner[0] + (side - length * size) / 2,
-        corner[1] + side,
-        escape_dollars("\n".join(lines)),
-        fontsize=size,
-        family="monospace",
-        linespacing=LINE,
-        va="top",
-    )
+    height = LINE * size / POINTS  # lines are drawn one by one, because those of one text vary in height
+    for number, line in enumerate(strings[: max(1, int(side / height))]):
+        canvas.text(
+            corner[0] + (side - length * size) / 2,
+            corner[1] + side - (number + 0.8) * height,
+            escape_dollars(line),
+            fontsize=size,
+            family="monospace",
+            va="baseline",
+        )
 
 
 def text_of(frames: NDArray[Any], alphabet: str, count: int) -> list[list[str]]:

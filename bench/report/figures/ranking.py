@@ -39,7 +39,7 @@ OPEN: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "markeredgewi
 class Pictures(NamedTuple):
     """The last samples of every cell's median run, by run, and the plane in which points are drawn."""
 
-    samples: dict[str, NDArray[Any] | list[str]]
+    samples: dict[str, NDArray[Any]]
     plane: Plane | None
 
 
@@ -150,13 +150,15 @@ def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure
 
 
 def _pictures(evidence: Evidence, dataset: str, ranked: list[Ranked]) -> Pictures:
-    plane, samples = plane_of(evidence, dataset), dict[str, NDArray[Any] | list[str]]()
+    """Return what is drawn at the end of each row; strings are left out, because they are too small to read there."""
+    plane, samples = plane_of(evidence, dataset), dict[str, NDArray[Any]]()
     for cell in ranked:
         run = cell.shown["run"]
         if can_be_shown(evidence.metadata[run], plane):
             frames = read_all_samples(Path(cell.shown["record"]))[1]
             if len(frames):
-                samples[run] = as_shown(frames[-1], evidence.metadata[run])
+                shown = as_shown(frames[-1], evidence.metadata[run])
+                samples |= {} if isinstance(shown, list) else {run: shown}
     return Pictures(samples, plane)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.catalogue.consistency import LatentConsistency
     from bench.catalogue.datasets import Data, Dataset
     from bench.catalogue.datasets.data import Labels, Modes, make_data
+    from bench.catalogue.datasets.signals import RecognisedModes, Signal
     from bench.catalogue.losses import GanLoss
     from bench.catalogue.metrics import Metric
     from bench.catalogue.metrics.context import Context, GameView, Sampled
@@ -59,8 +60,10 @@ __all__ = [
     "Options",
     "Penalty",
     "Progress",
+    "RecognisedModes",
     "Recorder",
     "Sampled",
+    "Signal",
     "TermOptions",
     "__version__",
     "generator",
@@ -94,8 +97,10 @@ _HOMES = {
     "Options": "bench.catalogue",
     "Penalty": "bench.catalogue.penalties",
     "Progress": "bench.compute.events",
+    "RecognisedModes": "bench.catalogue.datasets.signals",
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
+    "Signal": "bench.catalogue.datasets.signals",
     "TermOptions": "bench.catalogue.term_options",
     "generator": "bench.sampling",
     "input_gradients": "bench.catalogue.penalties",

@@ -25,7 +25,7 @@ from bench.plan.datasets import describe_files, load_dataset
 from bench.plan.extraction import hash_of_extractor
 from bench.plan.specification import Choice
 from bench.plan.yardstick import Yardstick
-from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
+from bench.records.samples import kept_count
 
 
 # Long: two thirds are the public signature and its docstring.
@@ -103,7 +103,6 @@ def measure_each(
     reading.check_applies(several, dataset)
     data = _loaded(dataset)
     shape: Shape = tuple(find("dataset", dataset.name).shape(dataset.options))
-    is_image = len(shape) == 3
     first = None
     for samples in several:
         name, stored = reading.read(samples, shape, dataset.options)
@@ -129,7 +128,7 @@ def measure_each(
             dataset=dataset,
             evaluation=evaluation,
             notices=tuple(_notices(evaluator, dataset, data, stored)),
-            kept=prepared.samples[: KEPT_IMAGES if is_image else KEPT_POINTS].numpy(),
+            kept=prepared.samples[: kept_count(prepared.samples.ndim)].numpy(),
         )
 
 
@@ -142,7 +141,7 @@ def _notices(evaluator: Evaluator, dataset: Choice, data: Data, stored: Stored) 
     if stored.lossy:
         yield f"{stored.lossy:,} of the images are JPEG or WebP files, whose compression changes the values"
     protocol = evaluator.protocol
-    labels = [MEASURES[name].label for name in ("fd", "fid") if name in evaluator.real]
+    labels = [MEASURES[name].label for name in ("fd", "fid", "spectral_fd") if name in evaluator.real]
     if labels:
         counts = {"samples": protocol["samples"], "samples of real data": protocol["real_samples"]}
         bias = describe_bias(" and ".join(labels), protocol["extractor"], data.train.shape[1:], counts)

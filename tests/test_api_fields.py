@@ -13,7 +13,7 @@ import bench
 FIELDS = (Path(__file__).parent.parent / "docs" / "api.md").read_text().partition("## Fields")[2]
 CLASSES = {
     *("Data", "Modes", "Labels", "Sampled", "Context", "GameView", "GanLoss", "Penalty", "LatentConsistency"),
-    *("TermOptions", "OptimizerEntry", "Architecture", "Dataset", "Metric", "Measure"),
+    *("RecognisedModes", "Signal", "TermOptions", "OptimizerEntry", "Architecture", "Dataset", "Metric", "Measure"),
 }
 
 

@@ -19,6 +19,8 @@ from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
 from bench.catalogue.extractors import ExtractorChoice
 from bench.catalogue.extractors.resizing import describe_resize
+from bench.catalogue.extractors.sample_kinds import samples_of
+from bench.catalogue.extractors.signal_features import EXTRACTS
 from bench.catalogue.metrics.context import Context, GameView, Sampled
 from bench.catalogue.metrics.measures import averaged
 from bench.compute.checkpoints import History
@@ -36,7 +38,7 @@ from bench.plan.extraction import extractor_of
 from bench.plan.grouping import added_code
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, Evaluation, Training
-from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
+from bench.records.samples import kept_count
 
 Extract = Callable[[Tensor], tuple[Tensor, Tensor | None]]  # samples → features and, if known, logits
 
@@ -62,7 +64,7 @@ class Evaluator:
     further: tuple[FurtherFeatures, ...] = ()
 
     def measure(self, samples: Tensor, labels: Tensor | None = None) -> dict[str, float]:
-        """Return all measures of samples: points [n, d], or uint8 images as returned by ``quantised``.
+        """Return all measures of samples: points, sounds or strings, or uint8 images as returned by ``quantised``.
 
         Those of a conditional generator come with the class of each, int64 [n].
         """
@@ -92,8 +94,9 @@ def context_of(
     """
     data = cached_dataset(dataset)
     place = device if device.type == "cuda" else torch.device("cpu")  # MPS has no double precision
-    if chosen.name == "coordinates":
-        return Context(data, chosen.name, lambda points: (points, None), place)
+    if samples_of(chosen.name) != "images":
+        features = EXTRACTS[chosen.name]
+        return Context(data, chosen.name, lambda samples: (features(samples), None), place)
     from bench.catalogue.extractors.class_names import class_names
     from bench.catalogue.extractors.networks import extract
     from bench.catalogue.extractors.own_networks import load_chosen
@@ -220,7 +223,7 @@ def _evaluate(
         **measure_held_out(players, data, len(latents), state.seed),
         **_measure_average(players, inputs, data, evaluator, labels),
     }
-    row["samples"] = samples[: KEPT_IMAGES if samples.dtype == torch.uint8 else KEPT_POINTS].numpy().tobytes()
+    row["samples"] = samples[: kept_count(samples.ndim)].numpy().tobytes()
     history.trace.append(row)
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from bench.catalogue.datasets.pixels import check_range
+from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.errors import DataError
 
 BYTES = (0.0, 255.0)
@@ -81,14 +82,17 @@ def prepare_images(
 
 
 def prepare_points(array: NDArray[Any], shape: Shape, name: str) -> Prepared:
-    """Return points as float32 [n, d].
+    """Return points as float32 [n, d], sounds as [n, 1, length], and strings as [n, letters, length].
+
+    A sound can be given without its axis of length 1.
 
     Raises:
         DataError: Shape, type or values are not as expected.
     """
-    points = array[:, None] if array.ndim == 1 and shape == (1,) else array
+    points = array[:, None] if shape[0] == 1 and array.ndim == len(shape) else array
     if points.shape[1:] != shape:
-        raise DataError(f"{name}: expected points n×{shape[0]}, as in the dataset, not {_times(array.shape)}")
+        expected = f"{kind_of_samples(shape)} n×{_times(shape)}"
+        raise DataError(f"{name}: expected {expected}, as in the dataset, not {_times(array.shape)}")
     _check_numbers(points, name)
     with np.errstate(over="ignore"):  # what is too large for single precision is not finite
         single = np.array(points, dtype=np.float32)

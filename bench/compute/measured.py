@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.further_features import further_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure
-from bench.compute.metadata import describe_data, describe_evaluation, describe_measures
+from bench.compute.metadata import describe_data, describe_evaluation, describe_measures, describe_signal
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, ResultsError, SuiteError
 from bench.escaping import as_label
@@ -115,6 +115,7 @@ def record_measured(
         ResultsError: The record cannot be written.
     """
     first = next(iter(by_step.values()))
+    data = cached_dataset(first.dataset)
     for step, measured in by_step.items():
         if measured.protocol != first.protocol:
             key = next(
@@ -132,7 +133,7 @@ def record_measured(
         ended(max(by_step)),
         {"kind": "measure", "samples": [name.encode("utf-8", "replace").decode() for name in names]},
         environment=describe_versions(),
-        samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype)),
+        samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype), **describe_signal(data)),
     )
     evaluation = describe_evaluation(first.evaluation)
     known = {name: measure for name, measure in (MEASURES | first.declared).items() if name in first.values}
@@ -140,7 +141,7 @@ def record_measured(
         "higher_is_better": {name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures(first.declared),
         "real": {name: value if math.isfinite(value) else None for name, value in first.real.items()},
-        "data": describe_data(cached_dataset(first.dataset)),
+        "data": describe_data(data),
         "evaluation": evaluation if of_suite else evaluation.model_copy(update={"every": None}),
     }
     publish(path, metadata.model_copy(update=sections), trace, replace=path.exists())

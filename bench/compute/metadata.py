@@ -14,6 +14,7 @@ import torch
 from bench.catalogue import find
 from bench.catalogue.datasets import Data
 from bench.catalogue.datasets.data import Modes
+from bench.catalogue.datasets.signals import RecognisedModes
 from bench.catalogue.metrics.declared import declared_measures
 from bench.catalogue.metrics.further_features import further_measures
 from bench.catalogue.metrics.measures import MEASURES, Measure, plain_name
@@ -25,7 +26,7 @@ from bench.plan.runs import Run
 from bench.plan.specification import Evaluation
 from bench.plan.updates import critic_batches
 from bench.records import schema
-from bench.records.samples import KEPT_IMAGES, KEPT_POINTS
+from bench.records.samples import kept_count
 from bench.records.schema import (
     DeclaredMeasure,
     Ending,
@@ -71,8 +72,8 @@ def metadata_of(
     training = run.training
     steady = history.rates[1:] or history.rates  # the first chunk warms up
     rate = median(steady) if steady else None
-    image = data.train.dtype == np.uint8
-    shape = (min(KEPT_IMAGES if image else KEPT_POINTS, run.evaluation.samples), *data.train.shape[1:])
+    dtype = "uint8" if data.train.dtype == np.uint8 else "float32"
+    shape = (min(kept_count(data.train.ndim), run.evaluation.samples), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
     measured = {plain_name(name) for name in history.trace[0]}
     names = [metric.name for metric in run.evaluation.metrics]
@@ -98,7 +99,7 @@ def metadata_of(
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures({name: measure for name, measure in known.items() if name in declared}),
-        samples=Samples(shape=shape, dtype="uint8" if image else "float32", **_real_points(data)),
+        samples=Samples(shape=shape, dtype=dtype, **_real_points(data), **describe_signal(data)),
         parameters=Parameters(
             generator=_size(players.generator), critic=None if players.critic is None else _size(players.critic)
         ),
@@ -155,6 +156,11 @@ def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
     return {"measures": sections} if sections else {}
 
 
+def describe_signal(data: Data) -> dict[str, Any]:
+    """Return what the numbers of sounds or strings are; records of other samples have no such fields."""
+    return {name: value for name, value in (data.signal._asdict() if data.signal else {}).items() if value}
+
+
 def _real_points(data: Data) -> dict[str, Any]:
     """Return a few real points of two or more dimensions, which show where generated ones should be without modes."""
     dimension = data.test.shape[-1]
@@ -178,7 +184,9 @@ def describe_data(data: Data) -> schema.Data:
     )
 
 
-def _recorded_modes(modes: Modes) -> schema.Modes:
+def _recorded_modes(modes: Modes | RecognisedModes) -> schema.Modes:
+    if isinstance(modes, RecognisedModes):
+        return schema.Modes(names=modes.names, weights=tuple(modes.weights.tolist()))
     weights = None if modes.weights is None else tuple(modes.weights.tolist())
     return schema.Modes(centres=modes.centres.tolist(), sigma=modes.sigma, weights=weights)
 

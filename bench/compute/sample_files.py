@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from bench.catalogue.datasets.array_files import stored_arrays
 from bench.catalogue.datasets.found_files import listed, shown
 from bench.catalogue.datasets.pixels import PixelOptions
+from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.compute.sample_folders import TENSORS, Shape, Stored, named, read_image_folder
 from bench.errors import DataError
 from bench.files import describe_error
 from bench.records.samples import as_array
 
+DIMENSIONS = {1: (2, 1), 2: (3, 2), 3: (4, 3)}  # axes of one sample → those of stored samples, usual number first
 FORMS = "a folder of images, or a .npz, .npy or .pt file"
 
 
@@ -43,11 +45,12 @@ def read_samples(
     path, is_folder = existing(path)
     if is_folder:
         if len(shape) != 3:
-            raise DataError(f"{named(path)}: a folder holds images, but the dataset has points; expected .npz or .npy")
+            kind = kind_of_samples(shape)
+            raise DataError(f"{named(path)}: a folder holds images, but the dataset has {kind}; expected .npz or .npy")
         if key is not None:
             raise DataError(f"{named(path)}: --key {key}: it names an array in a file, but this is a folder")
         return read_image_folder(path, shape, resize, pixels or PixelOptions())
-    return Stored(read_array(path, key, (2, 1) if len(shape) == 1 else (4, 3)))
+    return Stored(read_array(path, key, DIMENSIONS[len(shape)]))
 
 
 def existing(path: Path) -> tuple[Path, bool]:

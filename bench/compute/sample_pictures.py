@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.records.spectrograms import spectrograms
+
 SIDE = 300  # pixels of a picture of points
 SMALLEST = 32  # pixels of an image in a grid; smaller ones are enlarged
+SHORTEST = 64  # numbers of a sound with a spectrogram; shorter ones are drawn as points
 REACH = 1.35  # half the side of a picture of points, in units of the largest coordinate of a real point
 MARGIN = 3.0  # where the reach is 0, because all real points are the same
 GREY, BLUE = (200, 200, 200), (31, 88, 180)
@@ -19,6 +22,7 @@ def picture(samples: NDArray[Any], real: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a picture of samples, uint8 [height, width, 3].
 
     Images [n, channels, height, width] become a grid; of images without one or three channels, the first is shown.
+    Sounds [n, 1, length] become a grid of spectrograms, and strings [n, letters, length] one of their probabilities.
     Other samples are drawn as blue points over grey real ones: two coordinates as they are, more on the plane of the
     first two principal axes of the real samples, and a single one along the horizontal, in the order of the samples.
 
@@ -28,6 +32,10 @@ def picture(samples: NDArray[Any], real: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if samples.ndim == 4 and samples.dtype == np.uint8:
         return _grid(samples)
+    if samples.ndim == 3 and samples.shape[1] > 1:
+        return _grid((255 * (1 - samples.clip(0, 1))).astype(np.uint8)[:, None])
+    if samples.ndim == 3 and samples.shape[2] >= SHORTEST:
+        return _grid(spectrograms(samples))
     return _scatter(samples.reshape(len(samples), -1), np.asarray(real).reshape(len(real), -1))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.catalogue import Options
 from bench.catalogue.datasets.pixels import PixelOptions
+from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.compute.given_samples import Prepared, prepare_images, prepare_points
 from bench.compute.sample_files import existing, read_array, read_samples
 from bench.compute.sample_folders import Shape, Stored, common_size, named
@@ -101,7 +102,9 @@ class Reading:
             value_range = None if stored.of_folder else self.pixels.range  # decoding has applied it
             return prepare_images(array, shape, value_range, self._resize, name)
         if self.pixels.range is not None or self._resize:
-            raise DataError(f"{name}: a range and resizing are for images, but the dataset has points")
+            raise DataError(
+                f"{name}: a range and resizing are for images, but the dataset has {kind_of_samples(shape)}"
+            )
         return prepare_points(array, shape, name)
 
     def size_of(self, samples: Any) -> tuple[int, int]:

@@ -42,7 +42,7 @@ def coverage(trace: Trace, metadata: Metadata, curve: PrimaryCurve | None) -> Co
         real = recorded_real_value(metadata, plain)
         modes = metadata.data.modes
         if plain == "modes" and math.isnan(real) and modes:
-            real = float(len(modes.centres))
+            real = float(len(modes.centres or modes.names))
         if len(values) and not math.isnan(values[-1]) and real > 0:
             return Coverage(plain, describe(name, metadata.directions), trained_steps(trace), values, real)
     return None

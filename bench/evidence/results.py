@@ -142,7 +142,7 @@ class Evidence:
         """Return the number of modes, or classes, of a dataset; 0 if unknown."""
         metadata = next(each for each in self.metadata.values() if each.axes["dataset"] == dataset)
         if metadata.data.modes:
-            return len(metadata.data.modes.centres)
+            return len(metadata.data.modes.centres or metadata.data.modes.names)
         extractor = EXTRACTORS.get(str(metadata.protocol.get("extractor")))
         return (extractor.classes if extractor else 0) or int(metadata.real.get("modes") or 0)
 

@@ -30,16 +30,16 @@ def declared_shape(dataset: Choice) -> tuple[int, ...]:
     """Return the shape of one sample that a dataset declares, without loading it.
 
     Raises:
-        PluginError: It is not the shape of a point or of an image, or the function of another package raised an
-            exception.
+        PluginError: It is not the shape of a point, an image, a sound or a string, or the function of another package
+            raised an exception.
     """
     with naming("dataset", dataset.name, "shape"):
         shape = find("dataset", dataset.name).shape(dataset.options)
     sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
-    if len(sizes) not in (1, 3) or not all(type(size) is int and size > 0 for size in sizes):
+    if len(sizes) not in (1, 2, 3) or not all(type(size) is int and size > 0 for size in sizes):
         raise ContractError(
-            f"{title('dataset', dataset.name)}: shape returned {shape!r}, expected (d,) for points of d numbers, or "
-            f"(channels, height, width) for images"
+            f"{title('dataset', dataset.name)}: shape returned {shape!r}, expected (d,) for points of d numbers, "
+            f"(channels, height, width) for images, or (channels, length) for sounds and strings"
         )
     if len(sizes) == 3 and sizes[0] == sizes[1] > MANY_CHANNELS >= sizes[2]:
         raise ContractError(

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from bench.catalogue import Options, find
 from bench.catalogue.extractors import ExtractorChoice
+from bench.catalogue.extractors.sample_kinds import samples_of
 from bench.plan.specification import Choice, Evaluation, TomlTable, Training, choose, validated
 
 EVALUATIONS = 10  # of a run, after the one before training
@@ -48,7 +49,7 @@ class DefaultEvaluation(Options):
     ) -> Evaluation:
         """Return the evaluation of samples of a dataset; see ``of``."""
         extractor = find("dataset", dataset.name).extractor
-        if extractor != "coordinates" and self.extractor is not None:
+        if samples_of(extractor) == "images" and self.extractor is not None:
             extractor = self.extractor.name
         has_classes = find("metric", "modes").needs(extractor, modes_known) is None
         names = DIRAC if is_dirac else CLASSES if has_classes else NO_CLASSES

@@ -11,8 +11,8 @@ from bench.catalogue.extractors import (
     ExtractorChoice,
     extractor_hash,
     is_made_by_user,
-    limitation,
 )
+from bench.catalogue.extractors.sample_kinds import limitation, samples_of
 from bench.errors import SuiteError
 from bench.plan.mistakes import Mistakes
 from bench.plan.specification import Choice, Evaluation, choose
@@ -23,7 +23,7 @@ UNLABELLED = "needs labels of generated samples, which only runs with conditiona
 def extractor_of(dataset: Choice, evaluation: Evaluation) -> ExtractorChoice:
     """Return the extractor of samples of a dataset: the suite's for images if it names one, else the dataset's."""
     own: str = find("dataset", dataset.name).extractor
-    if own == "coordinates" or evaluation.extractor is None:
+    if samples_of(own) != "images" or evaluation.extractor is None:
         return ExtractorChoice(name=own)
     return evaluation.extractor
 
@@ -76,10 +76,12 @@ def check_extractor_applies(datasets: Iterable[Choice], chosen: ExtractorChoice 
     """Check that an extractor, if one is chosen, is used for at least one of the datasets.
 
     Raises:
-        SuiteError: All datasets are points; the message begins with ``where``.
+        SuiteError: No dataset has images; the message begins with ``where``.
     """
-    if chosen is not None and all(find("dataset", each.name).extractor == "coordinates" for each in datasets):
-        raise SuiteError(f"{where}: extractor {chosen.name!r} is for images, but there are only points")
+    kinds = {samples_of(find("dataset", each.name).extractor) for each in datasets}
+    if chosen is not None and "images" not in kinds:
+        only = " and ".join(sorted(kinds))
+        raise SuiteError(f"{where}: extractor {chosen.name!r} is for images, but there are only {only}")
 
 
 def check_extraction(

@@ -13,6 +13,7 @@ from bench.errors import ResultsError
 KEPT_IMAGES, KEPT_POINTS = 25, 250  # samples per evaluation that go into the record
 KEPT_EVALUATIONS = 4  # whose samples go into the record
 MAX_CHANNELS = 4  # of an image; more are taken for its height, as in n×H×W×C
+POINT_AXES = 2  # of an array of points, [n, d]
 RANGES = ((-1, 1), (0, 1))
 TOLERANCE = 0.01  # of the range: resizing can push a pixel a little outside it
 
@@ -39,12 +40,21 @@ def kept_samples(given: Any, value_range: tuple[float, float] | None) -> NDArray
         raise ResultsError(f"samples: expected {expected}, not {_times(samples.shape)}")
     if samples.dtype.kind != "f" and not (samples.dtype == np.uint8 and not points):
         raise ResultsError(f"samples: expected uint8 images, or floats, not {samples.dtype}")
-    samples = samples[: KEPT_POINTS if points else KEPT_IMAGES]
+    samples = samples[: kept_count(samples.ndim)]
     if not np.isfinite(samples).all():
         return None
     if points:
         return samples.astype(np.float32)
     return samples if samples.dtype == np.uint8 else _quantised(samples, value_range)
+
+
+def kept_count(axes: int) -> int:
+    """Return how many samples of an evaluation go into the record: few images, sounds or strings, or more points.
+
+    Args:
+        axes: Of an array of samples, [n, ...].
+    """
+    return KEPT_POINTS if axes == POINT_AXES else KEPT_IMAGES
 
 
 def thinned(samples: pa.ChunkedArray, count: int) -> pa.ChunkedArray:

@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.catalogue.metrics.measures import MEASURES, Directions, Measure
 from bench.plan.identity import Label
 
-SCHEMA = 3
-SINCE_DIGESTS = 3  # schemas from this on have digests; see bench.records.record_file
+SCHEMA, SINCE_DIGESTS = 3, 3  # schemas from SINCE_DIGESTS on have digests; see bench.records.record_file
 
 
 class Section(BaseModel):
@@ -80,10 +79,11 @@ class Evaluation(Section):
 
 
 class Modes(Section):
-    """The true modes of a synthetic dataset."""
+    """The true modes of a synthetic dataset: Gaussians, or those that a rule recognises in sounds and strings."""
 
-    centres: tuple[tuple[float, ...], ...] = Field(description="Coordinates of the centres, [modes, d].")
-    sigma: float = Field(description="Standard deviation of each mode.")
+    centres: tuple[tuple[float, ...], ...] = Field((), description="Coordinates of the centres, [modes, d].")
+    sigma: float = Field(0.0, description="Standard deviation of each Gaussian.")
+    names: tuple[str, ...] = Field((), description="Names of the modes that a rule recognises.")
     weights: tuple[float, ...] | None = Field(None, description="Probability of each mode; None if they are equal.")
 
 
@@ -127,7 +127,9 @@ class Samples(Section):
     """The samples that the trace keeps of each evaluation."""
 
     shape: tuple[int, ...] | None = Field(None, description="Shape of one array, [n, ...]; None if none are kept.")
-    dtype: str | None = Field(None, description='"uint8" for images, "float32" for points.')
+    dtype: str | None = Field(None, description='"uint8" for images, else "float32".')
+    sample_rate: int = Field(0, description="Of sounds, samples per second.")
+    alphabet: str = Field("", description="Of strings, whose channels are letters: one letter per channel.")
     real: tuple[tuple[float, ...], ...] = Field((), description="A few real points, if no modes are known, [m, d].")
 
 

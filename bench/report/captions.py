@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.catalogue.extractors.sample_kinds import samples_of
 from bench.catalogue.extractors.sample_sizes import describe_bias
 from bench.catalogue.metrics.measures import coverage_order, plain_name
 from bench.escaping import as_label
@@ -58,7 +59,9 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
 
 def _describe_bias(evidence: Evidence, dataset: str, metadata: Metadata, measures: Collection[str]) -> str:
     """Return a sentence if Fréchet distances were computed from too few samples; empty if not."""
-    labels = [evidence.describe(name).label for name in ("fd", "fid") if name in map(plain_name, measures)]
+    labels = [
+        evidence.describe(name).label for name in ("fd", "fid", "spectral_fd") if name in map(plain_name, measures)
+    ]
     protocol = metadata.protocol
     counts = {
         "generated samples": protocol.get("samples"),
@@ -83,7 +86,7 @@ def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:
         yield f"{_count(protocol['samples'])} samples"
     if "extractor" in protocol:
         weights = str(protocol.get("extractor_sha256") or "").rpartition(":")[2][:12]
-        has_weights = protocol["extractor"] != "coordinates" and weights
+        has_weights = samples_of(str(protocol["extractor"])) == "images" and weights
         yield f"features: {as_label(protocol['extractor'])}" + (f" ({weights})" if has_weights else "")
     for role, label in (("reference", "reference"), ("real", "real data")):
         split, count = protocol.get(f"{role}_split"), protocol.get(f"{role}_samples")

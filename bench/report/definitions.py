@@ -13,17 +13,24 @@ KERNEL = "Squared maximum mean discrepancy to the reference samples with a cubic
 SHARES = "between the true and the generated distribution over the modes and “none of them”"
 DEFINITIONS = {
     "overlap": f"One minus the total variation distance {SHARES}. Only samples within three standard "
-    "deviations of a mode belong to it.",
+    "deviations of a mode belong to it; of sounds and strings, only those recognised as tones or accepted.",
     "overlap_at_least": "Lower bound of the overlap, one minus the total variation distance over modes, from the share "
     "of samples of high quality and the KL divergence (Pinsker's inequality).",
     "overlap_confident": f"One minus the total variation distance {SHARES}, where modes are the classes of which a "
     "classifier is confident.",
     "modes_confident": "Classes of which the classifier is confident for at least {minimum} generated {samples}.",
-    "high_quality": "Share of samples within three standard deviations of the nearest mode.",
+    "high_quality": "Share of samples within three standard deviations of the nearest mode; of sounds and strings, of "
+    "those that are recognised or accepted.",
     "confident": "Share of images of whose class the classifier is confident.",
     "kl": "Divergence of the histogram over modes from the true weights, in nats.",
     "fd": f"{FRECHET}.",
     "fid": f"{FRECHET} of Inception.",
+    "spectral_fd": f"{FRECHET}, log power in 64 bands of the spectrum.",
+    **{
+        f"js_{n}": f"Jensen-Shannon divergence of the {n}-grams from those of the training split, in bits."
+        for n in range(1, 5)
+    },
+    "accepted": "Share of strings that the grammar of the data accepts.",
     "kd": f"{KERNEL}.",
     "kid": f"{KERNEL}, with the features of Inception.",
     "precision": "Share of generated samples within the ball of a real sample to its k-th neighbour (Kynkäänniemi et "
@@ -39,6 +46,7 @@ DEFINITIONS = {
     "distance": "Distance of the parameters of both players from the equilibrium.",
 }
 POINTS = "Modes with at least {minimum} generated {samples} within three standard deviations."
+RULES = "Modes of which at least {minimum} generated {samples} are recognised."
 CLASSES = "classes to which a classifier assigns at least {minimum} generated {samples}."
 
 
@@ -63,7 +71,10 @@ def _define(evidence: Evidence, name: str) -> str:
     one = counts == ["1"]
     words = {"minimum": "one" if one else " or ".join(counts), "samples": "sample" if one else "samples"}
     if name == "modes":
-        of_points = any(each.data.modes for each in evidence.metadata.values())
+        known = [each.data.modes for each in evidence.metadata.values() if each.data.modes]
+        if known and all(modes.names for modes in known):
+            return RULES.format(**words)
+        of_points = any(modes.centres for modes in known)
         of_images = any(not each.data.modes for each in evidence.metadata.values() if "modes" in each.final)
         texts = [text for text, wanted in ((POINTS, of_points), (CLASSES, of_images)) if wanted]
         return " Of images: ".join(texts).format(**words)

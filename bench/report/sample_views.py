@@ -1,4 +1,4 @@
-"""How samples of any shape are shown on a flat page: points in a plane, images as pixels; and what is not shown."""
+"""How samples of any shape are shown on a flat page: points in a plane, images, sounds, text; and what is not shown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bench.evidence.results import Evidence
 from bench.records.record import Record, read_all_samples
 from bench.records.schema import Metadata
 from bench.report.dirac import has_dirac
+from bench.report.signal_views import describe_signal, signal_of
 
 MARGIN, WIDE_MARGIN = 1.1, 1.35  # half the side of a window, in units of the samples and of the farthest mode
 POOLED = 5_000  # samples of all runs together that decide a principal plane
@@ -102,8 +103,10 @@ def plane_of(evidence: Evidence, dataset: str) -> Plane | None:
 
 
 def can_be_shown(metadata: Metadata, plane: Plane | None) -> bool:
-    """Return whether the samples of a run are images, or points that the plane of its dataset shows."""
+    """Return whether the samples of a run can be drawn: images, sounds, strings, or points in its dataset's plane."""
     shape = shape_of(metadata)
+    if signal_of(metadata):
+        return metadata.keeps_samples
     if metadata.samples.dtype == "uint8":
         return len(shape) == 3
     return metadata.keeps_samples and plane is not None and shape == (plane.dimension,)
@@ -118,7 +121,9 @@ def describe_view(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
     """Return what a picture of the samples of a dataset shows, as sentences; "" if there are no samples."""
     shown = [record.metadata for record in _sampled(evidence, dataset) if can_be_shown(record.metadata, plane)]
     sentences = [not_shown(evidence, dataset, plane)]
-    if shown and plane is None:
+    if shown and (signal := signal_of(shown[0])):
+        sentences.insert(0, describe_signal(signal))
+    elif shown and plane is None:
         sentences.insert(0, f"A few images of every run.{_describe_channels({shape_of(each)[0] for each in shown})}")
     elif shown and plane is not None:
         sentences.insert(0, _describe_plane(plane))
@@ -134,7 +139,7 @@ def not_shown(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
     runs = "1 run" if len(hidden) == 1 else f"{len(hidden)} runs"
     return (
         f"Samples of {runs} on {as_label(dataset)} (shape {' and '.join(shapes)}) are not shown: "
-        f"pictures need images, or points of one dimension in all runs."
+        f"pictures need images, sounds or strings, or points of one dimension in all runs."
     )
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from bench.evidence.outcomes import load
 from bench.records.record import read_metadata, read_samples
+from bench.report.signal_views import as_shown
 
 PER_SHEET, COLUMNS = 12, 4
 
@@ -31,7 +32,7 @@ def draw_runs(results: Path, count: int, seed: int) -> pd.DataFrame:
     frames = [load(folder) for folder in sorted(results.iterdir()) if (folder / "records").is_dir()]
     runs = pd.concat(frames, ignore_index=True)
     metadata = [read_metadata(Path(path)) for path in runs["record"]]
-    runs = runs[[each.keeps_samples and len(each.samples.shape or ()) in (2, 4) for each in metadata]]
+    runs = runs[[each.keeps_samples and len(each.samples.shape or ()) in (2, 3, 4) for each in metadata]]
     runs = runs[runs["dataset"] != "point"]
     shuffled = runs.sample(frac=1, random_state=np.random.RandomState(seed))
     turn = shuffled.groupby(["suite", "dataset", "outcome"]).cumcount()
@@ -72,9 +73,12 @@ def draw_sheets(runs: pd.DataFrame, output: Path, *, blind: bool = False) -> lis
             panel.set_axis_off()
         for panel, (number, row) in zip(panels, runs.iloc[start : start + PER_SHEET].iterrows(), strict=False):
             path = Path(row["record"])
-            samples = read_samples(path)
-            modes = read_metadata(path).data.modes
+            metadata = read_metadata(path)
+            samples, modes = as_shown(read_samples(path), metadata), metadata.data.modes
             panel.set_title(f"{number}: {row['dataset']}" + ("" if blind else f" · {row['outcome']}"))
+            if isinstance(samples, list):
+                panel.text(0, 1, "\n".join(samples), family="monospace", va="top")
+                continue
             if samples.ndim == 4:
                 _, channels, height, width = samples.shape
                 side = int(np.sqrt(len(samples)))

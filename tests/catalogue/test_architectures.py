@@ -30,8 +30,10 @@ SMALL = {
     "resnet": {"width": 4},
     "stylegan": {"width": 4, "widest": 8, "mapping_depth": 2},
     "r3gan": {"width": 4, "widest": 8, "blocks": 1},
+    "wavegan": {"width": 2},
+    "resnet-1d": {"width": 2, "blocks": 1},
 }
-OF_IMAGES = [name for name in SMALL if name != "mlp"]
+OF_IMAGES = [name for name in SMALL if name not in ("mlp", "wavegan", "resnet-1d")]
 CPU = torch.device("cpu")
 
 

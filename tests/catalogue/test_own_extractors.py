@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from bench.catalogue.datasets.pixels import PixelOptions
-from bench.catalogue.extractors import ExtractorChoice, __main__, extractor_hash, limitation, own_training
+from bench.catalogue.extractors import ExtractorChoice, __main__, extractor_hash, own_training
 from bench.catalogue.extractors.networks import extract
 from bench.catalogue.extractors.own_networks import RandomNetwork, build_own_network, load_chosen, reduced
 from bench.catalogue.extractors.random_weights import SEED, SHAPES, random_weights, random_weights_hash
+from bench.catalogue.extractors.sample_kinds import limitation
 from bench.catalogue.extractors.trained_weights import read_trained, write_trained
 from bench.compute.evaluation import build_evaluator
 from bench.compute.training.real_data import cached_dataset

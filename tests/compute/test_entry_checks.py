@@ -20,6 +20,8 @@ SMALL: dict[str, dict[str, int]] = {
     "resnet": {"width": 2},
     "stylegan": {"width": 2, "widest": 4, "mapping_depth": 2},
     "r3gan": {"width": 2, "widest": 4, "blocks": 1},
+    "wavegan": {"width": 2},
+    "resnet-1d": {"width": 2, "blocks": 1},
 }
 OF_FILES = {"huggingface", "image-arrays", "image-folder", "point-arrays"}  # they need a path
 ENTRIES = [(kind, name) for kind in ADDABLE for name in sorted(known_names(kind)) if name not in OF_FILES]

@@ -6,6 +6,7 @@ import gc
 
 import pytest
 import torch
+from network_shapes import WITHOUT_IMAGES, dataset_for, shape_for
 
 from bench.catalogue.architectures import ARCHITECTURES
 from bench.catalogue.penalties import PENALTIES
@@ -25,6 +26,8 @@ WIDTHS = {
     "resnet": {"width": 2},
     "stylegan": {"width": 2, "widest": 4, "mapping_depth": 2},
     "r3gan": {"width": 2, "widest": 4, "blocks": 1},
+    "wavegan": {"width": 2},
+    "resnet-1d": {"width": 2, "blocks": 1},
 }
 
 
@@ -33,7 +36,7 @@ PAIRS = [
     (name, penalty)
     for name in ARCHITECTURES
     for penalty in ("none", *PENALTIES)
-    if name != "dirac" or penalty not in IMAGES_ONLY
+    if name not in WITHOUT_IMAGES or penalty not in IMAGES_ONLY
 ]
 
 
@@ -48,7 +51,7 @@ def test_no_graph_is_alive_after_a_step(name: str, penalty: str) -> None:
     """Also not after an evaluation: CUDA cannot record a step while an earlier graph holds its gradients."""
     training = complete_training(
         {
-            "dataset": "point" if name == "dirac" else "digits",
+            "dataset": dataset_for(name),
             "architecture": {"name": name, **WIDTHS[name]},
             "loss": "non-saturating",
             "penalty": penalty,
@@ -57,7 +60,7 @@ def test_no_graph_is_alive_after_a_step(name: str, penalty: str) -> None:
         },
         "test",
     )
-    shape = (1,) if name == "dirac" else (1, 8, 8)
+    shape = shape_for(name)
     reals = torch.rand(8, *shape, generator=torch.Generator().manual_seed(0))
     pack = assemble([training], [0], shape, lambda indices: reals[indices], len(reals), CPU)
     probe = Probe(lambda seeds: [(half[None].expand(len(seeds), -1, *shape), None) for half in (reals[:4], reals[4:])])

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from network_shapes import shape_for
 from test_product import LABELS, SMALL, TECHNIQUE_LINES, UPDATES, choices, specify, specify_technique
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -93,7 +94,7 @@ def cells(name: str, share: int) -> Iterator[Training]:
 
 
 def check(name: str, share: int) -> None:
-    shape = (1,) if name == "dirac" else (1, 8, 8)
+    shape = shape_for(name)
     assert {str(training): found for training in cells(name, share) if (found := waits_of(training, shape))} == {}
 
 

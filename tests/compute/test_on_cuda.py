@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from network_shapes import WITHOUT_IMAGES, dataset_for, shape_for
 from test_product import NORMALISED, SMALL, TECHNIQUE_LINES, specify_technique
 from torch import Tensor, nn
 
@@ -37,13 +38,13 @@ PAIRS = [
     (name, penalty)
     for name in SMALL
     for penalty in ("none", *PENALTIES)
-    if name != "dirac" or penalty not in IMAGES_ONLY
+    if name not in WITHOUT_IMAGES or penalty not in IMAGES_ONLY
 ]
 
 
 def specify(name: str = "mlp", **keys: Any) -> Training:
     table = {
-        "dataset": "point" if name == "dirac" else "digits",
+        "dataset": dataset_for(name),
         "architecture": {"name": name, **SMALL[name]},
         "loss": "non-saturating",
         "batch_size": 4,
@@ -55,7 +56,7 @@ def specify(name: str = "mlp", **keys: Any) -> Training:
 
 
 def begin(training: Training, runs: int, device: torch.device = CUDA) -> Pack:
-    shape = (1,) if training.dataset.name == "point" else (1, 8, 8)
+    shape = shape_for(training.architecture.name)
     reals = (torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(device)
     return assemble([training] * runs, range(runs), shape, lambda i: reals[i.to(device)], len(reals), device)
 

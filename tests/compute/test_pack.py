@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import TOGETHER, train_suite
+from network_shapes import dataset_for, shape_for
 from torch import Tensor
 
 import bench
@@ -39,6 +40,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "resnet": {"width": 2},
     "stylegan": {"width": 2, "widest": 4, "mapping_depth": 2},
     "r3gan": {"width": 2, "widest": 4, "blocks": 1},
+    "wavegan": {"width": 2},
+    "resnet-1d": {"width": 2, "blocks": 1},
 }
 NORMALISED = [name for name in SMALL if "normalisation" in ARCHITECTURES[name].options.model_fields]
 
@@ -49,7 +52,7 @@ def mlp(width: int, depth: int, **options: object) -> dict[str, object]:
 
 def specify(name: str = "mlp", **keys: object) -> Training:
     table = {
-        "dataset": "point" if name == "dirac" else "digits",
+        "dataset": dataset_for(name),
         "architecture": {"name": name, **SMALL[name]},
         "loss": "non-saturating",
         "batch_size": 6,
@@ -60,7 +63,7 @@ def specify(name: str = "mlp", **keys: object) -> Training:
 
 
 def shape_of(training: Training) -> tuple[int, ...]:
-    return (1,) if training.architecture.name == "dirac" else (1, 8, 8)
+    return shape_for(training.architecture.name)
 
 
 def trained(trainings: Sequence[Training], seeds: Sequence[int]) -> tuple[Pack, list[list[Measurement]]]:

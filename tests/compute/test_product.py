@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from network_shapes import WITHOUT_IMAGES, dataset_for, shape_for
 
 from bench.catalogue.architectures import ARCHITECTURES, Normalisation
 from bench.catalogue.losses import LOSSES
@@ -32,6 +33,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "resnet": {"width": 2},
     "stylegan": {"width": 2, "widest": 4, "mapping_depth": 2},
     "r3gan": {"width": 2, "widest": 4, "blocks": 1},
+    "wavegan": {"width": 2},
+    "resnet-1d": {"width": 2, "blocks": 1},
 }
 LABELS = np.arange(8) % 2
 NORMALISED = [name for name in SMALL if "normalisation" in ARCHITECTURES[name].options.model_fields]
@@ -52,7 +55,7 @@ def specify(
 ) -> Training:
     options = {"normalisation": normalisation} if name in NORMALISED else {}
     table = {
-        "dataset": "point" if name == "dirac" else "digits",
+        "dataset": dataset_for(name),
         "architecture": {"name": name, **SMALL[name], **options},
         "loss": loss,
         "penalty": penalty or "none",
@@ -114,14 +117,14 @@ PLAYERS: list[dict[str, Any]] = [
     ids=str,
 )
 def test_techniques_of_the_players_resume_bit_by_bit(name: str, keys: dict[str, Any]) -> None:
-    shape = (1,) if name == "dirac" else (1, 8, 8)
+    shape = shape_for(name)
     pairs = (("batch", None if "unroll" in keys else "r1"), ("spectral", "wgan-gp"), ("layer", "r1"))
     alone = (("none", None if name == "dirac" else "r1"),)
     for normalisation, penalty in pairs if name in NORMALISED else alone:
         plain = specify(name, normalisation, "non-saturating", penalty).model_dump(include={"steps", "latent"})
         table = {
             **plain,
-            "dataset": "point" if name == "dirac" else "digits",
+            "dataset": dataset_for(name),
             "architecture": {
                 "name": name,
                 **SMALL[name],
@@ -135,8 +138,9 @@ def test_techniques_of_the_players_resume_bit_by_bit(name: str, keys: dict[str, 
 
 
 def choices(name: str) -> Iterator[tuple[str, str, str | None]]:
-    if name == "dirac":
-        yield from product(("none",), LOSSES, [p for p in PENALTY if p is None or not PENALTIES[p].images_only])
+    if name in WITHOUT_IMAGES:
+        normalisations = NORMALISATIONS if name in NORMALISED else ("none",)
+        yield from product(normalisations, LOSSES, [p for p in PENALTY if p is None or not PENALTIES[p].images_only])
     else:
         yield from product(NORMALISATIONS if name in NORMALISED else ("none",), LOSSES, PENALTY)
 
@@ -149,7 +153,7 @@ def test_every_architecture_is_covered() -> None:
 def run_all(name: str, share: int, device: torch.device = CPU) -> None:
     """Check every ``share``-th choice; if the number is coprime to all catalogue sizes, entries meet most others."""
     assert all(gcd(share, size) == 1 for size in (len(NORMALISATIONS), len(LOSSES), len(PENALTY)))
-    shape = (1,) if name == "dirac" else (1, 8, 8)
+    shape = shape_for(name)
     for number, (normalisation, loss, penalty) in enumerate(choices(name)):
         if number % share == 0:
             check(specify(name, normalisation, loss, penalty, {}), shape, device)
@@ -208,7 +212,7 @@ def test_every_technique_gives_the_same_bits_in_a_pack_as_alone(line: str) -> No
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_way_to_update_the_players(name: str) -> None:
-    shape = (1,) if name == "dirac" else (1, 8, 8)
+    shape = shape_for(name)
     cells = list(choices(name))
     for number, keys in enumerate(UPDATES):
         for normalisation, loss, penalty in cells[number :: len(cells) // 3 + 1]:

@@ -25,9 +25,9 @@ def entry(shape):
     return Dataset("made", Options, shape=lambda options: shape, load=load, extractor="coordinates")
 
 
-number, signals, fractions, negative = entry(64), entry((1, 64)), entry((2.0,)), entry((-1,))
+number, volumes, fractions, negative = entry(64), entry((1, 4, 4, 4)), entry((2.0,)), entry((-1,))
 """
-NAMES = {"number": "64", "signals": "(1, 64)", "fractions": "(2.0,)", "negative": "(-1,)"}
+NAMES = {"number": "64", "volumes": "(1, 4, 4, 4)", "fractions": "(2.0,)", "negative": "(-1,)"}
 SUITE = """
 name = "x"
 seeds = 1
@@ -49,7 +49,7 @@ def test_a_shape_of_neither_points_nor_images_is_refused(
     clear_caches()
     assert str(caught.value) == (
         f"dataset '{name}' (package plugged): shape returned {NAMES[name]}, expected (d,) for points of d numbers, "
-        f"or (channels, height, width) for images"
+        f"(channels, height, width) for images, or (channels, length) for sounds and strings"
     )
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from bench.catalogue.architectures import ARCHITECTURES
 from bench.command import main
 
-OF_SQUARES = [name for name, entry in ARCHITECTURES.items() if name not in ("dirac", "mlp")]
+OF_SQUARES = [name for name, entry in ARCHITECTURES.items() if name not in ("dirac", "mlp", "wavegan", "resnet-1d")]
 SUITE = """
 name = "rectangles"
 seeds = 1

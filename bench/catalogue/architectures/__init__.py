@@ -14,12 +14,19 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 from bench.catalogue import Options
 from bench.catalogue.architectures.critic_options import CriticOptions as CriticOptions
 from bench.catalogue.architectures.critic_options import GroupOptions
+from bench.catalogue.architectures.critic_options import Normalisation as Normalisation
 from bench.catalogue.architectures.critic_options import mixes_samples as mixes_samples
+from bench.catalogue.architectures.shapes import (
+    any_shape,
+    large_square_image,
+    short_sound,
+    single_number,
+    sound_or_string,
+    square_image,
+)
+from bench.catalogue.architectures.signal_options import Resnet1dOptions, WaveganOptions
 
 Shape = tuple[int, ...]
-Normalisation = Literal["none", "batch", "layer", "spectral"]
-LARGEST_SIZE = 256  # the width of DCGAN doubles with every halving of the size, so larger networks take gigabytes
-LARGEST_BOUNDED = 1024  # of networks with a bounded width
 CONCATENATION = "concatenation"
 Activation = Literal["relu", "leaky-relu", "tanh", "elu", "gelu", "softplus"]
 
@@ -171,28 +178,6 @@ class Architecture(NamedTuple):
     conditional: str = ""
 
 
-def any_shape(shape: Shape) -> str | None:
-    """Support every shape."""
-    return None
-
-
-def single_number(shape: Shape) -> str | None:
-    """Support samples of one number."""
-    return None if shape == (1,) else "single numbers"
-
-
-def square_image(shape: Shape, largest: int = LARGEST_SIZE) -> str | None:
-    """Support square images of 8 to ``largest`` pixels with 1 or 3 channels."""
-    if len(shape) == 3 and shape[1] == shape[2] and 8 <= shape[1] <= largest and shape[0] in (1, 3):
-        return None
-    return f"square images of 8×8 to {largest}×{largest} pixels with 1 or 3 channels"
-
-
-def large_square_image(shape: Shape) -> str | None:
-    """Support square images of 8 to 1,024 pixels with 1 or 3 channels."""
-    return square_image(shape, LARGEST_BOUNDED)
-
-
 ARCHITECTURES = {
     "dirac": Architecture(
         "one parameter per player: generated point θ, logit ψ·x (Mescheder et al. 2018)",
@@ -242,5 +227,19 @@ ARCHITECTURES = {
         R3ganOptions,
         "bench.catalogue.architectures.r3gan",
         large_square_image,
+    ),
+    "wavegan": Architecture(
+        "WaveGAN for sounds: 1-D convolutions of size 25 and stride 4 (Donahue et al. 2019)",
+        WaveganOptions,
+        "bench.catalogue.architectures.wavegan",
+        short_sound,
+        conditional=CONCATENATION,
+    ),
+    "resnet-1d": Architecture(
+        "1-D residual networks for strings and sounds: 5 blocks, softmax for letters (Gulrajani et al. 2017)",
+        Resnet1dOptions,
+        "bench.catalogue.architectures.resnet_1d",
+        sound_or_string,
+        conditional=CONCATENATION,
     ),
 }

@@ -19,10 +19,12 @@ def split(inputs: Tensor, count: int) -> tuple[Tensor, Tensor]:
 class LabelPlanes(nn.Module):
     """An image and one constant channel for each number of its label, [n, c·h·w + k] → [n, c + k, h, w].
 
+    Sounds and strings have a length in place of height and width.
+
     Source: Mirza & Osindero 2014, with the channels of many implementations for convolutions.
 
     Args:
-        shape: The shape of one image, (c, h, w).
+        shape: The shape of one image, (c, h, w), or of one sound or string, (c, length).
     """
 
     def __init__(self, shape: Shape):
@@ -32,7 +34,7 @@ class LabelPlanes(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return images with the channels of their labels."""
         images, labels = split(inputs, prod(self.shape))
-        planes = labels[:, :, None, None].expand(-1, -1, *self.shape[1:])
+        planes = labels.unflatten(1, (-1, *[1] * (len(self.shape) - 1))).expand(-1, -1, *self.shape[1:])
         return torch.cat([images.unflatten(1, self.shape), planes], dim=1)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, field_validator
 
 from bench.catalogue import Options
 from bench.errors import SuiteError
 
+Normalisation = Literal["none", "batch", "layer", "spectral"]
 LARGEST_GROUP = 1_000_000  # samples
 
 
@@ -106,5 +107,6 @@ def check_groups(critic: Options, count: int, what: str) -> None:
 def _options_of_critics(options: Options) -> list[str]:
     """Return the options of critics that are not at their default."""
     fields = type(options).model_fields if isinstance(options, GroupOptions) else {}
-    names = [name for name in (*CriticOptions.model_fields, "pooling") if name in fields]
+    of_critics = (*CriticOptions.model_fields, "pooling", *getattr(options, "of_critics", ()))
+    names = [name for name in of_critics if name in fields]
     return [name for name in names if getattr(options, name) != fields[name].default]

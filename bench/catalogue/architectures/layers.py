@@ -51,8 +51,8 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def output_range(shape: Shape) -> list[nn.Module]:
-    """Return tanh for images, which are in [−1, 1], and no layer for points."""
-    return [nn.Tanh()] if len(shape) == 3 else []
+    """Return tanh for images, sounds and strings, which are in [−1, 1], and no layer for points."""
+    return [nn.Tanh()] if len(shape) > 1 else []
 
 
 class Maxout(nn.Module):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, synthetic
+from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, strings, synthetic, tones
 from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
 from bench.catalogue.datasets.flips import ImageOptions
@@ -27,7 +27,8 @@ class Dataset(NamedTuple):
         load: options → training and test split, the same at every call and all finite. It raises
             ``MissingDataError`` if files are missing.
         extractor: Name of the feature extractor for metrics, from ``bench.catalogue.extractors.EXTRACTORS``:
-            "coordinates" for points, "inception" for images without an extractor of their own.
+            "coordinates" for points, "inception" for images without an extractor of their own, "spectrum" for
+            sounds, "letters" for strings.
         download: Downloads the missing files; None if they cannot be downloaded.
     """
 
@@ -118,6 +119,20 @@ DATASETS = {
         stacked.stacked_mnist,
         "stacked-mnist",
         images.download_mnist,
+    ),
+    "tones": Dataset(
+        "waveforms of 5 pitches × 3 timbres: 15 modes, 1×256, 64 ms at 4 kHz",
+        tones.TonesOptions,
+        tones.tones_shape,
+        tones.tones,
+        "spectrum",
+    ),
+    "strings": Dataset(
+        "sentences of 16 letters from a grammar with 8 productions, one-hot: 8 modes, 25×16",
+        strings.StringsOptions,
+        _fixed(len(strings.ALPHABET), strings.LENGTH),
+        strings.strings,
+        "letters",
     ),
     "image-folder": Dataset(
         "your own images in a folder and its subfolders, cropped and resized to squares",

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue import find, suggestion, title
-from bench.catalogue.datasets.data import Data
+from bench.catalogue.datasets.data import Data, Modes
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.errors import DataError
 
 AT_ONCE = 1 << 16  # samples that are checked at once, for memory maps
@@ -24,8 +25,9 @@ def check_data(name: str, data: object, declared: tuple[int, ...]) -> Data:
         declared: The shape of one sample that the dataset declares.
 
     Raises:
-        DataError: They are neither float32 points nor uint8 images, the splits differ in type or shape, the shape is
-            not the declared one, or a value is not finite. The message says what was given and expected.
+        DataError: They are neither uint8 images nor float32 points, sounds or strings, the splits differ in type or
+            shape, the shape is not the declared one, or a value is not finite. The message says what was given and
+            expected.
     """
     who = title("dataset", name)
     if not isinstance(data, Data):
@@ -42,8 +44,9 @@ def check_data(name: str, data: object, declared: tuple[int, ...]) -> Data:
     if min(len(train), len(test)) < 2:
         raise DataError(f"{who} needs at least 2 training and 2 test samples; it has {len(train)} and {len(test)}")
     _check_finite(data, who)
-    _check_extractor(name, who, train.ndim == 2)
-    if data.modes is not None and np.shape(data.modes.centres)[1:] != train.shape[1:]:
+    _check_extractor(name, who, kind_of_samples(train.shape[1:]))
+    _check_signal(data, who)
+    if isinstance(data.modes, Modes) and np.shape(data.modes.centres)[1:] != train.shape[1:]:
         raise DataError(f"{who}: its modes have centres {list(np.shape(data.modes.centres))}, expected [modes, d]")
     return data
 
@@ -51,10 +54,13 @@ def check_data(name: str, data: object, declared: tuple[int, ...]) -> Data:
 def _check_type(split: Any, where: str) -> None:
     if not isinstance(split, np.ndarray):
         raise DataError(f"{where} is a {type(split).__name__}, expected a numpy array")
-    if (split.dtype, split.ndim) in ((np.dtype("float32"), 2), (np.dtype("uint8"), 4)):
+    if (split.dtype, split.ndim) in ((np.dtype("float32"), 2), (np.dtype("float32"), 3), (np.dtype("uint8"), 4)):
         return
     given = f"{where} is {split.dtype} {list(split.shape)}"
-    expected = "expected float32 points [n, d] or uint8 images [n, channels, height, width]"
+    expected = (
+        "expected float32 points [n, d], uint8 images [n, channels, height, width], or float32 sounds or strings "
+        "[n, channels, length]"
+    )
     hint = ""
     if split.ndim == 2 and split.dtype.kind in "fiu":
         hint = "; convert with .astype(numpy.float32)"
@@ -83,10 +89,18 @@ def _count_not_finite(samples: NDArray[Any]) -> int:
     return int((~np.isfinite(samples)).sum())
 
 
-def _check_extractor(name: str, who: str, points: bool) -> None:
+def _check_signal(data: Data, who: str) -> None:
+    shape = data.train.shape[1:]
+    if len(shape) == 2 and not (data.signal and data.signal.describes(shape)):
+        wanted = "Signal(sample_rate=...)" if shape[0] == 1 else f"Signal(alphabet=...) with {shape[0]} letters"
+        raise DataError(f"{who}: its samples have shape {shape}; say what they are: make_data(signal={wanted})")
+
+
+def _check_extractor(name: str, who: str, kind: str) -> None:
     extractor = find("dataset", name).extractor
     if extractor not in EXTRACTORS:
         raise DataError(f"{who}: unknown extractor {extractor!r}{suggestion(str(extractor), EXTRACTORS)}")
-    if (extractor == "coordinates") != points:
-        kind, wanted = ("points", "'coordinates'") if points else ("images", "an extractor of images")
+    if EXTRACTORS[extractor].of != kind:
+        own = next((name for name, entry in EXTRACTORS.items() if entry.of == kind), "")
+        wanted = "an extractor of images" if kind == "images" else repr(own)
         raise DataError(f"{who}: its samples are {kind}, so its extractor must be {wanted}, not {extractor!r}")

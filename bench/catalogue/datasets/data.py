@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue.datasets.found_files import FoundFiles
+from bench.catalogue.datasets.signals import RecognisedModes, Signal
 from bench.errors import DataError
 
 
@@ -53,20 +54,23 @@ class Data:
     """Real samples in two splits.
 
     Attributes:
-        train: float32 points [n, d] or uint8 images [n, channels, height, width]. May be memory-mapped.
+        train: float32 points [n, d], uint8 images [n, channels, height, width], or float32 sounds or strings
+            [n, channels, length]. May be memory-mapped.
         test: Held-out samples of the same type and shape.
         fingerprint: SHA-256 of both arrays with their shapes and types; it is part of the identity of runs.
-        modes: The true modes, if the data are a Gaussian mixture.
+        modes: The true modes, if the data are a Gaussian mixture, or if a rule recognises them.
         labels: The class of every sample, if known.
         files: What was found in the folder or file of the data, and what was left out.
+        signal: What the numbers of sounds and strings are.
     """
 
     train: NDArray[np.generic]
     test: NDArray[np.generic]
     fingerprint: str
-    modes: Modes | None = None
+    modes: Modes | RecognisedModes | None = None
     labels: Labels | None = None
     files: FoundFiles | None = None
+    signal: Signal | None = None
 
     def fingerprint_for(self, conditional: bool) -> str:
         """Return the fingerprint of what training uses: the arrays and, if it is conditional, their labels."""
@@ -79,19 +83,22 @@ class Data:
 def make_data(
     train: NDArray[np.generic],
     test: NDArray[np.generic],
-    modes: Modes | None = None,
+    modes: Modes | RecognisedModes | None = None,
     *,
     labels: Labels | None = None,
     files: FoundFiles | None = None,
+    signal: Signal | None = None,
 ) -> Data:
     """Return the data with their fingerprint, which depends on the two arrays only.
 
     Args:
-        train: float32 points [n, d] or uint8 images [n, channels, height, width].
+        train: float32 points [n, d], uint8 images [n, channels, height, width], or float32 sounds or strings
+            [n, channels, length].
         test: Held-out samples of the same type and shape.
-        modes: The true modes, if the data are a Gaussian mixture.
+        modes: The true modes, if the data are a Gaussian mixture, or if a rule recognises them.
         labels: The class of every sample, if known.
         files: What was found in the folder or file of the data.
+        signal: What the numbers of sounds and strings are.
 
     Raises:
         DataError: a split has fewer than two samples, so that it has no covariance; or labels do not match samples.
@@ -103,7 +110,7 @@ def make_data(
             f"a dataset needs one label per sample; it has {len(labels.train)} and {len(labels.test)} labels for "
             f"{len(train)} training and {len(test)} test samples"
         )
-    return Data(train, test, fingerprint(train, test), modes, labels, files)
+    return Data(train, test, fingerprint(train, test), modes, labels, files, signal)
 
 
 def make_labels(train: Sequence[str], test: Sequence[str], known: Sequence[str] | None = None) -> Labels:

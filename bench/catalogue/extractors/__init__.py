@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,7 @@ class Extractor(NamedTuple):
         features: Number of its features; 0 if the samples decide it.
         shape: The only shape of images that it takes, (channels, height, width); None for images of any shape.
         is_trained_by_user: Whether a suite names the file of its weights, which also gives its classes and its shape.
+        of: What samples it takes. Only images have extractors to choose from.
     """
 
     summary: str
@@ -46,6 +47,7 @@ class Extractor(NamedTuple):
     features: int = 0
     shape: tuple[int, ...] | None = None
     is_trained_by_user: bool = False
+    of: Literal["points", "sounds", "strings", "images"] = "images"
 
     @property
     def has_classes(self) -> bool:
@@ -60,7 +62,11 @@ class Extractor(NamedTuple):
 
 _SMALL, _LARGE = (8, 8), (28, 28)
 EXTRACTORS = {
-    "coordinates": Extractor("the points themselves", 0, "fd"),
+    "coordinates": Extractor("the points themselves", 0, "fd", of="points"),
+    "spectrum": Extractor(
+        "log power in 64 bands of the spectrum of a sound", 0, "spectral_fd", features=64, of="sounds"
+    ),
+    "letters": Extractor("one-hot numbers of the most probable letters of a string", 0, "fd", of="strings"),
     "digits": Extractor(
         "small convolutional classifier of handwritten digits, 64 features", 10, "fd", features=64, shape=(1, *_SMALL)
     ),
@@ -153,23 +159,6 @@ class ExtractorChoice(Options):
         return (self, *self.further)
 
 
-def limitation(choice: ExtractorChoice, shape: tuple[int, ...]) -> str:
-    """Return what an extractor is for, if it does not take samples of a shape; otherwise "".
-
-    Raises:
-        DataError: The file of its weights is missing or not valid.
-    """
-    from bench.catalogue.extractors.trained_weights import read_trained
-
-    if (choice.name == "coordinates") != (len(shape) != 3):
-        return "points" if choice.name == "coordinates" else "images"
-    entry = EXTRACTORS[choice.name]
-    wanted = read_trained(Path(choice.weights)).shape if entry.is_trained_by_user else entry.shape
-    if wanted is None and len(shape) == 3 and shape[0] not in COLOURS:
-        return "images with 1 or 3 channels"
-    return f"images of shape {wanted}" if wanted not in (None, shape) else ""
-
-
 def weights_file(name: str) -> Path:
     """Return the path of a small classifier's weights, in the package or trained on this machine.
 
@@ -214,7 +203,7 @@ def extractor_hash(name: str, inception_weights: Path | None = None, weights: st
     base = EXTRACTORS[name].channels_of
     if base:
         return f"stacked:{extractor_hash(base)}"
-    if name == "coordinates":
+    if EXTRACTORS[name].of != "images":
         return name
     if name == "random":
         from bench.catalogue.extractors.random_weights import random_weights_hash

@@ -13,10 +13,10 @@ def feature_count(extractor: object, shape: tuple[int, ...] | None) -> int | Non
 
     Args:
         extractor: Name of an extractor, also of one that ganbench does not know.
-        shape: Shape of one sample, which decides the number of coordinates; None if unknown.
+        shape: Shape of one sample, which decides the number of coordinates or letters; None if unknown.
     """
     known = EXTRACTORS.get(str(extractor))
-    if extractor == "coordinates":
+    if extractor in ("coordinates", "letters"):
         return math.prod(shape) if shape else None
     return (known.features if known else 0) or None
 

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
+from bench.catalogue.extractors.sample_kinds import samples_of
 from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
 from bench.catalogue.metrics.measures import Measure
 
@@ -130,6 +131,10 @@ def _points(extractor: str, modes_known: bool) -> str | None:
     return None if extractor == "coordinates" else "points"
 
 
+def _strings(extractor: str, modes_known: bool) -> str | None:
+    return None if samples_of(extractor) == "strings" else "strings"
+
+
 def _unrounded(extractor: str, modes_known: bool) -> str | None:
     rounded = extractor == "inception" or extractor in REGISTERED
     return "features of images that are not rounded to 8 bits" if rounded else None
@@ -151,7 +156,7 @@ METRICS = {
         _classes,
     ),
     "frechet": Metric(
-        "Fréchet distance to the training split on the dataset's extractor (FID with Inception)",
+        "Fréchet distance to the training split on the dataset's extractor (FID with Inception, spectral FD of sounds)",
         Options,
         "bench.catalogue.metrics.frechet:prepare",
         _anything,
@@ -192,6 +197,12 @@ METRICS = {
         Options,
         "bench.catalogue.metrics.sharpness:prepare",
         _images,
+    ),
+    "ngrams": Metric(
+        "strings: Jensen-Shannon divergence of n-grams from those of the training split, n = 1 to 4; share accepted",
+        Options,
+        "bench.catalogue.metrics.ngrams:prepare",
+        _strings,
     ),
     "birthday": Metric(
         "support size estimated from near-duplicate samples (birthday paradox)",

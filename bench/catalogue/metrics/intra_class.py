@@ -15,6 +15,7 @@ from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.metrics.context import Context, Sampled
 from bench.catalogue.metrics.frechet import distance_to_statistics, feature_statistics
 from bench.catalogue.metrics.frechet_on_device import device_distance, device_statistics
+from bench.catalogue.metrics.modes import nearest_modes
 
 LEAST = 2  # samples that have a covariance
 Distance = Callable[[Tensor], float]
@@ -23,8 +24,8 @@ Distance = Callable[[Tensor], float]
 def prepare(context: Context, options: Options) -> Callable[[Sampled], dict[str, float]]:
     """Return the metric: the mean over classes of the distance to the training samples of the class, and the accuracy.
 
-    The accuracy is the share of samples whose most probable class is their label, or of points that are nearest to the
-    mode of their label. There is none if the extractor has other classes than the dataset.
+    The accuracy is the share of samples whose most probable class is their label or, where modes are known, whose
+    nearest mode is. There is none if the extractor has other classes than the dataset.
 
     Source: Miyato & Koyama 2018, section 4.1 (intra FID).
     """
@@ -60,7 +61,7 @@ def _predicted(context: Context, sampled: Sampled) -> Tensor | None:
     labels, modes = context.data.labels, context.data.modes
     assert labels is not None
     if modes is not None:
-        return torch.cdist(sampled.samples.double(), torch.from_numpy(modes.centres)).argmin(dim=1)
+        return nearest_modes(sampled.samples, modes)[0]
     if sampled.logits is None or context.classes != labels.names:
         return None
     return sampled.logits.argmax(dim=1).cpu()

@@ -34,7 +34,7 @@ class Subset(NamedTuple):
 
 def prepare(context: Context, options: KernelOptions) -> Callable[[Sampled], dict[str, float]]:
     """Return the metric: the distance to the training split, whose part of the sums is computed once."""
-    name = {"fid": "kid", "fd": "kd"}[EXTRACTORS[context.extractor].distance]
+    name = "kid" if EXTRACTORS[context.extractor].distance == "fid" else "kd"
     reference = context.placed(context.train_features)
     subsets = cache(lambda count: draw_subsets(count, reference, options.subsets, options.subset_size))
 

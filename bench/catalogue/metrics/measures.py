@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple
 
+from bench.catalogue.metrics.measure_names import averaged as averaged
+from bench.catalogue.metrics.measure_names import is_averaged as is_averaged
+from bench.catalogue.metrics.measure_names import known_name as known_name
+from bench.catalogue.metrics.measure_names import plain_name as plain_name
 from bench.notation import with_powers
-
-AVERAGED = "_ema"
 
 
 class Range(NamedTuple):
@@ -86,8 +88,15 @@ MEASURES = {  # in the order of columns
     "kl": Measure("KL", False, ".3f", primary_rank=7, table="details", range=NOT_NEGATIVE),
     "fd": Measure("FD", False, ".3g", logarithmic=True, primary_rank=2, range=FRECHET),
     "fid": Measure("FID", False, ".2f", logarithmic=True, primary_rank=1, range=FRECHET),
+    "spectral_fd": Measure("spectral FD", False, ".3g", logarithmic=True, primary_rank=2.5, range=FRECHET),
+    "js_1": Measure("JS of 1-grams", False, ".4f", logarithmic=True, table="details", range=SHARE),
+    "js_2": Measure("JS of 2-grams", False, ".4f", logarithmic=True, table="details", range=SHARE),
+    "js_3": Measure("JS of 3-grams", False, ".4f", logarithmic=True, table="details", range=SHARE),
+    "js_4": Measure("JS of 4-grams", False, ".4f", logarithmic=True, primary_rank=3.5, range=SHARE),
+    "accepted": Measure("accepted %", True, ".1f", scale=100, range=SHARE),
     "intra_fd": Measure("intra-FD", False, ".3g", logarithmic=True, range=FRECHET),
     "intra_fid": Measure("intra-FID", False, ".2f", logarithmic=True, range=FRECHET),
+    "intra_spectral_fd": Measure("intra-class spectral FD", False, ".3g", logarithmic=True, range=FRECHET),
     "class_accuracy": Measure("class accuracy %", True, ".1f", scale=100, range=SHARE),
     "kd": Measure("KD", False, ".3g", primary_rank=6),
     "kid": Measure("KID", False, ".5f", primary_rank=5, range=KERNEL),
@@ -183,33 +192,6 @@ def _of_other_code(name: str, given: bool | Measure | None) -> Measure:
     return given if isinstance(given, Measure) else Measure(name.replace("_", " "), given, ".4g")
 
 
-def plain_name(name: str) -> str:
-    """The name of the measure itself: ``fd`` for ``fd`` and ``fd_ema``."""
-    return name.removesuffix(AVERAGED)
-
-
-def is_averaged(name: str) -> bool:
-    """Whether a measure was taken of the average of the generator's weights."""
-    return name.endswith(AVERAGED)
-
-
-def averaged(name: str) -> str:
-    """The name under which a measure of the average of the generator's weights is recorded."""
-    return f"{name}{AVERAGED}"
-
-
-def known_name(name: str, known: Iterable[str]) -> str:
-    """Return the known name that is meant, without regard to case and to ``-`` or blanks in place of ``_``.
-
-    A name that is known as it stands, or that could mean none or several of the known ones, is returned unchanged.
-    """
-    names = set(known)
-    if name in names:
-        return name
-    meant = [other for other in names if _folded(other) == _folded(name)]
-    return meant[0] if len(meant) == 1 else name
-
-
 def measure_name(name: str, own: Iterable[str] = ()) -> str:
     """Return the loss, probe or measure that a name means, as in ``known_name``: ``fid`` for ``FID``.
 
@@ -221,10 +203,6 @@ def measure_name(name: str, own: Iterable[str] = ()) -> str:
         return name
     plain = {*own, *MEASURES}
     return known_name(name, {*plain, *map(averaged, plain), *PROBES, *LOSSES})
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 @cache

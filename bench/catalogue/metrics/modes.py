@@ -1,4 +1,4 @@
-"""Mode coverage: by the true modes of a mixture, or by the classes of a classifier."""
+"""Mode coverage: by the true modes of the data, or by the classes of a classifier."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.catalogue.datasets.data import Modes
+from bench.catalogue.datasets.signals import RecognisedModes
 from bench.catalogue.metrics import ModesOptions
 from bench.catalogue.metrics.context import Context, Sampled
 
@@ -28,28 +29,40 @@ def prepare(context: Context, options: ModesOptions) -> Callable[[Sampled], dict
     return classes
 
 
-def mixture_modes(points: Tensor, modes: Modes, minimum: int = 1) -> dict[str, float]:
-    """Return overlap, modes covered, fraction of high-quality points, and KL(generated ‖ true) in nats.
+def mixture_modes(samples: Tensor, modes: Modes | RecognisedModes, minimum: int = 1) -> dict[str, float]:
+    """Return overlap, modes covered, fraction of high-quality samples, and KL(generated ‖ true) in nats.
 
-    Points are [n, d]. A point belongs to the nearest centre. It is of high quality if it is within 3σ of that centre.
-    A mode is covered if it has at least ``minimum`` high-quality points. The KL is over all points.
+    A mode is covered if it has at least ``minimum`` high-quality samples. The KL is over all samples, each of which
+    counts for its nearest mode.
 
-    The overlap is Σₖ min(hₖ, pₖ), where hₖ is the share of all points that are of high quality and belong to mode k,
+    The overlap is Σₖ min(hₖ, pₖ), where hₖ is the share of all samples that are of high quality and belong to mode k,
     and pₖ is the true weight of mode k: one minus the total variation distance between the two distributions over the
     modes and "none of them".
 
     Source: Lin et al. 2018, section 4.
     """
-    distance, nearest = torch.cdist(points.double(), torch.from_numpy(modes.centres)).min(dim=1)
-    high_quality = distance <= WITHIN * modes.sigma
-    count = len(modes.centres)
+    nearest, high_quality = nearest_modes(samples, modes)
     weights = torch.from_numpy(modes.shares)
+    count = len(weights)
     return {
-        "overlap": overlap(nearest[high_quality], len(points), weights),
+        "overlap": overlap(nearest[high_quality], len(samples), weights),
         "modes": covered(nearest[high_quality], count, minimum),
         "high_quality": high_quality.double().mean().item(),
         "kl": kl_to_uniform(nearest, count) if modes.weights is None else kl_divergence(nearest, weights),
     }
+
+
+def nearest_modes(samples: Tensor, modes: Modes | RecognisedModes) -> tuple[Tensor, Tensor]:
+    """Return the nearest mode of each sample, int64 [n], and whether the sample is of high quality.
+
+    Of points [n, d], that is the nearest centre, and a point within 3σ of it is of high quality. Where a rule
+    recognises the modes, the rule decides.
+    """
+    if isinstance(modes, RecognisedModes):
+        mode, good = modes.recognise(samples.cpu().numpy())
+        return torch.from_numpy(mode), torch.from_numpy(good)
+    distance, nearest = torch.cdist(samples.double(), torch.from_numpy(modes.centres)).min(dim=1)
+    return nearest, distance <= WITHIN * modes.sigma
 
 
 def class_modes(logits: Tensor, minimum: int = 1, confidence: float = 0.9) -> dict[str, float]:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from bench.catalogue import find, naming
-from bench.catalogue.extractors import ExtractorChoice, extractor_hash, limitation
+from bench.catalogue.extractors import ExtractorChoice, extractor_hash
+from bench.catalogue.extractors.sample_kinds import limitation
 from bench.catalogue.metrics.context import Context, Sampled
 from bench.compute.contracts.checks import Checks, NotApplicable, not_applicable
 from bench.compute.contracts.metrics import few_samples, labels_of_test
@@ -27,7 +28,7 @@ from bench.plan.datasets import declared_shape, load_dataset
 from bench.plan.specification import Choice, choose, complete_training
 
 FAR = 1e4  # times the real samples
-TRIED = (("ring", "mlp"), ("digits", "mlp"), ("point", "dirac"))  # datasets and architectures to try a metric on
+TRIED = {"ring": "mlp", "digits": "mlp", "strings": "mlp", "point": "dirac"}  # dataset → architecture to try with
 SMALL = {"mlp": {"width": 8, "depth": 1}}
 
 
@@ -125,7 +126,7 @@ def checks_of_metric(choice: Choice) -> Checks:
     entry = find("metric", choice.name)
     subject = _subject(choice)
     if subject is None:
-        return {"values": not_applicable("it supports none of the datasets that are tried: ring, digits, point")}
+        return {"values": not_applicable(f"it supports none of the datasets that are tried: {', '.join(TRIED)}")}
     of_game = not_applicable("a metric of the game sees no samples")
     return {
         "values": partial(_check_values, subject),
@@ -137,9 +138,9 @@ def checks_of_metric(choice: Choice) -> Checks:
 
 def _subject(choice: Choice) -> Subject | None:
     entry = find("metric", choice.name)
-    for dataset, architecture in TRIED:
+    for dataset, architecture in TRIED.items():
         with naming("metric", choice.name, "needs"):
-            missing = entry.needs(find("dataset", dataset).extractor, dataset in ("ring", "point"))
+            missing = entry.needs(find("dataset", dataset).extractor, dataset in ("ring", "strings", "point"))
         if missing is None and (entry.architecture or architecture) == architecture:
             return Subject(choice, dataset, architecture)
     return None

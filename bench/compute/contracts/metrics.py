@@ -66,7 +66,7 @@ def few_samples(data: Data, count: int = FEW) -> Data:
     if labels is not None:
         labels = replace(labels, train=labels.train[:count], test=labels.test[:count])
     train, test = (np.array(split[:count]) for split in (data.train, data.test))
-    return make_data(train, test, data.modes, labels=labels)
+    return make_data(train, test, data.modes, labels=labels, signal=data.signal)
 
 
 def _measure(metric: Choice, context: Context) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.catalogue import find
+from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.compute.contracts.checks import Checks, NotApplicable, not_applicable
 from bench.compute.contracts.parts import check_architectures, check_optimizer
 from bench.compute.contracts.results import Plugin
@@ -19,12 +20,12 @@ from bench.plan.specification import Choice
 
 
 def checks_of_architecture(choice: Choice) -> Checks:
-    """Return the checks of an architecture, on the smallest samples of points and of images that it supports."""
+    """Return the checks of an architecture, on the smallest samples of each kind that it supports, such as images."""
     fits = find("architecture", choice.name).fits
     shapes = [shape for shape in DATASETS if fits(shape) is None]
     if not shapes:
         return {"shapes": not_applicable(f"it fits none of the shapes that are tried: {', '.join(map(str, DATASETS))}")}
-    tried = list({len(shape): shape for shape in reversed(shapes)}.values())
+    tried = list({kind_of_samples(shape): shape for shape in reversed(shapes)}.values())
     plugin, table = Plugin("architecture", choice.name), {"name": choice.name, **choice.options.model_dump()}
     trials = [Trial.of(shape, architecture=table) for shape in tried]
 

@@ -28,6 +28,8 @@ DATASETS = {  # a dataset with samples of a shape; only its name is used
     (1, 28, 28): "fashion-mnist",
     (3, 28, 28): "stacked-fashion",
     (3, 32, 32): "cifar10",
+    (1, 256): "tones",
+    (25, 16): "strings",
 }
 
 

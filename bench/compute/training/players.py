@@ -22,7 +22,7 @@ from bench.compute.training.spectral_norm import normalise_spectrally
 from bench.errors import ContractError
 from bench.plan.specification import Choice, Training
 
-LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+LINEAR_MAPS = (nn.Linear, nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
 POWER_ITERATIONS = 20  # enough for the spectral norms to converge
 GENERATED_AT_ONCE = 500  # samples
 

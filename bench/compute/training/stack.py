@@ -121,7 +121,8 @@ class Stack:
 
 def has_convolutions(network: nn.Module) -> bool:
     """Return whether a network has convolutions."""
-    return any(isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
+    kinds = (nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
+    return any(isinstance(module, kinds) for module in network.modules())
 
 
 def _view(flat: Tensor, offset: int, like: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
 from bench.report.file_names import slug
 from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
+from bench.report.signal_views import as_shown, draw_strings
 
 MAX_SEEDS = 20  # shown per cell
 MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square
@@ -66,7 +67,8 @@ class SquareGrid(NamedTuple):
 def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
     """Draw samples of every cell and seed of a dataset, one figure per architecture, on as many pages as needed.
 
-    Points are drawn with circles of 3σ around the true modes, images as grids. A diverged run shows its last samples
+    Points are drawn with circles of 3σ around the true modes, images and spectrograms as grids, strings as text. A
+    diverged run shows its last samples
     and the step at which it ended. Nothing is drawn without samples that can be shown.
     """
     plane = plane_of(evidence, dataset)
@@ -93,8 +95,9 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
 def _view(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
     """Return what a reader must know of the picture beside images of all channels, or points in their own plane."""
     description = describe_view(evidence, dataset, plane)
-    plain = ("A few images of every run.", "Circles: 3σ around the true modes.", "Points of every run.")
-    return "" if description in plain else f". {description.removeprefix(plain[0]).strip()}"
+    few = ("A few images of every run.", "A few strings of every run.")
+    plain = (*few, "Circles: 3σ around the true modes.", "Points of every run.")
+    return "" if description in plain else f". {description.removeprefix(few[0]).strip()}"
 
 
 def image_grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -161,7 +164,7 @@ def _draw_square(
     points: list[NDArray[Any]] = []
     frames = read_all_samples(Path(run.record))[1] if can_be_shown(metadata, plane) else np.empty(0)
     if len(frames):
-        points = draw_samples(canvas, frames[-1], plane, corner, side)
+        points = draw_samples(canvas, as_shown(frames[-1], metadata), plane, corner, side)
     else:
         canvas.text(middle, bottom + side / 2, "no samples", fontsize=TINY, ha="center")
     if run.outcome == State.DIVERGED:
@@ -170,10 +173,13 @@ def _draw_square(
 
 
 def draw_samples(
-    canvas: Axes, samples: NDArray[Any], plane: Plane | None, corner: tuple[float, float], side: float
+    canvas: Axes, samples: NDArray[Any] | list[str], plane: Plane | None, corner: tuple[float, float], side: float
 ) -> list[NDArray[Any]]:
-    """Draw the images of one evaluation in a square; for points, draw only the modes and return the points, [n, 2]."""
+    """Draw the samples of one evaluation in a square; of points, draw only the modes and return the points, [n, 2]."""
     left, bottom = corner
+    if isinstance(samples, list):
+        draw_strings(canvas, samples, corner, side)
+        return []
     if samples.dtype == np.uint8:
         extent = (left, left + side, bottom, bottom + side)
         limits = canvas.get_xlim(), canvas.get_ylim()

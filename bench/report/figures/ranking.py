@@ -26,6 +26,7 @@ from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, set_lo
 from bench.report.file_names import slug
 from bench.report.outcome_styles import OUTCOMES
 from bench.report.sample_views import Plane, can_be_shown, plane_of
+from bench.report.signal_views import as_shown
 
 MAX_ROW, MIN_ROW = 0.55, 0.33  # inches
 BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
@@ -149,13 +150,15 @@ def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure
 
 
 def _pictures(evidence: Evidence, dataset: str, ranked: list[Ranked]) -> Pictures:
+    """Return what is drawn at the end of each row; strings are left out, because they are too small to read there."""
     plane, samples = plane_of(evidence, dataset), dict[str, NDArray[Any]]()
     for cell in ranked:
         run = cell.shown["run"]
         if can_be_shown(evidence.metadata[run], plane):
             frames = read_all_samples(Path(cell.shown["record"]))[1]
             if len(frames):
-                samples[run] = frames[-1]
+                shown = as_shown(frames[-1], evidence.metadata[run])
+                samples |= {} if isinstance(shown, list) else {run: shown}
     return Pictures(samples, plane)
 
 

@@ -139,7 +139,8 @@ def specification(metadata: Metadata) -> list[list[Any]]:
     titles = ("training", "evaluation", "data", "protocol", "parameters", "origin")
     sections = metadata.model_dump(mode="json", include=set(titles), exclude_unset=True)
     if modes := metadata.data.modes:
-        sections["data"]["modes"] = f"{len(modes.centres)} known, σ = {modes.sigma:g}"
+        spread = f", σ = {modes.sigma:g}" if modes.centres else ""
+        sections["data"]["modes"] = f"{len(modes.centres or modes.names)} known{spread}"
     texts = {title: _rows(sections[title]) for title in titles if sections.get(title)}
     return [[title, rows] for title, rows in texts.items() if any(text != UNKNOWN for _, text in rows)]
 

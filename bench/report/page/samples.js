@@ -1,4 +1,4 @@
-// Samples over training: points in the plane on canvases, images as parts of one picture.
+// Samples over training: points in the plane on canvases, images as parts of one picture, strings as text.
 
 const COORDINATE = 65535; // of the upper and right edge of the window
 const POINT_COLOUR = "#0072B2";
@@ -14,11 +14,12 @@ function decodePoints(text, reach) {
 
 /** The picture of a run's samples at one of the stored evaluations. */
 function samplePicture(run, frame) {
-  const { steps, image, points, count } = run.samples;
+  const { steps, image, points, strings, count } = run.samples;
   const { window } = page.datasets[run.dataset];
   const inside = points ? decodePoints(points[frame], window.reach) : [];
   const outside = points ? count - inside.length : 0;
   const label = `samples at step ${formatCount(steps[frame])}${outside ? `, ${outside} of ${count} outside the window` : ""}`;
+  if (strings) return make("span", { class: "picture strings", role: "img", "aria-label": `${label}: ${strings[frame].join(" ")}` }, strings[frame].join("\n"));
   if (!points) {
     const position = steps.length > 1 ? (100 * frame) / (steps.length - 1) : 0;
     const style = { backgroundImage: `url("${image}")`, backgroundSize: `${100 * steps.length}% 100%`, backgroundPosition: `${position}% 0` };

@@ -1,4 +1,4 @@
-"""Samples on the page: points as base64 of 16-bit integers, images as one PNG per run."""
+"""Samples on the page: points as base64 of 16-bit integers, images and sounds as one PNG per run, strings as text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from PIL import Image
 
 from bench.records.record import Record, read_all_samples
 from bench.records.samples import evenly_spaced
+from bench.records.spectrograms import spectrograms
 from bench.report.figures.contact_sheets import image_grid
 from bench.report.sample_views import Plane, can_be_shown
+from bench.report.signal_views import STRINGS, signal_of, text_of
 
 MAX_TOTAL = 1_300_000  # characters for the samples of all runs together
 MAX_PER_RUN = 8_000  # characters
@@ -22,6 +24,7 @@ POINT = 16 / 3  # characters of a point in base64: two coordinates of two bytes 
 COORDINATE = np.iinfo(np.uint16).max  # of the upper and right edge of the window; the other edges have 0
 MAX_SIDE = 32  # pixels of an image; larger ones are downsampled
 LEVELS = 16  # of a channel
+QUOTES = 3  # characters around a string
 SIZES = ((4, 8), (3, 8), (3, 6), (2, 6), (2, 4), (1, 4), (1, 2))  # side of the grid of images, evaluations
 
 
@@ -54,6 +57,11 @@ def encode_samples(record: Record, plane: Plane | None, runs: int) -> dict[str, 
     room = min(MAX_PER_RUN, MAX_TOTAL // runs)
     if not steps:
         return None
+    signal = signal_of(record.metadata)
+    if signal and signal.alphabet:
+        return _encode_strings(frames, steps, signal.alphabet, room)
+    if signal:
+        frames = np.stack([spectrograms(frame, MAX_SIDE) for frame in frames])
     if plane is None or frames.dtype == np.uint8:
         return _encode_images(frames, steps, room)
     window = window_of(plane)
@@ -71,6 +79,14 @@ def _encode_points(frames: NDArray[Any], steps: list[int], window: Window, room:
         coordinates = ((inside / window.reach + 1) / 2 * COORDINATE).round().astype("<u2")
         texts.append(base64.b64encode(coordinates.tobytes()).decode())
     return {"steps": [steps[index] for index in shown], "points": texts, "count": count}
+
+
+def _encode_strings(frames: NDArray[Any], steps: list[int], alphabet: str, room: int) -> dict[str, Any]:
+    """Encode the first strings of each evaluation, as many as there is room for."""
+    shown = evenly_spaced(len(frames), MAX_EVALUATIONS)
+    count = max(1, min(STRINGS, room // (len(shown) * (frames.shape[-1] + QUOTES))))
+    texts = text_of(frames[shown], alphabet, count)
+    return {"steps": [steps[index] for index in shown], "strings": texts, "count": count}
 
 
 def _encode_images(frames: NDArray[np.uint8], steps: list[int], room: int) -> dict[str, Any] | None:

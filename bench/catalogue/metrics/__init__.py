@@ -16,6 +16,7 @@ from pydantic import Field, PositiveFloat
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
+from bench.catalogue.metrics.classifier_options import ClassifierOptions, UsefulnessOptions
 from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -100,6 +101,7 @@ class Metric(NamedTuple):
             ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
         sees_features: Whether the ``prepare`` of a metric of the game gets the context before the options.
         needs_labels: Whether it compares samples with the labels that a conditional generator was given.
+        real_split: The split that gives its value of real data: "train" if it tests on the test split itself.
     """
 
     summary: str
@@ -111,6 +113,7 @@ class Metric(NamedTuple):
     measures: Mapping[str, Measure] = MappingProxyType({})
     sees_features: bool = False
     needs_labels: bool = False
+    real_split: Literal["test", "train"] = "test"
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
@@ -128,6 +131,10 @@ def name_of_score(extractor: str) -> str:
 
 def _points(extractor: str, modes_known: bool) -> str | None:
     return None if extractor == "coordinates" else "points"
+
+
+def _images(extractor: str, modes_known: bool) -> str | None:
+    return "images" if extractor == "coordinates" else None
 
 
 def _unrounded(extractor: str, modes_known: bool) -> str | None:
@@ -158,6 +165,22 @@ METRICS = {
         "bench.catalogue.metrics.intra_class:prepare",
         _anything,
         needs_labels=True,
+    ),
+    "classification-accuracy": Metric(
+        "conditional runs: accuracy on real data of a classifier trained on generated samples (CAS)",
+        ClassifierOptions,
+        "bench.catalogue.metrics.classification_accuracy:prepare",
+        _anything,
+        needs_labels=True,
+        real_split="train",
+    ),
+    "usefulness": Metric(
+        "conditional runs: accuracy of a classifier with and without generated samples and the usual augmentation",
+        UsefulnessOptions,
+        "bench.catalogue.metrics.usefulness:prepare",
+        _images,
+        needs_labels=True,
+        real_split="train",
     ),
     "kid": Metric(
         "kernel distance to the training split on the dataset's extractor (KID with Inception)",

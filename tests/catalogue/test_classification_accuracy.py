@@ -85,8 +85,11 @@ def points() -> Data:
     return make_data(*[places.astype(np.float32)] * 2, labels=Labels(classes, classes, ("a", "b", "c")))
 
 
-def test_points_are_classified_too() -> None:
-    context = context_of(points())
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e6])
+def test_points_of_any_scale_are_classified_too(scale: float) -> None:
+    data = points()
+    large = make_data(*[data.train * np.float32(scale)] * 2, labels=data.labels)
+    context = context_of(large)
     options = ClassifierOptions(steps=150, lr=1e-2)
     assert accuracy_of_classifier(context, [training_samples(context)], options, 0) > 0.95
 

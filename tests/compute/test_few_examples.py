@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -151,6 +150,14 @@ def test_what_cannot_be_chosen_is_refused_in_one_line(dataset: str, message: str
     with pytest.raises((DataError, SuiteError)) as error:
         planned(dataset)
     assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_usual_augmentation_is_of_images_only(write_suite: Callable[[str], str]) -> None:
+    suite = small_suite('{ name = "ring", points = 200 }', 'metrics = ["usefulness"]')
+    with pytest.raises(SuiteError) as error:
+        plan_runs(load_suite(write_suite(suite.replace("[training]", "[training]\nconditional = true"))))
+    assert "metric 'usefulness' needs images, which dataset 'ring' does not provide" in str(error.value)
     assert "\n" not in str(error.value)
 
 

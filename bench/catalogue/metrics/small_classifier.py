@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import prod
 from typing import NamedTuple
 
@@ -80,7 +81,7 @@ def accuracy_of_classifier(
         optimizer = torch.optim.Adam(network.parameters(), lr=options.lr, fused=True)
         for step in range(options.steps):
             optimizer.param_groups[0]["lr"] = options.lr * (1 - step / options.steps)
-            drawn = [_draw(source, count, generator) for source, count in zip(sources, counts, strict=True)]
+            drawn = [_draw(context, source, count, generator) for source, count in zip(sources, counts, strict=True)]
             inputs, labels = (torch.cat(parts) for parts in zip(*drawn, strict=True))
             loss = F.cross_entropy(network(change(inputs, generator) if change else inputs), labels)
             optimizer.zero_grad()
@@ -89,20 +90,32 @@ def accuracy_of_classifier(
     return _accuracy(network, held_out_samples(context), context)
 
 
-def _draw(source: Labelled, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _draw(context: Context, source: Labelled, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     chosen = torch.randint(len(source.labels), (count,), generator=generator).to(source.labels.device)
-    return _inputs(source.samples[chosen]), source.labels[chosen]
+    return _inputs(context, source.samples[chosen]), source.labels[chosen]
 
 
-def _inputs(samples: Tensor) -> Tensor:
-    """Return points as they are, and uint8 images as floats in [−1, 1]."""
-    return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples
+def _inputs(context: Context, samples: Tensor) -> Tensor:
+    """Return points in units of the standard deviation of each coordinate, and uint8 images as floats in [−1, 1]."""
+    if samples.dtype == torch.uint8:
+        return samples / 127.5 - 1
+    mean, deviation = _moments(context)
+    return (samples - mean) / deviation
+
+
+@cache
+def _moments(context: Context) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of training points, [d] each; 1 for coordinates that are all alike."""
+    points = torch.from_numpy(np.array(context.data.train))
+    deviation = points.std(dim=0)
+    return context.placed(points.mean(dim=0)), context.placed(deviation.where(deviation > 0, 1.0))
 
 
 def _accuracy(network: nn.Module, held_out: Labelled, context: Context) -> float:
     with torch.no_grad():
         predicted = [
-            network(_inputs(context.placed(part))).argmax(dim=1).cpu() for part in held_out.samples.split(AT_ONCE)
+            network(_inputs(context, context.placed(part))).argmax(dim=1).cpu()
+            for part in held_out.samples.split(AT_ONCE)
         ]
     return (torch.cat(predicted) == held_out.labels).double().mean().item()
 

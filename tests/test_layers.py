@@ -53,6 +53,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
     },
     "metrics": {
         "birthday",
+        "classification_accuracy",
         "context",
         "equilibrium",
         "frechet",
@@ -65,8 +66,10 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "path_angle",
         "path_length",
         "real_features",
+        "small_classifier",
         "sliced_wasserstein",
         "spectrum",
+        "usefulness",
     },
     "extractors": {"networks", "own_networks", "own_training", "torch_fidelity_networks", "__main__"},
 }

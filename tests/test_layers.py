@@ -53,6 +53,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
     },
     "metrics": {
         "birthday",
+        "classification_accuracy",
         "context",
         "equilibrium",
         "frechet",
@@ -66,8 +67,10 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "path_length",
         "real_features",
         "sharpness",
+        "small_classifier",
         "sliced_wasserstein",
         "spectrum",
+        "usefulness",
     },
     "families": {"vae", "flow_matching", "autoregressive", "quantisation"},
     "extractors": {"networks", "own_networks", "own_training", "torch_fidelity_networks", "__main__"},

@@ -28,6 +28,7 @@ from bench.compute.evaluated_samples import evaluation_latents, quantised, with_
 from bench.compute.further_features import FurtherFeatures, describe_further
 from bench.compute.held_out import measure_held_out
 from bench.compute.metric_results import PreparedMetric, combine
+from bench.compute.real_reference import measure_real
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import Measurement
@@ -63,12 +64,12 @@ class Evaluator:
     protocol: dict[str, object]
     further: tuple[FurtherFeatures, ...] = ()
 
-    def measure(self, samples: Tensor, labels: Tensor | None = None) -> dict[str, float]:
+    def measure(self, samples: Tensor, labels: Tensor | None = None, seed: int | None = None) -> dict[str, float]:
         """Return all measures of samples: points, sounds or strings, or uint8 images as returned by ``quantised``.
 
-        Those of a conditional generator come with the class of each, int64 [n].
+        Those of a conditional generator come with the class of each, int64 [n]; those of a run with its seed.
         """
-        measures = _measure(samples, self.extract, self.metrics, labels)
+        measures = combine(self.metrics, Sampled.extracted_by(self.extract, samples, labels, seed))
         for features in self.further:
             measures |= features.measure(samples)
         return measures
@@ -76,12 +77,6 @@ class Evaluator:
     def measure_game(self, view: GameView) -> dict[str, float]:
         """Return all measures of the game between the players."""
         return combine(self.game_metrics, view)
-
-
-def _measure(
-    samples: Tensor, extract: Extract, metrics: tuple[PreparedMetric, ...], labels: Tensor | None
-) -> dict[str, float]:
-    return combine(metrics, Sampled.extracted_by(extract, samples, labels))
 
 
 @cache
@@ -129,8 +124,7 @@ def build_evaluator(
             for metric in of
             if of[metric] == "game"
         )
-        labels = None if data.labels is None else torch.from_numpy(data.labels.test[: evaluation.samples])
-        real = _measure(torch.from_numpy(test.copy()), context.extract, metrics, labels)
+        real = measure_real(context, metrics, evaluation.samples)
         further = tuple(FurtherFeatures(other, evaluation.metrics) for other in others)
         for features in further:
             real |= features.measure(torch.from_numpy(test.copy()))
@@ -218,10 +212,10 @@ def _evaluate(
         "generator_loss": measurement.generator_loss if measurement else math.nan,
         **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
         **(measurement.probes if measurement else dict.fromkeys(probe_names(state.training), math.nan)),
-        **evaluator.measure(samples, labels),
+        **evaluator.measure(samples, labels, state.seed),
         **evaluator.measure_game(state),
         **measure_held_out(players, data, len(latents), state.seed),
-        **_measure_average(players, inputs, data, evaluator, labels),
+        **_measure_average(players, inputs, data, evaluator, labels, state.seed),
     }
     row["samples"] = samples[: kept_count(samples.ndim)].numpy().tobytes()
     history.trace.append(row)
@@ -238,16 +232,16 @@ def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator)
     inputs, labels = with_labels(latents, run.training, data, run.seed, "evaluation again")
     device = next(players.generator.parameters()).device
     with _drawing(evaluator, run.training, run.seed, "evaluation layers again", device):
-        measures = evaluator.measure(quantised(generate(players.generator, inputs), data.train), labels)
-        measures |= _measure_average(players, inputs, data, evaluator, labels)
+        measures = evaluator.measure(quantised(generate(players.generator, inputs), data.train), labels, run.seed)
+        measures |= _measure_average(players, inputs, data, evaluator, labels, run.seed)
     return {name: value if math.isfinite(value) else None for name, value in measures.items()}
 
 
 def _measure_average(
-    players: Players, inputs: Tensor, data: Data, evaluator: Evaluator, labels: Tensor | None
+    players: Players, inputs: Tensor, data: Data, evaluator: Evaluator, labels: Tensor | None, seed: int
 ) -> dict[str, float]:
     if players.average is None:
         return {}
     average = with_converged_spectral_norm(players.average)
-    measures = evaluator.measure(quantised(generate(average, inputs), data.train), labels)
+    measures = evaluator.measure(quantised(generate(average, inputs), data.train), labels, seed)
     return {averaged(name): value for name, value in measures.items()}

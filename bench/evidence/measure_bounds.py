@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-from bench.catalogue.metrics.measures import KERNEL, plain_name, possible_range
+from bench.catalogue.metrics.measures import plain_name, possible_range
+from bench.catalogue.metrics.possible_ranges import KERNEL
 from bench.evidence.results import Evidence
 
 COUNTS_OF_MODES = ("modes", "modes_confident")

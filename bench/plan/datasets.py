@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.catalogue import find, naming, title
 from bench.catalogue.datasets import Data, Dataset
 from bench.catalogue.datasets.checks import check_data
+from bench.catalogue.datasets.few_examples import with_few_examples
 from bench.catalogue.datasets.flips import are_flipped, with_flips
 from bench.catalogue.global_generators import kept_generators
 from bench.errors import ContractError, DataError, MissingDataError
@@ -23,7 +24,8 @@ def load_dataset(dataset: Choice, download: bool) -> Data:
     entry = find("dataset", dataset.name)
     with naming("dataset", dataset.name), kept_generators():
         data = check_data(dataset.name, _load(entry, dataset, download), declared_shape(dataset))
-    return with_flips(data) if are_flipped(dataset.options) else data
+    data = with_flips(data) if are_flipped(dataset.options) else data
+    return with_few_examples(dataset.name, data, dataset.options)
 
 
 def declared_shape(dataset: Choice) -> tuple[int, ...]:

@@ -42,6 +42,15 @@ DEFINITIONS = {
     "inception_score": "Exponential of the mean divergence of class probabilities from their mean (Salimans et al. "
     "2016).",
     "classifier_score": "As the Inception Score, with the classes of the data (Salimans et al. 2016).",
+    "cas": "Classification accuracy score: accuracy on held-out real samples of a classifier trained on generated ones "
+    "(Ravuri & Vinyals 2019).",
+    "examples_accuracy": "Accuracy of a classifier trained on the real examples of the run alone.",
+    "generated_accuracy": "The same with generated samples as half of each batch.",
+    "augmented_accuracy": "The same with shifted and rotated examples.",
+    "both_accuracy": "The same with shifted and rotated examples and generated samples.",
+    "gain": "Accuracy with generated samples minus that with the examples alone, paired by run.",
+    "gain_over_augmentation": "Accuracy with generated samples minus that with shifted and rotated examples, paired.",
+    "gain_beside_augmentation": "Accuracy with both minus that with shifted and rotated examples, paired by run.",
     "swd": "Sliced Wasserstein distance of order 1 to the reference samples.",
     "distance": "Distance of the parameters of both players from the equilibrium.",
 }

@@ -97,6 +97,7 @@ def test_flips_are_part_of_the_identity_and_change_no_real_data(planned: Callabl
 @pytest.mark.parametrize("dataset", ["ring", "point"])
 def test_points_have_no_flips(dataset: str, planned: Callable[[str], Run]) -> None:
     with pytest.raises(
-        SuiteError, match=f"dataset '{dataset}': unknown key 'flips'; (available: modes, points, |it has no options$)"
+        SuiteError,
+        match=f"dataset '{dataset}': unknown key 'flips'; (available: examples_per_class, modes, points, |it has no options$)",
     ):
         planned(f'{{ name = "{dataset}", flips = true }}')

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from bench.catalogue.metrics.measures import SHARE, Measure
+from bench.catalogue.metrics.measures import Measure
+from bench.catalogue.metrics.possible_ranges import SHARE
 from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells, overall_verdict
 from bench.evidence.statistics import boschloo, mcnemar, permutation
 from bench.plan.rules import GateOptions

@@ -19,7 +19,8 @@ import pandas as pd
 from scipy import stats
 from tabulate import tabulate
 
-from bench.catalogue.metrics.measures import MEASURES, SHARE, Measure
+from bench.catalogue.metrics.measures import MEASURES, Measure
+from bench.catalogue.metrics.possible_ranges import SHARE
 from bench.evidence.gate.decision import Verdict, compare_cells, overall_verdict
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.states import State

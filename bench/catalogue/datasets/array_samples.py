@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue import Options
 from bench.catalogue.datasets.array_files import StoredArray, choose_array, reading, stored_arrays
 from bench.catalogue.datasets.data import Data, Labels, make_data
+from bench.catalogue.datasets.few_examples import LabelledOptions
 from bench.catalogue.datasets.found_files import DataPath, FoundFiles, listed, shown
 from bench.errors import DataError
 from bench.files import atomic_write, data_folder, describe_error, remove_partial_files
@@ -27,7 +27,7 @@ LABELS = ("labels", "train_labels", "y_train", "label", "y")
 TEST_LABELS = ("test_labels", "y_test", "val_labels", "y_val")
 
 
-class ArrayOptions(Options):
+class ArrayOptions(LabelledOptions):
     """Options of arrays.
 
     ``path``: a .npz file, a .npy file, or a folder of .npy files.
@@ -36,6 +36,7 @@ class ArrayOptions(Options):
     ``test``: name of the test samples; by default "test" or "x_test". Without them, a random tenth is held out.
     ``labels``, ``test_labels``: names of the classes of the samples; by default "labels" or "y_train", and
     "test_labels" or "y_test". They are optional.
+    ``examples_per_class``: how many training examples of each class a run gets; by default all.
     """
 
     path: DataPath

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.catalogue.datasets.few_examples import choose_examples
 from bench.catalogue.datasets.found_files import FoundFiles
 from bench.catalogue.datasets.signals import RecognisedModes, Signal
 from bench.errors import DataError
@@ -62,6 +63,7 @@ class Data:
         labels: The class of every sample, if known.
         files: What was found in the folder or file of the data, and what was left out.
         signal: What the numbers of sounds and strings are.
+        examples_per_class: How many training examples of each class a run trains on; None for all.
     """
 
     train: NDArray[np.generic]
@@ -71,6 +73,13 @@ class Data:
     labels: Labels | None = None
     files: FoundFiles | None = None
     signal: Signal | None = None
+    examples_per_class: int | None = None
+
+    def examples(self, seed: int) -> NDArray[np.int64] | None:
+        """Return the positions in ``train`` of what a run with this seed trains on, int64 [n]; None for all."""
+        if self.examples_per_class is None or self.labels is None:
+            return None
+        return choose_examples(self.labels.train, self.examples_per_class, seed)
 
     def fingerprint_for(self, conditional: bool) -> str:
         """Return the fingerprint of what training uses: the arrays and, if it is conditional, their labels."""

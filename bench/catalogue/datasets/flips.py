@@ -7,10 +7,14 @@ from dataclasses import replace
 
 from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data
+from bench.catalogue.datasets.few_examples import LabelledOptions
 
 
-class ImageOptions(Options):
-    """``flips``: whether training mirrors each image left to right with probability ½; by default false."""
+class ImageOptions(LabelledOptions):
+    """``flips``: whether training mirrors each image left to right with probability ½; by default false.
+
+    ``examples_per_class``: how many training examples of each class a run gets; by default all.
+    """
 
     flips: bool = False
 

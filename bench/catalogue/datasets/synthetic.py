@@ -10,12 +10,13 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from bench.catalogue import Options
 from bench.catalogue.datasets.data import Data, Labels, Modes, make_data
+from bench.catalogue.datasets.few_examples import LabelledOptions
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weights = Annotated[tuple[Weight, ...], Field(strict=False)] | None
 
 
-class RingOptions(Options):
+class RingOptions(LabelledOptions):
     """Options of Gaussians on a circle; the defaults are PacGAN's (Lin et al. 2018, section 4.1).
 
     ``modes``: number of Gaussians, by default 8.
@@ -23,6 +24,7 @@ class RingOptions(Options):
     ``sigma``: standard deviation of each Gaussian, by default 0.01.
     ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
     ``weights``: relative weight of each Gaussian, in the order of their angles; by default all are equally likely.
+    ``examples_per_class``: how many training points of each Gaussian a run gets; by default all.
     """
 
     modes: int = Field(default=8, gt=0, le=10_000)
@@ -37,7 +39,7 @@ class RingOptions(Options):
         return self
 
 
-class GridOptions(Options):
+class GridOptions(LabelledOptions):
     """Options of Gaussians on a square grid; the defaults are PacGAN's (Lin et al. 2018, section 4.1).
 
     ``side``: number of Gaussians along each side, by default 5, which makes 25 modes.
@@ -45,6 +47,7 @@ class GridOptions(Options):
     ``sigma``: standard deviation of each Gaussian, by default 0.05.
     ``points``: number of training samples, by default 100,000; the test split has a fifth of it.
     ``weights``: relative weight of each Gaussian, column by column; by default all are equally likely.
+    ``examples_per_class``: how many training points of each Gaussian a run gets; by default all.
     """
 
     side: int = Field(default=5, gt=0, le=100)

@@ -17,6 +17,7 @@ from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.extractors.sample_kinds import samples_of
 from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
+from bench.catalogue.metrics.classifier_options import ClassifierOptions, UsefulnessOptions
 from bench.catalogue.metrics.measures import Measure
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -101,6 +102,7 @@ class Metric(NamedTuple):
             ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
         sees_features: Whether the ``prepare`` of a metric of the game gets the context before the options.
         needs_labels: Whether it compares samples with the labels that a conditional generator was given.
+        real_split: The split that gives its value of real data: "train" if it tests on the test split itself.
     """
 
     summary: str
@@ -112,6 +114,7 @@ class Metric(NamedTuple):
     measures: Mapping[str, Measure] = MappingProxyType({})
     sees_features: bool = False
     needs_labels: bool = False
+    real_split: Literal["test", "train"] = "test"
 
 
 def _classes(extractor: str, modes_known: bool) -> str | None:
@@ -167,6 +170,22 @@ METRICS = {
         "bench.catalogue.metrics.intra_class:prepare",
         _anything,
         needs_labels=True,
+    ),
+    "classification-accuracy": Metric(
+        "conditional runs: accuracy on real data of a classifier trained on generated samples (CAS)",
+        ClassifierOptions,
+        "bench.catalogue.metrics.classification_accuracy:prepare",
+        _anything,
+        needs_labels=True,
+        real_split="train",
+    ),
+    "usefulness": Metric(
+        "conditional runs: accuracy of a classifier with and without generated samples and the usual augmentation",
+        UsefulnessOptions,
+        "bench.catalogue.metrics.usefulness:prepare",
+        _images,
+        needs_labels=True,
+        real_split="train",
     ),
     "kid": Metric(
         "kernel distance to the training split on the dataset's extractor (KID with Inception)",

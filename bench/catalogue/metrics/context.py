@@ -25,9 +25,11 @@ class Sampled:
         samples: Points [n, d] or uint8 images [n, channels, height, width].
         labels: The class that each was generated for, int64 [n], a position among the names of the dataset's labels;
             None if the generator is not conditional.
+        seed: The seed of the run whose generator made them; None for samples of no run, such as real ones.
     """
 
     labels: Tensor | None = None
+    seed: int | None = None
 
     def __init__(self, samples: Tensor, features: Tensor, logits: Tensor | None = None) -> None:
         """Create samples whose features are known."""
@@ -35,10 +37,12 @@ class Sampled:
         self._extract: Extract = lambda _: (features, logits)
 
     @classmethod
-    def extracted_by(cls, extract: Extract, samples: Tensor, labels: Tensor | None = None) -> Sampled:
-        """Return samples whose features are extracted if a metric asks for them, with their labels."""
+    def extracted_by(
+        cls, extract: Extract, samples: Tensor, labels: Tensor | None = None, seed: int | None = None
+    ) -> Sampled:
+        """Return samples whose features are extracted if a metric asks for them, with labels and the run's seed."""
         sampled = cls(samples, samples)
-        sampled._extract, sampled.labels = extract, labels
+        sampled._extract, sampled.labels, sampled.seed = extract, labels, seed
         return sampled
 
     @cached_property

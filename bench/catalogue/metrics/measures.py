@@ -6,7 +6,6 @@ weights, each measure is taken of the average too; its name then ends in ``_ema`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple
@@ -15,31 +14,8 @@ from bench.catalogue.metrics.measure_names import averaged as averaged
 from bench.catalogue.metrics.measure_names import is_averaged as is_averaged
 from bench.catalogue.metrics.measure_names import known_name as known_name
 from bench.catalogue.metrics.measure_names import plain_name as plain_name
+from bench.catalogue.metrics.possible_ranges import ANY, FRECHET, KERNEL, NOT_NEGATIVE, SHARE, Range
 from bench.notation import with_powers
-
-
-class Range(NamedTuple):
-    """The values that a measure can have. NaN and infinity are always possible: they tell of a failure.
-
-    Attributes:
-        least: The smallest value.
-        most: The largest value.
-        slack: How far outside a value can be by rounding, or because it is an estimate.
-    """
-
-    least: float = -math.inf
-    most: float = math.inf
-    slack: float = 1e-6
-
-    def holds(self, value: float) -> bool:
-        """Return whether a value is possible."""
-        return not math.isfinite(value) or self.least - self.slack <= value <= self.most + self.slack
-
-
-ANY = Range()
-SHARE, NOT_NEGATIVE = Range(0, 1), Range(0)
-FRECHET = Range(0, slack=0.01)  # the root of a product of covariances is rounded
-KERNEL = Range(0, slack=0.1)  # the unbiased estimate of a KID of 0 is negative as often as positive
 
 
 class Measure(NamedTuple):
@@ -98,6 +74,14 @@ MEASURES = {  # in the order of columns
     "intra_fid": Measure("intra-FID", False, ".2f", logarithmic=True, range=FRECHET),
     "intra_spectral_fd": Measure("intra-class spectral FD", False, ".3g", logarithmic=True, range=FRECHET),
     "class_accuracy": Measure("class accuracy %", True, ".1f", scale=100, range=SHARE),
+    "cas": Measure("CAS %", True, ".1f", scale=100, range=SHARE),
+    "examples_accuracy": Measure("examples %", None, ".1f", scale=100, range=SHARE),
+    "generated_accuracy": Measure("with generated %", True, ".1f", scale=100, range=SHARE),
+    "augmented_accuracy": Measure("with augmentation %", None, ".1f", scale=100, range=SHARE),
+    "both_accuracy": Measure("with both %", True, ".1f", scale=100, range=SHARE),
+    "gain": Measure("gain (points)", True, "+.1f", scale=100),
+    "gain_over_augmentation": Measure("gain over augmentation (points)", True, "+.1f", scale=100),
+    "gain_beside_augmentation": Measure("gain beside augmentation (points)", True, "+.1f", scale=100),
     "kd": Measure("KD", False, ".3g", primary_rank=6),
     "kid": Measure("KID", False, ".5f", primary_rank=5, range=KERNEL),
     "precision": Measure("precision", True, ".3f", range=SHARE),

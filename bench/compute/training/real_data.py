@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.catalogue.datasets import Data
+from bench.catalogue.datasets.few_examples import choose_examples
 from bench.compute.training.conditioning import real_batch
 from bench.compute.training.game_state import GameState
 from bench.compute.training.objective import ModelProbe
@@ -65,9 +66,12 @@ class RealSamples:
     Attributes:
         indices_on: Where indices are read. If that is the CPU, a lookup does not wait for the device.
         labels: Looks up the labels of the samples, or None if the data have none.
+        examples: The seed of a run → the indices of the samples that it may draw, int64 [examples], where indices are
+            read; as many for every seed. None if runs draw from all samples.
     """
 
     labels: OneHotLabels | None = None
+    examples: Callable[[int], Tensor] | None = None
 
     def __init__(self, samples: Tensor, device: torch.device):
         self._samples, self._device, self.indices_on = samples, device, samples.device
@@ -133,7 +137,13 @@ class RealData:
     def load(cls, dataset: Choice, device: torch.device) -> RealData:
         """Load a dataset and copy its training split to the device."""
         data = cached_dataset(dataset)
-        return cls(data, device, _split_on(data, "train", device))
+        samples = _split_on(data, "train", device)
+        if data.labels is not None and data.examples_per_class is not None:
+            of_each, count = data.labels.train, data.examples_per_class
+            samples.examples = lambda seed: torch.from_numpy(choose_examples(of_each, count, seed)).to(
+                samples.indices_on
+            )
+        return cls(data, device, samples)
 
     def check_unchanged(self, run: Run) -> None:
         """Check that the data are those that a run was planned with, which its identity names.

@@ -30,6 +30,8 @@ class BatchSampler:
         device: The device of the players.
         prefix: A prefix of the names of the random streams.
 
+    If ``real_samples`` has examples, each seed draws from its own, see ``RealSamples``.
+
     Attributes:
         conditional: Whether the players get labels; ``real_samples.labels`` then maps indices to them.
     """
@@ -44,6 +46,7 @@ class BatchSampler:
         prefix: str = "",
     ):
         self._look_up, self._count, self.device = real_samples, count, device
+        self._examples_of = getattr(real_samples, "examples", None)
         self.size, self._latent = training.batch_size, training.latent
         self.dtype = DTYPES[training.precision]
         self._flips = are_flipped(training.dataset.options)
@@ -59,7 +62,7 @@ class BatchSampler:
         A loss that shows real samples to the generator draws them from "generator data", so the critic sees the same
         samples for every loss. If the dataset has flips, each image is mirrored with probability ½.
         """
-        indices = self._streams.integers(stream, self.size, self._count)
+        indices = self._draw_indices(stream)
         if self.conditional:
             self._indices[stream] = indices
         samples = self._look_up(indices).to(self.device).to(self.dtype)
@@ -73,7 +76,7 @@ class BatchSampler:
 
     def labels(self) -> Tensor:
         """Draw labels for generated samples, [s, n, k], each class as often as in the training split."""
-        return self._labels_at(self._streams.integers("labels", self.size, self._count))
+        return self._labels_at(self._draw_indices("labels"))
 
     def latents(self) -> Tensor:
         """Draw standard normal latents [s, n, latent]."""
@@ -130,11 +133,20 @@ class BatchSampler:
         """Restore the random streams of all runs from their states by seed."""
         self._streams.load_state_dict(states)
 
+    def _draw_indices(self, stream: str) -> Tensor:
+        """Draw indices of real samples for each seed, [seeds, n]: of all samples, or of the seed's own examples."""
+        if self._examples is None:
+            return self._streams.integers(stream, self.size, self._count)
+        places = self._streams.integers(stream, self.size, self._examples.shape[1])
+        return self._examples.gather(1, places)
+
     def _labels_at(self, indices: Tensor) -> Tensor:
         assert self._label_of is not None
         return self._one_row_per_run(self._label_of(indices).to(self.dtype))
 
     def _assign_rows(self, seeds: Sequence[int]) -> None:
+        found = [] if self._examples_of is None else [self._examples_of(seed) for seed in self._streams.seeds]
+        self._examples = torch.stack(found) if found else None  # [seeds, examples]
         rows = [self._streams.seeds.index(seed) for seed in seeds]
         self._rows = None if rows == list(range(len(rows))) else torch.tensor(rows, device=self.device)
 

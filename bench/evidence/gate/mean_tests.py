@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from bench.catalogue.metrics.measures import SHARE, Measure
+from bench.catalogue.metrics.measures import Measure
+from bench.catalogue.metrics.possible_ranges import SHARE
 from bench.evidence.gate.cell_tests import ComparisonTest, Family
 from bench.evidence.states import State
 from bench.evidence.statistics import (

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from bench.catalogue.metrics.measures import SHARE, possible_range
+from bench.catalogue.metrics.measures import possible_range
+from bench.catalogue.metrics.possible_ranges import SHARE
 from bench.errors import SuiteError
 
 MAX_INTEGER = 2**64 - 1

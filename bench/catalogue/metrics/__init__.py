@@ -15,8 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from bench.catalogue import Options
 from bench.catalogue.extractors import EXTRACTORS
-from bench.catalogue.extractors.sample_kinds import samples_of
-from bench.catalogue.extractors.torch_fidelity_names import REGISTERED
+from bench.catalogue.metrics import needs
 from bench.catalogue.metrics.classifier_options import ClassifierOptions, UsefulnessOptions
 from bench.catalogue.metrics.measures import Measure
 
@@ -117,38 +116,9 @@ class Metric(NamedTuple):
     real_split: Literal["test", "train"] = "test"
 
 
-def _classes(extractor: str, modes_known: bool) -> str | None:
-    return None if modes_known or EXTRACTORS[extractor].has_classes else "true modes or a classifier of its classes"
-
-
-def _probabilities(extractor: str, modes_known: bool) -> str | None:
-    return None if EXTRACTORS[extractor].gives_probabilities else "class probabilities"
-
-
 def name_of_score(extractor: str) -> str:
     """Return the name of the Inception Score with an extractor: like FID, only Inception's has the known name."""
     return "inception_score" if EXTRACTORS[extractor].distance == "fid" else "classifier_score"
-
-
-def _points(extractor: str, modes_known: bool) -> str | None:
-    return None if extractor == "coordinates" else "points"
-
-
-def _strings(extractor: str, modes_known: bool) -> str | None:
-    return None if samples_of(extractor) == "strings" else "strings"
-
-
-def _unrounded(extractor: str, modes_known: bool) -> str | None:
-    rounded = extractor == "inception" or extractor in REGISTERED
-    return "features of images that are not rounded to 8 bits" if rounded else None
-
-
-def _images(extractor: str, modes_known: bool) -> str | None:
-    return "images" if extractor == "coordinates" else None
-
-
-def _anything(extractor: str, modes_known: bool) -> str | None:
-    return None
 
 
 METRICS = {
@@ -156,26 +126,26 @@ METRICS = {
         "modes (or classes) covered, share of high-quality samples, overlap with the true modes, KL divergence",
         ModesOptions,
         "bench.catalogue.metrics.modes:prepare",
-        _classes,
+        needs.classes,
     ),
     "frechet": Metric(
         "Fréchet distance to the training split on the dataset's extractor (FID with Inception, spectral FD of sounds)",
         Options,
         "bench.catalogue.metrics.frechet:prepare",
-        _anything,
+        needs.anything,
     ),
     "intra-class": Metric(
         "conditional runs: Fréchet distance within a class, and share of samples whose label a classifier confirms",
         Options,
         "bench.catalogue.metrics.intra_class:prepare",
-        _anything,
+        needs.anything,
         needs_labels=True,
     ),
     "classification-accuracy": Metric(
         "conditional runs: accuracy on real data of a classifier trained on generated samples (CAS)",
         ClassifierOptions,
         "bench.catalogue.metrics.classification_accuracy:prepare",
-        _anything,
+        needs.anything,
         needs_labels=True,
         real_split="train",
     ),
@@ -183,7 +153,7 @@ METRICS = {
         "conditional runs: accuracy of a classifier with and without generated samples and the usual augmentation",
         UsefulnessOptions,
         "bench.catalogue.metrics.usefulness:prepare",
-        _images,
+        needs.images,
         needs_labels=True,
         real_split="train",
     ),
@@ -191,63 +161,63 @@ METRICS = {
         "kernel distance to the training split on the dataset's extractor (KID with Inception)",
         KernelOptions,
         "bench.catalogue.metrics.kernel:prepare",
-        _anything,
+        needs.anything,
     ),
     "neighbours": Metric(
         "precision, recall, density and coverage, from nearest neighbours",
         NeighboursOptions,
         "bench.catalogue.metrics.neighbours:prepare",
-        _anything,
+        needs.anything,
     ),
     "inception-score": Metric(
         "Inception Score, from the class probabilities of the extractor (Salimans et al. 2016)",
         InceptionScoreOptions,
         "bench.catalogue.metrics.inception_score:prepare",
-        _probabilities,
+        needs.probabilities,
     ),
     "sliced-wasserstein": Metric(
         "sliced Wasserstein-1 distance to the training split, for points of any dimension",
         SlicedWassersteinOptions,
         "bench.catalogue.metrics.sliced_wasserstein:prepare",
-        _points,
+        needs.points,
     ),
     "sharpness": Metric(
         "variance of the Laplacian of images, divided by that of the training split",
         Options,
         "bench.catalogue.metrics.sharpness:prepare",
-        _images,
+        needs.images,
     ),
     "ngrams": Metric(
         "strings: Jensen-Shannon divergence of n-grams from those of the training split, n = 1 to 4; share accepted",
         Options,
         "bench.catalogue.metrics.ngrams:prepare",
-        _strings,
+        needs.strings,
     ),
     "birthday": Metric(
         "support size estimated from near-duplicate samples (birthday paradox)",
         BirthdayOptions,
         "bench.catalogue.metrics.birthday:prepare",
-        _anything,
+        needs.anything,
     ),
     "spectrum": Metric(
         "leading eigenvalues of the game's Jacobian (Mescheder et al. 2017; Berard et al. 2020)",
         SpectrumOptions,
         "bench.catalogue.metrics.spectrum:prepare",
-        _anything,
+        needs.anything,
         of="game",
     ),
     "path-angle": Metric(
         "attraction and rotation along the path around its end (Berard et al. 2020)",
         PathAngleOptions,
         "bench.catalogue.metrics.path_angle:prepare",
-        _anything,
+        needs.anything,
         of="game",
     ),
     "path-length": Metric(
         "perceptual path length in the features of the extractor (Karras et al. 2019)",
         PathLengthOptions,
         "bench.catalogue.metrics.path_length:prepare",
-        _unrounded,
+        needs.unrounded,
         of="game",
         sees_features=True,
     ),
@@ -255,7 +225,7 @@ METRICS = {
         "distance to the equilibrium and the eigenvalues there, for the Dirac-GAN",
         Options,
         "bench.catalogue.metrics.equilibrium:prepare",
-        _anything,
+        needs.anything,
         of="game",
         architecture="dirac",
     ),

@@ -91,7 +91,7 @@ def confirm(
     fresh = _fresh_seeds(seeds, records)
     axes = axes_of([*records[0], *records[1]])
     old, new = (_records_by_cell(side, axes, flagged) for side in records)
-    changed = [cell for cell in flagged if old[cell].training != new[cell].training]
+    changed = [cell for cell in flagged if _are_specified_differently(old[cell], new[cell])]
     options = RunOptions(
         device=device,
         workers=workers,
@@ -135,6 +135,15 @@ def _flagged_cells(comparison: Comparison) -> dict[CellKey, dict[str, str]]:
     keys = sorted(tuple(map(str, cell.axes.values())) for cell in regressed)
     axes = list(comparison.cells[0].axes) if comparison.cells else []
     return {key: dict(zip(axes, key, strict=True)) for key in keys}
+
+
+def _are_specified_differently(one: Metadata, other: Metadata) -> bool:
+    """Return whether two records of a cell differ in what the suite says, rather than in code.
+
+    Records also have the defaults of options. If a package changes a default, its code has changed, and the suite has
+    not: the identity of the cell leaves defaults out.
+    """
+    return one.cell != other.cell and one.training != other.training
 
 
 def _count_other_tests(comparison: Comparison, flagged: Collection[CellKey]) -> int:

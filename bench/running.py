@@ -20,7 +20,7 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.seeds import seeds_at
 from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
-from bench.plan.suite import Suite, load_suite
+from bench.plan.suite import Suite, describe_namesake, load_suite
 from bench.records.external.staging import sweep_staging
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent
@@ -122,6 +122,7 @@ def run_suite(
     summary = train_runs(runs, Path(results) / specification.name, options)
     if specification.search:
         summary = _confirm(summary, specification, specification.seeds if seeds is None else seeds, options)
+    summary.notices += describe_namesake(specification)
     if report != "none" and (summary.recorded or summary.already):
         try:
             cells = {run.cell for run in summary.runs}

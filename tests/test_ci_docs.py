@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from bench.command import main
 from bench.evidence.gate.compare_speed import SPEED_TOLERANCE
 from bench.evidence.gate.mean_tests import compare_means
 from bench.evidence.gate.sample_sizes import smallest_found
+from bench.plan.runs import plan_runs
+from bench.plan.suite import parse_suite, suite_files
 
 DOCS = Path(__file__).parent.parent / "docs"
 WORKFLOW = yaml.safe_load((DOCS / "ganbench.yml").read_text())
@@ -86,7 +89,7 @@ def run_workflow(folder: Path, compare: int, confirm: int = 0, comments: str = "
         (folder / name).chmod(0o755)
     environment = {
         "PATH": f"{folder}:{os.environ['PATH']}",
-        "BASELINE": WORKFLOW["env"]["BASELINE"],
+        **{key: WORKFLOW["env"][key] for key in ("BASELINE", "SUITE", "CANDIDATE")},
         "COMPARE_STATUS": str(compare),
         "CONFIRM_STATUS": str(confirm),
         "COMMENTS": comments,
@@ -137,6 +140,22 @@ def test_only_regressions_and_invalid_input_fail(tmp_path: Path, compare: int, c
         assert ("the confirmation" in comment) == (compare == 1 and confirm != 2)
         assert (tmp_path / "comparison.xml").read_text() == "the comparison\n"
         assert (tmp_path / "summary").read_text() in comment
+
+
+def test_a_suite_of_ones_own_is_set_in_one_place(tmp_path: Path) -> None:
+    """Only the variables name the suite and its results, so that no other line has to change."""
+    scripts = [step["run"] for step in STEPS.values() if "run" in step]
+    assert not [text for text in scripts if re.search(r"\bgate\b", text)]
+    assert 'ganbench run "$SUITE"' in STEPS["Train"]["run"]
+    _, calls = run_workflow(tmp_path, 1)
+    assert calls.count(f"baseline {WORKFLOW['env']['CANDIDATE']} --format") == 3
+
+
+def test_the_suite_of_the_page_is_valid() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (DOCS / "ci.md").read_text(), flags=re.S)
+    suite = parse_suite(tomllib.loads(text.replace("my-loss", "hinge")), "ci.md")
+    assert len(plan_runs(suite)) == 10
+    assert suite.name not in suite_files()
 
 
 def test_an_existing_comment_is_updated(tmp_path: Path) -> None:

@@ -10,15 +10,16 @@ from bench.escaping import quote
 
 
 def named_entries(name: str) -> list[tuple[str, str]]:
-    """Return the entries with a name, or else all entries of the package with this name, as (kind, name).
+    """Return the entries with a name and all entries of the package with this name, as (kind, name).
+
+    A package often has the name of its only loss, so neither hides the other.
 
     Raises:
         SuiteError: There is neither, and the message suggests the closest name; or the name is that of a family.
     """
     found = [(kind, name) for kind in ADDABLE if name in known_names(kind)]
     provided = [(package, kind, entry) for kind in ADDABLE for package, entry in providers(kind)]
-    if not found:
-        found = [(kind, entry) for package, kind, entry in provided if _plain(package) == _plain(name)]
+    found += [(kind, entry) for package, kind, entry in provided if _plain(package) == _plain(name)]
     if not found and name in known_names("family"):
         raise SuiteError(f"family {name!r} has no contract to check: other packages cannot add families")
     if not found:

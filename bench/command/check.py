@@ -23,7 +23,8 @@ def check(name: str, kind: str | None) -> None:
     """Check that a loss, penalty, architecture, dataset, metric or optimiser keeps its contract.
 
     NAME is an entry, a table with its options, as in a suite, or an installed package, all of whose entries are
-    checked. Every check prints one line: ok, failed with the reason, or not applicable.
+    checked. If a package and an entry have the same name, both are checked. Every check prints one line: ok, failed
+    with the reason, or not applicable.
 
     Exit status: 0 if nothing failed, 1 if a check failed, 2 if there is no such entry or it cannot be loaded.
     """
@@ -37,7 +38,10 @@ def check(name: str, kind: str | None) -> None:
         raise SuiteError(f'NAME {name}: expected a name, or a table such as {{ name = "mlp", width = 16 }}')
     if kind is not None and kind not in ADDABLE:
         raise SuiteError(f"--kind: unknown kind {kind!r}{suggestion(kind, ADDABLE)}")
-    entries = [each for each in named_entries(entry) if kind in (None, each[0])]
+    named = named_entries(entry)
+    if options:  # these are of the entry, not of a package with the same name
+        named = [each for each in named if each[1] == entry] or named
+    entries = [each for each in named if kind in (None, each[0])]
     if not entries:
         raise SuiteError(f"--kind {kind}: no {kind} is called {entry!r}")
     failed = False

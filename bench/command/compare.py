@@ -172,8 +172,8 @@ def confirm(
     """Check regressions with fresh seeds.
 
     Retrains the cells that compare reports as REGRESSED, on seeds that neither side has used, and compares only the
-    new runs. The new records are written next to the results, in folders that end in -confirmation. The exit status
-    is that of compare.
+    new runs. The new records are written next to the results, in folders that end in -confirmation. If the command is
+    interrupted, run it again to resume. The exit status is that of compare.
     """
     from bench.command.progress import Display
     from bench.command.terminal import Terminal
@@ -181,18 +181,22 @@ def confirm(
     from bench.plan.suite import load_suite
 
     display = Display(Terminal(stderr=True))
-    with display:
-        confirmation = confirm_regressions(
-            baseline,
-            candidate,
-            # a number is passed on, because here it counts fresh seeds and does not start at 0
-            seeds=parse_count(seeds) if seeds and is_count(seeds) else parse_seeds(seeds),
-            suite=load_suite(suite) if suite else None,
-            tolerance=parse_tolerance(tolerance),
-            begin=display.begin,
-            watch=display.watch,
-            **arguments,
-        )
+    try:
+        with display:
+            confirmation = confirm_regressions(
+                baseline,
+                candidate,
+                # a number is passed on, because here it counts fresh seeds and does not start at 0
+                seeds=parse_count(seeds) if seeds and is_count(seeds) else parse_seeds(seeds),
+                suite=load_suite(suite) if suite else None,
+                tolerance=parse_tolerance(tolerance),
+                begin=display.begin,
+                watch=display.watch,
+                **arguments,
+            )
+    except KeyboardInterrupt:
+        say("ganbench: stopped; run the same command to resume", err=True)
+        sys.exit(130)
     for notice in confirmation.notices:
         say(notice, err=True)
     _conclude(confirmation.comparison, form)

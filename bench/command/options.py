@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench.command.streams import fail, output_failure
+from bench.command.streams import fail, output_failure, say
 from bench.errors import GanbenchError
 from bench.escaping import quote
 from bench.files import describe_error
@@ -27,6 +27,8 @@ OF_THE_SYSTEM = {  # errors with a file that are no fault of the code: full, rea
 def handle_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a subcommand: a user's error is one line and exit status 2, a bug a traceback and exit status 70.
 
+    An interruption is one line and exit status 130, as of shells.
+
     Status 70 is EX_SOFTWARE of sysexits.h; status 1 is a verdict of ``compare``.
     """
 
@@ -40,6 +42,9 @@ def handle_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             fail(error)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt:  # click would end with status 1, which is a verdict of compare
+            say("ganbench: interrupted", err=True)
+            sys.exit(130)
         except MemoryError:
             fail("out of memory; all records written so far are complete")
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bench.evidence.gate.compare import RECORDED
 from bench.evidence.gate.planning import CellPlan, fewest_seeds, plan_gate
 from bench.evidence.results import read_evidence
 from bench.plan.runs import Run
-from bench.plan.suite import Suite
+from bench.plan.suite import Suite, suite_files
 from bench.records.listing import record_paths
 
 
@@ -77,12 +78,21 @@ def _conclusions(suite: Suite, plans: Sequence[CellPlan], seeds: int, read: Path
     if len(weak) == len(plans):
         return [*lines, "No number of seeds makes this suite a gate."]
     needed = max([fewest, *(plan.seeds or 0 for plan in known)])
-    lines.append(f"Proposed: ganbench run {suite.name} --seeds {needed}, for the baseline and for every candidate.")
+    lines.append(
+        f"Proposed: ganbench run {_argument(suite)} --seeds {needed}, for the baseline and for every candidate."
+    )
     dearest = max(known, key=lambda plan: plan.seeds or 0, default=None)
     rest = max([fewest, *(plan.seeds or 0 for plan in known if plan is not dearest)])
     if dearest is not None and len(known) > 1 and 2 * rest <= needed:
         lines.append(f"Without {dearest.name}, {rest} seeds are enough.")
     return lines
+
+
+def _argument(suite: Suite) -> str:
+    """Return how a command names the suite: by its file, unless it is one of ganbench's own."""
+    packaged = suite_files().get(suite.name)
+    named = packaged is not None and suite.where == as_label(packaged)
+    return suite.name if named else shlex.quote(suite.where)
 
 
 def _part(count: int, cells: int) -> str:

@@ -20,7 +20,7 @@ from bench.plan.confirmation import technique_axes
 from bench.plan.grouping import group_by_pack_key, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.soundness import unsound_combinations
-from bench.plan.suite import Suite
+from bench.plan.suite import Suite, describe_namesake
 from bench.plan.throughput import rates_by_device
 from bench.plan.updates import critic_batches
 from bench.records.costs import estimate_seconds, measured_speeds, shipped_speeds
@@ -77,7 +77,7 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path, seeds: tuple[int, ...
     packs = _packs(missing)
     if suite.search:  # most groups are small, and there are many
         packs = describe_search(suite, runs, seeds or suite.seeds, folder, lambda each: _estimated_time(each, speeds))
-    for line in (*found, *packs, *_too_few_samples(runs), *unsound):
+    for line in (*found, *packs, *_too_few_samples(runs), *unsound, *describe_namesake(suite)):
         console.print(line, highlight=False, markup=False)
 
 

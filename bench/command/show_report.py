@@ -101,7 +101,7 @@ def _importance(column: str, details: tuple[str, ...]) -> tuple[bool, bool, bool
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Print one row per cell, the reasons of all verdicts other than OK, and the overall verdict."""
+    """Print one row per cell, how to read it, the reasons of all verdicts other than OK, and the overall verdict."""
     from bench.evidence.gate.rendering import comparison_rows
     from bench.evidence.gate.sentences import conditions, headline, reasons, remarks
 
@@ -119,11 +119,10 @@ def show_comparison(comparison: Comparison) -> None:
         texts = (f"[{colours[text]}]{text}[/]" if text in colours else escape(as_label(text)) for text in row)
         table.add_row(escape(" · ".join(map(as_label, place))), *texts)
     console.print(table)
-    console.print()
+    console.print(f"\n{escape(conditions(comparison))}\n", highlight=False, style="dim")
     for verdict, cells, reason in reasons(comparison):
         text = escape(as_message(f"{cells}: {reason}"))
         console.print(f"[{colours[verdict]}]{verdict}[/] {text}", highlight=False)
     for text in remarks(comparison):
-        console.print(f"\n{escape(as_message(text))}", highlight=False)
-    console.print(f"\n{escape(conditions(comparison))}", highlight=False, style="dim")
-    console.print(f"\n[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)
+        console.print(escape(as_message(text)), highlight=False)
+    console.print(f"[{colours[comparison.verdict]}]{escape(headline(comparison))}[/]", highlight=False)

@@ -16,6 +16,7 @@ from bench.compute.environment import is_device_lost, is_out_of_memory
 from bench.compute.training.pack import Pack
 from bench.errors import ResultsError, summarise_error
 from bench.files import NotAFileError, atomic_write, describe_error, put_aside, read_regular
+from bench.plan.added_packages import packages_of
 from bench.plan.runs import Run
 
 DIGEST = hashlib.sha256().digest_size  # bytes before the content
@@ -61,7 +62,10 @@ def save(path: Path, run: Run, state: dict[str, Any], history: History) -> None:
         ResultsError: The checkpoint cannot be written. No partial file remains.
     """
     buffer = io.BytesIO()
-    torch.save({"run": run.id, "layout": LAYOUT, "state": state, "history": vars(history)}, buffer)
+    torch.save(
+        {"run": run.id, "layout": LAYOUT, "packages": packages_of(run), "state": state, "history": vars(history)},
+        buffer,
+    )
     content = buffer.getbuffer()
     try:
         with atomic_write(path) as partial, partial.open("wb") as file:
@@ -104,6 +108,7 @@ def restore(path: Path, run: Run) -> Restored:
     Raises:
         ResultsError: The checkpoint exists, but the system cannot read it; this says nothing about its content.
     """
+    packages = packages_of(run)  # before anything is trained: files may change later, imported code does not
     try:
         content = read_regular(path)
     except FileNotFoundError:
@@ -120,6 +125,8 @@ def restore(path: Path, run: Run) -> Restored:
             return restart(path, "it belongs to another run")
         if checkpoint.get("layout") != LAYOUT:
             return restart(path, OTHER_VERSION)
+        if changed := _other_packages(checkpoint, packages):
+            return restart(path, f"it was trained with other code of {changed}")
         state, history = checkpoint["state"], _checked(History(**checkpoint["history"]), run)
     except Exception as error:  # torch.load raises whatever its parts raise
         if is_out_of_memory(error):
@@ -127,6 +134,15 @@ def restore(path: Path, run: Run) -> Restored:
         return restart(path, OTHER_VERSION)
     notice = f"resumes from step {history.step:,}"
     return Restored(replace(history, resumed=history.resumed + 1), state, notice)
+
+
+def _other_packages(checkpoint: dict[str, Any], packages: dict[str, str]) -> str:
+    """Return the packages that a run uses and whose code is not that of its checkpoint; "" if there are none.
+
+    Checkpoints of earlier versions do not say which code they are from.
+    """
+    saved = checkpoint.get("packages", packages)
+    return " and ".join(name for name, code in packages.items() if saved.get(name) != code)
 
 
 def restart(path: Path, problem: str) -> Restored:

@@ -22,6 +22,7 @@ from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
+from bench.plan.added_packages import packages_of
 from bench.plan.runs import Run
 from bench.plan.specification import Evaluation
 from bench.plan.updates import critic_batches
@@ -79,6 +80,7 @@ def metadata_of(
     names = [metric.name for metric in run.evaluation.metrics]
     declared = declared_measures(names) | further_measures(names, run.evaluation.extractor)
     known = {name: measure for name, measure in (MEASURES | declared).items() if name in measured}
+    packages = packages_of(run)
     return Metadata(
         run=run.id,
         cell=run.cell,
@@ -128,6 +130,7 @@ def metadata_of(
             date=datetime.now(UTC).date().isoformat(),
             tf32=training.tf32,
             precision=training.precision,
+            **({"packages": packages} if packages else {}),
         ),
     )
 

@@ -89,6 +89,20 @@ def load_suite(name_or_path: str) -> Suite:
         raise SuiteError(f"{name} cannot be read: {describe_error(error)}") from None
 
 
+def describe_namesake(suite: Suite) -> list[str]:
+    """Return a notice if a suite of ganbench has the same name and other thresholds, which would apply instead."""
+    path = suite_files().get(suite.name)
+    if path is None or suite.where == as_label(path):
+        return []
+    own = load_suite(suite.name)
+    if (own.outcome, own.compare, own.reference) == (suite.outcome, suite.compare, suite.reference):
+        return []
+    return [
+        f"{suite.where}: ganbench has a suite {suite.name!r} of its own, whose [outcome], [compare] and [[reference]] "
+        f"apply to all results of this name; choose another name"
+    ]
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a suite file, which may begin with a byte order mark.
 

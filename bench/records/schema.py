@@ -183,6 +183,7 @@ class Environment(Section):
     workers: int | None = Field(None, description="Worker processes that ran in parallel.")
     pack: int | None = Field(None, description="Runs that trained as one tensor program.")
     date: str = Field("", description="Day on which the record was published, UTC.")
+    packages: dict[str, str] = Field({}, description="Packages of plug-ins → version and hash of their files.")
 
 
 class Search(Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.errors import DamagedRecordError, ResultsError
 from bench.files import check_writable, put_aside
 from bench.records.listing import paths_in
+from bench.records.other_code import changed_packages, describe_changes
 from bench.records.record import check_record
 from bench.records.record_file import describe_other, is_named_after
 
@@ -31,7 +32,8 @@ def check_usable(folder: Path, names: Iterable[str]) -> None:
 def find_intact(folder: Path, notices: list[str]) -> dict[str, Path]:
     """Run identity → path, for the records of a suite's results folder that are whole and hold the run of their name.
 
-    The others are renamed, each with a notice. Nothing is renamed because the system could not read it.
+    The others are renamed, each with a notice. Nothing is renamed because the system could not read it. Records of
+    other code of a package are found too, with one notice.
 
     Args:
         folder: The suite's results folder.
@@ -41,6 +43,7 @@ def find_intact(folder: Path, notices: list[str]) -> dict[str, Path]:
         ResultsError: a record cannot be read or renamed, or two records hold the same run.
     """
     found: dict[str, Path] = {}
+    changed: list[tuple[str, ...]] = []
     for path in paths_in(folder):
         try:
             metadata = check_record(path)
@@ -57,6 +60,8 @@ def find_intact(folder: Path, notices: list[str]) -> dict[str, Path]:
         first = found.setdefault(metadata.run, path)
         if first is not path:
             raise ResultsError(f"{first} and {path} hold the same run; keep one of them")
+        changed.append(changed_packages(metadata))
+    notices += describe_changes(folder, changed)
     return found
 
 

@@ -81,7 +81,7 @@ def test_cells_that_fail_cannot_gate_and_the_others_get_a_number_of_seeds(suite:
     deviation = np.log(FINAL["hinge"]).std(ddof=1)
     approximate = 2 * (2.49 * deviation / np.log(1.25)) ** 2  # normal quantiles of 5% and of 80% power
     assert plans[1].seeds == pytest.approx(approximate, rel=0.1)
-    assert f"Proposed: ganbench run made --seeds {plans[1].seeds}, for the baseline and for every candidate." in text
+    assert f"Proposed: ganbench run {suite} --seeds {plans[1].seeds}, for the baseline and for every candidate." in text
 
 
 def test_the_regression_that_is_found_shrinks_with_the_seeds(suite: Path, results: Path) -> None:
@@ -119,3 +119,9 @@ def test_a_suite_with_a_search_is_no_gate(suite: Path, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "a suite with [search] is no gate" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_proposed_command_names_a_suite_as_it_can_be_found(suite: Path, results: Path, tmp_path: Path) -> None:
+    spaced = suite.rename(tmp_path / "my suite.toml")
+    assert f"Proposed: ganbench run '{spaced}' --seeds" in plan(spaced, results)
+    assert "Proposed: ganbench run quick --seeds" in plan(Path("quick"), tmp_path)

@@ -235,6 +235,16 @@ def test_a_package_is_checked_as_a_whole(package: Package) -> None:
     assert set(headings) == {(kind, name) for kind, name, *_ in [*FAULTS, *SOUND]}
 
 
+def test_a_package_with_the_name_of_one_of_its_entries_is_checked_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = package_in(tmp_path / "site", monkeypatch)
+    package.write(PLUGINS, {"losses": {"plugged": "sound", "hider": "hiding"}})
+    assert re.findall(r"^(\w+ '\w+')", checked("plugged").stdout, flags=re.M) == ["loss 'plugged'", "loss 'hider'"]
+    assert checked("plugged").exit_code == 1
+    assert "unknown key 'width'" in checked('{ name = "plugged", width = 4 }').stderr
+
+
 def test_a_table_gives_options_and_a_kind_chooses_among_entries_of_one_name(package: Package) -> None:
     assert "architecture 'mlp'" in checked('{ name = "mlp", width = 4, depth = 1 }').stdout
     package.write(PLUGINS.replace("sound =", "hinge2 ="), {"losses": {"twice": "hinge2"}, "metrics": {"twice": "mean"}})

@@ -186,7 +186,9 @@ def test_more_failures_alone_are_a_regression() -> None:
     failures = cell.findings[-1]
     assert failures.verdict == Verdict.REGRESSED
     assert failures.test.counts == (0, 9)
-    assert "9 of 10 runs failed, baseline 0 of 10" in cell.reason
+    assert "9 of 10 runs failed (9 diverged), baseline 0 of 10" in cell.reason
+    mixed = runs([math.nan] * 10, ["collapsed"] * 3 + ["diverged"] * 7)
+    assert "10 of 10 runs failed (7 diverged, 3 collapsed), baseline 0 of 10" in one(runs(GOOD), mixed).reason
     everyone = runs([math.nan] * 10, ["diverged"] * 10)
     assert [each.test.family for each in one(everyone, everyone.iloc[::-1]).findings] == ["failures"]
 

@@ -39,6 +39,7 @@ class ComparisonTest:
             share initial weights and data, so that whatever did not change is equal up to rounding.
         share_compared: Share of a cell's runs that the test compares, on the side where it is smaller.
         matched: Whether failures are tested in pairs of the same seed.
+        outcomes: How the candidate's runs failed, in words: 8 diverged, 2 collapsed.
     """
 
     family: Family
@@ -58,6 +59,7 @@ class ComparisonTest:
     paired: Bounds | None = None
     share_compared: float = 1.0
     matched: bool = False
+    outcomes: str = ""
 
     @property
     def tested(self) -> bool:
@@ -110,7 +112,8 @@ class ComparisonTest:
         if self.counts is not None:
             baseline, candidate = (f"{count} of {n}" for count, n in zip(self.counts, self.n, strict=True))
             change = f"{100 * value:+.0f} percentage points [{100 * low:+.0f}, {100 * high:+.0f}]"
-            return f"{candidate} runs failed, baseline {baseline} ({change}, tolerated {100 * self.margin:+.0f})"
+            how = f" ({self.outcomes})" if self.outcomes else ""
+            return f"{candidate} runs failed{how}, baseline {baseline} ({change}, tolerated {100 * self.margin:+.0f})"
         if math.isnan(value):
             return f"{self.subject}: the candidate has no values to compare"
         reference = (

@@ -64,6 +64,18 @@ def describe_unchecked(one: Evidence, other: Evidence) -> str:
     )
 
 
+def describe_same_code(one: Evidence, other: Evidence) -> str:
+    """Return the packages of plug-ins that both sides used, if no code differs between the sides; otherwise ""."""
+    codes = [
+        {(each.environment.ganbench, each.environment.commit, *sorted(each.environment.packages.items()))}
+        for side in (one, other)
+        for each in side.metadata.values()
+    ]
+    if len(set.union(*codes)) > 1:
+        return ""
+    return " and ".join(next(iter(one.metadata.values())).environment.packages)
+
+
 def describe_unresolved(baseline: pd.DataFrame, candidate: pd.DataFrame) -> str:
     """Return how many runs of a cell cannot be judged, with the reason of the first of them; empty if all can."""
     sides = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +12,16 @@ import pandas as pd
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
-from bench.evidence.gate.comparability import check_same_protocol, check_same_suite, describe_unchecked
+from bench.evidence.gate.comparability import (
+    check_same_protocol,
+    check_same_suite,
+    describe_same_code,
+    describe_unchecked,
+)
 from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import compare_cells
 from bench.evidence.gate.sameness import with_fingerprints
-from bench.evidence.gate.specification_differences import check_specifications
+from bench.evidence.gate.specification_differences import changed_defaults, check_specifications
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.rules import OTHER_DATASETS, GateOptions, Tolerance
 from bench.plan.specification import validated
@@ -36,8 +42,11 @@ def resolve(folder: str | Path) -> Path:
     for path in (Path(folder), Path("results") / folder, RECORDED / folder):
         if path.is_dir():
             return path
+    beside = Path(folder).parent
+    near = {str(beside / path.name) for path in beside.iterdir() if path.is_dir()} if beside.is_dir() else set()
     names = {path.name for root in (Path("results"), RECORDED) if root.is_dir() for path in root.iterdir()}
-    raise ResultsError(f"there is no results folder {folder}{suggestion(str(folder), names)}")
+    nearest = get_close_matches(str(folder), near, n=1) or names  # "baseline" rather than a suite of ganbench
+    raise ResultsError(f"there is no results folder {folder}{suggestion(str(folder), nearest)}")
 
 
 # Long: the checks of comparability, in the order in which a user meets them.
@@ -103,7 +112,8 @@ def compare(
         raise ResultsError(
             f"not comparable: no cell in common (for example, baseline: {examples[0]}; candidate: {examples[1]})"
         )
-    differences = check_specifications(one, other, _pairs(sides, frames, axes, (one, other)), allow)
+    pairs = _pairs(sides, frames, axes, (one, other))
+    differences = check_specifications(one, other, pairs, allow)
     gone = []
     if missing == "ok":
         gone = [" · ".join(cell) for cell in dict.fromkeys(_cells(frames[0], axes)) if cell not in sides[1]]
@@ -125,6 +135,8 @@ def compare(
         unchecked=describe_unchecked(one, other),
         gone=gone,
         differences=differences,
+        defaults=changed_defaults(pairs.values()),
+        same_code="" if differences else describe_same_code(one, other),
     )
 
 

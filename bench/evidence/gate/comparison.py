@@ -28,6 +28,9 @@ class Comparison:
         protocol: What was compared and how it was measured, in words.
         unchecked: What could not be checked because records do not say it, in one line; "" if nothing.
         unit: What is repeated: seeds, or rounds of timing.
+        defaults: Changed defaults of options of plug-ins, one sentence each.
+        same_code: Packages whose code, like that of ganbench, is the same on both sides, in words; "" if code differs,
+            or if records do not say.
     """
 
     baseline: Path
@@ -42,6 +45,8 @@ class Comparison:
     gone: Sequence[str] = ()
     differences: Sequence[str] = ()
     unit: str = "seeds"
+    defaults: Sequence[str] = ()
+    same_code: str = ""
 
     @property
     def verdict(self) -> Verdict:

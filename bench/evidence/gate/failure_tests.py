@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.evidence.gate.cell_tests import ComparisonTest
-from bench.evidence.states import count_failed, has_failed
+from bench.evidence.states import count_failed, count_outcomes, has_failed
 from bench.evidence.statistics import NO_TEST, boschloo, mantel_haenszel, mcnemar, newcombe_interval
 from bench.plan.rules import GateOptions
 
@@ -48,6 +48,9 @@ def failures(baseline: pd.DataFrame, candidate: pd.DataFrame, gate: GateOptions,
         counts=(a, b),
         smallest_p=_smallest_p(a + b, n) if pairs is None else significance.smallest,
         matched=pairs is not None,
+        outcomes=", ".join(
+            f"{count} {state}" for state, count in count_outcomes(candidate[has_failed(candidate)]).items() if count
+        ),
     )
 
 

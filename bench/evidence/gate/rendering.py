@@ -66,7 +66,7 @@ def _finds(cell: CellVerdict, comparison: Comparison) -> str:
         for each in cell.findings
         if not each.test.identical
     ]
-    return "–" if set(found) <= {"–"} else ", ".join(found)
+    return ", ".join(each for each in found if each != "–") or "–"
 
 
 def _runs(cell: CellVerdict) -> str:

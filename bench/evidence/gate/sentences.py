@@ -65,6 +65,21 @@ def remarks(comparison: Comparison) -> list[str]:
         said.append(f"Not checked: {comparison.unchecked}.")
     if comparison.differences:
         said.append(f"Allowed differences: {'; '.join(comparison.differences)}.")
+    if comparison.defaults:
+        said.append(f"Changed defaults: {'; '.join(comparison.defaults)}.")
+    if comparison.same_code:
+        said.append(
+            f"Both sides were trained with the same code of {comparison.same_code}. If the candidate should contain a "
+            f"change, it was not installed, or these records are older than the change."
+        )
+    runs = [cell.findings[-1].test.n for cell in comparison.cells if cell.findings and not cell.pooled]
+    fewer = sum(candidate < baseline for baseline, candidate in runs)
+    if fewer:
+        unseen = "; runs that end with an error leave no record, see what ganbench run says of them"
+        said.append(
+            f"The candidate has fewer {comparison.unit} than the baseline in {count_of(fewer, 'cell')}"
+            f"{unseen if comparison.unit == 'seeds' else ''}."
+        )
     weak = [cell for cell in comparison.cells if cell.weak]
     if weak:
         cells = [cell for cell in comparison.cells if not cell.pooled]
@@ -138,9 +153,6 @@ def _notes(comparison: Comparison) -> str:
             f" {unit.capitalize()} needed: the number per side that would find a regression as large as this one looks "
             f"or, within the tolerance, that would show equal sides to be OK, with 80% power."
         )
-    fewer = sum(candidate < baseline for baseline, candidate in runs)
-    if fewer:
-        notes += f" The candidate has fewer {unit} than the baseline in {count_of(fewer, 'cell')}."
     if comparison.new:
         notes += f" Not compared, because the baseline does not have them: {', '.join(comparison.new)}."
     if comparison.gone:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic_core import PydanticUndefined
@@ -68,9 +68,27 @@ def differences(one: Metadata, other: Metadata) -> list[tuple[str, str]]:
     has is compared with its default, because records leave out what their version of ganbench did not know. Records of
     other code say what they know, so there it is left out.
     """
+    return [] if _have_same_identity(one, other) else _unequal_settings(one, other)
+
+
+def changed_defaults(pairs: Iterable[tuple[Metadata, Metadata]]) -> list[str]:
+    """Return the defaults of options of plug-ins that differ between both sides, one sentence each.
+
+    The identity of a cell leaves defaults out, so these are changes of code, which a comparison tests.
+
+    Args:
+        pairs: A record of each side, for each cell that both have.
+    """
+    same = [pair for pair in pairs if _have_same_identity(*pair)]
+    return list(dict.fromkeys(sentence for pair in same for _, sentence in _unequal_settings(*pair)))
+
+
+def _have_same_identity(one: Metadata, other: Metadata) -> bool:
+    return one.cell == other.cell and not (one.of_other_code or other.of_other_code)
+
+
+def _unequal_settings(one: Metadata, other: Metadata) -> list[tuple[str, str]]:
     of_other_code = one.of_other_code or other.of_other_code
-    if one.cell == other.cell and not of_other_code:
-        return []
     sides = [_known_settings(each) for each in (one, other)]
     found = []
     for key in sides[0] | sides[1]:

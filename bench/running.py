@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
@@ -50,8 +50,9 @@ def run_suite(
     skip_broken: bool = False,
     keep: str | Iterable[str] | None = None,
     tensorboard: str | Path | None = None,
-    engine: Literal["local", "ray"] = "local",
+    engine: Literal["local", "ray", "slurm"] = "local",
     address: str | None = None,
+    slurm: Mapping[str, Any] | None = None,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -76,8 +77,9 @@ def run_suite(
         skip_broken: Whether to leave out images that cannot be decoded.
         keep: What each run leaves besides its record: "weights", "state", or both. [default: the suite's, or nothing]
         tensorboard: The folder for event files of TensorBoard, which are written while runs train. [default: none]
-        engine: What carries the runs: "local" (processes of this machine) or "ray".
+        engine: What carries the runs: "local" (processes of this machine), "ray" or "slurm".
         address: The address of the Ray cluster, or "auto". [default: Ray on this machine alone]
+        slurm: What jobs ask Slurm for, by submitit's names: "partition", "time", "gpus_per_node". [default: an hour]
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event (``bench.Event``) of a run: its progress, with losses, measures and samples, and
@@ -114,6 +116,7 @@ def run_suite(
         tensorboard=None if tensorboard is None else Path(tensorboard),
         engine=engine,
         address=address,
+        slurm=slurm,
         begin=begin,
         watch=watch,
     )
@@ -192,7 +195,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         keep=options.keep,
     )
     notify = summary.notices.append
-    with connected(options.engine, options.address) as cluster:
+    with connected(options.engine, options.address, options.slurm) as cluster:
         devices = [options.device] if cluster else _resolve_devices(options.device, summary.runs)
         summary.activity, began = "measuring pack sizes", time.perf_counter()
         found = Division.of(waiting, common, devices, options.workers, options.pack, options.memory, notify, cluster)

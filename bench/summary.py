@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.plan.runs import Run
 from bench.report import Report
@@ -70,7 +70,8 @@ class RunOptions:
     inception_weights: Path | None = None
     keep: tuple[str, ...] = ()
     tensorboard: Path | None = None
-    engine: Literal["local", "ray"] = "local"
+    engine: Literal["local", "ray", "slurm"] = "local"
     address: str | None = None
+    slurm: Mapping[str, Any] | None = None
     begin: Callable[[Summary], None] = lambda summary: None
     watch: Callable[[Event], None] = lambda event: None

@@ -22,6 +22,7 @@ from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.records.external.staging import sweep_staging
+from bench.records.unfinished import forget, note_failure, note_plan
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent
 from bench.report.stamp import refresh_report
@@ -208,10 +209,13 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
             if other:
                 notify(AT_WORK.format(folder=summary.folder, other=other))
                 found.packs.reverse()  # the other one begins with the first
+            note_plan(summary.folder, summary.runs, options.checkpoint_every, beside=bool(other))
             summary.stopping = interruption
             events = chain(found.findings.events(waiting), engine(found.packs, found.workers, interruption))
             _follow(events, summary, watch, interruption)
-    if interruption() and summary.missing:
+    if not summary.missing:
+        forget(summary.folder)
+    elif interruption():
         raise KeyboardInterrupt
 
 
@@ -221,7 +225,9 @@ def _follow(
     """Pass events on; if ``watch`` fails, request a stop, so that runs save their checkpoints, and raise its error."""
     problem: Exception | None = None
     for event in events:
-        _update(summary, event)
+        summary.add(event)
+        if event.state == "failed":
+            note_failure(summary.folder, event.run, event.text)
         try:
             if problem is None:
                 watch(event)
@@ -236,17 +242,3 @@ def _resolve_devices(device: str, runs: Iterable[Run] = ()) -> list[str]:
     from bench.compute.environment import devices
 
     return devices(device, {run.training.precision for run in runs})
-
-
-def _update(summary: Summary, event: Event) -> None:
-    progress = event.progress
-    if event.state == "recorded":
-        summary.recorded.append(event.run)
-    elif event.state == "failed":
-        summary.failed[str(event.run)] = event.text
-        if event.fault:
-            summary.faults.setdefault(event.text, []).append(event.run)
-    elif progress is not None and progress.affected:
-        others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
-        notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
-        summary.notices += [notice] if notice not in summary.notices else []

@@ -115,6 +115,14 @@ def test_a_driver_that_starts_again_follows_the_jobs_of_the_first(long_results: 
     assert not files.folder.exists()
 
 
+def test_what_is_recorded_meanwhile_is_not_submitted(tiny_runs: list[Run], tiny_results: Path) -> None:
+    """As when the jobs of a driver that was killed end while the next one starts."""
+    with SlurmCluster({}) as cluster:
+        events = list(cluster.engine([tiny_runs], [Settings(folder=tiny_results)]))
+    assert sorted((event.run.id, event.state) for event in events) == sorted((run.id, "recorded") for run in tiny_runs)
+    assert not LocalQueue.jobs
+
+
 @pytest.mark.slow
 def test_a_cancelled_job_is_not_submitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs, ends = long_runs(tmp_path), {}

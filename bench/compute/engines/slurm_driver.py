@@ -48,7 +48,8 @@ class Driver:
         try:
             self._jobs = {job.name: job for job in self._files.queued(self._left, self._first_states())}
             carried = {run.id for job in self._jobs.values() for pack in job.packs for run in pack}
-            waiting = [[run for run in pack if run.id not in carried] for pack in packs]
+            yield from self._recorded_meanwhile([run for pack in packs for run in pack if run.id not in carried])
+            waiting = [[run for run in pack if run.id in self._left.keys() - carried] for pack in packs]
             self._submit([pack for pack in waiting if pack], starts=1)
             while self._jobs:
                 if not self._stopping and (self._error is not None or stopping()):
@@ -130,8 +131,7 @@ class Driver:
     def _retry(self, job: Job, state: str, reason: str) -> Iterator[Event]:
         """Submit what a lost job has left over again, whole or in smaller parts; a single run may fail."""
         packs = [[run for run in pack if run.id in self._left] for pack in job.packs]
-        for run in [run for pack in packs for run in pack if self._settings.is_recorded(run)]:
-            yield Event(self._left.pop(run.id), "recorded")  # by a job whose last events were lost
+        yield from self._recorded_meanwhile([run for pack in packs for run in pack])
         packs = [rest for pack in packs if (rest := [run for run in pack if run.id in self._left])]
         size = sum(map(len, packs))
         self._forget(job, keep_log=size > 0)
@@ -152,6 +152,12 @@ class Driver:
             for pack in packs:  # each in a job of its own
                 self._submit([pack], job.starts)
         yield from (retry_event(pack, size, reason) for pack in packs)
+
+    def _recorded_meanwhile(self, runs: Sequence[Run]) -> Iterator[Event]:
+        """Yield the ends of runs that were recorded by a job whose last events were lost, or by another driver's."""
+        for run in runs:
+            if self._settings.is_recorded(run):
+                yield Event(self._left.pop(run.id), "recorded")
 
     def _forget(self, job: Job, *, keep_log: bool = False) -> None:
         del self._jobs[job.name]

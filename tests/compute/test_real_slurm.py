@@ -32,7 +32,7 @@ loss = ["non-saturating"]
 dataset = [{ name = "ring", points = 1000 }]
 architecture = [{ name = "mlp", width = 16, depth = 1, label = "mlp" }]
 [training]
-steps = 2400
+steps = 1200
 batch_size = 16
 latent = 4
 [evaluation]
@@ -77,7 +77,7 @@ def test_a_suite_runs_and_an_interrupted_job_goes_on(
     hit: list[str] = []
 
     def watch(event: Event) -> None:
-        if not hit and event.progress is not None and 400 <= event.progress.step < 1600:
+        if not hit and event.progress is not None and 200 <= event.progress.step < 900:
             hit.append(jobs("RUNNING")[0])
             subprocess.run([*interrupt, hit[0]], check=True)
 
@@ -111,13 +111,13 @@ def test_a_driver_that_was_killed_finds_its_jobs(
     first.wait()
     submitted = {path.stem for path in folder.glob("slurm/*.json")}
     assert set(jobs()) == submitted
-    second = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    second = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     seen = set(submitted)
     while second.poll() is None:
         seen |= set(jobs())
         time.sleep(0.5)
     assert second.returncode == 0
-    assert seen == submitted  # nothing was submitted twice
+    assert seen == submitted
     check_same(folder, expected)
 
 
@@ -128,7 +128,7 @@ def test_a_stop_cancels_what_waits_and_saves_what_runs(
         *(sys.executable, "-m", "bench", "run", write_suite(LONG), "--engine", "slurm", "--workers", "1"),
         *("--results", str(tmp_path / "slurm"), "--report", "none", "--pack", "off"),
     ]
-    first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not jobs("RUNNING"):
         assert time.monotonic() < deadline

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
@@ -22,6 +22,7 @@ from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, describe_namesake, load_suite
 from bench.records.external.staging import sweep_staging
+from bench.records.unfinished import forget, note_failure, note_plan
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent
 from bench.report.stamp import refresh_report
@@ -50,8 +51,9 @@ def run_suite(
     skip_broken: bool = False,
     keep: str | Iterable[str] | None = None,
     tensorboard: str | Path | None = None,
-    engine: Literal["local", "ray"] = "local",
+    engine: Literal["local", "ray", "slurm"] = "local",
     address: str | None = None,
+    slurm: Mapping[str, Any] | None = None,
     report: Extent = "all",
     begin: Callable[[Summary], None] = lambda summary: None,
     watch: Callable[[Event], None] = lambda event: None,
@@ -76,8 +78,9 @@ def run_suite(
         skip_broken: Whether to leave out images that cannot be decoded.
         keep: What each run leaves besides its record: "weights", "state", or both. [default: the suite's, or nothing]
         tensorboard: The folder for event files of TensorBoard, which are written while runs train. [default: none]
-        engine: What carries the runs: "local" (processes of this machine) or "ray".
+        engine: What carries the runs: "local" (processes of this machine), "ray" or "slurm".
         address: The address of the Ray cluster, or "auto". [default: Ray on this machine alone]
+        slurm: What jobs ask Slurm for, by submitit's names: "partition", "time", "gpus_per_node". [default: an hour]
         report: What to write at the end: "all" (tables, page and figures as PNG), "tables" or "none".
         begin: Called with the plan before training starts.
         watch: Called with every event (``bench.Event``) of a run: its progress, with losses, measures and samples, and
@@ -114,6 +117,7 @@ def run_suite(
         tensorboard=None if tensorboard is None else Path(tensorboard),
         engine=engine,
         address=address,
+        slurm=slurm,
         begin=begin,
         watch=watch,
     )
@@ -193,7 +197,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         keep=options.keep,
     )
     notify = summary.notices.append
-    with connected(options.engine, options.address) as cluster:
+    with connected(options.engine, options.address, options.slurm) as cluster:
         devices = [options.device] if cluster else _resolve_devices(options.device, summary.runs)
         summary.activity, began = "measuring pack sizes", time.perf_counter()
         found = Division.of(waiting, common, devices, options.workers, options.pack, options.memory, notify, cluster)
@@ -206,10 +210,13 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
             if other:
                 notify(AT_WORK.format(folder=summary.folder, other=other))
                 found.packs.reverse()  # the other one begins with the first
+            note_plan(summary.folder, summary.runs, options.checkpoint_every, beside=bool(other))
             summary.stopping = interruption
             events = chain(found.findings.events(waiting), engine(found.packs, found.workers, interruption))
             _follow(events, summary, watch, interruption)
-    if interruption() and summary.missing:
+    if not summary.missing:
+        forget(summary.folder)
+    elif interruption():
         raise KeyboardInterrupt
 
 
@@ -219,7 +226,9 @@ def _follow(
     """Pass events on; if ``watch`` fails, request a stop, so that runs save their checkpoints, and raise its error."""
     problem: Exception | None = None
     for event in events:
-        _update(summary, event)
+        summary.add(event)
+        if event.state == "failed":
+            note_failure(summary.folder, event.run, event.text)
         try:
             if problem is None:
                 watch(event)
@@ -234,17 +243,3 @@ def _resolve_devices(device: str, runs: Iterable[Run] = ()) -> list[str]:
     from bench.compute.environment import devices
 
     return devices(device, {run.training.precision for run in runs})
-
-
-def _update(summary: Summary, event: Event) -> None:
-    progress = event.progress
-    if event.state == "recorded":
-        summary.recorded.append(event.run)
-    elif event.state == "failed":
-        summary.failed[str(event.run)] = event.text
-        if event.fault:
-            summary.faults.setdefault(event.text, []).append(event.run)
-    elif progress is not None and progress.affected:
-        others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
-        notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
-        summary.notices += [notice] if notice not in summary.notices else []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.plan.runs import Run
 from bench.report import Report
@@ -49,6 +49,20 @@ class Summary:
         """The number of runs without a record."""
         return len(self.runs) - len(self.already) - len(self.recorded)
 
+    def add(self, event: Event) -> None:
+        """Add what an event reports."""
+        progress = event.progress
+        if event.state == "recorded":
+            self.recorded.append(event.run)
+        elif event.state == "failed":
+            self.failed[str(event.run)] = event.text
+            if event.fault:
+                self.faults.setdefault(event.text, []).append(event.run)
+        elif progress is not None and progress.affected:
+            others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
+            notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
+            self.notices += [notice] if notice not in self.notices else []
+
     def followed_by(self, later: Summary) -> Summary:
         """Return the summary of these runs and of later ones in the same folder."""
         lists = ("runs", "already", "recorded")
@@ -70,7 +84,8 @@ class RunOptions:
     inception_weights: Path | None = None
     keep: tuple[str, ...] = ()
     tensorboard: Path | None = None
-    engine: Literal["local", "ray"] = "local"
+    engine: Literal["local", "ray", "slurm"] = "local"
     address: str | None = None
+    slurm: Mapping[str, Any] | None = None
     begin: Callable[[Summary], None] = lambda summary: None
     watch: Callable[[Event], None] = lambda event: None

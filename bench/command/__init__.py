@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench.command import check, compare, import_results, list_names, measure, report, run, sample, time
+from bench.command import check, compare, import_results, list_names, measure, report, run, sample, status, time
 from bench.command.streams import output_failure, prepare_streams, stop_writing
 from bench.version import __version__
 
@@ -48,6 +48,7 @@ for subcommand in (
     run.plan,
     run.run,
     report.report,
+    status.status,
     compare.compare,
     compare.confirm,
     time.time_cells,

@@ -153,13 +153,32 @@ worker_options = options(
 engine_options = options(
     click.option(
         "--engine",
-        type=click.Choice(["local", "ray"]),
+        type=click.Choice(["local", "ray", "slurm"]),
         default="local",
         show_default=True,
-        help="What carries the runs: processes of this machine, or a Ray cluster.",
+        help="What carries the runs: processes of this machine, a Ray cluster, or jobs of Slurm.",
     ),
     click.option(
         "--address", metavar="ADDRESS", help="Address of the Ray cluster, or auto. [default: Ray on this machine alone]"
+    ),
+    click.option("--partition", metavar="NAME", help="Partition of Slurm. [default: Slurm's own]"),
+    click.option(
+        "--time",
+        metavar="TIME",
+        help="Time limit of a job of Slurm, in minutes or as 8:00:00; a job that reaches it goes on in the next one. "
+        "[default: an hour]",
+    ),
+    click.option(
+        "--gpus-per-node",
+        type=click.IntRange(0, 1024),
+        metavar="N",
+        help="GPUs of each job of Slurm; each of them trains a pack. [default: none]",
+    ),
+    click.option(
+        "--slurm",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any other parameter of submitit's SlurmExecutor, for example account=gan. Repeatable.",
     ),
 )
 pack_options = options(

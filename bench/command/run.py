@@ -22,7 +22,7 @@ from bench.command.options import (
     worker_options,
 )
 from bench.command.streams import fail, say
-from bench.command.values import parse_choice, parse_filters, parse_seeds, parse_setting
+from bench.command.values import parse_choice, parse_filters, parse_seeds, parse_setting, parse_slurm
 from bench.escaping import visible
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def run(suite: str, seeds: str | None, settings: tuple[str, ...], only: tuple[st
         "seeds": parse_seeds(seeds),
         "filters": parse_filters(only),
         "keep": arguments.pop("keep") or None,
+        "slurm": parse_slurm(*map(arguments.pop, ("slurm", "partition", "time", "gpus_per_node"))),
     }
     summaries: list[Summary] = []
     display = Display(Terminal(stderr=True), bars=arguments["workers"] != 0)  # bars would overwrite a debugger's prompt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from bench.errors import SuiteError
@@ -46,6 +47,26 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if key.count(".") > MAX_DEPTH:
         raise SuiteError(f"--set {as_label(text)}: no option is nested that deeply")
     return key, parse_value(value)
+
+
+def parse_slurm(
+    given: Iterable[str], partition: str | None, time: str | None, gpus_per_node: int | None
+) -> dict[str, Any]:
+    """Return what to ask Slurm for, from options with a name of their own and from ``--slurm``.
+
+    Raises:
+        SuiteError: ``--slurm`` has no value, or names what another option gives.
+    """
+    named = {"partition": partition, "time": time, "gpus_per_node": gpus_per_node}
+    parameters = {key: value for key, value in named.items() if value is not None}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            raise SuiteError(f"--slurm {as_label(text)}: expected KEY=VALUE")
+        if key in named:
+            raise SuiteError(f"--slurm {as_label(text)}: use --{key.replace('_', '-')} {as_label(value)}")
+        parameters[key] = parse_value(value)
+    return parameters
 
 
 def is_count(text: str) -> bool:

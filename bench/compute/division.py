@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bench.compute.contracts.dry_check import Findings, dry_check
+from bench.compute.engines import Cluster
 from bench.compute.gpu_sharing import workers_per_gpu
 from bench.compute.pack_tuning import pack_sizer
 from bench.compute.process_apart import Apart, ProcessApart
 from bench.compute.settings import Settings, worker_settings
 from bench.plan.grouping import divide
 from bench.plan.runs import Run
-
-if TYPE_CHECKING:
-    from bench.compute.engines.on_ray import RayCluster
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Division:
         pack: int | Literal["auto", "off"],
         memory: float | None,
         notify: Callable[[str], None],
-        cluster: RayCluster | None = None,
+        cluster: Cluster | None = None,
     ) -> Division:
         """Return the fastest division.
 

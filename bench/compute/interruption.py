@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 
 HANG_UP = getattr(signal, "SIGHUP", None)  # the terminal was closed, or the connection to it ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([HANG_UP] if HANG_UP else []))
+FOR_JOBS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))  # Slurm sends them
 STOPPING = b"\nganbench: stopping; saving a checkpoint of each active run (a second Ctrl-C or SIGTERM exits at once)\n"
 
 
@@ -67,7 +68,7 @@ def blocked_signals() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (*SIGNALS, *FOR_JOBS))
     try:
         yield
     finally:

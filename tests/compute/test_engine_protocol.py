@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from compared_records import check_same
+from local_jobs import LocalQueue
 
-from bench.compute.engines import Engine
+from bench.compute.engines import Engine, on_slurm, slurm_driver
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.local import local
 from bench.compute.engines.on_ray import RayCluster
+from bench.compute.engines.on_slurm import SlurmCluster
 from bench.compute.settings import Settings
 from bench.errors import ResultsError
 from bench.plan.runs import Run
@@ -22,11 +24,16 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[dict[str, Engine]]:
-    with RayCluster() as cluster:
-        yield {"in process": in_process, "local": local, "ray": cluster.engine}
+    with RayCluster() as cluster, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_slurm, "SlurmQueue", LocalQueue)  # its jobs are processes of this machine
+        patch.setattr(slurm_driver, "POLL", 0.1)
+        patch.setattr(slurm_driver, "ASK", 0.5)
+        slurm = SlurmCluster({}).engine
+        yield {"in process": in_process, "local": local, "ray": cluster.engine, "slurm": slurm}
+        LocalQueue.forget()
 
 
-@pytest.fixture(params=["in process", "local", "ray"])
+@pytest.fixture(params=["in process", "local", "ray", "slurm"])
 def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine:
     return engines[request.param]
 

@@ -186,7 +186,10 @@ def test_what_a_cluster_cannot_do(
 
 
 def test_engines_and_addresses_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SuiteError, match="engine 'slurp': expected 'local' or 'ray'"), connected("slurp", None):
+    with (
+        pytest.raises(SuiteError, match="engine 'slurp': expected 'local', 'ray' or 'slurm'"),
+        connected("slurp", None),
+    ):
         pass
     with pytest.raises(SuiteError, match="address 'auto': only applies with engine 'ray'"), connected("local", "auto"):
         pass

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from counterparts import convolutions, evaluation, gpu, growth, many_runs, whole_process
+from counterparts import convolutions, engine_overhead, evaluation, gpu, growth, many_runs, whole_process
 from tabulate import tabulate
 
 from bench.compute import environment
@@ -145,6 +146,34 @@ def command_section() -> str:
     )
 
 
+def engines_section() -> str:
+    """Measure what engines cost beyond the work."""
+    load, runs = os.getloadavg()[0], 1000
+    measured = {engine: engine_overhead.measure(engine, runs) for engine in engine_overhead.ENGINES}
+    work = measured["in-process"].work
+    rows = []
+    for engine, each in measured.items():
+        beyond_cpu = 1000 * (each.cpu - work) / runs
+        beyond_wall = 1000 * (each.wall * each.workers - work) / runs
+        rows.append(
+            [
+                engine,
+                f"{each.wall:.1f}",
+                f"{each.cpu:.1f}",
+                f"{work:.1f}",
+                f"**{beyond_cpu:.1f}**",
+                f"{beyond_wall:.1f}",
+            ]
+        )
+    headers = ["engine", "s", "CPU s", "CPU s of work", "ms beyond, CPU", "ms beyond, time of workers"]
+    return (
+        f"## Engines\n\n{runs:,} runs of two steps on the Dirac-GAN, each in a pack of its own, from `bench.run` to the last "
+        "record, without report. The work is training and evaluation. What each run costs beyond it is reading, checking "
+        "and writing records, building networks, and a share of the start of two workers or of Ray's. CPU time counts all "
+        f"processes. The load of the machine was {load:.1f} before.\n\n" + table(headers, rows)
+    )
+
+
 def seconds_of(words: str) -> float:
     """Return the seconds that one command takes."""
     began = time.perf_counter()
@@ -212,6 +241,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "convolutions": convolutions_section,
     "evaluation": evaluation_section,
     "start": command_section,
+    "engines": engines_section,
     "growth": growth_section,
     "gpu": gpu_section,
 }
@@ -223,6 +253,7 @@ HEADINGS = {
     "convolutions": "## A step of images",
     "evaluation": "## An evaluation",
     "start": "## The command",
+    "engines": "## Engines",
     "growth": "## How cost grows",
     "gpu": "## On a GPU",
 }

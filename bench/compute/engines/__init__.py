@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bench.compute.events import Event
+from bench.compute.process_apart import Apart
 from bench.compute.settings import Settings
 from bench.plan.runs import Run
 
@@ -22,4 +23,18 @@ class Engine(Protocol):
         self, packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool]
     ) -> Iterator[Event]:
         """Yield events as they occur."""
+        ...
+
+
+class Cluster(Apart, Protocol):
+    """Other machines that packs can be carried to."""
+
+    def workers(self, common: Settings, device: str, requested: int | None, runs: int) -> list[Settings]:
+        """Return the settings of each worker: for some runs, on a device, and as many workers as were asked for."""
+        ...
+
+    def engine(
+        self, packs: Sequence[Sequence[Run]], workers: Sequence[Settings], stopping: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """Execute packs there; see ``Engine``."""
         ...

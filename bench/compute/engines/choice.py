@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
-from bench.compute.engines import Engine
+from bench.compute.engines import Cluster, Engine
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.local import local
 from bench.compute.engines.worker_processes import Reserve
@@ -15,33 +15,40 @@ from bench.compute.settings import Settings, is_small
 from bench.errors import SuiteError
 from bench.plan.runs import Run
 
-if TYPE_CHECKING:
-    from bench.compute.engines.on_ray import RayCluster
+ENGINES = ("local", "ray", "slurm")
 
 
 @contextmanager
-def connected(engine: str, address: str | None) -> Iterator[RayCluster | None]:
+def connected(engine: str, address: str | None, slurm: Mapping[str, Any] | None = None) -> Iterator[Cluster | None]:
     """Yield the cluster that an engine needs, or None for "local".
 
     Args:
-        engine: "local" or "ray".
-        address: The address of the cluster.
+        engine: "local", "ray" or "slurm".
+        address: The address of the Ray cluster.
+        slurm: What to ask Slurm for.
 
     Raises:
-        SuiteError: There is no such engine, it needs a package that is not installed, or it has no address.
+        SuiteError: There is no such engine, it needs a package that is not installed, or an option is of another one.
         DeviceError: No cluster has this address.
     """
-    if engine not in ("local", "ray"):
-        raise SuiteError(f"engine {engine!r}: expected 'local' or 'ray'")
+    if engine not in ENGINES:
+        raise SuiteError(f"engine {engine!r}: expected {', '.join(map(repr, ENGINES[:-1]))} or {ENGINES[-1]!r}")
+    if address is not None and engine != "ray":
+        raise SuiteError(f"address {address!r}: only applies with engine 'ray'")
+    if slurm and engine != "slurm":
+        raise SuiteError(f"{next(iter(slurm))}: only applies with engine 'slurm'")
     if engine == "local":
-        if address is not None:
-            raise SuiteError(f"address {address!r}: only applies with engine 'ray'")
         yield None
-        return
-    from bench.compute.engines.on_ray import RayCluster
+    elif engine == "ray":
+        from bench.compute.engines.on_ray import RayCluster
 
-    with RayCluster(address) as cluster:
-        yield cluster
+        with RayCluster(address) as ray:
+            yield ray
+    else:
+        from bench.compute.engines.on_slurm import SlurmCluster
+
+        with SlurmCluster(slurm or {}) as cluster:
+            yield cluster
 
 
 def choose_engine(
@@ -49,7 +56,7 @@ def choose_engine(
     workers: Sequence[Settings],
     requested: int | None,
     reserve: Reserve,
-    cluster: RayCluster | None = None,
+    cluster: Cluster | None = None,
 ) -> Engine:
     """Return the engine that executes packs.
 

@@ -16,8 +16,8 @@ def in_process(
 ) -> Iterator[Event]:
     """Execute all packs with the settings of the first worker."""
     settings = workers[0]
-    for pack in packs:
-        if stopping():
-            return
-        with limited_threads(settings.threads):
+    with limited_threads(settings.threads):  # once, because it looks for the libraries of the process
+        for pack in packs:
+            if stopping():
+                return
             yield from attempt(pack, settings, stopping)

@@ -27,17 +27,9 @@ from bench.plan.runs import Run
 from bench.plan.specification import Evaluation
 from bench.plan.updates import critic_batches
 from bench.records import schema
+from bench.records.circumstances import Environment, Timing
 from bench.records.samples import kept_count
-from bench.records.schema import (
-    DeclaredMeasure,
-    Ending,
-    Environment,
-    Metadata,
-    Parameters,
-    Samples,
-    Timing,
-    Training,
-)
+from bench.records.schema import DeclaredMeasure, Ending, Metadata, Parameters, Samples, Training
 
 REAL_POINTS, REAL_NUMBERS = 30, 2_000  # at most in a record
 

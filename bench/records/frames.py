@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.plan.updates import critic_batches
+from bench.records.circumstances import Timing
 from bench.records.record import Record, read_all, read_record
-from bench.records.schema import Metadata, Timing
+from bench.records.schema import Metadata
 
 SHOWN = ("device", "threads", "workers", "pack")  # columns about the environment
 

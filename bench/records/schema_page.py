@@ -9,7 +9,8 @@ import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin
 
-from bench.records.schema import SCHEMA, Metadata, Section
+from bench.records.circumstances import Section
+from bench.records.schema import SCHEMA, Metadata
 
 INTRODUCTION = f"""# Record format
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.records.circumstances import Timing
 from bench.records.record import publish, read_metadata
-from bench.records.schema import Data, Ending, Metadata, RecordedChoice, Timing, Training
+from bench.records.schema import Data, Ending, Metadata, RecordedChoice, Training
 from bench.records.summaries import only_finite
 
 TRACE = [

@@ -24,8 +24,9 @@ from bench.catalogue.metrics.measures import (
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Identified, Label, check_label, check_title
 from bench.plan.rules import Rules
+from bench.records.circumstances import Environment, Timing
 from bench.records.external.possible_values import MAX_INTEGER, Count, CriticSteps, Seed, why_impossible, writable
-from bench.records.schema import Ending, Environment, Evaluation, Metadata, Samples, Timing, Training
+from bench.records.schema import Ending, Evaluation, Metadata, Samples, Training
 from bench.version import __version__
 
 Row = dict[str, Any]

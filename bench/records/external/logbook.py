@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from bench.catalogue.metrics.measures import Directions, measure_name
 from bench.errors import ResultsError
+from bench.records.circumstances import Timing
 from bench.records.external.external_run import Row, is_known_column, trace_of, unknown_measure
 from bench.records.external.possible_values import DATE, MAX_STEPS, as_integer, why_impossible
-from bench.records.schema import Timing
 
 CLOCK = "clock"  # the key of a row for the seconds measured here, not given by the caller
 

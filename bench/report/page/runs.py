@@ -14,9 +14,10 @@ from bench.escaping import MAX_LABEL, as_label, visible
 from bench.evidence.outcomes import states_over_time
 from bench.evidence.results import Evidence
 from bench.plan.updates import critic_batches
+from bench.records.circumstances import Timing
 from bench.records.record import Record
 from bench.records.samples import evenly_spaced
-from bench.records.schema import Metadata, Timing
+from bench.records.schema import Metadata
 from bench.report.outcome_styles import STAGES, stage_intervals
 
 DIGITS, FEW_DIGITS = 6, 4  # significant digits: of measures and steps; of losses, probes and seconds

@@ -23,19 +23,28 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def engines() -> Iterator[dict[str, Engine]]:
-    with RayCluster() as cluster, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_slurm, "SlurmQueue", LocalQueue)  # its jobs are processes of this machine
+def ray() -> Iterator[Engine]:
+    with RayCluster() as cluster:
+        yield cluster.engine
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Engine]:
+    """Slurm's engine with jobs that are processes of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_slurm, "SlurmQueue", LocalQueue)
         patch.setattr(slurm_driver, "POLL", 0.1)
         patch.setattr(slurm_driver, "ASK", 0.5)
-        slurm = SlurmCluster({}).engine
-        yield {"in process": in_process, "local": local, "ray": cluster.engine, "slurm": slurm}
+        with SlurmCluster({}) as cluster:
+            yield cluster.engine
         LocalQueue.forget()
 
 
 @pytest.fixture(params=["in process", "local", "ray", "slurm"])
-def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine:
-    return engines[request.param]
+def engine(request: pytest.FixtureRequest) -> Engine:
+    here = {"in process": in_process, "local": local}
+    found: Engine = here.get(request.param) or request.getfixturevalue(request.param)
+    return found
 
 
 def crew(folder: Path) -> Sequence[Settings]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,9 @@ from bench.compute.engines.on_slurm import SlurmCluster
 from bench.compute.engines.slurm_carrier import Carrier
 from bench.compute.engines.slurm_jobs import JobFiles
 from bench.compute.engines.slurm_parameters import checked, minutes
+from bench.compute.engines.worker_processes import Reserve
 from bench.compute.events import Event, Progress
+from bench.compute.interruption import FOR_JOBS
 from bench.compute.settings import Settings
 from bench.errors import DeviceError, SuiteError
 from bench.plan.runs import Run, plan_runs
@@ -162,6 +165,20 @@ def test_interruptions_that_leave_no_time_for_steps_end(tiny_runs: list[Run], tm
         carrier._note(Event(tiny_runs[0], "progress", Progress(step, 1.0)))
         given_up.append(carrier._gives_up())
     assert given_up == [False, False, False, False, True]
+
+
+def test_signals_of_slurm_do_not_end_worker_processes(tmp_path: Path) -> None:
+    """Slurm sends them to all processes of a job, but only the first one is to act on them."""
+    with Reserve(1) as reserve:
+        process, _ = reserve.take(Settings(folder=tmp_path))
+        assert process.pid is not None
+        for number in FOR_JOBS:
+            os.kill(process.pid, number)
+        process.join(0.5)
+        alive = process.is_alive()
+        process.kill()
+        process.join()
+    assert alive
 
 
 @pytest.mark.parametrize(

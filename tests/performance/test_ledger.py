@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import ledger
 import pytest
 import torch
-from counterparts import convolutions, gpu, growth, many_runs, whole_process
+from counterparts import convolutions, engine_overhead, gpu, growth, many_runs, whole_process
 
 
 @pytest.mark.slow
@@ -27,6 +27,12 @@ def test_the_whole_process_against_the_plain_loop() -> None:
     assert found.runs == 2
     assert min(found.ours, *found.plain.values()) > 0
     assert whole_process.short_run(1)[0] > 0
+
+
+@pytest.mark.slow
+def test_what_engines_cost_beyond_the_work() -> None:
+    found = engine_overhead.measure("in-process", 2)
+    assert 0 < found.work < found.cpu
 
 
 def test_a_step_of_convolutions_against_the_plain_loop() -> None:

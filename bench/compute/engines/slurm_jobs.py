@@ -8,12 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.compute.at_work import SLURM
 from bench.compute.engines.event_lines import EventReader
 from bench.compute.engines.slurm_queue import is_alive
 from bench.files import atomic_write
 from bench.plan.runs import Run
-
-FOLDER = "slurm"  # in the results folder of a suite
 
 
 @dataclass
@@ -43,7 +42,7 @@ class JobFiles:
     """
 
     def __init__(self, results: Path):
-        self.folder = results / FOLDER
+        self.folder = results / SLURM
 
     def add(self, name: str, packs: Sequence[Sequence[Run]], starts: int = 1) -> Job:
         """Note a job that has been submitted, and return it."""

@@ -13,6 +13,9 @@ REAL_DATA = (
     "Real data: held-out real samples, scored in the same way as generated ones. They are a finite sample too, so a "
     "good generator can score slightly better by chance."
 )
+REAL_FOR_CLASSIFIERS = (
+    " For classifiers that learn from samples, real data are training samples, as many as generated ones."
+)
 
 
 class Explanation(NamedTuple):
@@ -37,6 +40,8 @@ def explanations(evidence: Evidence) -> list[Explanation]:
     unresolved = bool(count_unresolved(evidence.runs))
     share = "all runs that can be judged" if unresolved else "all runs"
     unless_unresolved = "; nor are cells with runs that cannot be judged" if unresolved else ""
+    learned = {"cas_real", "examples_accuracy_real"} & {*evidence.runs}
+    real_data = REAL_DATA + (REAL_FOR_CLASSIFIERS if learned else "")
     published = " Published: as printed in the source, not measured here." if evidence.references else ""
     return [
         Explanation(
@@ -64,7 +69,7 @@ def explanations(evidence: Evidence) -> list[Explanation]:
         ),
         Explanation(
             "Reference rows",
-            f"Untrained: mean at initialisation. {REAL_DATA}{published}",
+            f"Untrained: mean at initialisation. {real_data}{published}",
         ),
         Explanation("Speed", "Speed: generator steps per second (steps/s), median over runs."),
     ]

@@ -13,7 +13,10 @@ from bench.catalogue.metrics.classifier_options import ClassifierOptions
 from bench.catalogue.metrics.context import Context
 from bench.catalogue.metrics.small_classifier import accuracy_of_classifier, training_samples
 from bench.compute.training.real_data import cached_dataset
+from bench.evidence.results import read_evidence
 from bench.plan.specification import choose
+from bench.report.definitions import definitions
+from bench.report.explanations import note
 
 SUITE = """
 name = "few"
@@ -33,6 +36,7 @@ every = 2
 samples = 40
 metrics = [{ name = "classification-accuracy", steps = 15 }, { name = "usefulness", steps = 15 }]
 """
+RECORDED = Path(__file__).parents[2] / "results" / "quick"
 STEPS = ClassifierOptions(steps=15)
 
 
@@ -63,3 +67,11 @@ def test_real_data_are_a_run_whose_examples_and_samples_are_training_samples(res
     whole = accuracy_of_classifier(context, [training_samples(context)], STEPS, None)
     assert set(frame["examples_accuracy_real"]) == {whole}
     assert frame["cas_real"].nunique() == 1
+
+
+def test_tables_say_what_real_data_are_for_classifiers(results: Path) -> None:
+    evidence = read_evidence(results)
+    assert "real data are training samples, as many as generated ones" in note(evidence)
+    assert "real data are training samples" not in note(read_evidence(RECORDED))
+    defined = dict(definitions(evidence, ["gain", "cas", "both_accuracy"]))
+    assert defined.keys() == {"gain (points)", "CAS %", "with both %"}

@@ -18,7 +18,7 @@ from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
 from bench.plan.seeds import as_seeds
 from bench.plan.suite import Suite
-from bench.records.frames import axes_of, axis_value
+from bench.records.frames import axis_value
 from bench.records.record import paths_by_run, read_all, read_metadata
 from bench.records.schema import Metadata
 from bench.running import train_runs
@@ -89,7 +89,7 @@ def confirm(
     folders = [resolve(baseline), resolve(candidate)]
     records = [read_all(folder, read_metadata) for folder in folders]
     fresh = _fresh_seeds(seeds, records)
-    axes = axes_of([*records[0], *records[1]])
+    axes = list(first.cells[0].axes)
     old, new = (_records_by_cell(side, axes, flagged) for side in records)
     changed = [cell for cell in flagged if _are_specified_differently(old[cell], new[cell])]
     options = RunOptions(

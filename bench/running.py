@@ -202,7 +202,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         summary.activity, began = "measuring pack sizes", time.perf_counter()
         found = Division.of(waiting, common, devices, options.workers, options.pack, options.memory, notify, cluster)
         summary.activity, seconds = "", time.perf_counter() - began
-        if seconds >= 1:  # otherwise the sizes were known
+        if seconds >= 1 and options.pack == "auto":  # otherwise the sizes were known
             notify(f"measured pack sizes in {seconds:.0f} s; they are kept for later runs")
         engine = choose_engine(found.packs, found.workers, options.workers, reserve, cluster)
         watching = watching_with(options.watch, options.tensorboard)

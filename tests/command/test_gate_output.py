@@ -63,3 +63,14 @@ def test_an_interruption_is_no_verdict(verb: str, module: Any, message: str, mon
     monkeypatch.setattr(module, verb, interrupt)
     result = CliRunner().invoke(main, [verb, "gate", "gate"])
     assert (result.exit_code, result.stderr) == (130, message)
+
+
+def test_cells_that_are_left_out_are_named_in_every_format(sides: tuple[Path, Path], tmp_path: Path) -> None:
+    """Not only in the explanation of the table: JUnit and a reader in a hurry see the verdict of the other cells."""
+    result = compare(RESULTS / "gate", sides[0], "--missing", "ok", "--format", "junit")
+    assert result.exit_code == 0
+    said = "Not compared, because the candidate does not have them: ring · mlp · non-saturating · r1"
+    assert said in result.stdout
+    shown = " ".join(compare(RESULTS / "gate", sides[0], "--missing", "ok").stdout.split())
+    assert shown.endswith("OK: 1 of 1 cell.")
+    assert shown.index("One-sided tests") < shown.index(said)

@@ -98,7 +98,7 @@ def compare(
             if measure is not None:
                 _check_tolerance(dataset, measure[1], gate)
                 measures[dataset] = measure
-    axes = axes_of([*one.metadata.values(), *other.metadata.values()])
+    axes = _dividing_axes(one, other)
     frames = [_with_labels(evidence, with_fingerprints(evidence), axes) for evidence in (one, other)]
     if only is not None:
         frames = [frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]] for frame in frames]
@@ -163,6 +163,21 @@ def with_options(gate: GateOptions, options: Mapping[str, Any], datasets: Collec
                 )
         given["tolerance"] = {**gate.tolerances, **table}
     return validated(GateOptions, {**gate.model_dump(), **given}, "compare")
+
+
+def _dividing_axes(one: Evidence, other: Evidence) -> list[str]:
+    """Return the axes that define a cell: all but those that one side alone has, with one value that the other has not.
+
+    A setting that replaces the suite's (``--set steps=400``) is such an axis. It is a difference of specification.
+    """
+    sides = [list(each.metadata.values()) for each in (one, other)]
+    own = [axes_of(side) for side in sides]
+
+    def divides(axis: str) -> bool:
+        values = [{str(axis_value(record, axis)) for record in side} for side in sides]
+        return all(axis in axes for axes in own) or max(map(len, values)) > 1 or values[0] == values[1]
+
+    return [axis for axis in axes_of([*sides[0], *sides[1]]) if divides(axis)]
 
 
 def _with_labels(evidence: Evidence, runs: pd.DataFrame, axes: list[str]) -> pd.DataFrame:

@@ -72,6 +72,9 @@ def remarks(comparison: Comparison) -> list[str]:
             f"Both sides were trained with the same code of {comparison.same_code}. If the candidate should contain a "
             f"change, it was not installed, or these records are older than the change."
         )
+    for left_out, side in ((comparison.new, "baseline"), (comparison.gone, "candidate")):
+        if left_out:
+            said.append(f"Not compared, because the {side} does not have them: {', '.join(left_out)}.")
     runs = [cell.findings[-1].test.n for cell in comparison.cells if cell.findings and not cell.pooled]
     fewer = sum(candidate < baseline for baseline, candidate in runs)
     if fewer:
@@ -153,10 +156,6 @@ def _notes(comparison: Comparison) -> str:
             f" {unit.capitalize()} needed: the number per side that would find a regression as large as this one looks "
             f"or, within the tolerance, that would show equal sides to be OK, with 80% power."
         )
-    if comparison.new:
-        notes += f" Not compared, because the baseline does not have them: {', '.join(comparison.new)}."
-    if comparison.gone:
-        notes += f" Not compared, because the candidate does not have them: {', '.join(comparison.gone)}."
     return notes
 
 

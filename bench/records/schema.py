@@ -1,7 +1,6 @@
 """What a record says about its run, besides the trace: one model for all writers and readers.
 
-Runs that ganbench trains, ``bench.Recorder`` and ``ganbench import`` all fill in this model; whatever they do not know
-is None. A record holds it as JSON under the key ``ganbench`` of its Parquet schema.
+Whatever a writer does not know is None. A record holds the model as JSON under the key ``ganbench`` of its schema.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def load(monkeypatch: pytest.MonkeyPatch, loader: Callable[[Any], Any], shape: A
         (changed(POINTS, np.inf, 3, 4), POINTS, "2 of 40 training values are not finite"),
         (POINTS, changed(POINTS, -np.inf, 0), "1 of 40 test values is not finite"),
         (POINTS.astype(np.float64), POINTS, r"train split is float64 \[20, 2\], expected float32 points.*astype"),
-        (POINTS[:, :, None], POINTS, r"train split is float32 \[20, 2, 1\]"),
+        (POINTS[:, :, None], POINTS, r"declares shape \(2,\), but its samples have shape \(2, 1\)"),
         (POINTS, IMAGES, r"training samples are float32 \[2\], but its test samples uint8 \[1, 8, 8\]"),
         (POINTS, POINTS[:1], "needs at least 2 training and 2 test samples; it has 20 and 1"),
         (POINTS.tolist(), POINTS, "train split is a list, expected a numpy array"),

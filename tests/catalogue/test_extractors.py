@@ -35,6 +35,8 @@ def test_there_are_extractors() -> None:
         "inception",
         "random",
         "trained",
+        "spectrum",
+        "letters",
         *STACKED,
         *REGISTERED,
     } == EXTRACTORS.keys()

@@ -17,10 +17,12 @@ from bench.catalogue.metrics.measures import (
 
 def test_distances_classify_runs_before_everything_else() -> None:
     assert PRIMARY_ORDER[0] == "overlap"  # measured only where the modes are known
-    assert [each for each in PRIMARY_ORDER if not each.startswith("overlap")][:7] == [
+    assert [each for each in PRIMARY_ORDER if not each.startswith("overlap")][:9] == [
         "fid",
         "fd",
+        "spectral_fd",
         "distance",
+        "js_4",
         "swd",
         "kid",
         "kd",

@@ -15,12 +15,12 @@ from bench.compute.training.real_data import cached_dataset
 from bench.plan.specification import Evaluation, choose
 
 SAMPLES = 500
-DATASETS = {name: choose("dataset", name) for name in ("ring", "digits")}
+DATASETS = {name: choose("dataset", name) for name in ("ring", "digits", "strings")}
 PAIRS = [
     (dataset, metric)
     for dataset in DATASETS
     for metric, entry in METRICS.items()
-    if entry.of == "samples" and not entry.needs(find("dataset", dataset).extractor, dataset == "ring")
+    if entry.of == "samples" and not entry.needs(find("dataset", dataset).extractor, dataset in ("ring", "strings"))
 ]
 
 

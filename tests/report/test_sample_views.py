@@ -71,7 +71,7 @@ def test_what_cannot_be_drawn_is_left_out_with_a_notice(tmp_path: Path) -> None:
     record(tmp_path, "hinge", 0, GOOD, samples={"shape": [25, 4], "dtype": "float32"})
     record(tmp_path, "hinge", 1, GOOD, samples={"shape": [50, 2], "dtype": "float32"})
     report = write_report(tmp_path / "made", formats=("png",))
-    told = "Samples of 2 runs on ring (shape 2 and 4) are not shown: pictures need images, or points of one dimension"
+    told = "Samples of 2 runs on ring (shape 2 and 4) are not shown: pictures need images, sounds or strings, "
     assert report.notices[0].startswith(told)
     assert report.page is not None
     assert told in report.page.read_text()

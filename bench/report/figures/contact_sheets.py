@@ -19,9 +19,10 @@ from bench.records.record import read_all_samples
 from bench.records.schema import Metadata
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
+from bench.report.figures.written_strings import draw_strings
 from bench.report.file_names import slug
 from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
-from bench.report.signal_views import as_shown, draw_strings
+from bench.report.signal_views import as_shown
 
 MAX_SEEDS = 20  # shown per cell
 MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square

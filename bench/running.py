@@ -22,6 +22,8 @@ from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.records.external.staging import sweep_staging
+from bench.records.leases import Leases
+from bench.records.store import Folder
 from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
 from bench.report import Extent
 from bench.report.stamp import refresh_report
@@ -167,6 +169,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     summary = Summary(folder, runs, notices=[*dict.fromkeys(run.found for run in runs if run.found), *unsound])
     recorded = find_intact(folder, summary.notices)
     remove_checkpoints(folder, recorded)
+    Leases(Folder(folder), folder).clear(recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
     summary.notices += check_kept(options.keep, summary.already, folder)
@@ -183,6 +186,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
     from bench.compute.division import Division
     from bench.compute.engines.choice import choose_engine, connected
     from bench.compute.settings import Settings
+    from bench.compute.sharing import execute_shared
 
     common = Settings(
         summary.folder,
@@ -206,7 +210,8 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
                 notify(AT_WORK.format(folder=summary.folder, other=other))
                 found.packs.reverse()  # the other one begins with the first
             summary.stopping = interruption
-            events = chain(found.findings.events(waiting), engine(found.packs, found.workers, interruption))
+            shared = execute_shared(engine, found.packs, found.workers, interruption, notify)
+            events = chain(found.findings.events(waiting), shared)
             _follow(events, summary, watch, interruption)
     if interruption() and summary.missing:
         raise KeyboardInterrupt
@@ -218,7 +223,7 @@ def _follow(
     """Pass events on; if ``watch`` fails, request a stop, so that runs save their checkpoints, and raise its error."""
     problem: Exception | None = None
     for event in events:
-        _update(summary, event)
+        summary.add(event)
         try:
             if problem is None:
                 watch(event)
@@ -233,17 +238,3 @@ def _resolve_devices(device: str, runs: Iterable[Run] = ()) -> list[str]:
     from bench.compute.environment import devices
 
     return devices(device, {run.training.precision for run in runs})
-
-
-def _update(summary: Summary, event: Event) -> None:
-    progress = event.progress
-    if event.state == "recorded":
-        summary.recorded.append(event.run)
-    elif event.state == "failed":
-        summary.failed[str(event.run)] = event.text
-        if event.fault:
-            summary.faults.setdefault(event.text, []).append(event.run)
-    elif progress is not None and progress.affected:
-        others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
-        notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
-        summary.notices += [notice] if notice not in summary.notices else []

@@ -49,6 +49,20 @@ class Summary:
         """The number of runs without a record."""
         return len(self.runs) - len(self.already) - len(self.recorded)
 
+    def add(self, event: Event) -> None:
+        """Add what an event says of a run."""
+        progress = event.progress
+        if event.state == "recorded":
+            self.recorded.append(event.run)
+        elif event.state == "failed":
+            self.failed[str(event.run)] = event.text
+            if event.fault:
+                self.faults.setdefault(event.text, []).append(event.run)
+        elif progress is not None and progress.affected:
+            others = f" and {progress.affected - 1} more" if progress.affected > 1 else ""
+            notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
+            self.notices += [notice] if notice not in self.notices else []
+
     def followed_by(self, later: Summary) -> Summary:
         """Return the summary of these runs and of later ones in the same folder."""
         lists = ("runs", "already", "recorded")

@@ -11,7 +11,9 @@ from bench.compute.kept_files import weights_of
 from bench.errors import DamagedRecordError
 from bench.plan.runs import Run
 from bench.records.costs import estimate_seconds, shipped_speeds
+from bench.records.leases import Leases
 from bench.records.record import read_metadata
+from bench.records.store import Folder
 
 SMALL = 20.0  # estimated seconds of training; a worker takes seconds to start
 
@@ -57,6 +59,10 @@ class Settings:
             return os.path.lexists(path) and read_metadata(path).run == run.id
         except DamagedRecordError:
             return False
+
+    def leases(self) -> Leases:
+        """Return the leases of the runs."""
+        return Leases(Folder(self.folder), self.folder)
 
     def checkpoint(self, run: Run) -> Path:
         """Return the path of a run's checkpoint."""

@@ -21,10 +21,10 @@ from bench.plan.seeds import seeds_at
 from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
+from bench.records.addresses import address_of, suite_folder_in
 from bench.records.external.staging import sweep_staging
-from bench.records.leases import Leases
-from bench.records.store import Folder
-from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
+from bench.records.mirror import Mirror
+from bench.records.upkeep import check_usable, remove_checkpoints
 from bench.report import Extent
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
@@ -64,7 +64,7 @@ def run_suite(
 
     Args:
         suite: The name of a suite, or the path of a suite file.
-        results: The folder that contains the suite's results folder.
+        results: The folder that contains the suite's results folder, or an address such as s3://bucket/results.
         seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
         device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
         workers: Worker processes; 0: train in this one. [default: one per CPU core, or the fastest number per GPU]
@@ -121,7 +121,7 @@ def run_suite(
     )
     if report == "all":
         bundle()
-    summary = train_runs(runs, Path(results) / specification.name, options)
+    summary = train_runs(runs, suite_folder_in(results, specification.name), options)
     if specification.search:
         summary = _confirm(summary, specification, specification.seeds if seeds is None else seeds, options)
     if report != "none" and (summary.recorded or summary.already):
@@ -162,14 +162,16 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         GanbenchError: The device is not available, or the results folder is not writable.
         KeyboardInterrupt: Training was interrupted, after all active runs saved a checkpoint.
     """
+    mirror = Mirror.at(folder)
     check_usable(folder, (run.file_name for run in runs))
+    mirror.prepare()
     remove_partial_files(folder)
     sweep_staging(folder)
     unsound = unsound_combinations(run.training for run in runs)
     summary = Summary(folder, runs, notices=[*dict.fromkeys(run.found for run in runs if run.found), *unsound])
-    recorded = find_intact(folder, summary.notices)
+    recorded = mirror.find_intact(summary.notices)
     remove_checkpoints(folder, recorded)
-    Leases(Folder(folder), folder).clear(recorded)
+    mirror.leases().clear(recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
     summary.notices += check_kept(options.keep, summary.already, folder)
@@ -194,6 +196,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         checkpoint_every=options.checkpoint_every,
         inception_weights=options.inception_weights,
         keep=options.keep,
+        address=address_of(summary.folder),
     )
     notify = summary.notices.append
     with connected(options.engine, options.address) as cluster:

@@ -11,7 +11,7 @@ from bench.compute.settings import Settings
 from bench.plan.runs import Run
 from bench.records.leases import Leases
 
-PAUSE = 1.0  # seconds between two looks at what others train
+PAUSE, PAUSE_AT_ADDRESS = 1.0, 5.0  # seconds between two looks at what others train
 SLICE = 0.2  # seconds between checks for a requested stop
 
 
@@ -56,7 +56,7 @@ def execute_shared(
                 yield Event(run, "recorded")
             left = [found for pack in packs if (found := [run for run in pack if run.id in free & elsewhere.keys()])]
             if elsewhere and not left:
-                _wait(PAUSE, stopping)
+                _wait(PAUSE_AT_ADDRESS if settings.address else PAUSE, stopping)
 
 
 def _waiting_for(leases: Leases, runs: Collection[str]) -> str:

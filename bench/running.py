@@ -46,6 +46,7 @@ def run_suite(
     settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     checkpoint_every: float = 60.0,
+    timeout: float | None = None,
     pack: int | Literal["auto", "off"] = "auto",
     memory: float | None = None,
     inception_weights: Path | None = None,
@@ -72,6 +73,7 @@ def run_suite(
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells run.
         checkpoint_every: Seconds between checkpoints of a run.
+        timeout: Seconds without progress after which a worker process is ended and its runs retried. [default: none]
         pack: The largest number of runs in one tensor program: a number, "auto" (measured at the start) or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
@@ -91,6 +93,8 @@ def run_suite(
     """
     specification = load_suite(suite)
     kept = specification.keep if keep is None else _what_to_keep(keep)
+    if timeout is not None and (engine != "local" or workers == 0):
+        raise SuiteError("timeout: only applies to worker processes of this machine (engine 'local', workers above 0)")
     if tensorboard is not None:
         check_can_watch(Path(tensorboard))
     if device not in ("auto", "cpu") and engine == "local":  # check before a dataset is downloaded
@@ -109,6 +113,7 @@ def run_suite(
         workers=workers,
         threads=threads,
         checkpoint_every=checkpoint_every,
+        timeout=timeout,
         pack=pack,
         memory=memory,
         inception_weights=inception_weights,
@@ -194,6 +199,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         summary.folder,
         threads=options.threads,
         checkpoint_every=options.checkpoint_every,
+        timeout=options.timeout,
         inception_weights=options.inception_weights,
         keep=options.keep,
         address=address_of(summary.folder),

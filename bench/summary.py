@@ -79,6 +79,7 @@ class RunOptions:
     workers: int | None = None
     threads: int = 1
     checkpoint_every: float = 60.0
+    timeout: float | None = None
     pack: int | Literal["auto", "off"] = "auto"
     memory: float | None = None
     inception_weights: Path | None = None

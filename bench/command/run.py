@@ -99,6 +99,13 @@ def plan(
     help="Seconds between checkpoints of a run.",
 )
 @click.option(
+    "--timeout",
+    type=Seconds(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End a worker process that makes no progress for so long, and retry its runs. Choose a time above that of 50 "
+    "steps and an evaluation. [default: wait forever]",
+)
+@click.option(
     "--report",
     type=click.Choice(["none", "tables", "all"]),
     default="all",

@@ -30,6 +30,7 @@ class Settings:
         checkpoint_every: Seconds between checkpoints.
         inception_weights: The file with Inception's weights.
         keep: What a run that has ended leaves besides its record (``bench.plan.kept.KEPT``).
+        timeout: Seconds without progress after which a worker process is ended. [default: it may take forever]
         address: The address of the suite's results if the folder mirrors it, else "".
     """
 
@@ -40,6 +41,7 @@ class Settings:
     checkpoint_every: float = 60.0
     inception_weights: Path | None = None
     keep: tuple[str, ...] = ()
+    timeout: float | None = None
     address: str = ""
 
     @property

@@ -24,7 +24,7 @@ from bench.plan.suite import Suite, load_suite
 from bench.records.addresses import address_of, suite_folder_in
 from bench.records.external.staging import sweep_staging
 from bench.records.mirror import Mirror
-from bench.records.upkeep import check_usable, remove_checkpoints
+from bench.records.upkeep import check_still_there, check_usable
 from bench.report import Extent
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
@@ -175,7 +175,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
     unsound = unsound_combinations(run.training for run in runs)
     summary = Summary(folder, runs, notices=[*dict.fromkeys(run.found for run in runs if run.found), *unsound])
     recorded = mirror.find_intact(summary.notices)
-    remove_checkpoints(folder, recorded)
+    mirror.remove_checkpoints(recorded)
     mirror.leases().clear(recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
@@ -186,6 +186,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         processes = count_to_start(options.device, wanted, options.threads, waiting)
         with Reserve(processes) as reserve:  # these load torch at the same time as this process
             _train(waiting, summary, options, reserve)
+    check_still_there(folder, [run.file_name for run in summary.recorded])
     return summary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from bench.records.record import check_record, publish
 from bench.records.remote import Remote, remote
 from bench.records.schema import Metadata
 from bench.records.store import Folder
-from bench.records.upkeep import find_intact
+from bench.records.upkeep import find_intact, remove_checkpoints
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,17 @@ class Mirror:
         for path in renamed - set(paths_in(self.folder)):
             self._put_aside(path)
         return found
+
+    def remove_checkpoints(self, recorded: Collection[str]) -> None:
+        """Delete the checkpoints of recorded runs; see ``upkeep.remove_checkpoints``.
+
+        Raises:
+            ResultsError: The store cannot be read or written.
+        """
+        remove_checkpoints(self.folder, recorded)
+        for path in self.paths(self.folder / "checkpoints"):
+            if path.stem in recorded:
+                self.remove(path)
 
     def bring(self, path: Path) -> bool:
         """Copy a file from the store; return whether the store has it.

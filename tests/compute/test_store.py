@@ -172,6 +172,9 @@ def test_what_runs_keep_is_in_the_store(
     assert longer.missing == 0
     assert bench.generator(short.id, results=in_memory).step == 80
     assert len(remote(address).names("states")) == 2
+    remote(address).write(f"checkpoints/{run.id}.pt", b"left by a killed process")
+    assert train_runs([run], mirror_of(address), options).notices == []
+    assert remote(address).names("checkpoints") == []
     (resumed,) = [
         read_metadata(path).environment.resumed for path in paths_by_run(longer.folder).values() if run.id in path.name
     ]
@@ -190,7 +193,7 @@ def test_a_suite_killed_on_one_machine_goes_on_from_its_checkpoint_on_another(
 ) -> None:
     """Two working folders, one store. The machines cannot see whether a process of the other one is alive."""
     path = Path(tiny)
-    path.write_text(path.read_text().replace("seeds = 2", "seeds = 1").replace("steps = 120", "steps = 3000"))
+    path.write_text(path.read_text().replace("seeds = 2", "seeds = 1").replace("steps = 120", "steps = 1200"))
     store = remote(f"{s3}/tiny")
     first = tmp_path / "first"
     first.mkdir()

@@ -80,6 +80,7 @@ def test_a_store_creates_once_and_says_what_it_has(store: Remote) -> None:
     assert store.names("records") == ["records/c"]
 
 
+@pytest.mark.slow
 def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them_have(
     s3: str, tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them
     assert {*copies} == {store.read(f"records/{given.name}")}
 
 
+@pytest.mark.slow
 def test_a_put_that_is_cut_short_leaves_no_record(s3: str, tiny_results: Path) -> None:
     given = min((tiny_results / "records").iterdir())
     mirror = Mirror.at(mirror_of(f"{s3}/cut/tiny"))
@@ -115,6 +117,7 @@ def test_a_put_that_is_cut_short_leaves_no_record(s3: str, tiny_results: Path) -
     assert not [path for path in mirror.folder.rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_records_are_read_in_parallel_and_only_once(
     s3: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

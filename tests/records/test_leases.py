@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from bench.records.store import Folder
 HOLDER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from bench.records.leases import Leases
 from bench.records.store import Folder
 
@@ -56,12 +58,18 @@ def test_readers_see_who_holds_what_since_when(tmp_path: Path) -> None:
     assert leases_in(tmp_path).held() == []
 
 
-def test_of_many_that_try_at_once_one_holds_the_run(tmp_path: Path) -> None:
+def test_of_many_that_try_at_once_one_holds_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the previous owner has died, so that all of them try to take over the same lease."""
-    everybody = threading.Barrier(8)
+    everybody, latest = threading.Barrier(8), Leases._latest
+
+    def look_together(self: Leases, *runs: Any) -> Any:
+        found = latest(self, *runs)
+        everybody.wait()  # nobody has tried yet when all have looked
+        return found
+
+    monkeypatch.setattr(Leases, "_latest", look_together)
 
     def take(number: int) -> bool:
-        everybody.wait()
         with leases_in(tmp_path).hold([f"run{number}"]) as held:
             everybody.wait()
             return bool(held)
@@ -125,17 +133,43 @@ def test_an_owner_elsewhere_is_dead_when_its_count_stands_still_whatever_the_clo
             assert held == {"a"}
 
 
-def test_an_owner_that_wakes_up_does_not_release_the_lease_of_its_successor(tmp_path: Path) -> None:
-    first, second = leases_in(tmp_path).hold(["a"]), leases_in(tmp_path).hold(["a"])
+def test_an_owner_that_wakes_up_does_not_release_the_lease_of_another(tmp_path: Path) -> None:
+    """It was declared dead; its run was taken over and given up, and is held under the same name again."""
+    first = leases_in(tmp_path).hold(["a"])
     assert first.__enter__() == {"a"}
     for name in Folder(tmp_path).names(".leases"):
         if name.endswith(".owner"):
-            Folder(tmp_path).remove(name)  # declared dead
-    assert second.__enter__() == {"a"}
-    first.__exit__(None, None, None)
+            Folder(tmp_path).remove(name)
+    with leases_in(tmp_path).hold(["a"]) as held:
+        assert held == {"a"}
+    with leases_in(tmp_path).hold(["a"]) as held:
+        assert held == {"a"}
+        first.__exit__(None, None, None)
+        with leases_in(tmp_path).hold(["a"]) as fourth:
+            assert fourth == set()
+    assert files_in(tmp_path) == []
+
+
+def test_a_lease_that_changed_hands_while_it_was_taken_over_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at a dead owner's lease and the attempt, another process took it over, gave it up and took it."""
+    abandon(tmp_path, "a")
+    other = leases_in(tmp_path)
+    look = Leases._latest
+
+    def look_slowly(self: Leases, *runs: Any) -> Any:
+        found = look(self, *runs)
+        monkeypatch.undo()
+        Folder(tmp_path).remove(".leases/a.1")
+        assert holding.__enter__() == {"a"}
+        return found
+
+    holding = other.hold(["a"])
+    monkeypatch.setattr(Leases, "_latest", look_slowly)
     with leases_in(tmp_path).hold(["a"]) as held:
         assert held == set()
-    second.__exit__(None, None, None)
+    holding.__exit__(None, None, None)
     assert files_in(tmp_path) == []
 
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
 from bench.compute.event_files import check_can_watch, watching_with
-from bench.compute.interruption import Interruption, handling_signals
+from bench.compute.interruption import handling_signals
 from bench.compute.kept_files import check_kept
 from bench.errors import ResultsError, SuiteError
 from bench.files import remove_partial_files
@@ -21,16 +21,15 @@ from bench.plan.seeds import seeds_at
 from bench.plan.soundness import unsound_combinations
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, describe_namesake, load_suite
+from bench.records.addresses import address_of, suite_folder_in
 from bench.records.external.staging import sweep_staging
-from bench.records.unfinished import forget, note_failure, note_plan
-from bench.records.upkeep import check_usable, find_intact, remove_checkpoints
+from bench.records.mirror import Mirror
+from bench.records.unfinished import forget, note_plan
+from bench.records.upkeep import check_still_there, check_usable
 from bench.report import Extent
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
 from bench.summary import RunOptions, Summary
-
-if TYPE_CHECKING:  # torch is imported only if there are runs to train
-    from bench.compute.events import Event
 
 
 # Long: two thirds are the public signature and its docstring.
@@ -45,6 +44,7 @@ def run_suite(
     settings: TomlTable | None = None,
     filters: Mapping[str, set[str]] | None = None,
     checkpoint_every: float = 60.0,
+    timeout: float | None = None,
     pack: int | Literal["auto", "off"] = "auto",
     memory: float | None = None,
     inception_weights: Path | None = None,
@@ -64,7 +64,7 @@ def run_suite(
 
     Args:
         suite: The name of a suite, or the path of a suite file.
-        results: The folder that contains the suite's results folder.
+        results: The folder that contains the suite's results folder, or an address such as s3://bucket/results.
         seeds: A number of seeds, or a list of seeds, to use instead of the suite's.
         device: "auto", "cpu", "cuda" (all CUDA devices), "cuda:N" or "mps".
         workers: Worker processes; 0: train in this one. [default: one per CPU core, or the fastest number per GPU]
@@ -72,6 +72,7 @@ def run_suite(
         settings: Training keys that override the suite's.
         filters: Maps axes to values; only matching cells run.
         checkpoint_every: Seconds between checkpoints of a run.
+        timeout: Seconds without progress after which a worker process is ended and its runs retried. [default: none]
         pack: The largest number of runs in one tensor program: a number, "auto" (measured at the start) or "off" (one).
         memory: The memory limit of each worker's packs, in GB. [default: a share of the available memory]
         inception_weights: The file with Inception's weights.
@@ -92,6 +93,8 @@ def run_suite(
     """
     specification = load_suite(suite)
     kept = specification.keep if keep is None else _what_to_keep(keep)
+    if timeout is not None and (engine != "local" or workers == 0):
+        raise SuiteError("timeout: only applies to worker processes of this machine (engine 'local', workers above 0)")
     if tensorboard is not None:
         check_can_watch(Path(tensorboard))
     if device not in ("auto", "cpu") and engine == "local":  # check before a dataset is downloaded
@@ -110,6 +113,7 @@ def run_suite(
         workers=workers,
         threads=threads,
         checkpoint_every=checkpoint_every,
+        timeout=timeout,
         pack=pack,
         memory=memory,
         inception_weights=inception_weights,
@@ -123,7 +127,7 @@ def run_suite(
     )
     if report == "all":
         bundle()
-    summary = train_runs(runs, Path(results) / specification.name, options)
+    summary = train_runs(runs, suite_folder_in(results, specification.name), options)
     if specification.search:
         summary = _confirm(summary, specification, specification.seeds if seeds is None else seeds, options)
     summary.notices += describe_namesake(specification)
@@ -165,13 +169,16 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         GanbenchError: The device is not available, or the results folder is not writable.
         KeyboardInterrupt: Training was interrupted, after all active runs saved a checkpoint.
     """
+    mirror = Mirror.at(folder)
     check_usable(folder, (run.file_name for run in runs))
+    mirror.prepare()
     remove_partial_files(folder)
     sweep_staging(folder)
     unsound = unsound_combinations(run.training for run in runs)
     summary = Summary(folder, runs, notices=[*dict.fromkeys(run.found for run in runs if run.found), *unsound])
-    recorded = find_intact(folder, summary.notices)
-    remove_checkpoints(folder, recorded)
+    recorded = mirror.find_intact(summary.notices)
+    mirror.remove_checkpoints(recorded)
+    mirror.leases().clear(recorded)
     waiting = [run for run in runs if run.id not in recorded]
     summary.already = [run for run in runs if run.id in recorded]
     summary.notices += check_kept(options.keep, summary.already, folder)
@@ -181,6 +188,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         processes = count_to_start(options.device, wanted, options.threads, waiting)
         with Reserve(processes) as reserve:  # these load torch at the same time as this process
             _train(waiting, summary, options, reserve)
+    check_still_there(folder, [run.file_name for run in summary.recorded])
     return summary
 
 
@@ -188,13 +196,16 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
     from bench.compute.division import Division
     from bench.compute.engines.choice import choose_engine, connected
     from bench.compute.settings import Settings
+    from bench.compute.sharing import execute_shared
 
     common = Settings(
         summary.folder,
         threads=options.threads,
         checkpoint_every=options.checkpoint_every,
+        timeout=options.timeout,
         inception_weights=options.inception_weights,
         keep=options.keep,
+        address=address_of(summary.folder),
     )
     notify = summary.notices.append
     with connected(options.engine, options.address, options.slurm) as cluster:
@@ -212,31 +223,13 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
                 found.packs.reverse()  # the other one begins with the first
             note_plan(summary.folder, summary.runs, options.checkpoint_every, beside=bool(other))
             summary.stopping = interruption
-            events = chain(found.findings.events(waiting), engine(found.packs, found.workers, interruption))
-            _follow(events, summary, watch, interruption)
+            shared = execute_shared(engine, found.packs, found.workers, interruption, notify)
+            events = chain(found.findings.events(waiting), shared)
+            summary.follow(events, watch, interruption)
     if not summary.missing:
         forget(summary.folder)
     elif interruption():
         raise KeyboardInterrupt
-
-
-def _follow(
-    events: Iterable[Event], summary: Summary, watch: Callable[[Event], None], interruption: Interruption
-) -> None:
-    """Pass events on; if ``watch`` fails, request a stop, so that runs save their checkpoints, and raise its error."""
-    problem: Exception | None = None
-    for event in events:
-        summary.add(event)
-        if event.state == "failed":
-            note_failure(summary.folder, event.run, event.text)
-        try:
-            if problem is None:
-                watch(event)
-        except Exception as error:
-            problem = error
-            interruption.stop()
-    if problem is not None:
-        raise problem
 
 
 def _resolve_devices(device: str, runs: Iterable[Run] = ()) -> list[str]:

@@ -25,6 +25,8 @@ from bench.compute.training.random_streams import stream
 from bench.errors import ResultsError
 from bench.escaping import quote
 from bench.files import atomic_write, describe_error
+from bench.records.addresses import readable_folder
+from bench.records.mirror import Mirror
 
 IDENTITY = re.compile(r"[0-9a-f]{4,16}")
 EXPORTED = ".pth"  # the only suffix under which torch-fidelity looks for TorchScript
@@ -152,7 +154,7 @@ def generator(
     Args:
         run: A record (.parquet), a file of weights (.safetensors), or the first characters of a run's identity.
         average: Whether to return the moving average of the generator, which training with ``ema`` keeps.
-        results: The folder to search for an identity.
+        results: The folder, or the address, to search for an identity.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
     Raises:
@@ -187,6 +189,7 @@ def find_weights(run: str | Path, results: Path) -> Path:
             f"{quote(str(run))}: expected a record (.parquet), weights (.safetensors), or at least 4 characters of the "
             f"identity of a run, which ends the name of its record"
         )
+    results = readable_folder(results)
     records = sorted(results.rglob(f"records/*-{run}*.parquet"))
     found = [each for each in records if each.stem.rpartition("-")[2].startswith(str(run))]
     if not found:
@@ -198,7 +201,7 @@ def find_weights(run: str | Path, results: Path) -> Path:
 
 def _weights_beside(record: Path) -> Path:
     weights = weights_of(record.absolute())
-    if weights.is_file():
+    if weights.is_file() or Mirror.at(weights.parent.parent).bring(weights):
         return weights
     if not record.is_file():
         raise ResultsError(f"there is no record {record}")

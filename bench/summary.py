@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.plan.runs import Run
+from bench.records.unfinished import note_failure
 from bench.report import Report
 
 if TYPE_CHECKING:  # not needed where nothing is trained
     from bench.compute.events import Event
+    from bench.compute.interruption import Interruption
 
 
 @dataclass
@@ -63,6 +65,28 @@ class Summary:
             notice = progress.notice if progress.general else f"{event.run}{others}: {progress.notice}"
             self.notices += [notice] if notice not in self.notices else []
 
+    def follow(self, events: Iterable[Event], watch: Callable[[Event], None], interruption: Interruption) -> None:
+        """Add events and pass them on; if ``watch`` fails, ask for a stop, after which its error is raised.
+
+        Args:
+            events: What the engine reports. All are followed to the end, so that runs save their checkpoints.
+            watch: Receives every event.
+            interruption: Asks for the stop.
+        """
+        problem: Exception | None = None
+        for event in events:
+            self.add(event)
+            if event.state == "failed":
+                note_failure(self.folder, event.run, event.text)
+            try:
+                if problem is None:
+                    watch(event)
+            except Exception as error:
+                problem = error
+                interruption.stop()
+        if problem is not None:
+            raise problem
+
     def followed_by(self, later: Summary) -> Summary:
         """Return the summary of these runs and of later ones in the same folder."""
         lists = ("runs", "already", "recorded")
@@ -79,6 +103,7 @@ class RunOptions:
     workers: int | None = None
     threads: int = 1
     checkpoint_every: float = 60.0
+    timeout: float | None = None
     pack: int | Literal["auto", "off"] = "auto"
     memory: float | None = None
     inception_weights: Path | None = None

@@ -87,8 +87,8 @@ results_option = click.option(
     "--results",
     default="results",
     show_default=True,
-    metavar="DIR",
-    help="Folder for all results; each suite has its own folder in it.",
+    metavar="DIR|ADDRESS",
+    help="Folder for all results, or an address such as s3://bucket/results; each suite has its own folder in it.",
 )
 skip_broken_option = click.option(
     "--skip-broken", is_flag=True, help="Leave out images that cannot be decoded; messages and records say how many."

@@ -11,10 +11,13 @@ from bench.command.options import handle_errors, suite_option
 
 
 @click.command()
-@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("results")
 @suite_option
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the report. [default: RESULTS]"
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the report, needed if RESULTS is an address. [default: RESULTS]",
 )
 @click.option(
     "--only",
@@ -91,15 +94,16 @@ from bench.command.options import handle_errors, suite_option
     help="Write the report again whenever runs end, until the suite does; the page reloads itself.",
 )
 @handle_errors
-def report(results: Path, suite: str | None, formats: tuple[str, ...], watch: bool, **arguments: Any) -> None:
+def report(results: str, suite: str | None, formats: tuple[str, ...], watch: bool, **arguments: Any) -> None:
     """Write tables, figures and an HTML page.
 
-    RESULTS is the results folder of a suite.
+    RESULTS is the results folder of a suite, or its address, such as s3://bucket/results/quick.
     """
     from bench.command.show_report import show_report
     from bench.command.values import parse_filters
     from bench.command.watching import watch_report
     from bench.plan.suite import load_suite
+    from bench.records.addresses import check_local
     from bench.report import Report, write_report
     from bench.report.tables import Layout
 
@@ -113,7 +117,10 @@ def report(results: Path, suite: str | None, formats: tuple[str, ...], watch: bo
     specification = load_suite(suite) if suite else None
     only = parse_filters(arguments.pop("only"))
 
+    if watch:
+        check_local(results, "--watch")
+
     def write() -> Report:
         return write_report(results, suite=specification, layout=layout, formats=formats, only=only, **arguments)
 
-    show_report(watch_report(results, write) if watch else write())
+    show_report(watch_report(Path(results), write) if watch else write())

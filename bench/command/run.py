@@ -62,6 +62,7 @@ def plan(
     from bench.command.show_plan import show_plan
     from bench.plan.runs import plan_runs
     from bench.plan.suite import load_suite
+    from bench.records.addresses import address_of, readable_folder, suite_folder_in
 
     specification, chosen = load_suite(suite), parse_seeds(seeds)
     runs = plan_runs(
@@ -72,12 +73,15 @@ def plan(
         inception_weights=inception_weights,
         skip_broken=skip_broken,
     )
+    folder = suite_folder_in(results, specification.name)
+    if address := address_of(folder):
+        readable_folder(address)
     if for_gate:
         from bench.command.show_gate_plan import show_gate_plan
 
-        show_gate_plan(specification, runs, Path(results) / specification.name)
+        show_gate_plan(specification, runs, folder)
         return
-    show_plan(specification, runs, Path(results) / specification.name, chosen)
+    show_plan(specification, runs, folder, chosen)
 
 
 @click.command()
@@ -93,6 +97,13 @@ def plan(
     show_default=True,
     metavar="SECONDS",
     help="Seconds between checkpoints of a run.",
+)
+@click.option(
+    "--timeout",
+    type=Seconds(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End a worker process that makes no progress for so long, and retry its runs. Choose a time above that of 50 "
+    "steps and an evaluation. [default: wait forever]",
 )
 @click.option(
     "--report",

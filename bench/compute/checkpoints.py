@@ -169,6 +169,19 @@ def _checked(history: History, run: Run) -> History:
     return replace(history, rates=tuple(history.rates))
 
 
+def step_of(content: bytes) -> int:
+    """Return the step of a checkpoint, given its bytes; -1 if they are damaged."""
+    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        return -1
+    try:
+        checkpoint = torch.load(io.BytesIO(content[DIGEST:]), map_location="cpu", weights_only=True)
+        return operator.index(checkpoint["history"]["step"])
+    except Exception as error:  # torch.load raises whatever its parts raise
+        if is_out_of_memory(error):
+            raise
+        return -1
+
+
 class IncompatibleCheckpointError(Exception):
     """The state in a checkpoint does not fit the code that loads it."""
 

@@ -17,9 +17,7 @@ except ImportError:  # Windows, which has no such locks
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".running"
-AT_WORK = (
-    "{other} trains runs in {folder} too; this one begins with the last runs and leaves out what is recorded meanwhile"
-)
+AT_WORK = "{other} trains runs in {folder} too; this one begins with the last runs, and no run is trained twice"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bench.compute.checkpoints import History, Restored, restore
 from bench.compute.kept_files import state_of, with_steps
+from bench.compute.publication import bring_checkpoint
 from bench.compute.settings import Settings
 from bench.compute.training.loop import CHUNK
 from bench.plan.length import what_depends_on_length
@@ -20,6 +21,7 @@ def restore_or_continue(run: Run, settings: Settings) -> Restored:
     Raises:
         ResultsError: A checkpoint or a state exists, but the system cannot read it.
     """
+    bring_checkpoint(settings.checkpoint(run), settings.mirror)
     restored = restore(settings.checkpoint(run), run)
     if restored.state is not None or restored.notice:
         return restored
@@ -31,6 +33,7 @@ def restore_or_continue(run: Run, settings: Settings) -> Restored:
         notice = f"starts at step 0, although a run of {steps:,} steps kept its state: {problem}"
         return replace(restored, notice=notice, general=True)
     path = state_of(settings.folder, with_steps(run, steps))
+    bring_checkpoint(path, settings.mirror)
     ended = replace(restore(path, with_steps(run, steps)), path=path)
     if ended.state is None:
         return ended
@@ -42,7 +45,8 @@ def _kept_lengths(run: Run, settings: Settings) -> Iterator[int]:
     """Yield the lengths of shorter runs that kept their state and are specified as this one otherwise."""
     own = state_of(settings.folder, run)
     prefix = own.stem.rpartition("-")[0]
-    for path in own.parent.glob(f"{prefix}-*{own.suffix}"):
+    elsewhere = [path for path in settings.mirror.paths(own.parent) if path.match(f"{prefix}-*{own.suffix}")]
+    for path in [*own.parent.glob(f"{prefix}-*{own.suffix}"), *elsewhere]:
         with suppress(ValueError):
             steps = int(path.stem.rpartition("-")[2])
             if steps < run.training.steps:

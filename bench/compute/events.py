@@ -57,6 +57,8 @@ class Progress:
 class Event:
     """One event of a run: it made progress, its record was published, it was stopped, or its code failed.
 
+    From an engine, "elsewhere" says that another process trains the run. Nobody who watches a suite gets this event.
+
     Attributes:
         run: The run.
         state: The kind of event.
@@ -66,7 +68,7 @@ class Event:
     """
 
     run: Run
-    state: Literal["progress", "recorded", "stopped", "failed"]
+    state: Literal["progress", "recorded", "stopped", "failed", "elsewhere"]
     progress: Progress | None = None
     text: str = ""
     fault: bool = False

@@ -24,6 +24,7 @@ from bench.compute.kept_files import state_of
 from bench.compute.kept_weights import keep_weights
 from bench.compute.metadata import metadata_of
 from bench.compute.observations import last_evaluation, losses_of, observed_values
+from bench.compute.publication import publish
 from bench.compute.restored_packs import start_pack, without_incompatible
 from bench.compute.settings import Settings
 from bench.compute.training.cuda_graphs import graph_refusal
@@ -33,7 +34,6 @@ from bench.compute.training.players import Players
 from bench.compute.training.real_data import RealData
 from bench.plan.grouping import pack_label
 from bench.plan.runs import Run
-from bench.records.record import publish
 
 
 @dataclass
@@ -102,8 +102,7 @@ def execute(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     if not unrecorded:
         return
     restored = [(run, restore_or_continue(run, settings)) for run in unrecorded]
-    evaluation, weights = runs[0].evaluation, settings.inception_weights
-    evaluator = build_evaluator(dataset, evaluation, runs[0].extractor_hash, weights, device)
+    evaluator = build_evaluator(dataset, runs[0].evaluation, runs[0].extractor_hash, settings.inception_weights, device)
     missing = ", ".join(name for name, value in evaluator.real.items() if not math.isfinite(value))
     if missing:
         notice = f"{dataset}: {missing} of real data is not finite, and recorded as missing"
@@ -205,6 +204,7 @@ def _save(runs: Sequence[ActiveRun], pack: Pack, settings: Settings, path: Calla
     for active in runs:
         index = next(index for index, players in enumerate(pack.players) if players is active.players)
         save((path or settings.checkpoint)(active.run), active.run, pack.state_dict(index), active.history)
+    settings.mirror.hand_over([(path or settings.checkpoint)(active.run) for active in runs])
 
 
 def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> None:
@@ -244,6 +244,6 @@ def _publish(active: ActiveRun, shared: Shared) -> Event:
     )
     if "weights" in settings.keep:
         keep_weights(settings.weights(run), run, active.players, data, history.step)
-    publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace))
-    settings.checkpoint(run).unlink(missing_ok=True)
+    publish(settings.record(run), metadata, pa.Table.from_pylist(history.trace), settings.mirror)
+    settings.mirror.remove(settings.checkpoint(run))
     return Event(run, "recorded")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from bench.errors import ResultsError
 from bench.plan.runs import Run
+from bench.records.mirror import Mirror
+
+KEPT_IN = ("weights", "states")  # folders beside that of the records
 
 
 def weights_of(record: Path) -> Path:
@@ -57,9 +60,11 @@ def check_kept(keep: Collection[str], recorded: Iterable[Run], folder: Path) -> 
     """
     if "weights" in keep:
         check_can_keep("keep weights")
-    notices, runs = [], list(recorded)
+    notices, runs, mirror = [], list(recorded), Mirror.at(folder)
+    in_store = {path for kind in KEPT_IN for path in (mirror.paths(folder / kind) if keep else ())}
     for kind, what in (("weights", "weights"), ("state", "a state")):
-        without = sum(not _path(kind, run, folder).is_file() for run in runs) if kind in keep else 0
+        paths = [_path(kind, run, folder) for run in runs if kind in keep]
+        without = sum(not path.is_file() and path not in in_store for path in paths)
         if without:
             notices.append(
                 f"{without} {'run was' if without == 1 else 'runs were'} recorded earlier without {what}, which a run "

@@ -11,6 +11,8 @@ from bench.compute.kept_files import weights_of
 from bench.errors import DamagedRecordError
 from bench.plan.runs import Run
 from bench.records.costs import estimate_seconds, shipped_speeds
+from bench.records.leases import Leases
+from bench.records.mirror import Mirror
 from bench.records.record import read_metadata
 
 SMALL = 20.0  # estimated seconds of training; a worker takes seconds to start
@@ -21,13 +23,15 @@ class Settings:
     """How a worker executes runs. On the CPU, none of this changes results, except for the number of threads.
 
     Attributes:
-        folder: The suite's results folder.
+        folder: The suite's results folder, or its mirror on this machine.
         device: "cpu", "cuda:0", "mps".
         threads: The number of torch threads.
         workers: The number of workers that run in parallel, for the record.
         checkpoint_every: Seconds between checkpoints.
         inception_weights: The file with Inception's weights.
         keep: What a run that has ended leaves besides its record (``bench.plan.kept.KEPT``).
+        timeout: Seconds without progress after which a worker process is ended. [default: it may take forever]
+        address: The address of the suite's results if the folder mirrors it, else "".
     """
 
     folder: Path
@@ -37,6 +41,13 @@ class Settings:
     checkpoint_every: float = 60.0
     inception_weights: Path | None = None
     keep: tuple[str, ...] = ()
+    timeout: float | None = None
+    address: str = ""
+
+    @property
+    def mirror(self) -> Mirror:
+        """The results folder, with the store that it mirrors if there is one."""
+        return Mirror(self.folder, self.address)
 
     def record(self, run: Run) -> Path:
         """Return the path of a run's record."""
@@ -54,9 +65,13 @@ class Settings:
         """
         path = self.record(run)
         try:
-            return os.path.lexists(path) and read_metadata(path).run == run.id
+            return (os.path.lexists(path) or self.mirror.bring(path)) and read_metadata(path).run == run.id
         except DamagedRecordError:
             return False
+
+    def leases(self) -> Leases:
+        """Return the leases of the runs."""
+        return self.mirror.leases()
 
     def checkpoint(self, run: Run) -> Path:
         """Return the path of a run's checkpoint."""

@@ -26,6 +26,7 @@ from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.plan.updates import critic_batches
+from bench.records.addresses import check_local
 from bench.records.timing_results import write_timings
 
 WARM_UP = 20  # steps before the timed ones, in which memory is allocated and kernels are selected
@@ -86,6 +87,7 @@ def time_suite(
         download=True,
     )
     where = torch.device(environment.devices(device, {run.training.precision for run in runs})[0])
+    check_local(results, "timings")
     folder = Path(results) / specification.name
     check_writable(folder)
     for fault in dry_check(runs, Settings(folder, str(where), threads), lambda notice: None).faults.values():

@@ -7,15 +7,18 @@ from pathlib import Path
 
 from bench.errors import ResultsError
 from bench.files import describe_error
+from bench.records.addresses import is_address, readable_folder
 
 
 def record_paths(results: str | Path) -> list[Path]:
-    """All records below a folder, sorted by name.
+    """All records below a folder, or below an address (in its mirror), sorted by name.
 
     Raises:
         ResultsError: no such folder, no record in it, or a folder that cannot be read.
     """
-    folder = Path(results)
+    folder = readable_folder(results)
+    if is_address(results) and not folder.is_dir():
+        raise ResultsError(f"{results} holds no records (*/records/*.parquet)")
     try:
         if not folder.is_dir():
             raise ResultsError(f"there is no results folder {folder}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,24 @@ def check_usable(folder: Path, names: Iterable[str]) -> None:
     check_writable(folder)
     check_writable(folder / "checkpoints")
     check_writable(folder / "records", max(names, key=len, default=""))
+
+
+def check_still_there(folder: Path, names: Collection[str]) -> None:
+    """Check, after training, that nobody has removed the results folder or its records meanwhile.
+
+    Args:
+        folder: The suite's results folder.
+        names: The names of the records that were written.
+
+    Raises:
+        ResultsError: Some are not there any more.
+    """
+    gone = sum(not os.path.lexists(folder / "records" / name) for name in names)
+    if gone:
+        raise ResultsError(
+            f"{gone} of {len(names)} records in {folder} were removed while others were trained; run the same command "
+            f"to train them again"
+        )
 
 
 def find_intact(folder: Path, notices: list[str]) -> dict[str, Path]:

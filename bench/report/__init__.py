@@ -68,12 +68,12 @@ def write_report(
     ``reproduction.csv``.
 
     Args:
-        results: The suite's results folder.
+        results: The suite's results folder, or its address.
         preferred: Cells (``Run.cell``) to report if several experiments have the same values on all axes.
         suite: The suite whose thresholds and published numbers apply; None means those that
             ``bench.evidence.outcomes.suite_rules`` finds.
         extent: "all", or "tables" to write neither a page nor figures.
-        output: The folder to write to; None means the results folder.
+        output: The folder to write to; None means the results folder, which has no default for an address.
         layout: Rows, columns, measures and values of the tables; its measures also select the curves.
         formats: The formats of figures; if empty, no figures are drawn.
         width: The width of figures and of the LaTeX tables, a name in ``bench.report.venues.WIDTHS`` or in inches.
@@ -91,6 +91,7 @@ def write_report(
     from bench.evidence.renaming import renamed
     from bench.evidence.results import read_evidence
     from bench.evidence.selection import selected
+    from bench.records.addresses import is_address, readable_folder
     from bench.records.timing_results import timings_path
     from bench.report.dirac import write_theory
     from bench.report.figures import CAPTIONS, check_choices, draw_figures
@@ -102,6 +103,9 @@ def write_report(
     from bench.report.tables import write_tables
     from bench.report.vega import bundle
 
+    if output is None and is_address(results):
+        raise ResultsError(f"{results} is an address; choose a folder of this machine for its report with --output DIR")
+    results = readable_folder(results)
     complete = extent == "all"
     if complete:
         bundle()

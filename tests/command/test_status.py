@@ -17,6 +17,7 @@ from bench.compute.engines.slurm_jobs import JobFiles
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 from bench.records.listing import record_paths
+from bench.records.mirror import Mirror
 from bench.records.unfinished import NAME, note_failure, note_plan, read_unfinished
 from bench.running import train_runs
 from bench.summary import RunOptions
@@ -68,6 +69,16 @@ def test_runs_of_a_job_that_writes_events_are_running(tiny_runs: list[Run], tmp_
     found = standings(tmp_path)
     assert [found[run.id] for run in tiny_runs] == ["running", "waiting", "waiting", "waiting"]
     os.utime(files.folder / "12_0.events", (time.time() - 3600,) * 2)
+    assert set(standings(tmp_path).values()) == {"waiting"}
+
+
+def test_runs_of_a_living_owner_are_running(tiny_runs: list[Run], tmp_path: Path) -> None:
+    note_plan(tmp_path, tiny_runs, 60.0, beside=False)
+    with Mirror.at(tmp_path).leases().hold([tiny_runs[0].id]):
+        assert [standings(tmp_path)[run.id] for run in tiny_runs] == ["running", "waiting", "waiting", "waiting"]
+        (owner,) = tmp_path.glob(".leases/*.owner")
+        os.utime(owner, (time.time() - 3600,) * 2)  # as if another machine had lost it
+        assert set(standings(tmp_path).values()) == {"waiting"}
     assert set(standings(tmp_path).values()) == {"waiting"}
 
 

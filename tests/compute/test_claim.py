@@ -102,8 +102,7 @@ def test_a_second_driver_says_so_and_leaves_out_what_is_recorded_meanwhile(
         summary = train_runs(tiny_runs, tmp_path, RunOptions(workers=0, pack="off", watch=first_driver))
     assert summary.missing == 0
     assert summary.notices == [
-        f"{HERE} trains runs in {tmp_path} too; this one begins with the last runs and leaves out what is recorded "
-        "meanwhile"
+        f"{HERE} trains runs in {tmp_path} too; this one begins with the last runs, and no run is trained twice"
     ]
     assert trained == [fourth, first, third, second]
     assert len(paths_by_run(tmp_path)) == 4

@@ -70,5 +70,6 @@ def choose_engine(
     if cluster is not None:
         return cluster.engine
     is_one_small = len(packs) == 1 and workers[0].device == "cpu" and is_small(packs[0])
-    here = requested == 0 or (requested is None and is_one_small)
+    can_wait = workers[0].timeout is None  # a process cannot end itself when it hangs
+    here = requested == 0 or (requested is None and is_one_small and can_wait)
     return in_process if here else partial(local, reserve=reserve)

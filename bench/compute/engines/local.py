@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class Worker:
         pack_size: The number of runs in its pack when it was assigned.
         runs: The runs of its pack that have not ended, by identity.
         responded: Whether the process has sent any message.
+        heard: When it got its pack or sent its last message, by the monotonic clock.
+        silent: Whether it was ended because it sent no message for too long.
     """
 
     process: BaseProcess
@@ -40,6 +43,8 @@ class Worker:
     pack_size: int = 0
     runs: dict[str, Run] = field(default_factory=dict)
     responded: bool = False
+    heard: float = 0.0
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ def local(
                     error = error or received
                 else:
                     yield received
+            for worker in busy:
+                _end_if_silent(worker)
     finally:
         for worker in pool:
             worker.process.kill()
@@ -99,10 +106,10 @@ def _assign(worker: Worker, waiting: deque[Sequence[Run]], reserve: Reserve) -> 
         worker.pipe.send(list(waiting[0]))
     except OSError:
         worker.process, worker.pipe = reserve.take(worker.settings)
-        worker.responded = False
+        worker.responded = worker.silent = False
         worker.pipe.send(list(waiting[0]))
     pack = waiting.popleft()
-    worker.runs, worker.pack_size = {run.id: run for run in pack}, len(pack)
+    worker.runs, worker.pack_size, worker.heard = {run.id: run for run in pack}, len(pack), time.monotonic()
 
 
 def _receive(worker: Worker) -> Event | GanbenchError | WorkerDeath:
@@ -111,7 +118,7 @@ def _receive(worker: Worker) -> Event | GanbenchError | WorkerDeath:
         message = worker.pipe.recv()
     except (EOFError, OSError):
         return _handle_death(worker)
-    worker.responded = True
+    worker.responded, worker.heard = True, time.monotonic()
     if isinstance(message, GanbenchError):
         worker.runs = {}
         return message
@@ -125,12 +132,22 @@ def _receive(worker: Worker) -> Event | GanbenchError | WorkerDeath:
     return event
 
 
+def _end_if_silent(worker: Worker) -> None:
+    """Kill a worker that hangs; its end is then noticed as that of any other."""
+    limit = worker.settings.timeout
+    if limit is not None and worker.runs and time.monotonic() - worker.heard > limit:
+        worker.silent = True
+        worker.process.kill()
+
+
 def _handle_death(worker: Worker) -> WorkerDeath:
     runs, worker.runs = list(worker.runs.values()), {}
     _clean_up(worker)
     code = worker.process.exitcode
     hint = MAIN_GUARD if code == 1 and not worker.responded else ""
     reason = f"the worker process died ({_describe_exit(code)}{hint})"
+    if worker.silent:
+        reason = f"the worker process was ended, because it made no progress for {worker.settings.timeout:g} s"
     if worker.pack_size == 1:
         return WorkerDeath([Event(run, "failed", text=reason) for run in runs], [])
     retries = split_in_half(runs)

@@ -21,14 +21,23 @@ IN_WORKER = "a breakpoint cannot be used in a worker process; debug with --worke
 
 
 def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
-    """Execute a pack. If its code fails or memory runs out, retry it in halves, down to single runs, which may fail.
+    """Execute those runs of a pack that no other process trains; for the others, yield "elsewhere".
 
-    All runs of a pack fail at once if a plug-in that they share does not keep its contract.
+    If code fails or memory runs out, the pack is retried in halves, down to single runs, which may fail. All runs of a
+    pack fail at once if a plug-in that they share does not keep its contract.
 
     Raises:
         GanbenchError: See ``execute``.
         BdbQuit: The user has left the debugger.
     """
+    with settings.leases().hold([run.id for run in runs]) as held:
+        yield from (Event(run, "elsewhere") for run in runs if run.id not in held)
+        free = [run for run in runs if run.id in held]
+        if free:
+            yield from _attempt(free, settings, stopping)
+
+
+def _attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool]) -> Iterator[Event]:
     unfinished = {run.id: run for run in runs}
     try:
         for event in execute(runs, settings, stopping):
@@ -59,7 +68,7 @@ def attempt(runs: Sequence[Run], settings: Settings, stopping: Callable[[], bool
     environment.release_memory(torch.device(settings.device))
     for half in split_in_half(list(unfinished.values())):
         yield retry_event(half, len(runs), reason)
-        yield from attempt(half, settings, stopping)
+        yield from _attempt(half, settings, stopping)
 
 
 def retry_event(runs: Sequence[Run], size: int, reason: str) -> Event:

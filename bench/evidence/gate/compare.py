@@ -26,6 +26,7 @@ from bench.evidence.results import Evidence, read_evidence
 from bench.plan.rules import OTHER_DATASETS, GateOptions, Tolerance
 from bench.plan.specification import validated
 from bench.plan.suite import CHECKOUT, Suite
+from bench.records.addresses import is_address, readable_folder
 from bench.records.frames import axes_of, axis_value
 from bench.records.schema import Metadata
 
@@ -34,11 +35,13 @@ RECORDED = CHECKOUT.parent / "results"  # the recorded results of a git checkout
 
 
 def resolve(folder: str | Path) -> Path:
-    """Return a results folder, given its path or the name of a suite with results.
+    """Return a results folder, given its path, its address, or the name of a suite with results.
 
     Raises:
         ResultsError: It does not exist.
     """
+    if is_address(folder):
+        return readable_folder(folder)
     for path in (Path(folder), Path("results") / folder, RECORDED / folder):
         if path.is_dir():
             return path

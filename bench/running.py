@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.compute.claim import AT_WORK, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
@@ -30,6 +30,9 @@ from bench.report import Extent
 from bench.report.stamp import refresh_report
 from bench.report.vega import bundle
 from bench.summary import RunOptions, Summary
+
+if TYPE_CHECKING:  # torch is imported only if there are runs to train
+    from bench.compute.events import Event
 
 
 # Long: two thirds are the public signature and its docstring.

@@ -49,6 +49,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
             "r3gan",
             "dirac",
         ),
+        *("one_dimensional", "resnet_1d", "wavegan"),
         *("conditional", "conditional_resnet"),
     },
     "metrics": {
@@ -63,6 +64,7 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "kernel",
         "modes",
         "neighbours",
+        "ngrams",
         "path_angle",
         "path_length",
         "real_features",
@@ -73,7 +75,14 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "usefulness",
     },
     "families": {"vae", "flow_matching", "autoregressive", "quantisation"},
-    "extractors": {"networks", "own_networks", "own_training", "torch_fidelity_networks", "__main__"},
+    "extractors": {
+        "networks",
+        "signal_features",
+        "own_networks",
+        "own_training",
+        "torch_fidelity_networks",
+        "__main__",
+    },
 }
 TORCH = {"torch", "torchvision", "torch_fidelity"}
 

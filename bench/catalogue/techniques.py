@@ -100,6 +100,11 @@ TECHNIQUES = (
     ),
     Technique(
         NETWORKS,
+        "critic = { phase_shuffle = 2 }",
+        "random shifts of the critic's activations, for sounds (wavegan; Donahue et al. 2019)",
+    ),
+    Technique(
+        NETWORKS,
         'architecture = { name = "resnet", pooling = "sum" }',
         "sum instead of mean over pixels in a residual critic (code of Miyato et al. 2018)",
     ),

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.compute.claim import AT_WORK, claimed
+from bench.compute.claim import SHARED, claimed
 from bench.compute.engines.worker_processes import Reserve, count_to_start
 from bench.compute.event_files import check_can_watch, watching_with
 from bench.compute.interruption import handling_signals
@@ -222,9 +222,9 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
         watching = watching_with(options.watch, options.tensorboard)
         with claimed(summary.folder) as other, handling_signals() as interruption, watching as watch:
             if other:
-                notify(AT_WORK.format(folder=summary.folder, other=other))
+                notify(SHARED.format(folder=summary.folder, other=other))
                 found.packs.reverse()  # the other one begins with the first
-            note_plan(summary.folder, summary.runs, options.checkpoint_every, beside=bool(other))
+            note_plan(summary.folder, summary.runs, beside=bool(other))
             summary.stopping = interruption
             shared = execute_shared(engine, found.packs, found.workers, interruption, notify)
             events = chain(found.findings.events(waiting), shared)

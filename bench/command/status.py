@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -23,11 +22,9 @@ def status(results: Path, form: str) -> None:
     while runs train, from any machine that sees the folder.
     """
     from bench.command.show_status import show_status, write_json
-    from bench.compute.at_work import interrupted_runs, runs_at_work
+    from bench.compute.active_runs import active_runs, interrupted_runs
     from bench.evidence.standing import progress_of, suite_folders
 
-    found = [
-        progress_of(folder, partial(runs_at_work, folder), interrupted_runs(folder))
-        for folder in suite_folders(results)
-    ]
+    folders = suite_folders(results)
+    found = [progress_of(folder, active_runs(folder), interrupted_runs(folder)) for folder in folders]
     (write_json if form == "json" else show_status)(found)

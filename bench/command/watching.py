@@ -39,15 +39,15 @@ def watch_report(folder: Path, write: Callable[[], Report], pause: Callable[[flo
     say(f"watching {folder}; press Ctrl-C to stop", err=True)
     with suppress(KeyboardInterrupt):
         while True:
-            at_work = is_claimed(folder)  # asked first, so that no record is missed when it ends
+            is_training = is_claimed(folder)  # asked first, so that no record is missed when it ends
             found = _records(folder)
             if found and found != seen:
                 report = write()
                 _add_reload(report.page)
                 say(f"{time.strftime('%H:%M:%S')}  {len(found)} runs in {report.page}", err=True)
-            if claimed and not at_work:
+            if claimed and not is_training:
                 break
-            seen, claimed = found, at_work or claimed
+            seen, claimed = found, is_training or claimed
             pause(INTERVAL)
     return write()
 

@@ -1,4 +1,4 @@
-"""A claim on a results folder: a second process that trains into it learns that the first one is at work."""
+"""A claim on a results folder: a second process that trains into it learns of the first one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError:  # Windows, which has no such locks
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".running"
-AT_WORK = "{other} trains runs in {folder} too; this one begins with the last runs, and no run is trained twice"
+SHARED = "{other} trains runs in {folder} too; this one begins with the last runs, and no run is trained twice"
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""How far a suite is: which of its runs are recorded, at work, interrupted, waiting or failed with an error."""
+"""How far a suite is: which of its runs are recorded, running, interrupted, waiting or failed with an error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -95,14 +95,12 @@ def suite_folders(results: Path) -> list[Path]:
     return found
 
 
-def progress_of(
-    folder: Path, at_work: Callable[[Collection[str], float], Collection[str]], interrupted: Collection[str]
-) -> Progress:
+def progress_of(folder: Path, active: Collection[str], interrupted: Collection[str]) -> Progress:
     """Return how far a suite is.
 
     Args:
         folder: Its results folder.
-        at_work: Returns which of some runs train now, given the seconds between checkpoints.
+        active: The runs that are being trained.
         interrupted: The runs that have a checkpoint.
 
     Raises:
@@ -111,10 +109,9 @@ def progress_of(
     recorded = list(_recorded(folder)) if paths_in(folder) else []
     names, plan = {run.run for run in recorded}, read_unfinished(folder)
     left = [name for name in dict.fromkeys([*plan.runs, *sorted(interrupted)]) if name not in names]
-    working = set(at_work(left, plan.checkpoint_every))
 
     def standing(name: str) -> Standing:
-        if name in working:
+        if name in active:
             return Standing.RUNNING
         if name in plan.failed:
             return Standing.FAILED
@@ -126,7 +123,7 @@ def progress_of(
         if planned is None:
             runs.append(RunStanding(name, f"run {name}", {}, None, standing(name)))
         else:
-            error = plan.failed.get(name, "") if name not in working else ""
+            error = plan.failed.get(name, "") if name not in active else ""
             runs.append(RunStanding(name, planned.name, planned.axes, planned.seed, standing(name), error=error))
     return Progress(folder, runs)
 

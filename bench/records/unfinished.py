@@ -41,21 +41,18 @@ class Unfinished:
     Attributes:
         runs: The planned runs, by identity.
         failed: The error of each run whose code failed, on one line, by identity.
-        checkpoint_every: Seconds between the checkpoints of a run.
     """
 
     runs: dict[str, PlannedRun] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    checkpoint_every: float = 60.0
 
 
-def note_plan(folder: Path, runs: Iterable[Run], checkpoint_every: float, *, beside: bool) -> None:
+def note_plan(folder: Path, runs: Iterable[Run], *, beside: bool) -> None:
     """Note which runs a command is about to train.
 
     Args:
         folder: The suite's results folder.
         runs: All runs of the command.
-        checkpoint_every: Seconds between checkpoints.
         beside: Whether another command trains runs in the folder at the same time, whose runs are to be kept.
     """
     found = read_unfinished(folder) if beside else Unfinished()
@@ -63,7 +60,7 @@ def note_plan(folder: Path, runs: Iterable[Run], checkpoint_every: float, *, bes
         run.id: PlannedRun(str(run), {axis: str(label) for axis, label in run.axes.items()}, run.seed) for run in runs
     }
     failed = {name: text for name, text in found.failed.items() if name not in planned}
-    _write(folder, Unfinished({**found.runs, **planned}, failed, checkpoint_every))
+    _write(folder, Unfinished({**found.runs, **planned}, failed))
 
 
 def note_failure(folder: Path, run: Run, text: str) -> None:
@@ -88,7 +85,7 @@ def read_unfinished(folder: Path) -> Unfinished:
             for name, run in content["runs"].items()
         }
         failed = {str(name): str(text) for name, text in content["failed"].items()}
-        return Unfinished(runs, failed, float(content["checkpoint_every"]))
+        return Unfinished(runs, failed)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Unfinished()
 

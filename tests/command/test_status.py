@@ -12,8 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from bench.command import main
-from bench.compute.claim import claimed
-from bench.compute.engines.slurm_jobs import JobFiles
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 from bench.records.listing import record_paths
@@ -32,48 +30,35 @@ def standings(folder: Path) -> dict[str, str]:
     return found
 
 
-def checkpoint(folder: Path, run: Run, age: float = 0.0) -> None:
+def checkpoint(folder: Path, run: Run) -> None:
     path = folder / "checkpoints" / f"{run.id}.pt"
     path.parent.mkdir(exist_ok=True)
     path.touch()
-    os.utime(path, (time.time() - age,) * 2)
 
 
 def test_every_run_stands_somewhere(tiny: str, tiny_results: Path) -> None:
-    """Two of ten runs are recorded; the others have a fresh or an old checkpoint, an error, or nothing yet."""
+    """Two of ten runs are recorded; the others have a lease, a checkpoint, an error, or nothing yet."""
     runs = plan_runs(load_suite(tiny), seeds=5)
     for path in record_paths(tiny_results)[2:]:
         path.unlink()
-    with claimed(tiny_results):
-        note_plan(tiny_results, runs, 60.0, beside=False)
-        left = [run for run in runs if standings(tiny_results)[run.id] == "waiting"]
-        assert len(left) == 8
-        note_failure(tiny_results, left[0], "ValueError: no such thing\nTraceback: …")
-        checkpoint(tiny_results, left[1])
-        checkpoint(tiny_results, left[2], age=7200)
+    note_plan(tiny_results, runs, beside=False)
+    left = [run for run in runs if standings(tiny_results)[run.id] == "waiting"]
+    assert len(left) == 8
+    note_failure(tiny_results, left[0], "ValueError: no such thing\nTraceback: …")
+    checkpoint(tiny_results, left[1])
+    checkpoint(tiny_results, left[2])
+    with Mirror.at(tiny_results).leases().hold([left[1].id]):
         found = standings(tiny_results)
         text = CliRunner().invoke(main, ["status", str(tiny_results)]).output
     assert [found[run.id] for run in left[:4]] == ["failed", "running", "interrupted", "waiting"]
     assert list(found.values()).count("recorded") == 2
     assert "10 runs: 2 recorded, 1 running, 1 interrupted, 5 waiting, 1 failed" in text
     assert f"failed {left[0]}: ValueError: no such thing\n" in text
-    assert standings(tiny_results)[left[1].id] == "interrupted"  # nobody is at work any more
-
-
-def test_runs_of_a_job_that_writes_events_are_running(tiny_runs: list[Run], tmp_path: Path) -> None:
-    note_plan(tmp_path, tiny_runs, 60.0, beside=False)
-    files = JobFiles(tmp_path)
-    files.add("12_0", [tiny_runs[:1]])
-    files.add("12_1", [tiny_runs[1:2]])
-    (files.folder / "12_0.events").touch()
-    found = standings(tmp_path)
-    assert [found[run.id] for run in tiny_runs] == ["running", "waiting", "waiting", "waiting"]
-    os.utime(files.folder / "12_0.events", (time.time() - 3600,) * 2)
-    assert set(standings(tmp_path).values()) == {"waiting"}
+    assert standings(tiny_results)[left[1].id] == "interrupted"  # its lease is released
 
 
 def test_runs_of_a_living_owner_are_running(tiny_runs: list[Run], tmp_path: Path) -> None:
-    note_plan(tmp_path, tiny_runs, 60.0, beside=False)
+    note_plan(tmp_path, tiny_runs, beside=False)
     with Mirror.at(tmp_path).leases().hold([tiny_runs[0].id]):
         assert [standings(tmp_path)[run.id] for run in tiny_runs] == ["running", "waiting", "waiting", "waiting"]
         (owner,) = tmp_path.glob(".leases/*.owner")
@@ -94,10 +79,10 @@ def test_a_command_notes_its_plan_and_errors_until_all_is_recorded(tiny_runs: li
 
 
 def test_a_command_beside_another_keeps_its_plan(tiny_runs: list[Run], tmp_path: Path) -> None:
-    note_plan(tmp_path, tiny_runs[:2], 60.0, beside=False)
-    note_plan(tmp_path, tiny_runs[2:], 60.0, beside=True)
+    note_plan(tmp_path, tiny_runs[:2], beside=False)
+    note_plan(tmp_path, tiny_runs[2:], beside=True)
     assert set(read_unfinished(tmp_path).runs) == {run.id for run in tiny_runs}
-    note_plan(tmp_path, tiny_runs[2:], 60.0, beside=False)
+    note_plan(tmp_path, tiny_runs[2:], beside=False)
     assert set(read_unfinished(tmp_path).runs) == {run.id for run in tiny_runs[2:]}
 
 
@@ -119,7 +104,7 @@ def test_folders_without_results(tmp_path: Path, name: str, message: str) -> Non
     assert message in answer.stderr
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"runs": {"a": 1}, "failed": {}, "checkpoint_every": 60}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"runs": {"a": 1}, "failed": {}}'])
 def test_a_damaged_plan_counts_as_none(tiny_results: Path, content: str) -> None:
     (tiny_results / NAME).write_text(content)
     assert set(standings(tiny_results).values()) == {"recorded"}

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.compute.at_work import SLURM
 from bench.compute.engines.event_lines import EventReader
 from bench.compute.engines.slurm_queue import is_alive
 from bench.files import atomic_write
 from bench.plan.runs import Run
+
+SLURM = "slurm"  # the folder of jobs
 
 
 @dataclass

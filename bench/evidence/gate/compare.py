@@ -10,14 +10,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from bench.catalogue import suggestion
-from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
 from bench.evidence.gate.comparability import (
-    check_same_protocol,
     check_same_suite,
     describe_same_code,
     describe_unchecked,
 )
+from bench.evidence.gate.compared_measures import measures_to_compare
 from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import compare_cells
 from bench.evidence.gate.sameness import with_fingerprints
@@ -93,22 +92,9 @@ def compare(
     check_same_suite(one, other)
     options = {"metric": metric, "alpha": alpha, "tolerance": tolerance, "failure_tolerance": failure_tolerance}
     gate = with_options(one.gate, options, {*one.datasets(), *other.datasets()})
-    measures: dict[str, tuple[str, Measure]] = {}
-    for dataset in one.datasets():
-        if dataset in other.datasets():
-            check_same_protocol(dataset, one, other)
-            measure = _measure_to_compare(one, other, dataset, gate.metric)
-            if measure is not None:
-                _check_tolerance(dataset, measure[1], gate)
-                measures[dataset] = measure
+    measures = measures_to_compare(one, other, gate)
     axes = _dividing_axes(one, other)
-    frames = [_with_labels(evidence, with_fingerprints(evidence), axes) for evidence in (one, other)]
-    if only is not None:
-        frames = [frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]] for frame in frames]
-    frames = [
-        frame if wanted is None else frame[_is_among(frame["seed"], wanted)]
-        for frame, wanted in zip(frames, seeds, strict=True)
-    ]
+    frames = [_runs_to_compare(each, axes, only, wanted) for each, wanted in zip((one, other), seeds, strict=True)]
     sides = [set(_cells(frame, axes)) for frame in frames]
     if not sides[0] & sides[1]:
         examples = [" · ".join(next(iter(sorted(side)), ("none",))) for side in sides]
@@ -141,6 +127,19 @@ def compare(
         defaults=changed_defaults(pairs.values()),
         same_code="" if differences else describe_same_code(one, other),
     )
+
+
+def _runs_to_compare(
+    evidence: Evidence,
+    axes: list[str],
+    only: Collection[Mapping[str, str]] | None,
+    seeds: Collection[int] | None,
+) -> pd.DataFrame:
+    """Return the runs of one side, with the labels of the axes, in the cells and with the seeds that are wanted."""
+    frame = _with_labels(evidence, with_fingerprints(evidence), axes)
+    if only is not None:
+        frame = frame[[_matches_any(cell, axes, only) for cell in _cells(frame, axes)]]
+    return frame if seeds is None else frame[_is_among(frame["seed"], seeds)]
 
 
 def with_options(gate: GateOptions, options: Mapping[str, Any], datasets: Collection[str]) -> GateOptions:
@@ -206,15 +205,6 @@ def _pairs(
     }
 
 
-def _check_tolerance(dataset: str, measure: Measure, gate: GateOptions) -> None:
-    tolerance = gate.tolerance_of(dataset)
-    if measure.higher_is_better and tolerance >= 1:
-        raise ResultsError(
-            f"tolerance {tolerance:g} of {dataset}: {measure.label} cannot fall by more than all of it, so nothing "
-            f"could be REGRESSED; give a number below 1"
-        )
-
-
 def _is_among(seeds: pd.Series, wanted: Collection[int]) -> list[bool]:
     """Return whether each seed is wanted; ``isin`` compares integers of more than 63 bits as floats."""
     exact = frozenset(wanted)
@@ -225,19 +215,3 @@ def _matches_any(cell: tuple[str, ...], axes: list[str], wanted: Collection[Mapp
     """Return whether a cell is among the wanted ones, ignoring axes that they do not mention."""
     labels = dict(zip(axes, cell, strict=True))
     return any(all(each.get(axis, label) == label for axis, label in labels.items()) for each in wanted)
-
-
-def _measure_to_compare(one: Evidence, other: Evidence, dataset: str, wanted: str | None) -> tuple[str, Measure] | None:
-    shared = [name for name in one.measures(dataset) if name in other.measures(dataset)]
-    name = wanted or one.primary(dataset) or other.primary(dataset)
-    if name is None:
-        return None
-    name = known_name(name, shared)
-    if name not in shared:
-        raise ResultsError(f"--metric {name}: not measured on {dataset} on both sides{suggestion(name, shared)}")
-    measure = one.describe(name)
-    if measure.higher_is_better is None:
-        raise ResultsError(f"--metric {name}: cannot be compared, because neither higher nor lower values are better")
-    if other.describe(name).higher_is_better != measure.higher_is_better:
-        raise ResultsError(f"--metric {name}: the two sides disagree on whether more is better")
-    return name, measure

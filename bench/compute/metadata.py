@@ -63,8 +63,6 @@ def metadata_of(
         pack: How many runs trained as one program.
     """
     training = run.training
-    steady = history.rates[1:] or history.rates  # the first chunk warms up
-    rate = median(steady) if steady else None
     dtype = "uint8" if data.train.dtype == np.uint8 else "float32"
     shape = (min(kept_count(data.train.ndim), run.evaluation.samples), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
@@ -103,14 +101,7 @@ def metadata_of(
             place=history.diverged,
             reason=reason,
         ),
-        timing=Timing(
-            steps_per_second=rate,
-            images_per_second=rate and rate * critic_batches(training) * training.batch_size,
-            training_seconds=history.training_seconds,
-            evaluation_seconds=history.evaluation_seconds,
-            wall_seconds=history.wall_seconds,
-            peak_memory_bytes=environment.peak_memory_bytes(device),
-        ),
+        timing=_timing(run, history, device),
         environment=Environment(
             **environment.versions(),
             device=str(device),
@@ -124,6 +115,19 @@ def metadata_of(
             precision=training.precision,
             **({"packages": packages} if packages else {}),
         ),
+    )
+
+
+def _timing(run: Run, history: History, device: torch.device) -> Timing:
+    steady = history.rates[1:] or history.rates  # the first chunk warms up
+    rate = median(steady) if steady else None
+    return Timing(
+        steps_per_second=rate,
+        images_per_second=rate and rate * critic_batches(run.training) * run.training.batch_size,
+        training_seconds=history.training_seconds,
+        evaluation_seconds=history.evaluation_seconds,
+        wall_seconds=history.wall_seconds,
+        peak_memory_bytes=environment.peak_memory_bytes(device),
     )
 
 

@@ -100,7 +100,7 @@ TECHNIQUES = (
     ),
     Technique(
         NETWORKS,
-        "critic = { phase_shuffle = 2 }",
+        'architecture = { name = "wavegan" }\ncritic = { phase_shuffle = 2 }',
         "random shifts of the critic's activations, for sounds (wavegan; Donahue et al. 2019)",
     ),
     Technique(

@@ -49,7 +49,7 @@ def show_gate_plan(suite: Suite, runs: list[Run], folder: Path) -> None:
     console.print(table)
     console.print()
     for line in _conclusions(suite, plans, seeds, read):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)  # commands can be copied
 
 
 def _conclusions(suite: Suite, plans: Sequence[CellPlan], seeds: int, read: Path | None) -> list[str]:

@@ -169,14 +169,15 @@ TECHNIQUE_STEPS = 6  # so that what happens every few steps happens, and the run
 
 
 def specify_technique(line: str) -> Training:
+    given = tomllib.loads(line)
     table = {
-        "dataset": "digits",
+        "dataset": dataset_for(as_table(given.get("architecture", "mlp"))["name"]),
         "architecture": "mlp",
         "loss": "non-saturating",
         "batch_size": 12,
         "latent": 2,
         "steps": TECHNIQUE_STEPS,
-        **tomllib.loads(line),
+        **given,
     }
     for key in ("architecture", "critic"):
         chosen = as_table(table.get(key, {}))
@@ -187,17 +188,19 @@ def specify_technique(line: str) -> Training:
 
 @pytest.mark.parametrize("line", TECHNIQUE_LINES)
 def test_every_technique_trains_and_resumes(line: str) -> None:
-    check(specify_technique(line), (1, 8, 8), steps=TECHNIQUE_STEPS)
+    training = specify_technique(line)
+    check(training, shape_for(training.architecture.name), steps=TECHNIQUE_STEPS)
 
 
 @pytest.mark.parametrize("line", TECHNIQUE_LINES)
 def test_every_technique_gives_the_same_bits_in_a_pack_as_alone(line: str) -> None:
     training, seeds = specify_technique(line), [3, 1, 3, 2]
-    reals = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    shape = shape_for(training.architecture.name)
+    reals = torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
     def trained(seeds: list[int]) -> Pack:
         look_up = real_samples_on(reals.numpy(), CPU, LABELS, 2)
-        pack = assemble([training] * len(seeds), seeds, (1, 8, 8), look_up, len(reals), CPU)
+        pack = assemble([training] * len(seeds), seeds, shape, look_up, len(reals), CPU)
         ((*ends,),) = train(pack)
         assert not any(end.diverged for end in ends)
         return pack

@@ -61,9 +61,9 @@ def test_a_value_that_is_not_possible_is_named_with_the_reason(name: str, value:
 
 
 def test_every_share_and_distance_of_the_catalogue_is_covered() -> None:
-    """Only signed quantities, and the unbiased kernel distance of arbitrary features, can be anything."""
+    """Only signed quantities can be anything, such as an unbiased kernel distance or the logarithm of a density."""
     free = {name for name, measure in MEASURES.items() if measure.range.holds(-1e9)}
-    assert free == {"kd", "theta", "psi", "path_attraction", "path_rotation"} | {
+    assert free == {"kd", "bits_per_dimension", "theta", "psi", "path_attraction", "path_rotation"} | {
         name for name in MEASURES if name.startswith("eigenvalue") or name == "spectrum_real"
     }
     assert PROBE_RANGES.keys() <= PROBES.keys()

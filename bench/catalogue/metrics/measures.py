@@ -14,7 +14,7 @@ from bench.catalogue.metrics.measure_names import averaged as averaged
 from bench.catalogue.metrics.measure_names import is_averaged as is_averaged
 from bench.catalogue.metrics.measure_names import known_name as known_name
 from bench.catalogue.metrics.measure_names import plain_name as plain_name
-from bench.catalogue.metrics.possible_ranges import ANY, FRECHET, KERNEL, NOT_NEGATIVE, SHARE, Range
+from bench.catalogue.metrics.possible_ranges import ANY, DIFFERENCE, FRECHET, KERNEL, NOT_NEGATIVE, SHARE, Range
 from bench.notation import with_powers
 
 
@@ -79,9 +79,9 @@ MEASURES = {  # in the order of columns
     "generated_accuracy": Measure("with generated %", True, ".1f", scale=100, range=SHARE),
     "augmented_accuracy": Measure("with augmentation %", None, ".1f", scale=100, range=SHARE),
     "both_accuracy": Measure("with both %", True, ".1f", scale=100, range=SHARE),
-    "gain": Measure("gain (points)", True, ".1f", scale=100),
-    "gain_over_augmentation": Measure("gain over augmentation (points)", True, ".1f", scale=100),
-    "gain_beside_augmentation": Measure("gain beside augmentation (points)", True, ".1f", scale=100),
+    "gain": Measure("gain (points)", True, ".1f", scale=100, range=DIFFERENCE),
+    "gain_over_augmentation": Measure("gain over augmentation (points)", True, ".1f", scale=100, range=DIFFERENCE),
+    "gain_beside_augmentation": Measure("gain beside augmentation (points)", True, ".1f", scale=100, range=DIFFERENCE),
     "kd": Measure("KD", False, ".3g", primary_rank=6),
     "kid": Measure("KID", False, ".5f", primary_rank=5, range=KERNEL),
     "precision": Measure("precision", True, ".3f", range=SHARE),

@@ -26,5 +26,6 @@ class Range(NamedTuple):
 
 ANY = Range()
 SHARE, NOT_NEGATIVE = Range(0, 1), Range(0)
+DIFFERENCE = Range(-1, 1)  # of two shares
 FRECHET = Range(0, slack=0.01)  # the root of a product of covariances is rounded
 KERNEL = Range(0, slack=0.1)  # the unbiased estimate of a KID of 0 is negative as often as positive

@@ -17,6 +17,8 @@ from bench.evidence.gate.compare import resolve
 def test_the_nearest_folder_is_named(
     given: str, nearest: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "recorded" / "quick").mkdir(parents=True)  # what a checkout has; an installed package has none
+    monkeypatch.setattr("bench.evidence.gate.compare.RECORDED", tmp_path / "recorded")
     (tmp_path / "baseline").mkdir()
     (tmp_path / "new" / "steady-gate").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)

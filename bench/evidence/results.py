@@ -20,7 +20,7 @@ from bench.evidence.outcomes import frame_with_outcomes, suite_rules
 from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
-from bench.evidence.suite_matrix import in_order, planning_problem, with_labels_of_today
+from bench.evidence.suite_matrix import in_order, planning_problem, title_of_suite, with_labels_of_today
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import Suite
@@ -48,6 +48,7 @@ class Evidence:
             hold only the runs that confirm, or all tuning runs if nothing is confirmed yet.
         names: Names of measures and of axes that were chosen for a report, in place of their own.
         chosen_title: A title that was chosen for a report; empty for that of the suite.
+        suite_title: The title of the suite as it is today; empty if its version is another one now.
         label_prefix: What the LaTeX labels of tables begin with, after ``tab:``.
         notices: What readers of a report should know of these records, as sentences.
     """
@@ -62,6 +63,7 @@ class Evidence:
     search: tuple[TechniqueResult, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     chosen_title: str = ""
+    suite_title: str = ""
     label_prefix: str = ""
     notices: tuple[str, ...] = ()
 
@@ -89,7 +91,7 @@ class Evidence:
     def title(self) -> str:
         """The title of the suite, or the one chosen for a report."""
         first = next(iter(self.metadata.values()))
-        return self.chosen_title or str(first.title or first.suite)
+        return self.chosen_title or self.suite_title or str(first.title or first.suite)
 
     def datasets(self) -> list[str]:
         """Return the datasets in the order of the matrix."""
@@ -218,7 +220,9 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
     traces, ordered = frame_of_traces(list(records.values())), in_matrix_order(search, runs)
     notices = tuple(filter(None, [planning_problem(suite)]))
-    return Evidence(runs, traces, records, axes, *rules, ordered, notices=notices)
+    first = next(iter(metadata.values()))
+    title = title_of_suite(first.suite, first.version, suite)
+    return Evidence(runs, traces, records, axes, *rules, ordered, suite_title=title, notices=notices)
 
 
 def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]) -> pd.DataFrame:

@@ -28,11 +28,23 @@ def cells_of_suite(name: str, suite: Suite | None) -> list[Cell]:
     may name datasets and losses that its matrix has no more.
     """
     try:
-        if suite is None and name in suite_files():
-            suite = load_suite(name)
+        suite = suite or _packaged(name)
         return [] if suite is None else cells(suite, partial=True)
     except GanbenchError:
         return []
+
+
+def _packaged(name: str) -> Suite | None:
+    return load_suite(name) if name in suite_files() else None
+
+
+def title_of_suite(name: str, version: int, suite: Suite | None) -> str:
+    """Return the title of a suite, or of the packaged suite of this name; empty if its version is another one now."""
+    try:
+        suite = suite or _packaged(name)
+    except GanbenchError:
+        return ""
+    return suite.title if suite is not None and (suite.name, suite.version) == (name, version) else ""
 
 
 def planning_problem(suite: Suite | None) -> str:

@@ -69,3 +69,13 @@ def test_records_have_the_labels_and_the_order_of_todays_suite(tmp_path: Path) -
         evidence = read_evidence(ROOT / "results" / "ring", suite=load_suite(str(tmp_path / "ring.toml")))
         assert list(evidence.runs["loss"].unique()) == ["hinge", "RpGAN", "minimax", "non-saturating"]
         assert len(evidence.runs) == 120
+
+
+@pytest.mark.parametrize(("version", "titled"), [(None, True), (99, False)])
+def test_the_title_is_that_of_todays_suite_if_its_version_is_the_same(
+    version: int | None, titled: bool, tmp_path: Path
+) -> None:
+    suite = load_suite("ring")
+    changed = suite.model_copy(update={"title": "Renamed", "version": version or suite.version})
+    evidence = read_evidence(ROOT / "results" / "ring", suite=changed)
+    assert (evidence.title == "Renamed") is titled

@@ -16,6 +16,8 @@ import pandas as pd
 
 from bench.evidence.outcomes import load
 from bench.records.record import read_metadata, read_samples
+from bench.report.figures.contact_sheets import image_grid
+from bench.report.sample_views import visible_channels
 from bench.report.signal_views import as_shown
 
 PER_SHEET, COLUMNS = 12, 4
@@ -64,6 +66,7 @@ def draw_sheets(runs: pd.DataFrame, output: Path, *, blind: bool = False) -> lis
         blind: Whether to leave outcomes out of the titles.
     """
     from matplotlib.figure import Figure
+    from matplotlib.patches import Circle
 
     paths = []
     for start in range(0, len(runs), PER_SHEET):
@@ -80,14 +83,12 @@ def draw_sheets(runs: pd.DataFrame, output: Path, *, blind: bool = False) -> lis
                 panel.text(0, 1, "\n".join(samples), family="monospace", va="top")
                 continue
             if samples.ndim == 4:
-                _, channels, height, width = samples.shape
-                side = int(np.sqrt(len(samples)))
-                tiles = samples[: side**2].reshape(side, side, channels, height, width).transpose(0, 3, 1, 4, 2)
-                panel.imshow(tiles.reshape(side * height, side * width, channels).squeeze(), cmap="gray")
+                panel.imshow(image_grid(visible_channels(samples)), cmap="gray", vmin=0, vmax=255)
                 continue
             if modes is not None:
-                panel.plot(*np.transpose(modes.centres), "o", mfc="none", mec="0.6", ms=12)
-            panel.plot(*samples.T, "k.", ms=2)
+                for x, y, *_ in modes.centres:
+                    panel.add_patch(Circle((x, y), 3 * modes.sigma, fill=False, edgecolor="#D55E00"))
+            panel.plot(*samples.T[:2], "k.", ms=2)
             panel.set_aspect("equal")
         paths.append(output / f"sheet-{start // PER_SHEET}.png")
         figure.savefig(paths[-1], dpi=60)

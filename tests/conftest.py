@@ -14,11 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
 
 MOST_PROCESSES = 8
+
+settings.register_profile("any machine", deadline=None)  # a slow day fails no test
+settings.load_profile("any machine")
 
 SHORT = """
 [training]

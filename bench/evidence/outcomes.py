@@ -123,8 +123,9 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
         has_collapsed = fill_forward(covered.values) < covered.required(rules)
     not_measured_there = unmeasured(trace, metadata, curve)
     cannot_tell = (unresolved(curve, metadata) if curve is not None else without_direction(curve, covered)) is not None
+    has_diverged = exploded(trace, rules, curve) | (lost(curve, len(steps)) & ~not_measured_there)
     flags = [
-        (exploded(trace, rules, curve) | (lost(curve, len(steps)) & ~not_measured_there), Stage.DIVERGED),
+        (np.logical_or.accumulate(has_diverged), Stage.DIVERGED),
         (not_measured_there | cannot_tell, Stage.UNRESOLVED),
         (sharp & has_collapsed, Stage.COLLAPSED),
         (not_learned, Stage.NOT_THERE_YET),

@@ -74,14 +74,14 @@ Factor = Annotated[float, Field(gt=1)]
 class Thresholds(NamedTuple):
     """The thresholds that depend on the primary measure; docs/measures.md justifies the defaults."""
 
-    never_learned: float = 0.5
+    never_learned: float = 0.55
     relapsed: float = 1.5
     oscillating: float = 0.5
 
 
 OF_OVERLAP = Thresholds(never_learned=0.25, relapsed=1.25, oscillating=0.2)
 DEFAULTS = {"overlap": OF_OVERLAP, "overlap_at_least": OF_OVERLAP}
-COLLAPSED_MODES, COLLAPSED_SHARE = 0.75, 0.5
+COLLAPSED_MODES, COLLAPSED_SHARE = 0.85, 0.5
 FORMER_DEFAULTS = {"never_learned": 0.5, "collapsed": 0.5, "relapsed": 1.5, "oscillating": 0.5}
 
 
@@ -103,11 +103,11 @@ class Rules(Options):
     Attributes:
         primary: The measure that classifies runs. By default the first of ``primary_order`` that was evaluated.
         never_learned: A run never learned if at its best evaluation more than this fraction of the way from the
-            untrained generator to real data remains: by default 0.25 for ``overlap`` and 0.5 for other measures.
+            untrained generator to real data remains: by default 0.25 for ``overlap`` and 0.55 for other measures.
             For positive distances the way is measured in logarithms.
         tau: A run never learned if its primary measure never reaches this value, which then replaces
             ``never_learned``; for all datasets or by dataset label.
-        collapsed: A run collapsed if it ends below this fraction of the modes of real data, by default 0.75; of recall,
+        collapsed: A run collapsed if it ends below this fraction of the modes of real data, by default 0.85; of recall,
             then coverage, if modes were not measured, by default 0.5.
         relapsed: A run relapsed if its last value is more than this many times worse than its best, by default
             1.25 for ``overlap`` and 1.5 for other measures.

@@ -55,8 +55,8 @@ def test_the_overlap_comes_before_the_frechet_distance() -> None:
 
 
 def test_good_samples_in_few_or_uneven_modes_are_a_collapse() -> None:
-    assert on_points([0.0, 0.3, 0.5, 0.55], modes=5).reason == "modes never exceeded 5 of 8"
-    assert on_points([0.0, 0.3, 0.5, 0.55], modes=6).reason.endswith("the modes are covered unevenly")
+    assert on_points([0.0, 0.3, 0.5, 0.55], modes=6).reason == "modes never exceeded 6 of 8"
+    assert on_points([0.0, 0.3, 0.5, 0.55], modes=7).reason.endswith("the modes are covered unevenly")
     assert on_points([0.0, 0.0, 0.0, 0.0], modes=1).state == State.NEVER_LEARNED  # as at initialisation
 
 
@@ -68,10 +68,10 @@ def test_a_share_relapses_and_oscillates_within_its_range() -> None:
 
 
 def test_a_distance_is_judged_in_logarithms() -> None:
-    """An FD of 137 leaves ln(137 / 3) / ln(1570 / 3) = 61% of the way open, and √(1570 · 3) = 68.6 half of it."""
+    """An FD of 137 leaves ln(137 / 3) / ln(1570 / 3) = 61% of the way open, and one of 1570^0.55 · 3^0.45 = 93.8 55%."""
     assert outcome_of({"fd": [1570.0, 300.0, 137.0]}, {"fd": 3.0}).state == State.NEVER_LEARNED
-    assert outcome_of({"fd": [1570.0, 300.0, 68.7]}, {"fd": 3.0}).state == State.NEVER_LEARNED
-    assert outcome_of({"fd": [1570.0, 300.0, 68.6]}, {"fd": 3.0}).state == State.STABLE
+    assert outcome_of({"fd": [1570.0, 300.0, 93.9]}, {"fd": 3.0}).state == State.NEVER_LEARNED
+    assert outcome_of({"fd": [1570.0, 300.0, 93.8]}, {"fd": 3.0}).state == State.STABLE
     assert outcome_of({"fd": [1570.0, 300.0, 137.0]}, {"fd": 0.0}).state == State.STABLE  # no floor: as it is
     assert outcome_of({"fd": [1570.0, 300.0, 1.0]}, {"fd": 3.0}).state == State.STABLE  # better than real data
 
@@ -95,7 +95,7 @@ def test_no_recorded_run_on_points_with_poor_samples_is_stable(suite: str) -> No
     runs = bench.load(ROOT / "results" / suite)
     runs = runs[runs["high_quality_final"].notna()]
     assert set(runs["primary"]) <= {"overlap", "overlap_ema", "overlap_at_least"}
-    poor = (runs["high_quality_final"] < 0.5) | (runs["modes_final"] < 0.75 * runs["modes_real"])
+    poor = (runs["high_quality_final"] < 0.5) | (runs["modes_final"] < 0.85 * runs["modes_real"])
     assert not (poor & (runs["outcome"] == "stable")).any()
     assert [path.stat().st_mtime_ns for path in record_paths(ROOT / "results" / suite)] == before
 

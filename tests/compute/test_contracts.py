@@ -88,6 +88,24 @@ no_network = architecture("plugged_function")
 def penalty(term, **changed):
     return Penalty("", TermOptions, term, **changed)
 
+class NearOptions(TermOptions):
+    reach: float = 0.1
+
+def near_term(critic, real, fake, uniform, reach):
+    if reach < 0:
+        raise ValueError(f"a negative reach: {reach}")
+    return input_gradients(critic, real + reach).square().sum(dim=2)
+
+class JointOptions(Options):
+    weight: float = 1.0
+    power: float = 2.0
+
+def powered(critics, generators, power):
+    return sum(each.abs().pow(power).flatten(1).sum(dim=1) for each in critics)
+
+near = Penalty("", NearOptions, near_term)
+deaf = Penalty("", NearOptions, lambda critic, real, fake, uniform: critic(real))
+powers = Penalty("", JointOptions, joint=powered)
 squared = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
 mean_penalty = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().mean())
 mixed_term = penalty(lambda critic, r, f, u: critic(r) * critic(r).mean())
@@ -347,6 +365,8 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
             "term and perturb of term, perturb, project, joint, augment, consistency and latent is set, expected exactly one",
         ),
         ('penalty = "without_weight"', "its options have no 'weight', which term needs (use bench.TermOptions)"),
+        ('penalty = { name = "near", reach = -1.0 }', "term raised ValueError: a negative reach: -1.0"),
+        ('penalty = "deaf"', "got an unexpected keyword argument 'reach'"),
         ('penalty = "grey"', "augment returned shape [1, 8], expected [1, 8, 2]"),
         ('penalty = "halved"', "uniforms returned 'two', expected how many random numbers a sample needs"),
         ('penalty = "summed"', "consistency returned shape [1], expected [1, 8]"),
@@ -361,6 +381,15 @@ def test_a_faulty_penalty_or_optimiser_is_named(train: Callable[..., Summary], t
     (fault,) = summary.faults
     assert told in fault
     assert not summary.recorded
+
+
+@pytest.mark.parametrize(("name", "option"), [("near", "reach = 2.0"), ("powers", "power = 1.0")])
+def test_a_penalty_gets_the_options_that_it_adds(train: Callable[..., Summary], name: str, option: str) -> None:
+    for given in ("", f", {option}"):
+        summary = train(losses=("good",), training=f'penalty = {{ name = "{name}"{given} }}')
+        assert not summary.faults
+    finals = bench.load(summary.folder)["fd_final"]
+    assert len(finals) == finals.nunique() == 4, "the option changes nothing"
 
 
 def test_sound_plugins_of_all_kinds_train(train: Callable[..., Summary]) -> None:

@@ -13,6 +13,7 @@ from bench.catalogue import find
 from bench.catalogue.architectures import Shape
 from bench.catalogue.losses import GanLoss, with_options
 from bench.catalogue.penalties import KINDS, Penalty
+from bench.catalogue.term_options import with_own_options
 from bench.compute.contracts.copies import check_new_inputs, uniform_numbers
 from bench.compute.contracts.results import Plugin
 from bench.compute.contracts.runs_apart import check_runs_apart, two_critics
@@ -116,7 +117,8 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
     Raises:
         PluginError: It is not what the field of ``Penalty`` asks for, or it raises an exception.
     """
-    plugin, entry, options = Plugin("penalty", choice.name), find("penalty", choice.name), choice.options
+    plugin, options = Plugin("penalty", choice.name), choice.options
+    entry: Penalty = with_own_options(find("penalty", choice.name), options)
     fields = [part for part in KINDS if getattr(entry, part) is not None]
     if len(fields) != 1:
         given, kinds = " and ".join(fields) or "none", f"{', '.join(KINDS[:-1])} and {KINDS[-1]}"

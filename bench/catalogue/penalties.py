@@ -1,7 +1,7 @@
 """Penalties and other regularisers of the critic. They combine with any loss and with one another.
 
-To add a term of the critic's loss, write the function and add an entry to ``PENALTIES``; other kinds set other fields of
-``Penalty``. The first dimension of all tensors is the s runs of a pack, 1 for a single run, which must not mix.
+To add a term of the critic's loss, write the function and add an entry to ``PENALTIES``. Other kinds set other fields
+of ``Penalty``. The first dimension of all tensors is the s runs of a pack, 1 for a single run, which must not mix.
 """
 
 from __future__ import annotations

@@ -36,5 +36,8 @@ def with_own_options(penalty: Penalty, options: Options) -> Penalty:
     They are keyword arguments, as the options of a loss are. The options of ``TermOptions`` are applied by ganbench.
     """
     own = {name: value for name, value in options if name not in TermOptions.model_fields}
-    functions = {"term": penalty.term, "joint": penalty.joint} if own else {}
-    return penalty._replace(**{part: partial(each, **own) for part, each in functions.items() if each is not None})
+    if not own:
+        return penalty
+    term = partial(penalty.term, **own) if penalty.term is not None else None
+    joint = partial(penalty.joint, **own) if penalty.joint is not None else None
+    return penalty._replace(term=term, joint=joint)

@@ -118,7 +118,7 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
         PluginError: It is not what the field of ``Penalty`` asks for, or it raises an exception.
     """
     plugin, options = Plugin("penalty", choice.name), choice.options
-    entry: Penalty = with_own_options(find("penalty", choice.name), options)
+    entry: Any = with_own_options(find("penalty", choice.name), options)
     fields = [part for part in KINDS if getattr(entry, part) is not None]
     if len(fields) != 1:
         given, kinds = " and ".join(fields) or "none", f"{', '.join(KINDS[:-1])} and {KINDS[-1]}"

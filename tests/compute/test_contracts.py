@@ -65,6 +65,7 @@ column = GanLoss("a column", lambda r, f: critic(r, f)[:, None], generator)
 generator_mean = GanLoss("mean", critic, lambda r, f: generator(r, f).mean())
 in_place = GanLoss("in place", negated_in_place, generator)
 in_place_hidden = GanLoss("in place", hidden_in_place, generator)
+not_a_number = GanLoss("NaN", lambda r, f: critic(r, f) * float("nan"), generator)
 numbers = GanLoss("no tensor", lambda r, f: 1.0, generator)
 detached = GanLoss("no gradient", lambda r, f: critic(r, f).detach(), generator)
 raising = GanLoss("raises", raises, generator)
@@ -84,6 +85,8 @@ three_numbers = architecture("plugged_three")
 writing = architecture("plugged_writing")
 no_module = architecture("plugged_missing")
 no_network = architecture("plugged_function")
+labelled = architecture("plugged_sound")._replace(conditional="plugged_labels")
+mislabelled = architecture("plugged_sound")._replace(conditional="plugged_three_labels")
 
 def penalty(term, **changed):
     return Penalty("", TermOptions, term, **changed)
@@ -166,6 +169,17 @@ def critic(options, shape):
     return nn.Sequential(nn.Linear(prod(shape), 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0))
 """
 
+LABELLED = """
+from math import prod
+from torch import nn
+
+def generator(options, latent, classes, shape):
+    return nn.Sequential(nn.Linear(latent + classes, prod(shape)))
+
+def critic(options, classes, shape):
+    return nn.Sequential(nn.Linear(prod(shape) + classes, 1), nn.Flatten(0))
+"""
+
 METRICS = """
 def known(context, options):
     return lambda sampled: {"swd": sampled.samples.abs().mean()}
@@ -245,6 +259,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
         "plugged_three": NETWORKS.replace("nn.Linear(8, prod(shape))", "nn.Linear(8, 3)"),
         "plugged_writing": NETWORKS.replace(
             "    return nn.Sequential(nn.Linear(prod", "    return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(prod"
+        ),
+        "plugged_labels": LABELLED,
+        "plugged_three_labels": LABELLED.replace(
+            "nn.Linear(latent + classes, prod(shape))", "nn.Linear(latent + classes, 3)"
         ),
         "plugged_function": "def generator(options, latent, shape):\n    return abs\ncritic = generator\n",
         "plugged_metrics": METRICS,
@@ -339,6 +357,20 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
     (fault,) = summary.faults
     assert fault.startswith(f"architecture {architecture!r} (package plugged): {told}")
     assert {run.training.architecture.name for run in summary.recorded} == {"mlp"}
+
+
+def test_the_conditional_form_of_an_architecture_is_checked(train: Callable[..., Summary]) -> None:
+    summary = train(architectures=("labelled", "mislabelled"), training="conditional = true")
+    (fault,) = summary.faults
+    told = "generator with labels returned shape [8, 3], expected [8, 2] (samples of dataset 'ring')"
+    assert fault == f"architecture 'mislabelled' (package plugged): {told}"
+    assert {run.training.architecture.name for run in summary.recorded} == {"labelled"}
+
+
+def test_a_loss_that_is_never_finite_diverges_as_any_other(train: Callable[..., Summary]) -> None:
+    summary = train(losses=("not_a_number",))
+    assert not summary.faults
+    assert set(bench.load(summary.folder)["outcome"]) == {"diverged"}
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,12 @@ def test_many_sets_of_samples_are_rows(tmp_path: Path, invoke: Callable[..., Res
     assert lines[9].split() == ["better", "higher", "higher", "higher", "lower", "lower"]
 
 
+def test_large_values_are_written_as_in_reports(tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    np.save(tmp_path / "far.npy", np.random.default_rng(0).normal(50, 1, (500, 2)).astype(np.float32))
+    output = invoke("far.npy", "--against", RING, "--metrics", "frechet").output
+    assert re.search(r"FD +\d,\d\d0 ", output), output
+
+
 def test_changed_bytes_of_a_file_are_read_or_refused(tmp_path: Path) -> None:
     points = torch.rand(40, 2)
     np.save(tmp_path / "a.npy", points.numpy())

@@ -303,6 +303,7 @@ def test_narrow_terminals_leave_out_measures_declared_as_details_first(
     again = train().report  # up to date
     assert again is not None
     assert (again.anew, again.details) == (False, ("Vendi score",))
+    assert report.primary == again.primary == ("FD",)
 
 
 def test_calibrate_shows_declared_measures(package: Package) -> None:

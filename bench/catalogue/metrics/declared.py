@@ -97,7 +97,7 @@ def _problem_of_fields(measure: Measure) -> str:
     if measure.table not in ("main", "details"):
         return f"table: expected 'main' or 'details', not {measure.table!r}"
     if not _is_range(measure.range):
-        return f"range: expected the smallest and the largest value, such as (0, 1) or (0, math.inf), not {measure.range!r}"
+        return f"range: expected the smallest and the largest value, such as (0, 1), not {measure.range!r}"
     try:
         format(0.5, measure.spec)
     except (ValueError, TypeError):

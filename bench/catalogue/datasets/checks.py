@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue import find, suggestion, title
-from bench.catalogue.datasets.data import Data, Modes, RecognisedModes
+from bench.catalogue.datasets.data import Data, Modes
+from bench.catalogue.datasets.signals import RecognisedModes
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.errors import DataError

@@ -39,9 +39,9 @@ def selected(evidence: Evidence, filters: Filters) -> Evidence:
         known = set().union(*names.values())
         for value in sorted(set(wanted) - known):
             raise ResultsError(f"--only: axis {axis!r} has no value {quote(value)}{suggestion(value, known)}")
-        labels = {run: str(evidence.metadata[run].axes.get(axis)) for run in names}
-        by_name = set(wanted) - set(labels.values())
-        kept = kept[[labels[run] in wanted or bool(names[run] & by_name) for run in kept["run"]]]
+        own = {run: str(evidence.metadata[run].axes.get(axis)) for run in names}
+        by_name = set(wanted) - set(own.values())
+        kept = kept[[own[run] in wanted or bool(names[run] & by_name) for run in kept["run"]]]
     if kept.empty:
         raise ResultsError("--only: no run matches all of these filters")
     labels = {axis: set(kept[axis].astype(str)) for axis in filters}

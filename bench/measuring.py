@@ -22,7 +22,7 @@ from bench.compute.sample_reading import Reading
 from bench.compute.training.real_data import cached_dataset
 from bench.errors import DataError, MissingDataError
 from bench.plan.datasets import describe_files, load_dataset
-from bench.plan.extraction import hash_of_extractor
+from bench.plan.extraction import UNLABELLED, hash_of_extractor
 from bench.plan.specification import Choice
 from bench.plan.yardstick import Yardstick
 from bench.records.samples import kept_count
@@ -127,9 +127,14 @@ def measure_each(
             protocol={**evaluator.protocol, **resized},
             dataset=dataset,
             evaluation=evaluation,
-            notices=tuple(_notices(evaluator, dataset, data, stored)),
+            notices=(*_left_out(yardstick), *_notices(evaluator, dataset, data, stored)),
             kept=prepared.samples[: kept_count(prepared.samples.ndim)].numpy(),
         )
+
+
+def _left_out(yardstick: Yardstick) -> Iterator[str]:
+    for name in yardstick.left_out:
+        yield f"metric {name!r} of the suite is left out: it {UNLABELLED}"
 
 
 def _notices(evaluator: Evaluator, dataset: Choice, data: Data, stored: Stored) -> Iterator[str]:

@@ -377,6 +377,31 @@ def test_many_sets_of_samples_are_rows(tmp_path: Path, invoke: Callable[..., Res
     assert lines[9].split() == ["better", "higher", "higher", "higher", "lower", "lower"]
 
 
+def test_metrics_of_a_suite_that_need_labels_are_left_out_and_named(
+    tmp_path: Path, invoke: Callable[..., Result]
+) -> None:
+    suite = Path("labels.toml")
+    suite.write_text(
+        'name = "labels"\nseeds = 1\n[matrix]\nloss = ["hinge"]\ndataset = ["ring"]\narchitecture = ["mlp"]\n'
+        '[training]\nsteps = 9\nconditional = true\n[evaluation]\nsamples = 50\nmetrics = ["intra-class", "modes"]\n'
+    )
+    np.save("a.npy", np.random.default_rng(0).normal(size=(60, 2)))
+    result = invoke("a.npy", "--suite", str(suite))
+    assert result.exit_code == 0, result.output
+    assert "overlap" in result.output
+    assert "metric 'intra-class' of the suite is left out: it needs labels of generated samples" in result.output
+    suite.write_text(suite.read_text().replace(', "modes"', ""))
+    refused = invoke("a.npy", "--suite", str(suite))
+    assert refused.exit_code == 2
+    assert "metric 'intra-class' needs labels of generated samples" in refused.output
+
+
+def test_large_values_are_written_as_in_reports(tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    np.save(tmp_path / "far.npy", np.random.default_rng(0).normal(50, 1, (500, 2)).astype(np.float32))
+    output = invoke("far.npy", "--against", RING, "--metrics", "frechet").output
+    assert re.search(r"FD +\d,\d\d0 ", output), output
+
+
 def test_changed_bytes_of_a_file_are_read_or_refused(tmp_path: Path) -> None:
     points = torch.rand(40, 2)
     np.save(tmp_path / "a.npy", points.numpy())

@@ -1,8 +1,7 @@
 """Penalties and other regularisers of the critic. They combine with any loss and with one another.
 
-To add a term of the critic's loss, write the function and add an entry to ``PENALTIES``; the tests cover every entry. A
-regulariser of another kind sets another field of ``Penalty``. The first dimension of all tensors is the s runs of a
-pack, 1 for a single run. A regulariser computes for each run what it would for that run alone, and must not mix runs.
+To add a term of the critic's loss, write the function and add an entry to ``PENALTIES``. Other kinds set other fields
+of ``Penalty``. The first dimension of all tensors is the s runs of a pack, 1 for a single run, which must not mix.
 """
 
 from __future__ import annotations
@@ -60,7 +59,8 @@ class Penalty(NamedTuple):
 
     Attributes:
         summary: One line for ``ganbench list``.
-        options: What a suite can set; ``TermOptions`` if ``term`` is set.
+        options: What a suite can set; ``TermOptions`` or a subclass if ``term`` is set. ``term`` and ``joint`` get the
+            options that ``TermOptions`` does not have as keyword arguments.
         term: (critic, real [s, n, ...], fake [s, n, ...], uniform [s, n, k]) → the penalty per sample [s, n], before
             the weight. It must be differentiable by the critic's parameters, and by ``fake`` if that requires grad.
         uniforms: Number of elements of one sample → k, how many random numbers from U(0, 1) ``term`` or ``augment``
@@ -80,11 +80,11 @@ class Penalty(NamedTuple):
 
     summary: str
     options: type[Options]
-    term: Callable[[Critic, Tensor, Tensor, Tensor], Tensor] | None = None
+    term: Callable[..., Tensor] | None = None
     uniforms: Callable[[int], int] = lambda size: 0
     perturb: Callable[[Any, Tensor, Tensor, float], Tensor] | None = None
     project: Callable[[Any, Iterable[Tensor]], None] | None = None
-    joint: Callable[[Iterable[Tensor], Iterable[Tensor]], Tensor] | None = None
+    joint: Callable[..., Tensor] | None = None
     augment: Callable[[Any, Tensor, Tensor, bool], Tensor] | None = None
     consistency: Callable[[Any, Critic, Judged, Judged, Draw], Tensor] | None = None
     latent: LatentConsistency | None = None

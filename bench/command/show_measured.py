@@ -25,12 +25,14 @@ BETTER = {True: "higher", False: "lower", None: "–"}
 
 def show_measured(names: list[str], measured: list[Measured]) -> None:
     """Print the measures of each set of samples and of real data, then how they were measured."""
+    from bench.report.tables.entries import format_number  # scipy
+
     console, first = Terminal(), measured[0]
     measures, known = _in_order(first), MEASURES | first.declared
     about = {name: known.get(name, Measure(name, None, ".4g")) for name in measures}
     rows = [*zip(names, (each.values for each in measured), strict=True), ("real data", first.real)]
     texts = [
-        (label, [f"{values[name] * about[name].scale:{about[name].spec}}" for name in measures])
+        (label, [format_number(values[name], about[name].scale, about[name].spec) or "nan" for name in measures])
         for label, values in rows
     ]
     labels = [about[name].label for name in measures]

@@ -191,6 +191,8 @@ def write_calibration(calibration: Calibration) -> None:
 
 def show_calibration(calibration: Calibration) -> None:
     """Print a calibration: one row per measure, then how the values were measured."""
+    from bench.report.tables.entries import format_number  # scipy
+
     console = Terminal()
     table = Table(title=escape(str(calibration.training.dataset)), title_justify="left", title_style="bold", box=None)
     table.add_column("measure")
@@ -198,7 +200,8 @@ def show_calibration(calibration: Calibration) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for level in calibration.levels:
         about = level.about
-        real, mean, deviation = (f"{v * about.scale:{about.spec}}" for v in (level.real, level.mean, level.deviation))
+        levels = (level.real, level.mean, level.deviation)
+        real, mean, deviation = (format_number(value, about.scale, about.spec) or "nan" for value in levels)
         untrained = f"{mean} ± {deviation}" if len(level.untrained) > 1 else mean
         better = {True: "higher", False: "lower", None: "–"}[about.higher_is_better]
         table.add_row(escape(about.label), real, untrained, better)

@@ -28,7 +28,7 @@ def show_report(report: Report) -> None:
     for title, given in report.formatted.items():
         rates = {name: given[name].str.replace(r" \(.*?%\)", "", regex=True) for name in given if name.endswith(FAILED)}
         frame = given.assign(**rates).map(as_label).rename(columns=as_label)
-        columns = fitting_columns(frame, console.width, report.details)
+        columns = fitting_columns(frame, console.width, report.details, report.primary)
         hidden |= dict.fromkeys(column for column in frame if column not in columns)
         table = Table(title=escape(as_label(title)), title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for column in columns:
@@ -71,13 +71,16 @@ def _is_measure(column: str) -> bool:
     return column.endswith((" final", " best"))
 
 
-def fitting_columns(frame: pd.DataFrame, width: int, details: tuple[str, ...] = ()) -> list[str]:
+def fitting_columns(
+    frame: pd.DataFrame, width: int, details: tuple[str, ...] = (), primary: tuple[str, ...] = ()
+) -> list[str]:
     """Return the columns that fit a terminal: the axes and failures first, then the others by importance.
 
     Args:
         frame: A formatted table.
         width: Of the terminal.
         details: Labels of more measures that are left out first.
+        primary: Labels of the measures that come first.
     """
 
     def column_width(column: str) -> int:
@@ -87,7 +90,7 @@ def fitting_columns(frame: pd.DataFrame, width: int, details: tuple[str, ...] = 
     shown = [column for column in columns if not _is_measure(column) and not column.endswith((FAILURES, "steps/s"))]
     left = width - sum(map(column_width, shown))
     others = [column for column in columns if column not in shown]
-    others.sort(key=lambda column: _importance(column, (*DETAILS, *details)))
+    others.sort(key=lambda column: _importance(column, (*DETAILS, *details), primary))
     for column in others:
         if column_width(column) <= left:
             shown.append(column)
@@ -95,9 +98,11 @@ def fitting_columns(frame: pd.DataFrame, width: int, details: tuple[str, ...] = 
     return [column for column in columns if column in shown]
 
 
-def _importance(column: str, details: tuple[str, ...]) -> tuple[bool, bool, bool]:
-    """Return a sort key: final before best values, main before secondary measures, failures and speed last."""
-    return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), any(label in column for label in details)
+def _importance(column: str, details: tuple[str, ...], primary: tuple[str, ...]) -> tuple[bool, bool, bool, bool]:
+    """Return a sort key: final before best values, primary before main before secondary measures, the rest last."""
+    first = column.rsplit(" ", 1)[0] in primary
+    secondary = not first and any(label in column for label in details)
+    return column.endswith((FAILURES, "steps/s")), column.endswith(" best"), secondary, not first
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -149,6 +149,7 @@ def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
     sections = {
         name: DeclaredMeasure.model_validate(
             {field: value for field, value in measure._asdict().items() if field in DeclaredMeasure.model_fields}
+            | {"range": tuple(bound if math.isfinite(bound) else None for bound in measure.range[:2])}
         )
         for name, measure in declared.items()
     }

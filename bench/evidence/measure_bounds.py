@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from bench.catalogue.metrics.measures import plain_name, possible_range
-from bench.catalogue.metrics.possible_ranges import KERNEL
+from bench.catalogue.metrics.measures import Measure, plain_name, possible_range
+from bench.catalogue.metrics.possible_ranges import KERNEL, Range
 from bench.evidence.results import Evidence
 
 COUNTS_OF_MODES = ("modes", "modes_confident")
@@ -20,7 +20,8 @@ def measure_bounds(evidence: Evidence, runs: pd.DataFrame, name: str) -> tuple[f
     number in the dataset, if that is known.
     """
     plain = plain_name(name)
-    possible = possible_range(plain)
+    declared = evidence.directions.get(plain)
+    possible = Range(*declared.range) if isinstance(declared, Measure) else possible_range(plain)
     if possible == KERNEL:
         return -math.inf, math.inf
     if plain in COUNTS_OF_MODES:

@@ -22,7 +22,8 @@ def selected(evidence: Evidence, filters: Filters) -> Evidence:
 
     Args:
         evidence: The records.
-        filters: Axis → the values to keep, as labels or as names of the catalogue.
+        filters: Axis → the values to keep, as labels or as names of the catalogue. What is a label on the axis does
+            not mean the other runs of this name, which have labels of their own.
 
     Raises:
         ResultsError: There is no such axis, no such value on it, or no run remains.
@@ -38,7 +39,9 @@ def selected(evidence: Evidence, filters: Filters) -> Evidence:
         known = set().union(*names.values())
         for value in sorted(set(wanted) - known):
             raise ResultsError(f"--only: axis {axis!r} has no value {quote(value)}{suggestion(value, known)}")
-        kept = kept[[bool(names[run] & set(wanted)) for run in kept["run"]]]
+        own = {run: str(evidence.metadata[run].axes.get(axis)) for run in names}
+        by_name = set(wanted) - set(own.values())
+        kept = kept[[own[run] in wanted or bool(names[run] & by_name) for run in kept["run"]]]
     if kept.empty:
         raise ResultsError("--only: no run matches all of these filters")
     labels = {axis: set(kept[axis].astype(str)) for axis in filters}

@@ -222,7 +222,8 @@ def only(all_cells: list[Cell], filters: Mapping[str, set[str]]) -> list[Cell]:
 
     Args:
         all_cells: The cells.
-        filters: Axis → the values to keep, as names or labels.
+        filters: Axis → the values to keep, as labels or names. What is a label on the axis does not mean the other
+            cells of this name, which have labels of their own.
 
     Raises:
         SuiteError: There is no such axis, no such value on it, or no cell remains. The message suggests the closest
@@ -234,7 +235,8 @@ def only(all_cells: list[Cell], filters: Mapping[str, set[str]]) -> list[Cell]:
         known = {name for cell in all_cells for name in _axis_names(cell, axis)}
         for value in wanted - known:
             raise SuiteError(f"--only: axis {axis!r} has no value {quote(value)}{suggestion(value, known)}")
-        kept = [cell for cell in kept if wanted & _axis_names(cell, axis)]
+        labels = {str(cell.axes[axis]) for cell in all_cells}
+        kept = [cell for cell in kept if str(cell.axes[axis]) in wanted or (wanted - labels) & _axis_names(cell, axis)]
     if not kept:
         raise SuiteError("--only: no cell matches all of these filters")
     return kept

@@ -9,7 +9,13 @@ from typing import Any
 
 from bench.catalogue import entries, find, suggestion
 from bench.errors import SuiteError
-from bench.plan.extraction import check_extraction, check_extractor_applies, extractor_of, metrics_of_samples
+from bench.plan.extraction import (
+    UNLABELLED,
+    check_extraction,
+    check_extractor_applies,
+    extractor_of,
+    metrics_of_samples,
+)
 from bench.plan.matrix import cells
 from bench.plan.specification import Choice, Evaluation, choose, validated
 from bench.plan.suite import Suite, load_suite
@@ -23,6 +29,7 @@ class Yardstick:
     Attributes:
         suite: The suite whose evaluation applies, or None.
         count: The number of samples to use; None for all.
+        left_out: The metrics of the suite that need labels, which given samples do not have; set by ``evaluation``.
     """
 
     def __init__(
@@ -42,6 +49,7 @@ class Yardstick:
             raise SuiteError(f"{WHERE}: give the dataset to measure against (--against), or a suite (--suite)")
         self._against, self._extractor = against, extractor
         self._metrics = [metrics] if isinstance(metrics, str | Mapping) else metrics and list(metrics)
+        self.left_out: tuple[str, ...] = ()
         self.suite = None if suite is None else load_suite(suite)
         self.count = None if count is None else int(count)
         if self.suite is not None:
@@ -74,6 +82,11 @@ class Yardstick:
         if self.suite is not None:
             given = self.suite.evaluation
             evaluation = given if isinstance(given, Evaluation) else given.of_dataset(dataset, modes_known)
+            self.left_out = tuple(each.name for each in evaluation.metrics if find("metric", each.name).needs_labels)
+            kept = tuple(each for each in evaluation.metrics if each.name not in self.left_out)
+            if not kept:
+                raise SuiteError(f"{WHERE}: metric {self.left_out[0]!r} {UNLABELLED}")
+            evaluation = evaluation.model_copy(update={"metrics": kept})
         else:
             table = {
                 "metrics": ["frechet"] if self._metrics is None else self._metrics,

@@ -5,11 +5,13 @@ Whatever a writer does not know is None. A record holds the model as JSON under 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from bench.catalogue.metrics.measures import MEASURES, Directions, Measure
+from bench.catalogue.metrics.possible_ranges import Range
 from bench.plan.identity import Label
 from bench.records.circumstances import Environment, Section, Timing
 
@@ -116,6 +118,16 @@ class DeclaredMeasure(Section):
     primary_rank: float | None = Field(None, description="Runs are classified by the measure of the lowest rank.")
     coverage_rank: float | None = Field(None, description="A collapse shows in the coverage of the lowest rank.")
     table: Literal["main", "details"] = Field("main", description="Whether narrow terminals leave it out first.")
+    range: tuple[float | None, float | None] = Field(
+        (None, None), description="The smallest and the largest value; None where there is none."
+    )
+
+    @property
+    def measure(self) -> dict[str, Any]:
+        """The fields of a measure, but its direction."""
+        least, most = self.range
+        possible = Range(-math.inf if least is None else least, math.inf if most is None else most)
+        return {**dict(self), "range": possible}
 
 
 class Samples(Section):
@@ -203,7 +215,7 @@ class Metadata(Section):
     def directions(self) -> Directions:
         """Whether more is better, for every measure in the trace; the whole description of those that declare one."""
         declared = {
-            name: Measure(higher_is_better=self.higher_is_better[name], **dict(each))
+            name: Measure(higher_is_better=self.higher_is_better[name], **each.measure)
             for name, each in self.measures.items()
             if name in self.higher_is_better and name not in MEASURES
         }

@@ -29,6 +29,7 @@ class Report:
         page: The path of the page; None if only tables were written.
         anew: Whether the report was written; False if it was up to date.
         details: Labels of measures that narrow terminals leave out first.
+        primary: Labels of the measures by which runs are classified, which they leave out last.
         notices: What a reader should know and what could not be drawn, as sentences.
     """
 
@@ -38,6 +39,7 @@ class Report:
     formatted: dict[str, pd.DataFrame]
     anew: bool = True
     details: tuple[str, ...] = ()
+    primary: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -136,6 +138,10 @@ def write_report(
     except OSError as error:
         raise ResultsError(f"report in {folder} cannot be written: {describe_error(error)}") from None
     details = tuple(shown[name].label for name in sorted(shown) if shown[name].table == "details")
+    deciding = {evidence.primary(name) for name in evidence.datasets()} - {None}
+    primary = tuple(shown[str(name)].label for name in sorted(deciding, key=str) if name in shown)
     notices = list(evidence.notices)
     notices += [not_shown(evidence, name, plane_of(evidence, name)) for name in evidence.datasets()] if complete else []
-    return Report(tables, figures, page, formatted, details=details, notices=tuple(filter(None, notices)))
+    return Report(
+        tables, figures, page, formatted, details=details, primary=primary, notices=tuple(filter(None, notices))
+    )

@@ -105,6 +105,7 @@ def _read_stamp(folder: Path, inputs: str) -> Report | None:
         formatted={title: pd.DataFrame(rows, columns=columns) for title, (columns, rows) in stamp["formatted"].items()},
         anew=False,
         details=tuple(stamp["details"]),
+        primary=tuple(stamp["primary"]),
     )
 
 
@@ -120,6 +121,7 @@ def _write_stamp(folder: Path, inputs: str, report: Report) -> None:
         "figures": names(report.figures),
         "page": names(pages)[0] if pages else None,
         "details": report.details,
+        "primary": report.primary,
         "formatted": {title: [list(frame), frame.to_numpy().tolist()] for title, frame in report.formatted.items()},
     }
     try:

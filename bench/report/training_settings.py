@@ -151,9 +151,9 @@ def _describe(cells: Sequence[Cell], key: str, axes: Sequence[str]) -> str:
     numbers = [_as_number(value) for value in known]
     if None not in numbers and len(known) > FEW_NUMBERS:
         low, high = (min(known, key=_as_number), max(known, key=_as_number))  # type: ignore[arg-type]
-        return f"{low} to {high}, another for each cell"
+        return f"{low} to {high}, different for each cell"
     if len(known) > FEW:
-        return "another for each cell"
+        return "different for each cell"
     if len(axes) == 1 and _is_axis(cells, key, axes[0]):
         return f"as in the tables ({_joined(list(dict.fromkeys(cell.labels[axes[0]] for cell in cells)))})"
     usual = max(dict.fromkeys(values), key=values.count)

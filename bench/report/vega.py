@@ -24,5 +24,7 @@ def bundle() -> Future[str]:
 
 
 def _bundle() -> str:
-    written = subprocess.run([sys.executable, "-c", WRITE_BUNDLE, EXPORTS], stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, "-c", WRITE_BUNDLE, EXPORTS]
+    # in a session of its own, so that Ctrl-C does not end it with a traceback on the terminal
+    written = subprocess.run(command, stdout=subprocess.PIPE, check=True, start_new_session=True)
     return written.stdout.decode().replace("</script", "<\\/script")

@@ -52,6 +52,24 @@ def test_points_that_cannot_be_used_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("sigma", "weights", "told"),
+    [
+        (0.1, [0.5, 0.1, 0.1], "the weights of its modes add up to 0.7, expected probabilities that sum to 1"),
+        (0.1, [1.5, -0.3, -0.2], "a weight of its modes is -0.3, expected probabilities"),
+        (0.1, [0.5, 0.5], r"its 3 modes have weights \[2\], expected one for each mode"),
+        (0.0, None, "its modes have sigma 0.0, expected a number above 0"),
+        (float("nan"), None, "its modes have sigma nan, expected a number above 0"),
+    ],
+)
+def test_modes_that_cannot_be_are_refused(
+    monkeypatch: pytest.MonkeyPatch, sigma: float, weights: list[float] | None, told: str
+) -> None:
+    modes = Modes(np.zeros((3, 2)), sigma, None if weights is None else np.array(weights))
+    with pytest.raises(DataError, match=f"dataset 'made': {told}"):
+        load(monkeypatch, lambda options: make_data(POINTS, POINTS, modes), (2,), "coordinates")
+
+
+@pytest.mark.parametrize(
     ("low", "high", "told"),
     [(0, 1, r"values from 0 to 1, .*\(255 \* images\)"), (-1, 1, r"127.5 \* \(images \+ 1\)"), (0, 255, "0 to 255")],
 )

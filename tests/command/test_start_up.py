@@ -74,3 +74,24 @@ def test_the_script_of_the_page_is_bundled_in_another_process() -> None:
     length, is_loaded = printed.split()
     assert int(length) > 100_000
     assert is_loaded == "False"
+
+
+INTERRUPTED_BUNDLE = """
+import concurrent.futures, os, signal
+from bench.report.vega import bundle
+
+signal.signal(signal.SIGINT, lambda *_: None)
+script = bundle()
+while not script.done():
+    os.killpg(0, signal.SIGINT)
+    concurrent.futures.wait([script], timeout=0.02)
+print(len(script.result()))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process groups")
+def test_ctrl_c_does_not_end_the_bundling_of_libraries_with_a_traceback() -> None:
+    arguments = [sys.executable, "-c", INTERRUPTED_BUNDLE]
+    done = subprocess.run(arguments, capture_output=True, text=True, start_new_session=True, check=False)
+    assert done.stderr == ""
+    assert int(done.stdout) > 100_000

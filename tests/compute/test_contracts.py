@@ -65,6 +65,7 @@ column = GanLoss("a column", lambda r, f: critic(r, f)[:, None], generator)
 generator_mean = GanLoss("mean", critic, lambda r, f: generator(r, f).mean())
 in_place = GanLoss("in place", negated_in_place, generator)
 in_place_hidden = GanLoss("in place", hidden_in_place, generator)
+not_a_number = GanLoss("NaN", lambda r, f: critic(r, f) * float("nan"), generator)
 numbers = GanLoss("no tensor", lambda r, f: 1.0, generator)
 detached = GanLoss("no gradient", lambda r, f: critic(r, f).detach(), generator)
 raising = GanLoss("raises", raises, generator)
@@ -84,10 +85,30 @@ three_numbers = architecture("plugged_three")
 writing = architecture("plugged_writing")
 no_module = architecture("plugged_missing")
 no_network = architecture("plugged_function")
+labelled = architecture("plugged_sound")._replace(conditional="plugged_labels")
+mislabelled = architecture("plugged_sound")._replace(conditional="plugged_three_labels")
 
 def penalty(term, **changed):
     return Penalty("", TermOptions, term, **changed)
 
+class NearOptions(TermOptions):
+    reach: float = 0.1
+
+def near_term(critic, real, fake, uniform, reach):
+    if reach < 0:
+        raise ValueError(f"a negative reach: {reach}")
+    return input_gradients(critic, real + reach).square().sum(dim=2)
+
+class JointOptions(Options):
+    weight: float = 1.0
+    power: float = 2.0
+
+def powered(critics, generators, power):
+    return sum(each.abs().pow(power).flatten(1).sum(dim=1) for each in critics)
+
+near = Penalty("", NearOptions, near_term)
+deaf = Penalty("", NearOptions, lambda critic, real, fake, uniform: critic(real))
+powers = Penalty("", JointOptions, joint=powered)
 squared = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().sum(dim=2))
 mean_penalty = penalty(lambda critic, r, f, u: input_gradients(critic, r).square().mean())
 mixed_term = penalty(lambda critic, r, f, u: critic(r) * critic(r).mean())
@@ -146,6 +167,17 @@ def generator(options, latent, shape):
 
 def critic(options, shape):
     return nn.Sequential(nn.Linear(prod(shape), 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0))
+"""
+
+LABELLED = """
+from math import prod
+from torch import nn
+
+def generator(options, latent, classes, shape):
+    return nn.Sequential(nn.Linear(latent + classes, prod(shape)))
+
+def critic(options, classes, shape):
+    return nn.Sequential(nn.Linear(prod(shape) + classes, 1), nn.Flatten(0))
 """
 
 METRICS = """
@@ -227,6 +259,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
         "plugged_three": NETWORKS.replace("nn.Linear(8, prod(shape))", "nn.Linear(8, 3)"),
         "plugged_writing": NETWORKS.replace(
             "    return nn.Sequential(nn.Linear(prod", "    return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(prod"
+        ),
+        "plugged_labels": LABELLED,
+        "plugged_three_labels": LABELLED.replace(
+            "nn.Linear(latent + classes, prod(shape))", "nn.Linear(latent + classes, 3)"
         ),
         "plugged_function": "def generator(options, latent, shape):\n    return abs\ncritic = generator\n",
         "plugged_metrics": METRICS,
@@ -323,6 +359,20 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
     assert {run.training.architecture.name for run in summary.recorded} == {"mlp"}
 
 
+def test_the_conditional_form_of_an_architecture_is_checked(train: Callable[..., Summary]) -> None:
+    summary = train(architectures=("labelled", "mislabelled"), training="conditional = true")
+    (fault,) = summary.faults
+    told = "generator with labels returned shape [8, 3], expected [8, 2] (samples of dataset 'ring')"
+    assert fault == f"architecture 'mislabelled' (package plugged): {told}"
+    assert {run.training.architecture.name for run in summary.recorded} == {"labelled"}
+
+
+def test_a_loss_that_is_never_finite_diverges_as_any_other(train: Callable[..., Summary]) -> None:
+    summary = train(losses=("not_a_number",))
+    assert not summary.faults
+    assert set(bench.load(summary.folder)["outcome"]) == {"diverged"}
+
+
 @pytest.mark.parametrize(
     ("training", "told"),
     [
@@ -347,6 +397,8 @@ def test_a_faulty_architecture_is_named(train: Callable[..., Summary], architect
             "term and perturb of term, perturb, project, joint, augment, consistency and latent is set, expected exactly one",
         ),
         ('penalty = "without_weight"', "its options have no 'weight', which term needs (use bench.TermOptions)"),
+        ('penalty = { name = "near", reach = -1.0 }', "term raised ValueError: a negative reach: -1.0"),
+        ('penalty = "deaf"', "got an unexpected keyword argument 'reach'"),
         ('penalty = "grey"', "augment returned shape [1, 8], expected [1, 8, 2]"),
         ('penalty = "halved"', "uniforms returned 'two', expected how many random numbers a sample needs"),
         ('penalty = "summed"', "consistency returned shape [1], expected [1, 8]"),
@@ -361,6 +413,15 @@ def test_a_faulty_penalty_or_optimiser_is_named(train: Callable[..., Summary], t
     (fault,) = summary.faults
     assert told in fault
     assert not summary.recorded
+
+
+@pytest.mark.parametrize(("name", "option"), [("near", "reach = 2.0"), ("powers", "power = 1.0")])
+def test_a_penalty_gets_the_options_that_it_adds(train: Callable[..., Summary], name: str, option: str) -> None:
+    for given in ("", f", {option}"):
+        summary = train(losses=("good",), training=f'penalty = {{ name = "{name}"{given} }}')
+        assert not summary.faults
+    finals = bench.load(summary.folder)["fd_final"]
+    assert len(finals) == finals.nunique() == 4, "the option changes nothing"
 
 
 def test_sound_plugins_of_all_kinds_train(train: Callable[..., Summary]) -> None:

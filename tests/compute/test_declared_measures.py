@@ -119,6 +119,17 @@ def test_a_declared_measure_is_in_records_frames_tables_and_page(
     assert "vendi_final" in (summary.folder / "table.csv").read_text().partition("\n")[0]
 
 
+def test_intervals_stay_within_the_declared_range(train: Callable[..., Summary], package: Package) -> None:
+    redeclare(package, 'vendi=Measure("Vendi score", True, ".2f", range=(1, 9))')
+    folder = train(metrics=("vendi",)).folder
+    package.uninstall()
+    frame = pd.read_csv(folder / "table.csv")
+    assert (frame["vendi_final_mean_low"] >= 1).all()
+    assert (frame["vendi_final_mean_low"] > frame["vendi_final"] - frame["vendi_final_half_width"]).all()
+    assert "score interval" in (folder / "table.md").read_text()
+    assert "±" not in (folder / "table.md").read_text().partition("Values:")[0]
+
+
 def test_metrics_of_images_get_their_features(train: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("test_declared_measures.SUITE", SUITE.replace('{{ name = "ring", points = 500 }}', '"digits"'))
     summary = train()
@@ -238,6 +249,8 @@ def test_a_real_value_that_is_not_finite_is_told_and_recorded_as_missing(
         ('vendi=Measure("Vendi", "higher")', "higher_is_better: expected True, False or None, not 'higher'"),
         ('vendi=Measure("Vendi", True, "two digits")', "spec: 'two digits' is not a number format"),
         ('vendi=Measure("Vendi", True, scale=float("nan"))', "scale: expected a number above 0"),
+        ('vendi=Measure("Vendi", True, range=(1, 0))', "range: expected the smallest and the largest value"),
+        ('vendi=Measure("Vendi", True, range=0)', "range: expected the smallest and the largest value"),
         ('vendi=Measure("Vendi", None, primary_rank=1)', "primary_rank: a measure can only classify runs if higher"),
     ],
 )
@@ -290,6 +303,7 @@ def test_narrow_terminals_leave_out_measures_declared_as_details_first(
     again = train().report  # up to date
     assert again is not None
     assert (again.anew, again.details) == (False, ("Vendi score",))
+    assert report.primary == again.primary == ("FD",)
 
 
 def test_calibrate_shows_declared_measures(package: Package) -> None:

@@ -139,6 +139,13 @@ def test_only_keeps_cells_by_name_or_label() -> None:
         only(found, {"loss": {"hing"}})
     with pytest.raises(SuiteError, match="unknown key 'los'; did you mean 'loss'"):
         only(found, {"los": {"hinge"}})
+    wide = BASE.replace('"hinge"', '"hinge", { name = "hinge", label = "wide" }')
+    chosen = [
+        {cell.axes["loss"] for cell in only(cells(suite(base=wide)), {"loss": {name}})} for name in ("hinge", "wide")
+    ]
+    assert chosen == [{"hinge"}, {"wide"}]  # a label does not select others of its name
+    named = BASE.replace('"hinge"', '{ name = "hinge", label = "wide" }')
+    assert {cell.axes["loss"] for cell in only(cells(suite(base=named)), {"loss": {"hinge"}})} == {"wide"}
 
 
 WRONG = {

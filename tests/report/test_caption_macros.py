@@ -23,6 +23,11 @@ def test_names_are_letters_and_all_different() -> None:
     assert len(set(macro_names("s", ["a"] * 60))) == 60
 
 
+def test_every_caption_ends_in_one_full_stop() -> None:
+    text = caption_macros("s", {"a": "without one", "b": "With one. Circles: real samples."})
+    assert [line.partition("}%")[0][-3:] for line in text.splitlines()[-2:]] == ["ne.", "es."]
+
+
 @pytest.fixture(scope="module")
 def drawn(pair: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of figures, drawn once."""

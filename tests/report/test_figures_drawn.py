@@ -26,9 +26,10 @@ from bench.report.figures.heat_map import map_of_means, map_of_modes
 from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
-from bench.report.figures.style import styled
+from bench.report.figures.style import MAX_HEIGHT, styled
 from bench.report.figures.timelines import draw_timeline
 from bench.report.outcome_styles import STAGES
+from bench.report.tables.cell_summaries import summarise_cells
 from bench.report.threshold_times import time_to_reach
 
 
@@ -179,6 +180,24 @@ def test_heat_maps_hold_means_and_what_failed(made: Evidence) -> None:
     means = map_of_means(made, "grid")
     assert means.values.ravel() == pytest.approx([1, 4])
     assert means.texts == [["0.141"], ["0.566"]]
+
+
+def test_a_heat_map_shows_the_means_of_the_table(tmp_path: Path) -> None:
+    """Means where higher is better are not geometric: 0.6, not √0.32."""
+    declared = {"higher_is_better": {"agreement": True}, "rules": {"primary": "agreement"}}
+    for loss in LOSSES:
+        for seed, last in enumerate((0.4, 0.8)):
+            record(tmp_path, loss, seed, (1.0, 1.0), measures=[{"agreement": 0.1}, {"agreement": last}], **declared)
+    evidence = read_evidence(tmp_path)
+    assert map_of_means(evidence, "ring").texts == [["0.6000\n2 failed"]] * 2
+    table = summarise_cells(evidence, "ring")
+    assert table["agreement_final"].tolist() == pytest.approx([0.6, 0.6])
+
+
+def test_a_figure_as_high_as_the_page_leaves_room_for_its_caption() -> None:
+    """LaTeX warns of a float that is too large: 10 pt above a caption of four lines of 12 pt."""
+    lowest = min(641.4, 9 * 72.27)  # points of the text of cvpr.sty, and of icml2025.sty
+    assert lowest >= MAX_HEIGHT * 72.27 + 10 + 4 * 12
 
 
 def test_figures_without_content_are_not_drawn(tmp_path: Path) -> None:

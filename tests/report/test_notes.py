@@ -83,7 +83,7 @@ def test_many_settings_become_a_range(tmp_path: Path) -> None:
     cells: dict[tuple[str, str], dict[str, object]] = {
         (loss, "ring"): {"steps": 1000 * n} for n, loss in enumerate(losses, 1)
     }
-    assert "Generator steps: 1,000 to 7,000, another for each cell." in training(of_runs(tmp_path, cells, seeds=1))
+    assert "Generator steps: 1,000 to 7,000, different for each cell." in training(of_runs(tmp_path, cells, seeds=1))
 
 
 def test_the_measures_of_the_tables_are_defined(fashion: Evidence, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from made_runs import made_pair
+from made_runs import made_pair, record
 
 from bench.command import main
 from bench.errors import ResultsError
-from bench.evidence.results import Evidence
+from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.selection import selected
 from bench.plan.published import PublishedResult
 from bench.report.tables import Layout, write_tables
@@ -40,6 +40,17 @@ def test_only_keeps_the_runs_with_these_values(folder: Path, tmp_path: Path) -> 
     assert "(ring" not in latex
     for name in ("table.md", "table.csv", "table.json", "report.html"):
         assert "wgan-gp" not in (tmp_path / name).read_text().partition("<script")[0]
+
+
+def test_a_label_selects_its_runs_and_not_others_of_its_name(tmp_path: Path) -> None:
+    """As in the suite techniques, where non-saturating is a label, and the loss of many others."""
+    chosen = {axis: {"name": name, "label": name} for axis, name in (("dataset", "ring"), ("architecture", "mlp"))}
+    for label, name in (("hinge", "hinge"), ("wide", "hinge"), ("slow", "minimax")):
+        training = {**chosen, "loss": {"name": name, "label": label}, "steps": 120}
+        record(tmp_path, label, 0, (1.0, 0.5, 0.2, 0.1), training=training)
+    evidence = read_evidence(tmp_path)
+    for wanted, labels in (("hinge", {"hinge"}), ("minimax", {"slow"}), ("wide", {"wide"})):
+        assert set(selected(evidence, {"loss": {wanted}}).runs["loss"]) == labels
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bench.evidence.results import Evidence, read_evidence
 from bench.report.search import write_search
 from bench.report.tables import Layout, write_tables
 from bench.report.tables.fitting import fit, limited, table_width
+from bench.report.tables.latex import to_latex
 from bench.report.tables.layout import lay_out
 from bench.report.venues import page_of
 
@@ -76,6 +77,20 @@ def test_a_table_that_is_too_wide_is_split_between_its_measures(pair: Evidence) 
     assert all(table_width(pair, part, page) <= page.text for part in parts)
     (whole,) = fit(pair, table, page._replace(text=2000.0))
     assert whole.columns == table.columns
+
+
+def test_failures_stand_in_the_last_part_that_has_room_for_them(ring: Evidence) -> None:
+    """Not in a table of their own, whose first row of headings would be empty."""
+    (table,) = lay_out(ring, Layout(measures=("modes", "fd")), for_paper=True)
+    page = page_of("icml-column")
+    wide = {column: table_width(ring, replace(table, columns=[column]), page) for column in table.columns}
+    room = max(wide.values()) + wide[table.columns[-1]]
+    for text in (room, page.text, 150.0):
+        parts = fit(ring, table, page._replace(text=text))
+        assert sorted(column for part in parts for column in part.columns) == sorted(table.columns)
+        assert any(column.which for column in parts[-1].columns) or text == 150.0
+    alone = replace(table, columns=table.columns[-1:])
+    assert "\\toprule\n{loss}" in to_latex(ring, [alone], page)
 
 
 def test_labels_that_take_too_much_are_cut_to_one_length() -> None:

@@ -215,6 +215,8 @@ def test_a_narrow_terminal_keeps_what_matters() -> None:
     )
     assert fitting_columns(frame, 200) == list(frame)
     assert fitting_columns(frame, 36) == ["loss", "modes final", "FD final", "failed"]
+    assert fitting_columns(frame, 25, primary=("FD",)) == ["loss", "FD final", "failed"]
+    assert fitting_columns(frame, 25, primary=("KL",)) == ["loss", "KL final", "failed"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])

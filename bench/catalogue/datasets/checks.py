@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from bench.catalogue import find, suggestion, title
 from bench.catalogue.datasets.data import Data, Modes
+from bench.catalogue.datasets.signals import RecognisedModes
 from bench.catalogue.extractors import EXTRACTORS
 from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.errors import DataError
 
+TOLERANCE = 1e-6  # of the sum of probabilities
 AT_ONCE = 1 << 16  # samples that are checked at once, for memory maps
 
 
@@ -46,9 +48,29 @@ def check_data(name: str, data: object, declared: tuple[int, ...]) -> Data:
     _check_finite(data, who)
     _check_extractor(name, who, kind_of_samples(train.shape[1:]))
     _check_signal(data, who)
-    if isinstance(data.modes, Modes) and np.shape(data.modes.centres)[1:] != train.shape[1:]:
-        raise DataError(f"{who}: its modes have centres {list(np.shape(data.modes.centres))}, expected [modes, d]")
+    _check_modes(data.modes, who, train.shape[1:])
     return data
+
+
+def _check_modes(modes: object, who: str, shape: tuple[int, ...]) -> None:
+    if isinstance(modes, Modes):
+        if np.shape(modes.centres)[1:] != shape:
+            raise DataError(f"{who}: its modes have centres {list(np.shape(modes.centres))}, expected [modes, d]")
+        if not 0 < modes.sigma < np.inf:
+            raise DataError(f"{who}: its modes have sigma {modes.sigma!r}, expected a number above 0")
+        count = len(modes.centres)
+    elif isinstance(modes, RecognisedModes):
+        count = len(modes.names)
+    else:
+        return
+    weights = np.asarray(modes.shares)
+    if weights.shape != (count,):
+        raise DataError(f"{who}: its {count} modes have weights {list(weights.shape)}, expected one for each mode")
+    if not (weights >= 0).all():
+        raise DataError(f"{who}: a weight of its modes is {weights.min():.6g}, expected probabilities")
+    if abs(weights.sum() - 1) > TOLERANCE:
+        total = f"{weights.sum():.6g}"
+        raise DataError(f"{who}: the weights of its modes add up to {total}, expected probabilities that sum to 1")
 
 
 def _check_type(split: Any, where: str) -> None:

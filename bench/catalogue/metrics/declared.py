@@ -96,11 +96,20 @@ def _problem_of_fields(measure: Measure) -> str:
         return "coverage_rank: of a coverage, more must be better"
     if measure.table not in ("main", "details"):
         return f"table: expected 'main' or 'details', not {measure.table!r}"
+    if not _is_range(measure.range):
+        return f"range: expected the smallest and the largest value, such as (0, 1), not {measure.range!r}"
     try:
         format(0.5, measure.spec)
     except (ValueError, TypeError):
         return f"spec: {measure.spec!r} is not a number format, such as '.3g'"
     return ""
+
+
+def _is_range(given: object) -> bool:
+    if not isinstance(given, tuple) or len(given) < 2:
+        return False
+    least, most = given[:2]
+    return isinstance(least, int | float) and isinstance(most, int | float) and least < most
 
 
 def _in_words(measure: Measure) -> str:

@@ -31,7 +31,8 @@ class Measure(NamedTuple):
             of ganbench have the ranks 0.5 (``overlap``) to 7.
         coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
         table: Where it stands by default: "details" is left out first when a terminal is narrow.
-        range: The values that it can have; others are refused in results of other code.
+        range: The values that it can have. Intervals stay within them; other values are refused in results of other
+            code. A metric can give a pair of the smallest and the largest value.
     """
 
     label: str
@@ -42,7 +43,7 @@ class Measure(NamedTuple):
     primary_rank: float | None = None
     coverage_rank: int | None = None
     table: Literal["main", "details"] = "main"
-    range: Range = ANY
+    range: Range | tuple[float, float] = ANY
 
     def format(self, value: float) -> str:
         """A value for a sentence: scaled, and without trailing zeros."""
@@ -193,7 +194,7 @@ def measure_name(name: str, own: Iterable[str] = ()) -> str:
 def possible_range(name: str) -> Range:
     """Return the values that a measure or a probe can have; any value if that is not known."""
     plain = plain_name(name)
-    return MEASURES[plain].range if plain in MEASURES else PROBE_RANGES.get(plain, ANY)
+    return Range(*MEASURES[plain].range) if plain in MEASURES else PROBE_RANGES.get(plain, ANY)
 
 
 def describe(name: str, directions: Directions | None = None) -> Measure:

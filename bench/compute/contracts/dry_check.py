@@ -22,6 +22,7 @@ from bench.compute.contracts.parts import check_architectures, check_loss, check
 from bench.compute.contracts.results import Plugin
 from bench.compute.events import Event
 from bench.compute.settings import Settings
+from bench.compute.training.conditioning import classes_of
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
@@ -149,6 +150,8 @@ def _check_parts(run: Run, foreign: list[tuple[str, str]], device: torch.device,
             check_optimizer(choice, device)
     if training.is_gan:
         players = check_architectures(training, shape, device, notify)
+        if classes := classes_of(training, RealData.load(training.dataset, device).real_samples):
+            check_architectures(training, shape, device, notify, classes)
     else:
         players = build_players(training, shape, 0, device)
     for choice in training.penalty:
@@ -174,6 +177,8 @@ def _first_step(run: Run, device: torch.device) -> Pack:
 
 
 def _same_numbers(one: Pack, other: Pack) -> bool:
+    if not len(one) or not len(other):  # the run diverged in its first step
+        return True
     stacks = ("generator", "critic") if one.training.is_gan else ("generator",)
     pairs = ((getattr(one, stack).flat, getattr(other, stack).flat) for stack in stacks)
     return all(torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num()) for a, b in pairs)

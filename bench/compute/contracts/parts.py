@@ -13,6 +13,7 @@ from bench.catalogue import find
 from bench.catalogue.architectures import Shape
 from bench.catalogue.losses import GanLoss, with_options
 from bench.catalogue.penalties import KINDS, Penalty
+from bench.catalogue.term_options import with_own_options
 from bench.compute.contracts.copies import check_new_inputs, uniform_numbers
 from bench.compute.contracts.results import Plugin
 from bench.compute.contracts.runs_apart import check_runs_apart, two_critics
@@ -67,7 +68,9 @@ def _logits(training: Training, device: torch.device) -> tuple[Tensor, Tensor]:
     return leaf + 0.5, leaf.flip(0) - 0.5
 
 
-def check_architectures(training: Training, shape: Shape, device: torch.device, notify: Notify) -> Players:
+def check_architectures(
+    training: Training, shape: Shape, device: torch.device, notify: Notify, classes: int = 0
+) -> Players:
     """Check that the generator makes samples of the dataset's shape, and the critic one logit per sample.
 
     Args:
@@ -75,6 +78,7 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
         shape: The shape of one sample.
         device: The device to train on.
         notify: Called with what seems wrong but may be meant.
+        classes: The number of classes whose labels both players get; 0 for players without labels.
 
     Returns:
         The players before the first step.
@@ -82,24 +86,30 @@ def check_architectures(training: Training, shape: Shape, device: torch.device, 
     Raises:
         PluginError: They do not, or raise an exception.
     """
-    players = build_players(training, shape, 0, device)
+    players = build_players(training, shape, 0, device, classes)
+    with_labels = " with labels" if classes else ""
     own, critics = Plugin("architecture", training.architecture.name), Plugin("architecture", training.critic.name)
     for plugin, part, network in ((own, "generator", players.generator), (critics, "critic", players.opponent)):
         if not any(parameter.requires_grad for parameter in network.parameters()):
-            raise plugin.fault(f"{part} has no parameters to train")
+            raise plugin.fault(f"{part}{with_labels} has no parameters to train")
     n, dtype = training.batch_size, DTYPES[training.precision]
-    latents = torch.randn(n, training.latent, dtype=dtype, device=device)
+    labels = torch.eye(max(classes, 1), dtype=dtype, device=device)[torch.arange(n, device=device) % max(classes, 1)]
+    labels = labels[:, :classes]
+    latents = torch.cat([torch.randn(n, training.latent, dtype=dtype, device=device), labels], dim=1)
     samples_shape = [n, *shape]
     wanted = f"samples of dataset {training.dataset.name!r}"
     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
-        samples = own.check("generator", own.call("generator", players.generator, latents), samples_shape, wanted)
+        generated = own.call(f"generator{with_labels}", players.generator, latents)
+        samples = own.check(f"generator{with_labels}", generated, samples_shape, wanted)
         if not samples.isfinite().all():
             raise own.fault(NOT_FINITE)
         (judged,) = joined((samples.detach().to(dtype) + 0).unsqueeze(0), training.pac)
-        logits = critics.call("critic", players.opponent, judged)
-        critics.check("critic", logits, [len(judged)], PER_SAMPLE)
+        if classes:  # a conditional critic gets flattened samples that are followed by labels
+            judged = torch.cat([judged.flatten(1), joined(labels.unsqueeze(0), training.pac)[0]], dim=1)
+        logits = critics.call(f"critic{with_labels}", players.opponent, judged)
+        critics.check(f"critic{with_labels}", logits, [len(judged)], PER_SAMPLE)
     evaluated = own.call("generator", lambda given: generate(players.generator, given), latents.cpu().float())
-    own.check("generator in eval mode", evaluated, samples_shape, wanted, gradient=False)
+    own.check(f"generator{with_labels} in eval mode", evaluated, samples_shape, wanted, gradient=False)
     if not evaluated.isfinite().all():
         raise own.fault(NOT_FINITE)
     if len(shape) == 3 and evaluated.min() >= 0 and evaluated.max() <= 1:
@@ -116,7 +126,8 @@ def check_penalty(choice: Choice, training: Training, shape: Shape, players: Pla
     Raises:
         PluginError: It is not what the field of ``Penalty`` asks for, or it raises an exception.
     """
-    plugin, entry, options = Plugin("penalty", choice.name), find("penalty", choice.name), choice.options
+    plugin, options = Plugin("penalty", choice.name), choice.options
+    entry: Any = with_own_options(find("penalty", choice.name), options)
     fields = [part for part in KINDS if getattr(entry, part) is not None]
     if len(fields) != 1:
         given, kinds = " and ".join(fields) or "none", f"{', '.join(KINDS[:-1])} and {KINDS[-1]}"

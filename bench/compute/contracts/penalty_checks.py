@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.catalogue import find
 from bench.catalogue.consistency import Judged
 from bench.catalogue.penalties import KINDS, Penalty
+from bench.catalogue.term_options import with_own_options
 from bench.compute.contracts.checks import Checks, NotApplicable, not_applicable
 from bench.compute.contracts.parts import check_penalty
 from bench.compute.contracts.results import Plugin
@@ -51,7 +52,8 @@ def checks_of_penalty(choice: Choice) -> Checks:
 
 def _parts(choice: Choice, critic: Stack, trial: Trial) -> dict[str, Given]:
     """Return the functions of a regulariser by name, each with inputs that it can be called with."""
-    entry, options = find("penalty", choice.name), choice.options
+    options = choice.options
+    entry = with_own_options(find("penalty", choice.name), options)
     stream = torch.Generator().manual_seed(0)
 
     def random(*size: int) -> Tensor:

@@ -22,7 +22,7 @@ from bench.compute.training.layer_noise import with_noise
 from bench.compute.training.pack_losses import PackLosses, highest
 from bench.compute.training.packing_degree import joined
 from bench.compute.training.players import mixes_samples
-from bench.compute.training.regularisers import Batch, critic_term, move_latents, named_penalty, shown_to_critic
+from bench.compute.training.regularisers import Batch, chosen_penalty, critic_term, move_latents, shown_to_critic
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.stack import Stack
 from bench.compute.training.unrolling import UnrolledCritic
@@ -56,7 +56,7 @@ class Game:
         self._losses = PackLosses([training.loss for training in trainings])
         self._critic_descent = critic_descent
         penalties = enumerate(self.training.penalty)
-        entries = [(index, choice, named_penalty(choice.name)) for index, choice in penalties]
+        entries = [(index, choice, chosen_penalty(choice)) for index, choice in penalties]
 
         def weights(index: int) -> PenaltyWeights:
             options = [training.penalty[index].options for training in trainings]

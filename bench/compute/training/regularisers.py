@@ -11,7 +11,9 @@ from torch import Tensor
 from bench.catalogue import find, is_added, named
 from bench.catalogue.consistency import Judged, LatentConsistency
 from bench.catalogue.penalties import KINDS, Penalty
+from bench.catalogue.term_options import with_own_options
 from bench.compute.training.sampler import BatchSampler
+from bench.plan.specification import Choice
 
 
 class Batch(NamedTuple):
@@ -28,9 +30,10 @@ class Batch(NamedTuple):
     moved: Mapping[LatentConsistency, Tensor]
 
 
-def named_penalty(name: str) -> Penalty:
-    """Return a penalty whose errors name it, if another package provides it."""
-    entry: Penalty = find("penalty", name)
+def chosen_penalty(choice: Choice) -> Penalty:
+    """Return a penalty that has its own options, and whose errors name it if another package provides it."""
+    name = choice.name
+    entry: Penalty = with_own_options(find("penalty", name), choice.options)
     if not is_added("penalty", name):
         return entry
     fields = {kind: getattr(entry, kind) for kind in KINDS if getattr(entry, kind) is not None}

@@ -17,7 +17,7 @@ from bench.report.figures.budget import draw_budget
 from bench.report.figures.caption_macros import caption_macros
 from bench.report.figures.contact_sheets import draw_contact_sheets
 from bench.report.figures.curves import X, draw_curves
-from bench.report.figures.heat_map import draw_geometric_means, draw_modes
+from bench.report.figures.heat_map import draw_means, draw_modes
 from bench.report.figures.palette import save_png
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
@@ -126,7 +126,7 @@ def draw_all(
     yield from draw_profile(evidence, datasets, sheet)
     yield from draw_budget(evidence, datasets, sheet)
     yield from draw_modes(evidence, sheet)
-    yield from draw_geometric_means(evidence, datasets, sheet)
+    yield from draw_means(evidence, datasets, sheet)
 
 
 def _check(kind: str, names: Collection[str], known: Collection[str]) -> None:

@@ -24,7 +24,7 @@ def caption_macros(suite: str, descriptions: Mapping[str, str]) -> str:
     """
     names = dict(zip(descriptions, macro_names(suite, list(descriptions)), strict=True))
     lines = [
-        f"\\newcommand{{{names[name]}}}{{{for_latex(as_label(text, 3 * MAX_TITLE))}.}}% {name}\n"
+        f"\\newcommand{{{names[name]}}}{{{for_latex(as_label(text, 3 * MAX_TITLE)).removesuffix('.')}.}}% {name}\n"
         for name, text in descriptions.items()
     ]
     first = next(iter(descriptions), "")

@@ -98,7 +98,7 @@ def _view(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
     description = describe_view(evidence, dataset, plane)
     few = ("A few images of every run.", "A few strings of every run.")
     plain = (*few, "Circles: 3σ around the true modes.", "Points of every run.")
-    return "" if description in plain else f". {description.removeprefix(few[0]).strip()}"
+    return "" if description in plain else f". {description.removeprefix(few[0]).strip().removesuffix('.')}"
 
 
 def image_grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,10 +19,10 @@ from bench.evidence.results import Evidence, cell_labels
 from bench.evidence.states import State, count_failed, count_unresolved
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
-from bench.notation import with_powers
 from bench.report.figures.profile import best_of_cells
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, text_width, wrap_text
+from bench.report.tables.entries import format_number, is_geometric
 
 MIN_COLUMN, MAX_COLUMN = 0.5, 1.4  # inches of a column
 LOSS_WIDTH = 1.5  # inches for the names of losses
@@ -58,12 +58,12 @@ def draw_modes(evidence: Evidence, sheet: Sheet) -> Iterator[Drawing]:
     yield from _draw(sheet, maps, scale, "modes", "Modes covered after the last step, mean over runs")
 
 
-def draw_geometric_means(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
-    """Draw the geometric mean of the final primary measure, coloured by its ratio to the best cell."""
+def draw_means(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterator[Drawing]:
+    """Draw the mean of the final primary measure, as in tables, coloured by the ratio to the best cell."""
     without_modes = [dataset for dataset in datasets if not has_modes(evidence, dataset)]
     maps = [map_of_means(evidence, name) for name in without_modes if not np.isnan(best_of_cells(evidence, name))]
     scale = ColourScale("cividis_r", LogNorm(1, MAX_RATIO, clip=True), "times worse than the best cell")
-    description = "Geometric mean of the final primary measure, over the runs that have one"
+    description = "Mean (geometric for positive distances) of the final primary measure, over the runs that have one"
     yield from _draw(sheet, maps, scale, "primary", description)
 
 
@@ -85,17 +85,19 @@ def map_of_modes(evidence: Evidence, dataset: str) -> HeatMap:
 
 
 def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
-    """Return ratios to the best cell, with the geometric mean and the number of failed runs as text.
+    """Return ratios to the best cell, with the mean that tables show and the number of failed runs as text.
 
-    A cell in which no run can be judged has no ratio.
+    Ratios are of geometric means. A cell in which no run can be judged has no ratio.
     """
     name = str(evidence.primary(dataset))
     about, best = evidence.describe(name), best_of_cells(evidence, dataset)
+    on_logs = is_geometric(evidence, evidence.runs_of(dataset), name)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
         mean = geometric_mean(runs[f"{name}_final"]).value
         failed, unresolved = count_failed(runs), count_unresolved(runs)
-        text = "–" if np.isnan(mean) else with_powers(format(mean * about.scale, about.spec))
+        shown = mean if on_logs else float(runs[f"{name}_final"].mean())
+        text = format_number(shown, about.scale, about.spec) or "–"
         ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
         text += f"\n{failed} failed" * bool(failed) + f"\n{unresolved} unresolved" * bool(unresolved)
         return np.nan if unresolved == len(runs) else max(ratio, 1.0), text

@@ -52,7 +52,7 @@ def draw_profile(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Itera
         axes.yaxis.set_major_formatter(PercentFormatter(1))
 
     description = (
-        "Runs whose final value is within a factor r of the best cell's geometric mean (failed runs never are)"
+        "Share of runs whose final value is within a factor r of the best cell's geometric mean (failed runs never are)"
     )
     yield from draw_grid(sheet, shown, Plot("profile", description, draw, "factor r", lambda _: "share of runs"))
 

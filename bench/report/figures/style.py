@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
 
-MAX_HEIGHT = 8.6  # inches: the text height of these venues, 8.9 to 9.2, less a caption of two lines
+MAX_HEIGHT = 8.0  # inches: the text height of these venues, 8.9 to 9.2, less a caption of four lines and its distance
 LONGEST_WORD = 24  # characters
 SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
 DPI = 200  # of PNG files, and of raster images within PDF and SVG

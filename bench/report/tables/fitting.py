@@ -102,6 +102,19 @@ def _split_columns(columns: Sequence[Column], widths: dict[Column, float], room:
                 pack(together, keys[1:])
 
     pack(columns, (lambda column: column.place, lambda column: column[:2], lambda column: column))
+    return _without_rest(parts, widths, room)
+
+
+def _without_rest(parts: list[list[Column]], widths: dict[Column, float], room: float) -> list[list[Column]]:
+    """Move a last part without measures, such as the failures alone, to the last part that has room for it."""
+    *others, rest = parts or [[]]
+    if any(column.which for column in rest):
+        return parts
+    width = sum(widths[column] for column in rest)
+    for part in reversed(others):
+        if sum(widths[column] for column in part) + width <= room:
+            part += rest
+            return others
     return parts
 
 

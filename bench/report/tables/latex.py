@@ -156,7 +156,7 @@ def _header(evidence: Evidence, table: Table) -> list[HeaderRow]:
     names = [f"{{{escape_label(evidence.axis_name(axis))}}}" for axis in table.row_axes]
     names += map(name, table.columns)
     rows = [_spanning_row(table, place)] if table.column_axes else []
-    if not only_kind(table):
+    if not only_kind(table) and any(column.which for column in table.columns):
         rows.append(_spanning_row(table, lambda column: (*column.place, measure(column))))
     return [*rows, HeaderRow(names)]
 

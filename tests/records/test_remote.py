@@ -9,15 +9,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import s3_server
 
 import bench
 from bench.errors import ResultsError
-from bench.records import addresses
 from bench.records.addresses import copy_records, mirror_of, readable_folder, suite_folder_in
 from bench.records.mirror import Mirror
 from bench.records.record import read_metadata
 from bench.records.remote import Remote, remote
 
+MANY = 2000  # records: three pages of a listing; the ledger reads ten thousand
 PUBLISHER = """
 import sys
 from pathlib import Path
@@ -118,30 +119,40 @@ def test_a_put_that_is_cut_short_leaves_no_record(s3: str, tiny_results: Path) -
 
 
 @pytest.mark.slow
-def test_records_are_read_in_parallel_and_only_once(
-    s3: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = upload(tiny_results, f"{s3}/tiny")
+def test_a_copy_that_is_damaged_or_gone_is_read_again_and_no_other(s3: str, tiny_results: Path) -> None:
     content = min((tiny_results / "records").iterdir()).read_bytes()
-    for number in range(100):
-        store.write(f"copies/records/{number}.parquet", content)
-    read: list[list[str]] = []
-    read_many = Remote.read_many
-    monkeypatch.setattr(Remote, "read_many", lambda self, names: read.append(list(names)) or read_many(self, names))
-    monkeypatch.setattr(addresses, "BATCH", 64)
-    folder = readable_folder(f"{s3}/tiny")
-    assert [len(names) for names in read] == [64, 40]
-    assert len(list(folder.rglob("*.parquet"))) == 104
-    readable_folder(f"{s3}/tiny")
-    assert len(read) == 2
-    (folder / "copies/records/7.parquet").write_bytes(content[:100])
-    (folder / "copies/records/8.parquet").write_bytes(b"x" * len(content))
-    (folder / "copies/records/9.parquet").unlink()
-    store.remove("copies/records/10.parquet")
-    readable_folder(f"{s3}/tiny")
-    assert sorted(read[2]) == [f"copies/records/{number}.parquet" for number in (7, 8, 9)]
-    assert {path.read_bytes() for path in (folder / "copies" / "records").iterdir()} == {content}
-    assert len(list((folder / "copies" / "records").iterdir())) == 99
+    store = remote(f"{s3}/copies")
+    for number in range(20):
+        store.write(f"records/{number}.parquet", content)
+    folder = readable_folder(store.address)
+    before = s3_server.counts()["read"]
+    (folder / "records/7.parquet").write_bytes(content[:100])
+    (folder / "records/8.parquet").write_bytes(b"x" * len(content))
+    (folder / "records/9.parquet").unlink()
+    store.remove("records/10.parquet")
+    readable_folder(store.address)
+    assert s3_server.counts()["read"] - before == 3
+    assert {path.read_bytes() for path in (folder / "records").iterdir()} == {content}
+    assert len(list((folder / "records").iterdir())) == 19
+
+
+@pytest.mark.slow
+def test_thousands_of_records_are_read_in_parallel_and_only_once(s3: str, tiny_results: Path) -> None:
+    """Each read takes as long as from another place. The server counts, so nothing is read behind its back."""
+    content = min((tiny_results / "records").iterdir()).read_bytes()
+    store = remote(f"{s3}/far/tiny")
+    store._files.pipe({f"{store._root}/records/{number:05}.parquet": content for number in range(MANY)})
+    before = s3_server.counts()
+    folder = readable_folder(store.address)
+    first = s3_server.counts()
+    assert first["read"] - before["read"] == MANY
+    assert first["at once"] > 20
+    assert sum(path.read_bytes() == content for path in (folder / "records").iterdir()) == MANY
+    readable_folder(store.address)
+    assert s3_server.counts()["read"] == first["read"]
+    store.write("records/one-more.parquet", content)
+    readable_folder(store.address)
+    assert s3_server.counts()["read"] == first["read"] + 1
 
 
 def test_what_reads_results_reads_them_at_an_address(

@@ -24,11 +24,11 @@ import sys
 from pathlib import Path
 import pyarrow.parquet as pq
 from bench.records.mirror import Mirror
-from bench.records.addresses import mirror_of
+from bench.records.addresses import path_here
 from bench.records.record import read_metadata
 
-given, address, title = Path(sys.argv[1]), *sys.argv[2:]
-mirror = Mirror.at(mirror_of(address))
+given, place, title = Path(sys.argv[1]), *sys.argv[2:]
+mirror = Mirror.at(path_here(place))
 metadata = read_metadata(given).model_copy(update={"title": title})
 trace = pq.read_table(given)
 print("ready", flush=True)
@@ -81,15 +81,12 @@ def test_a_store_creates_once_and_says_what_it_has(store: Remote) -> None:
     assert store.names("records") == ["records/c"]
 
 
-@pytest.mark.slow
-def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them_have(
-    s3: str, tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = min((tiny_results / "records").iterdir())
+def publish_eight_times(given: Path, place: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> str:
+    """Publish a record in eight processes at the same time, each with its title; return the title that all of them read."""
     publishers = []
     for number in range(8):
-        monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / f"machine {number}"))
-        command = [sys.executable, "-c", PUBLISHER, str(given), f"{s3}/tiny", f"title {number}"]
+        patch.setenv("GANBENCH_DATA", str(tmp_path / f"machine {number}"))
+        command = [sys.executable, "-c", PUBLISHER, str(given), place, f"title {number}"]
         publishers.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
     for publisher in publishers:
         assert publisher.stdout is not None
@@ -98,13 +95,31 @@ def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them
         assert publisher.stdin is not None
         publisher.stdin.write("go\n")
         publisher.stdin.flush()
-    titles = {publisher.communicate()[0].strip() for publisher in publishers}
+    (title,) = {publisher.communicate()[0].strip() for publisher in publishers}
+    return str(title)
+
+
+@pytest.mark.slow
+def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them_have(
+    s3: str, tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = min((tiny_results / "records").iterdir())
+    assert publish_eight_times(given, f"{s3}/tiny", tmp_path, monkeypatch).startswith("title ")
     store = remote(f"{s3}/tiny")
     assert list(store.entries()) == [f"records/{given.name}"]
-    assert len(titles) == 1
     copies = [path.read_bytes() for path in tmp_path.glob("machine */stores/**/*.parquet")]
     assert len(copies) == 8
     assert {*copies} == {store.read(f"records/{given.name}")}
+
+
+@pytest.mark.slow
+def test_eight_processes_that_publish_one_run_leave_one_record_in_a_folder(
+    tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, folder = min((tiny_results / "records").iterdir()), tmp_path / "shared"
+    title = publish_eight_times(given, str(folder), tmp_path, monkeypatch)
+    assert [path.name for path in (folder / "records").iterdir()] == [given.name]
+    assert read_metadata(folder / "records" / given.name).title == title
 
 
 @pytest.mark.slow

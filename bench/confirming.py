@@ -18,6 +18,7 @@ from bench.plan.rebuilding import rebuild
 from bench.plan.runs import Run
 from bench.plan.seeds import as_seeds
 from bench.plan.suite import Suite
+from bench.records.addresses import place_of
 from bench.records.frames import axis_value
 from bench.records.record import paths_by_run, read_all, read_metadata
 from bench.records.schema import Metadata
@@ -123,7 +124,7 @@ def confirm(
     )
     comparison = replace(comparison, cells=[*comparison.cells, *absent])  # fresh seeds cannot clear these
     cells = f"{len(flagged)} flagged cell{'s were' if len(flagged) > 1 else ' was'}"
-    trained = f"{cells} trained on fresh seeds {fresh[0]} to {fresh[-1]}; records: {candidates}"
+    trained = f"{cells} trained on fresh seeds {fresh[0]} to {fresh[-1]}; records: {place_of(candidates)}"
     return Confirmation(comparison, [trained, *notices])
 
 
@@ -198,6 +199,6 @@ def _check_commits(folder: Path, runs: Collection[str]) -> list[str]:
     names = " and ".join(sorted({str(commit)[:10] for commit in other}))
     counted = "1 run in {} was" if len(other) == 1 else f"{len(other)} runs in {{}} were"
     return [
-        f"{counted.format(folder)} trained earlier at commit {names}, and the current commit is "
+        f"{counted.format(place_of(folder))} trained earlier at commit {names}, and the current commit is "
         f"{str(current)[:10]}: delete that folder to train again"
     ]

@@ -224,7 +224,7 @@ def _train(waiting: list[Run], summary: Summary, options: RunOptions, reserve: R
             if other:
                 notify(SHARED.format(folder=summary.folder, other=other))
                 found.packs.reverse()  # the other one begins with the first
-            note_plan(summary.folder, summary.runs, beside=bool(other))
+            note_plan(summary.folder, summary.runs, beside=bool(other or common.leases().held()))
             summary.stopping = interruption
             shared = execute_shared(engine, found.packs, found.workers, interruption, notify)
             events = chain(found.findings.events(waiting), shared)

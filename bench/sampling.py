@@ -25,7 +25,7 @@ from bench.compute.training.random_streams import stream
 from bench.errors import ResultsError
 from bench.escaping import quote
 from bench.files import atomic_write, describe_error
-from bench.records.addresses import readable_folder
+from bench.records.addresses import path_here, place_of, readable_folder
 from bench.records.mirror import Mirror
 
 IDENTITY = re.compile(r"[0-9a-f]{4,16}")
@@ -152,7 +152,8 @@ def generator(
     """Return the generator of a run that was trained with ``--keep weights``.
 
     Args:
-        run: A record (.parquet), a file of weights (.safetensors), or the first characters of a run's identity.
+        run: A record (.parquet), a file of weights (.safetensors), or the first characters of a run's identity. Both
+            files may be at an address.
         average: Whether to return the moving average of the generator, which training with ``ema`` keeps.
         results: The folder, or the address, to search for an identity.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -161,7 +162,7 @@ def generator(
         ResultsError: There is no such run, it has no weights, they are damaged, or it has no moving average.
         DeviceError: The device is not available.
     """
-    kept = read_weights(find_weights(run, Path(results)))
+    kept = read_weights(find_weights(run, results))
     about = kept.description
     module = kept.build(average, torch.device(environment.devices(device)[0]))
     return Generator(
@@ -169,18 +170,20 @@ def generator(
     )
 
 
-def find_weights(run: str | Path, results: Path) -> Path:
+def find_weights(run: str | Path, results: str | Path) -> Path:
     """Return the file with the weights of a run.
 
     Args:
-        run: A record, a file of weights, or the first characters of a run's identity.
-        results: The folder to search for an identity.
+        run: A record, a file of weights, either of which may be at an address, or the first characters of a run's
+            identity.
+        results: The folder, or the address, to search for an identity.
 
     Raises:
         ResultsError: There is none, or several fit.
     """
-    path = Path(run)
+    path = path_here(run)
     if path.suffix == ".safetensors":
+        _bring(path)
         return path
     if path.suffix == ".parquet":
         return _weights_beside(path)
@@ -189,20 +192,26 @@ def find_weights(run: str | Path, results: Path) -> Path:
             f"{quote(str(run))}: expected a record (.parquet), weights (.safetensors), or at least 4 characters of the "
             f"identity of a run, which ends the name of its record"
         )
-    results = readable_folder(results)
-    records = sorted(results.rglob(f"records/*-{run}*.parquet"))
+    folder = readable_folder(results)
+    records = sorted(folder.rglob(f"records/*-{run}*.parquet"))
     found = [each for each in records if each.stem.rpartition("-")[2].startswith(str(run))]
     if not found:
-        raise ResultsError(f"{results} has no record of a run whose identity begins with {quote(str(run))}")
+        raise ResultsError(f"{place_of(folder)} has no record of a run whose identity begins with {quote(str(run))}")
     if len(found) > 1:
-        raise ResultsError(f"{quote(str(run))} fits {len(found)} records, for example {found[0]} and {found[1]}")
+        first, second, *_ = map(place_of, found)
+        raise ResultsError(f"{quote(str(run))} fits {len(found)} records, for example {first} and {second}")
     return _weights_beside(found[0])
 
 
 def _weights_beside(record: Path) -> Path:
     weights = weights_of(record.absolute())
-    if weights.is_file() or Mirror.at(weights.parent.parent).bring(weights):
+    if weights.is_file() or _bring(weights):
         return weights
-    if not record.is_file():
-        raise ResultsError(f"there is no record {record}")
-    raise ResultsError(f"{record} has no weights; they are written only by ganbench run --keep weights")
+    if not (record.is_file() or _bring(record)):
+        raise ResultsError(f"there is no record {place_of(record)}")
+    raise ResultsError(f"{place_of(record)} has no weights; they are written only by ganbench run --keep weights")
+
+
+def _bring(path: Path) -> bool:
+    """Copy a file of a suite's results to this machine, if it is at an address; return whether it is there."""
+    return Mirror.at(path.parent.parent).bring(path)

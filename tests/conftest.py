@@ -8,13 +8,12 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+import s3_server
 
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
@@ -117,29 +116,22 @@ def short_pack_timings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
+def bucket() -> Iterator[str]:
     """The address of an empty bucket of a local S3 server; processes that tests start reach it too."""
-    command = [sys.executable, str(Path(__file__).parent / "s3_server.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        endpoint = f"http://127.0.0.1:{int(process.stdout.readline())}"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", endpoint)
-            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-                patch.setenv(name, "testing")
-            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-            import s3fs
+    with s3_server.running() as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        import s3fs
 
-            s3fs.S3FileSystem().mkdir("bucket")
-            yield "s3://bucket"
-        process.communicate()
+        s3fs.S3FileSystem().mkdir("bucket")
+        yield "s3://bucket"
 
 
 @pytest.fixture
-def s3(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def s3(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An address on the local S3 server that no other test uses; this process mirrors it in a data folder of its own."""
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "data"))
-    return f"{s3_server}/{tmp_path.name}"
+    return f"{bucket}/{tmp_path.name}"
 
 
 @pytest.fixture

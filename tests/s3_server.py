@@ -2,22 +2,27 @@
 
 The server checks a condition and stores the object in two steps, so requests that write are served one after another,
 as S3 does for one key. The connection of a request that writes a record below a folder named ``cut`` is cut in the
-middle of its content.
+middle of its content. Reading a record below a folder named ``far`` takes as long as from another place. The address
+``/counts`` answers how many records have been read, and how many at the same time at most.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import socket
+import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-
-WRITING = threading.Lock()
+WRITING, COUNTING = threading.Lock(), threading.Lock()
+FAR = 0.02  # seconds
 
 
 class Serialised:
@@ -25,11 +30,17 @@ class Serialised:
 
     def __init__(self, application: Any):
         self._application = application
+        self._counts = {"read": 0, "reading": 0, "at once": 0}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/counts":
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(self._counts).encode()]
+        if environ["REQUEST_METHOD"] == "GET" and path.endswith(".parquet"):
+            return self._read(environ, start_response)
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return self._application(environ, start_response)
-        path = environ["PATH_INFO"]
         if "/cut/" in path and path.endswith(".parquet"):
             environ["wsgi.input"].read(100)
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
@@ -37,8 +48,47 @@ class Serialised:
         with WRITING:
             return list(self._application(environ, start_response))
 
+    def _read(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with COUNTING:
+            self._counts["read"] += 1
+            self._counts["reading"] += 1
+            self._counts["at once"] = max(self._counts["at once"], self._counts["reading"])
+        try:
+            if "/far/" in environ["PATH_INFO"]:
+                time.sleep(FAR)
+            return list(self._application(environ, start_response))
+        finally:
+            with COUNTING:
+                self._counts["reading"] -= 1
+
+
+@contextmanager
+def running() -> Iterator[dict[str, str]]:
+    """Start a server in a process of its own; yield the environment variables with which clients find it."""
+    with subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(process.stdout.readline())}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        process.communicate()
+
+
+def counts() -> dict[str, int]:
+    """Return what the server that the environment variables name has counted."""
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/counts") as answer:
+        found: dict[str, int] = json.load(answer)
+    return found
+
 
 if __name__ == "__main__":
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, Serialised(DomainDispatcherApplication(create_backend_app)), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,7 @@
-"""A Slurm cluster of one node on this machine, with the daemons of Debian's packages slurm-wlm and munge."""
+"""A Slurm cluster of one node on this machine, with the daemons of Debian's packages slurm-wlm and munge.
+
+Slurm believes that the node has two GPUs, whose device files lead nowhere.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from pathlib import Path
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
 START = 60  # seconds
+GPUS = 2
 
 CONFIGURATION = """
 ClusterName=tests
@@ -41,7 +45,8 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 KillWait=20
 ReturnToService=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -67,8 +72,13 @@ def cluster(folder: Path) -> Iterator[Path]:
     host = platform.node().split(".")[0]
     configuration = folder / "slurm.conf"
     configuration.write_text(
-        CONFIGURATION.format(host=host, user=getpass.getuser(), folder=folder, ports=[free_port(), free_port()])
+        CONFIGURATION.format(
+            host=host, user=getpass.getuser(), folder=folder, gpus=GPUS, ports=[free_port(), free_port()]
+        )
     )
+    for number in range(GPUS):
+        (folder / f"gpu{number}").symlink_to("/dev/null")  # Slurm takes only devices
+    (folder / "gres.conf").write_text(f"Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
     key = folder / "munge.key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o400)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.command.next_command import report_command
 from bench.command.options import handle_errors, results_option
 from bench.command.streams import say
 from bench.command.values import parse_value
@@ -95,6 +96,7 @@ def import_results(tables: tuple[str, ...], mapped: tuple[str, ...], **arguments
     reason, steps, batch_size, critic_steps, measures (for example fid) and training losses (for example critic_loss).
     Any other name becomes an axis. If there is an error, nothing is recorded.
     """
+    from bench.records.addresses import place_of
     from bench.records.external.import_table import import_table
 
     for name, option in (("fixed", "set"), ("protocol", "protocol"), ("real", "real"), ("outcome", "outcome")):
@@ -107,7 +109,8 @@ def import_results(tables: tuple[str, ...], mapped: tuple[str, ...], **arguments
     count = f"{runs} run{'s' * (runs > 1)} of {cells} cell{'s' * (cells > 1)}"
     for notice in imported.notices:
         say(notice)
-    say(f"recorded {count}{diverged} in {imported.folder / 'records'}; next: ganbench report {imported.folder}")
+    place = place_of(imported.folder / "records")
+    say(f"recorded {count}{diverged} in {place}; next: {report_command(imported.folder)}")
 
 
 def _count_diverged(imported: Imported) -> int:

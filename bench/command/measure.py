@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.command.next_command import report_command
 from bench.command.options import (
     device_option,
     extractor_option,
@@ -18,7 +18,7 @@ from bench.command.options import (
     skip_broken_option,
 )
 from bench.command.streams import say
-from bench.command.values import parse_choice, parse_value
+from bench.command.values import parse_choice, parse_steps, parse_value
 from bench.escaping import as_label
 
 if TYPE_CHECKING:
@@ -130,9 +130,13 @@ def measure(
     """
     from bench.command.show_measured import show_measured, write_csv, write_json
     from bench.compute.sample_reading import Reading
+    from bench.errors import DataError
     from bench.measuring import measure_each
     from bench.plan.yardstick import Yardstick
+    from bench.records.addresses import is_address
 
+    if against is not None and is_address(against):
+        raise DataError(f"--against {against}: this is an address; copy the images to this machine first")
     record = _Record({key: arguments.pop(key) for key in _RECORD}, samples)
     extractor = parse_choice("--extractor", arguments.pop("extractor"))
     yardstick = Yardstick(parse_choice("--against", against), _parse_metrics(metrics), count, suite, extractor)
@@ -170,7 +174,7 @@ class _Record:
         if self._options["record"] is None:
             return
         settings = dict(_parse_pair(text) for text in self._options["settings"])
-        self._steps = _steps(self._names, self._options["steps"], settings.pop("step", None))
+        self._steps = parse_steps(self._names, self._options["steps"], settings.pop("step", None))
         settings.setdefault("dataset", _label(suite, against))
         self._of_suite = suite is not None
         same = suite is not None and suite.name == self._options["record"]
@@ -181,21 +185,21 @@ class _Record:
             title=self._options["title"] or (suite.title if suite and same else ""),
             rules=suite.outcome if suite else None,
         )
-        self._path = check_recordable(self._run, Path(self._options["results"]), self._options["replace"])
+        self._path = check_recordable(self._run, self._options["results"], self._options["replace"])
 
     def publish(self, measured: list[Any]) -> None:
         """Write the record, and say where it is."""
         from bench.compute.measured import record_measured
+        from bench.records.addresses import place_of
 
         if self._path is None:
             return
         names = [Path(name).name for name in self._names]
-        record_measured(
-            self._run, dict(zip(self._steps, measured, strict=True)), names, self._path, of_suite=self._of_suite
-        )
+        by_step, replace = dict(zip(self._steps, measured, strict=True)), self._options["replace"]
+        record_measured(self._run, by_step, names, self._path, of_suite=self._of_suite, replace=replace)
         steps = ", ".join(f"{step:,}" for step in self._steps)
-        folder = self._path.parents[1]
-        say(f"recorded {self._run} (step {steps}) as {self._path}; next: ganbench report {folder}", err=True)
+        said = f"recorded {self._run} (step {steps}) as {place_of(self._path)}"
+        say(f"{said}; next: {report_command(self._path.parents[1])}", err=True)
 
 
 def _label(suite: Suite | None, against: str | None) -> str:
@@ -223,28 +227,3 @@ def _parse_pair(text: str) -> tuple[str, Any]:
     if not (equals and key.strip() and value.strip()):
         raise SuiteError(f"--set {as_label(text)}: expected KEY=VALUE")
     return key.strip(), parse_value(value.strip())
-
-
-def _steps(names: tuple[str, ...], given: tuple[int, ...], single: Any) -> list[int]:
-    """Return the generator step of each set of samples: as given, or the only number in its name."""
-    from bench.errors import SuiteError
-
-    if single is not None:
-        if given or len(names) > 1 or type(single) is not int or single < 0:
-            raise SuiteError(f"--set step={single}: expected one integer ≥ 0 for one SAMPLES; otherwise give --step N")
-        given = (single,)
-    if given and len(given) != len(names):
-        raise SuiteError(f"--step is given {len(given)} times, but there are {len(names)} SAMPLES")
-    steps = list(given)
-    for name in () if given else names:
-        numbers = re.findall(r"\d+", Path(name).stem if Path(name).suffix.lower() in _FILES else Path(name).name)
-        if len(numbers) != 1:
-            raise SuiteError(f"--record: at which generator step was {name} sampled? Give --step N for each SAMPLES")
-        steps.append(int(numbers[0]))
-    if len(set(steps)) < len(steps):
-        twice = next(step for step in steps if steps.count(step) > 1)
-        raise SuiteError(f"--record: step {twice:,} has two SAMPLES; give --step N for each of them")
-    return steps
-
-
-_FILES = (".npz", ".npy", ".pt", ".pth")

@@ -72,6 +72,21 @@ class PackSize(click.ParamType[Any]):
         return int(value)
 
 
+class LocalPath(click.Path):
+    """A path on this machine, and not an address, after which a folder here would otherwise be named."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        from bench.records.addresses import is_address
+
+        if is_address(value):
+            self.fail(f"{value} is an address; give a path on this machine", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def options(*decorators: Decorator) -> Decorator:
     """Return a decorator that adds several options, which ``--help`` lists in the same order."""
 
@@ -95,7 +110,7 @@ skip_broken_option = click.option(
 )
 inception_option = click.option(
     "--inception-weights",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="PATH",
     help="File with the Inception weights, for FID and KID. [default: downloaded by torch-fidelity]",
 )

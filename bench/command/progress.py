@@ -17,7 +17,7 @@ from bench.compute.events import Progress as Steps
 from bench.escaping import as_label, as_message
 from bench.plan.grouping import units_per_step
 from bench.plan.runs import Run
-from bench.records.addresses import address_of
+from bench.records.addresses import place_of
 from bench.summary import Summary
 
 
@@ -59,7 +59,7 @@ class Display:
         self._summary, self._notices_shown, self._ended = summary, 0, 0
         places = {run.search.phase for run in summary.runs if run.search}
         count = " ".join([str(len(summary.runs)), *places, "run" if len(summary.runs) == 1 else "runs"])
-        line = f"{count}, {len(summary.already)} already recorded in {address_of(summary.folder) or summary.folder}"
+        line = f"{count}, {len(summary.already)} already recorded in {place_of(summary.folder)}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._show_notices()
         recorded = {run.id for run in summary.already}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.command.options import handle_errors, suite_option
+from bench.command.options import LocalPath, handle_errors, suite_option
 
 
 @click.command()
@@ -15,7 +14,7 @@ from bench.command.options import handle_errors, suite_option
 @suite_option
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Folder for the report, needed if RESULTS is an address. [default: RESULTS]",
 )
@@ -103,8 +102,7 @@ def report(results: str, suite: str | None, formats: tuple[str, ...], watch: boo
     from bench.command.values import parse_filters
     from bench.command.watching import watch_report
     from bench.plan.suite import load_suite
-    from bench.records.addresses import check_local
-    from bench.report import Report, write_report
+    from bench.report import Report, check_output, write_report
     from bench.report.tables import Layout
 
     layout = Layout(
@@ -117,10 +115,9 @@ def report(results: str, suite: str | None, formats: tuple[str, ...], watch: boo
     specification = load_suite(suite) if suite else None
     only = parse_filters(arguments.pop("only"))
 
-    if watch:
-        check_local(results, "--watch")
+    check_output(results, arguments["output"])
 
     def write() -> Report:
         return write_report(results, suite=specification, layout=layout, formats=formats, only=only, **arguments)
 
-    show_report(watch_report(Path(results), write) if watch else write())
+    show_report(watch_report(results, write) if watch else write())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.command.options import (
+    LocalPath,
     device_option,
     engine_options,
     extractor_option,
@@ -122,7 +123,7 @@ def plan(
 )
 @click.option(
     "--tensorboard",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Write losses, measures, probes and samples of every run to event files of TensorBoard while it trains.",
 )

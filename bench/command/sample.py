@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.command.options import device_option, handle_errors, results_option
+from bench.command.options import LocalPath, device_option, handle_errors, results_option
 from bench.command.streams import say
 from bench.errors import ResultsError
 from bench.files import atomic_write, describe_error
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE|DIR",
     help="Where to write the samples: a .npy or .npz file, or a folder for images as PNG. It must not exist. "
     "[default: samples.npy]",
 )
 @click.option(
     "--export",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE.pth",
     help="Write the generator itself, as TorchScript for torch-fidelity. Samples are then written only with --output.",
 )

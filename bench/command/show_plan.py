@@ -23,7 +23,7 @@ from bench.plan.soundness import unsound_combinations
 from bench.plan.suite import Suite, describe_namesake
 from bench.plan.throughput import rates_by_device
 from bench.plan.updates import critic_batches
-from bench.records.addresses import address_of
+from bench.records.addresses import place_of
 from bench.records.costs import estimate_seconds, measured_speeds, shipped_speeds
 from bench.records.record import paths_by_run
 
@@ -68,7 +68,7 @@ def show_plan(suite: Suite, runs: list[Run], folder: Path, seeds: tuple[int, ...
     console.print(table)
     console.print(
         f"\n{_counted(len(cells), noun)}, {_counted(len(runs), 'run')}, {len(runs) - len(missing)} recorded "
-        + f"in {address_of(folder) or folder}. "
+        + f"in {place_of(folder)}. "
         + (_work(missing, speeds) if missing else "Nothing to train."),
         highlight=False,
         markup=False,

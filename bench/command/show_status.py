@@ -13,6 +13,7 @@ from bench.command.streams import write_data
 from bench.command.terminal import Terminal
 from bench.escaping import as_label, as_message
 from bench.evidence.standing import Progress, RunStanding, Standing
+from bench.records.addresses import place_of
 
 SHOWN = 10  # errors
 COLOURS = {Standing.RUNNING: "green", Standing.INTERRUPTED: "yellow", Standing.FAILED: "bold red"}
@@ -24,7 +25,7 @@ def show_status(found: Sequence[Progress]) -> None:
     if len(found) == 1:
         (progress,) = found
         rows = [(list(labels), runs) for labels, runs in progress.cells().items()]
-        console.print(_table(str(progress.folder), progress.varying_axes(), rows))
+        console.print(_table(place_of(progress.folder), progress.varying_axes(), rows))
     else:
         console.print(_table("", ["suite"], [([progress.folder.name], progress.runs) for progress in found]))
     runs = [run for progress in found for run in progress.runs]
@@ -78,7 +79,7 @@ def write_json(found: Sequence[Progress]) -> None:
     """Write every run with where it stands."""
     content = [
         {
-            "folder": str(progress.folder),
+            "folder": place_of(progress.folder),
             "counts": {each.value: progress.count(each) for each in Standing},
             "runs": [{**vars(run), "axes": {**run.axes}, "standing": run.standing.value} for run in progress.runs],
         }

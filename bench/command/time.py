@@ -38,6 +38,7 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
 
     from bench.command.terminal import Terminal
     from bench.compute.timing import time_suite
+    from bench.records.addresses import address_of
     from bench.report.speed import write_speed_table
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
@@ -66,10 +67,11 @@ def time_cells(suite: str, settings: tuple[str, ...], only: tuple[str, ...], rou
     except KeyboardInterrupt:
         say("ganbench: stopped; no timings were written", err=True)
         sys.exit(130)
-    _show(path.parent, [path, *write_speed_table(path.parent)])
+    tables, address = write_speed_table(path.parent), address_of(path.parent)
+    _show(path.parent, [f"{address}/{path.name}" if address else str(path), *map(str, tables)])
 
 
-def _show(folder: Path, written: list[Path]) -> None:
+def _show(folder: Path, written: list[str]) -> None:
     """Print the table of timings, with as many columns as fit the terminal, and the files written."""
     from rich.markup import escape
     from rich.table import Table

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bench.errors import SuiteError
 from bench.escaping import as_label
+
+SAMPLE_FILES = (".npz", ".npy", ".pt", ".pth")
 
 
 def parse_value(text: str) -> Any:
@@ -132,3 +135,32 @@ def parse_filters(texts: tuple[str, ...]) -> dict[str, set[str]]:
             raise SuiteError(f"--only {as_label(text)}: expected AXIS=VALUE")
         filters.setdefault(axis, set()).add(value)
     return filters
+
+
+def parse_steps(names: tuple[str, ...], given: tuple[int, ...], single: Any) -> list[int]:
+    """Return the generator step of each set of samples: as given, or the only number in its name.
+
+    Args:
+        names: The sets, as they are given.
+        given: The values of --step.
+        single: The value of --set step=N; None if there is none.
+
+    Raises:
+        SuiteError: Steps are missing or not valid, or two sets have the same.
+    """
+    if single is not None:
+        if given or len(names) > 1 or type(single) is not int or single < 0:
+            raise SuiteError(f"--set step={single}: expected one integer ≥ 0 for one SAMPLES; otherwise give --step N")
+        given = (single,)
+    if given and len(given) != len(names):
+        raise SuiteError(f"--step is given {len(given)} times, but there are {len(names)} SAMPLES")
+    steps = list(given)
+    for name in () if given else names:
+        numbers = re.findall(r"\d+", Path(name).stem if Path(name).suffix.lower() in SAMPLE_FILES else Path(name).name)
+        if len(numbers) != 1:
+            raise SuiteError(f"--record: at which generator step was {name} sampled? Give --step N for each SAMPLES")
+        steps.append(int(numbers[0]))
+    if len(set(steps)) < len(steps):
+        twice = next(step for step in steps if steps.count(step) > 1)
+        raise SuiteError(f"--record: step {twice:,} has two SAMPLES; give --step N for each of them")
+    return steps

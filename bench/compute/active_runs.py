@@ -22,22 +22,26 @@ def active_runs(folder: Path) -> set[str]:
         folder: The suite's results folder.
     """
     with suppress(ResultsError):
-        return {
-            lease.run for lease in Mirror.at(folder).leases().held() if not _is_silent(folder / owner_file(lease.token))
-        }
+        mirror = Mirror.at(folder)
+        return {lease.run for lease in mirror.leases().held() if not _is_silent(mirror, owner_file(lease.token))}
     return set()
 
 
 def interrupted_runs(folder: Path) -> set[str]:
-    """Return the identities of the runs that have a checkpoint."""
+    """Return the identities of the runs that have a checkpoint, here or at the address that the folder mirrors."""
+    found: list[Path] = []
     with suppress(OSError):
-        return {path.stem for path in (folder / "checkpoints").iterdir() if path.suffix == ".pt"}
-    return set()
+        found += (folder / "checkpoints").iterdir()
+    with suppress(ResultsError):
+        found += Mirror.at(folder).paths(folder / "checkpoints")
+    return {path.stem for path in found if path.suffix == ".pt"}
 
 
-def _is_silent(path: Path) -> bool:
-    """Return whether the file of an owner has not been written for long; not known if leases are at an address."""
-    try:
-        return path.stat().st_mtime < time.time() - SILENT
-    except OSError:
-        return False
+def _is_silent(mirror: Mirror, name: str) -> bool:
+    """Return whether the file of an owner has not been written for long; False if that is not known."""
+    with suppress(OSError, ResultsError):
+        if mirror.store is None:
+            return (mirror.folder / name).stat().st_mtime < time.time() - SILENT
+        entry = mirror.store.entry(name)
+        return entry is not None and entry.modified < time.time() - SILENT
+    return False

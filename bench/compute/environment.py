@@ -93,8 +93,14 @@ def device_name(device: torch.device) -> str:
 
 
 def set_up_device(device: torch.device) -> None:
-    """Select a device for this process, disable TF32, and reset the peak memory statistics."""
+    """Select a device for this process, disable TF32, and reset the peak memory statistics.
+
+    Raises:
+        DeviceError: It is a GPU that this machine does not have; the driver of a cluster cannot know.
+    """
     if device.type == "cuda":
+        if (device.index or 0) >= (found := torch.cuda.device_count()):
+            raise DeviceError(f"{device}: torch finds {found or 'no'} GPU{'s' * (found > 1)} on {platform.node()}")
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic algorithms of cuBLAS need it
         torch.cuda.set_device(device)  # events and streams belong to the current device
         torch.cuda.init()

@@ -24,6 +24,7 @@ from bench.errors import GanbenchError, ResultsError, summarise_error
 from bench.files import NotAFileError, atomic_write, describe_error, read_regular
 from bench.plan.runs import Run
 from bench.plan.specification import Choice, choose
+from bench.records.addresses import place_of
 from bench.version import __version__
 
 
@@ -194,7 +195,7 @@ def read_weights(path: Path) -> KeptWeights:
         if about.sha256 not in ("", _digest(tensors)):
             raise ValueError("the weights are not those that were written")
     except FileNotFoundError:
-        raise ResultsError(f"there is no file {path}") from None
+        raise ResultsError(f"there is no file {place_of(path)}") from None
     except NotAFileError as error:
         raise ResultsError(f"{path} is {error}") from None
     except OSError as error:

@@ -21,9 +21,10 @@ from bench.files import check_writable
 from bench.plan.identity import MAIN_AXES
 from bench.plan.rules import Rules
 from bench.plan.specification import Choice, Evaluation, validated
+from bench.records.addresses import place_of
 from bench.records.external.external_run import ExternalRun, describe_record, ended, trace_of
 from bench.records.external.origin import describe_versions
-from bench.records.record import publish
+from bench.records.mirror import Mirror
 from bench.records.schema import Samples
 
 NUMBERS = ("seed", "steps", "batch_size", "critic_steps")  # settings of a run that are no axes
@@ -85,21 +86,23 @@ def describe_run(
     return validated(ExternalRun, {**common, **fields, "axes": axes}, f"--record {as_label(suite, 80)}")
 
 
-def check_recordable(run: ExternalRun, results: Path, replace: bool) -> Path:
-    """Return the path of a run's record, after checking that it can be written.
+def check_recordable(run: ExternalRun, results: str | Path, replace: bool) -> Path:
+    """Return the path of a run's record, or of its copy, after checking that it can be written.
 
     Raises:
         ResultsError: The run is recorded already, or the folder cannot be written.
     """
     path = run.record_path(results)
-    if path.exists() and not replace:
-        raise ResultsError(f"{run} is already recorded as {path}; use --replace to replace it")
+    mirror = Mirror.at(path.parents[1])
+    if mirror.has(path) and not replace:
+        raise ResultsError(f"{run} is already recorded as {place_of(path)}; use --replace to replace it")
+    mirror.check_usable()
     check_writable(path.parent)
     return path
 
 
 def record_measured(
-    run: ExternalRun, by_step: Mapping[int, Measured], names: list[str], path: Path, *, of_suite: bool
+    run: ExternalRun, by_step: Mapping[int, Measured], names: list[str], path: Path, *, of_suite: bool, replace: bool
 ) -> None:
     """Record the measures of samples as one run; its protocol, data and evaluation read like those of a trained run.
 
@@ -109,6 +112,7 @@ def record_measured(
         names: Where the samples were read from.
         path: The path of the record.
         of_suite: Whether the evaluation is that of a suite, with the steps between its evaluations.
+        replace: Whether to replace an existing record.
 
     Raises:
         DataError: The samples were measured by different protocols.
@@ -144,4 +148,7 @@ def record_measured(
         "data": describe_data(data),
         "evaluation": evaluation if of_suite else evaluation.model_copy(update={"every": None}),
     }
-    publish(path, metadata.model_copy(update=sections), trace, replace=path.exists())
+    mirror = Mirror.at(path.parents[1])
+    if mirror.has(path) and not replace:
+        raise ResultsError(f"{run} was meanwhile recorded by another process as {place_of(path)}")
+    mirror.publish(path, metadata.model_copy(update=sections), trace, replace=replace)

@@ -20,6 +20,7 @@ from bench.catalogue.extractors.sample_kinds import kind_of_samples
 from bench.compute.sample_folders import TENSORS, Shape, Stored, named, read_image_folder
 from bench.errors import DataError
 from bench.files import describe_error
+from bench.records.addresses import is_address
 from bench.records.samples import as_array
 
 DIMENSIONS = {1: (2, 1), 2: (3, 2), 3: (4, 3)}  # axes of one sample → those of stored samples, usual number first
@@ -63,6 +64,8 @@ def existing(path: Path) -> tuple[Path, bool]:
         full = path.expanduser()
         if full.exists():
             return full, full.is_dir()
+        if is_address(path):
+            raise DataError(f"{named(path)}: this is an address; copy the samples to this machine first")
         problem = "no such file or folder"
     except (OSError, ValueError, RuntimeError) as error:  # too long, with a null byte, or an unknown home
         problem = describe_error(error) if isinstance(error, OSError) else str(error).rstrip(".")

@@ -21,12 +21,12 @@ from bench.compute.training.loop import Measurement, train
 from bench.compute.training.pack import Pack
 from bench.compute.training.real_data import RealData
 from bench.errors import ContractError, ResultsError
-from bench.files import check_writable
 from bench.plan.runs import Run, plan_runs
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite, load_suite
 from bench.plan.updates import critic_batches
-from bench.records.addresses import check_local
+from bench.records.addresses import suite_folder_in
+from bench.records.mirror import Mirror
 from bench.records.timing_results import write_timings
 
 WARM_UP = 20  # steps before the timed ones, in which memory is allocated and kernels are selected
@@ -57,7 +57,7 @@ def time_suite(
 
     Args:
         suite: The name of a suite, or the path of a suite file.
-        results: The folder that contains the suite's results folder.
+        results: The folder that contains the suite's results folder, or an address such as s3://bucket/results.
         rounds: The number of rounds, not counting the warm-up.
         steps: The number of generator steps to time per round, after the warm-up steps.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -70,7 +70,7 @@ def time_suite(
         watch: Called before each timing with the run and the number of the round, −1 for the warm-up.
 
     Returns:
-        The path of the timings file. An existing file is replaced.
+        The path of the timings file, or of its copy on this machine. An existing file is replaced.
 
     Raises:
         GanbenchError: The input is invalid, a cell diverges before it is timed, or the folder is not writable.
@@ -87,9 +87,9 @@ def time_suite(
         download=True,
     )
     where = torch.device(environment.devices(device, {run.training.precision for run in runs})[0])
-    check_local(results, "timings")
-    folder = Path(results) / specification.name
-    check_writable(folder)
+    folder = suite_folder_in(results, specification.name)
+    mirror = Mirror.at(folder)
+    mirror.check_usable()
     for fault in dry_check(runs, Settings(folder, str(where), threads), lambda notice: None).faults.values():
         raise ContractError(fault)
     conditions = _describe_conditions(where, threads)
@@ -103,7 +103,9 @@ def time_suite(
             if number >= 0:
                 rows[index].append({"round": number, **row})
     conditions["other_load"] = others.cores()
-    return write_timings(folder, _content(specification, runs, rows, conditions))
+    path = write_timings(folder, _content(specification, runs, rows, conditions))
+    mirror.push(path)
+    return path
 
 
 def _rotated_order(cells: int, rounds: int) -> Iterator[tuple[int, int]]:

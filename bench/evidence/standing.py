@@ -12,9 +12,13 @@ from bench.evidence.endings import with_endings
 from bench.evidence.outcomes import frame_with_outcomes
 from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.plan.confirmation import technique_axes
+from bench.records.addresses import is_address, place_of, readable_folder
 from bench.records.listing import paths_in
+from bench.records.mirror import Mirror
 from bench.records.record import read_all, read_judged
 from bench.records.unfinished import NAME, read_unfinished
+
+PARTS = ("records", "checkpoints", NAME)  # any of these makes a folder one of a suite
 
 
 class Standing(StrEnum):
@@ -81,18 +85,33 @@ class Progress:
         return varying or axes
 
 
-def suite_folders(results: Path) -> list[Path]:
+def suite_folders(results: str | Path) -> list[Path]:
     """Return the results folders of suites: the folder itself, or those in it.
 
+    If results are at an address, their records are copied, and the folders are those of the copies.
+
     Raises:
-        ResultsError: There is none.
+        ResultsError: There is none, or the address cannot be used.
     """
-    if not results.is_dir():
-        raise ResultsError(f"there is no results folder {results}")
-    found = [folder for folder in (results, *sorted(results.iterdir())) if _is_of_suite(folder)]
+    folder = readable_folder(results)
+    if is_address(results):
+        found = _suites_at_address(folder)
+    elif folder.is_dir():
+        found = [each for each in (folder, *sorted(folder.iterdir())) if _is_of_suite(each)]
+    else:
+        raise ResultsError(f"there is no results folder {folder}")
     if not found:
-        raise ResultsError(f"{results} holds no results: neither records nor a plan")
+        raise ResultsError(f"{place_of(folder)} holds no results: neither records nor a plan")
     return found
+
+
+def _suites_at_address(folder: Path) -> list[Path]:
+    store, found = Mirror.at(folder).store, set()
+    for name in store.entries() if store is not None else ():
+        suite, _, rest = f"/{name}".partition("/") if name.split("/")[0] in PARTS else name.partition("/")
+        if rest.split("/")[0] in PARTS:
+            found.add(folder / suite)
+    return sorted(found)
 
 
 def progress_of(folder: Path, active: Collection[str], interrupted: Collection[str]) -> Progress:
@@ -139,4 +158,4 @@ def _recorded(folder: Path) -> Iterator[RunStanding]:
 
 
 def _is_of_suite(folder: Path) -> bool:
-    return any((folder / name).exists() for name in ("records", "checkpoints", NAME))
+    return any((folder / name).exists() for name in PARTS)

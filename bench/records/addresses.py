@@ -53,14 +53,14 @@ def is_address(results: str | Path) -> bool:
     return isinstance(_without_scheme(results), str)
 
 
-def check_local(results: str | Path, what: str) -> None:
-    """Check that results are in a folder of this machine.
+def path_here(file: str | Path) -> Path:
+    """Return the path of a file, or of its copy on this machine if it is at an address. Nothing is copied.
 
     Raises:
-        ResultsError: They are at an address; the message begins with ``what``.
+        ResultsError: The address cannot be used.
     """
-    if is_address(results):
-        raise ResultsError(f"{what}: {_without_scheme(results)} is an address; give a folder of this machine")
+    path = _without_scheme(file)
+    return path if isinstance(path, Path) else mirror_of(path)
 
 
 def mirror_of(address: str) -> Path:
@@ -83,6 +83,11 @@ def address_of(folder: Path) -> str:
     except ValueError:  # it lies elsewhere, or is the folder of all mirrors
         return ""
     return f"{scheme}://{'/'.join(parts)}"
+
+
+def place_of(folder: Path) -> str:
+    """Return what messages call a folder: the address that it mirrors, or its path."""
+    return address_of(folder) or str(folder)
 
 
 def copy_records(store: Remote, mirror: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.errors import ResultsError
 from bench.files import describe_error
-from bench.records.addresses import is_address, readable_folder
+from bench.records.addresses import is_address, place_of, readable_folder
 
 
 def record_paths(results: str | Path) -> list[Path]:
@@ -27,7 +27,7 @@ def record_paths(results: str | Path) -> list[Path]:
         raise _unlisted(folder, error) from None
     paths = sorted(path for parent in parents for path in paths_in(parent))
     if not paths:
-        raise ResultsError(f"{folder} holds no records (*/records/*.parquet)")
+        raise ResultsError(f"{place_of(folder)} holds no records (*/records/*.parquet)")
     return paths
 
 

@@ -59,9 +59,18 @@ class Mirror:
             ResultsError: The store cannot be used, or the folder not written.
         """
         if self.store is not None:
-            check_writable(self.folder)
-            self.store.check_exclusive()
+            self.check_usable()
             copy_records(self.store, self.folder)
+
+    def check_usable(self) -> None:
+        """Check that results can be written, in the folder and in the store.
+
+        Raises:
+            ResultsError: They cannot.
+        """
+        check_writable(self.folder)
+        if self.store is not None:
+            self.store.check_exclusive()
 
     def find_intact(self, notices: list[str]) -> dict[str, Path]:
         """Return run identity → path of records that are whole; rename the others, see ``upkeep.find_intact``.
@@ -94,6 +103,14 @@ class Mirror:
         for path in self.paths(self.folder / "checkpoints"):
             if path.stem in recorded:
                 self.remove(path)
+
+    def has(self, path: Path) -> bool:
+        """Return whether there is a file, in the store if there is one, and otherwise in the folder.
+
+        Raises:
+            ResultsError: The store cannot be read.
+        """
+        return path.exists() if self.store is None else self.store.entry(self._name(path)) is not None
 
     def bring(self, path: Path) -> bool:
         """Copy a file from the store; return whether the store has it.
@@ -159,27 +176,52 @@ class Mirror:
         if self.store is not None:
             self.store.remove(self._name(path))
 
-    def publish(self, path: Path, metadata: Metadata, trace: pa.Table) -> None:
-        """Publish a record where it belongs; one that exists already is kept (see ``bench.records.record.publish``).
+    def publish(self, path: Path, metadata: Metadata, trace: pa.Table, *, replace: bool = False) -> None:
+        """Publish a record where it belongs (see ``bench.records.record.publish``).
+
+        Args:
+            path: The path of the record in the folder.
+            metadata: Its metadata.
+            trace: Its trace.
+            replace: Whether to replace a record that exists already; otherwise it is kept.
 
         Raises:
             ResultsError: It cannot be written. Nothing of it is left.
         """
-        store = self.store
-        if store is None:
-            publish(path, metadata, trace)
+        if self.store is None:
+            publish(path, metadata, trace, replace=replace)
             return
         written = self.folder / "outgoing" / f"{os.getpid()}-{path.name}"
         try:
             publish(written, metadata, trace, replace=True)
-            content = written.read_bytes()
-            if not store.create(self._name(path), content) and not self._is_whole(path):
-                self._put_aside(path)
-                store.create(self._name(path), content)
+            self.send(written, path, replace=replace)
         finally:
             with suppress(OSError):
                 written.unlink(missing_ok=True)
+
+    def send(self, written: Path, path: Path, *, replace: bool = False) -> bool:
+        """Publish a record that has been written to a file of this machine in the store; return whether it is there.
+
+        Args:
+            written: The file.
+            path: The path of the record in the folder, which gets a copy of what is in the store.
+            replace: Whether to replace a record that exists already; otherwise it is kept.
+
+        Raises:
+            ResultsError: The store cannot be written.
+        """
+        store, name, content = self.store, self._name(path), written.read_bytes()
+        assert store is not None  # a folder needs no copy
+        sent = True
+        if replace:
+            store.write(name, content)
+        elif not store.create(name, content):
+            sent = not self._is_whole(path)
+            if sent:
+                self._put_aside(path)
+                sent = store.create(name, content)
         self.bring(path)
+        return sent
 
     def _is_whole(self, path: Path) -> bool:
         self.bring(path)

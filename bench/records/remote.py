@@ -15,6 +15,7 @@ from bench.errors import ResultsError
 CONFLICTS = 5  # how often a put is tried again that the server refused because of another one at the same moment
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # what file systems call it
 EXTRAS = {"s3": "s3", "s3a": "s3"}  # protocol → extra of ganbench that installs its driver
+OPTIONS = {name: {"config_kwargs": {"max_pool_connections": 64}} for name in EXTRAS}  # only ten by default
 
 
 class Entry(NamedTuple):
@@ -40,10 +41,11 @@ class Remote:
         import fsspec
 
         self.address = address.rstrip("/")
+        protocol = self.address.partition("://")[0]
+        options = OPTIONS.get(protocol, {})
         try:
-            self._files, self._root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
+            self._files, self._root = fsspec.core.url_to_fs(self.address, use_listings_cache=False, **options)
         except (ImportError, ValueError) as error:
-            protocol = self.address.partition("://")[0]
             extra = EXTRAS.get(protocol)
             how = f"pip install 'ganbench[{extra}]'" if extra else _first_line(error)
             raise ResultsError(f"{self.address}: no driver for {protocol}:// is installed: {how}") from None

@@ -1,7 +1,7 @@
 """What a results folder is to hold and does not yet: the runs of the last command, and the errors of those that failed.
 
 The file exists only until all of these runs are recorded. Nothing is trained or reported by it: it answers
-``ganbench status``.
+``ganbench status``. If the results are at an address, it is there, so that other machines can answer too.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.files import atomic_write, read_regular
+from bench.errors import ResultsError
 from bench.plan.runs import Run
+from bench.records.mirror import Mirror
+from bench.records.store import Folder, Store
 
 NAME = ".unfinished.json"
 
@@ -72,26 +74,30 @@ def note_failure(folder: Path, run: Run, text: str) -> None:
 
 def forget(folder: Path) -> None:
     """Delete the file: all runs are recorded."""
-    with suppress(OSError):
-        (folder / NAME).unlink()
+    with suppress(ResultsError):
+        _store(folder).remove(NAME)
 
 
 def read_unfinished(folder: Path) -> Unfinished:
     """Return the content of the file; empty if there is none, or if it is damaged."""
     try:
-        content = json.loads(read_regular(folder / NAME))
+        content = json.loads(_store(folder).read(NAME) or b"")
         runs = {
             str(name): PlannedRun(str(run["name"]), {**run["axes"]}, int(run["seed"]))
             for name, run in content["runs"].items()
         }
         failed = {str(name): str(text) for name, text in content["failed"].items()}
         return Unfinished(runs, failed)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ResultsError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Unfinished()
 
 
 def _write(folder: Path, content: Unfinished) -> None:
     """Write the file; training does not depend on it, so it goes on if that is impossible."""
     plain: dict[str, Any] = {**vars(content), "runs": {name: vars(run) for name, run in content.runs.items()}}
-    with suppress(OSError), atomic_write(folder / NAME) as partial:
-        partial.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    with suppress(ResultsError):
+        _store(folder).write(NAME, json.dumps(plain, indent=1).encode())
+
+
+def _store(folder: Path) -> Store:
+    return Mirror.at(folder).store or Folder(folder)

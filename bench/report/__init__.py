@@ -43,6 +43,18 @@ class Report:
     notices: tuple[str, ...] = ()
 
 
+def check_output(results: str | Path, output: str | Path | None) -> None:
+    """Check that a report has a folder of this machine to be written to.
+
+    Raises:
+        ResultsError: Results are at an address, and no folder is given.
+    """
+    from bench.records.addresses import is_address
+
+    if output is None and is_address(results):
+        raise ResultsError(f"{results} is an address; choose a folder of this machine for its report with --output DIR")
+
+
 # Long: half is the public signature and its docstring.
 def write_report(
     results: str | Path,
@@ -93,7 +105,7 @@ def write_report(
     from bench.evidence.renaming import renamed
     from bench.evidence.results import read_evidence
     from bench.evidence.selection import selected
-    from bench.records.addresses import is_address, readable_folder
+    from bench.records.addresses import readable_folder
     from bench.records.timing_results import timings_path
     from bench.report.dirac import write_theory
     from bench.report.figures import CAPTIONS, check_choices, draw_figures
@@ -105,8 +117,7 @@ def write_report(
     from bench.report.tables import write_tables
     from bench.report.vega import bundle
 
-    if output is None and is_address(results):
-        raise ResultsError(f"{results} is an address; choose a folder of this machine for its report with --output DIR")
+    check_output(results, output)
     results = readable_folder(results)
     complete = extent == "all"
     if complete:

@@ -21,7 +21,7 @@ import torch
 
 import bench
 from bench.compute import execution
-from bench.compute.checkpoints import restore
+from bench.compute.checkpoints import LAYOUT, restore
 from bench.compute.engines.in_process import in_process
 from bench.compute.engines.retries import attempt
 from bench.compute.execution import execute
@@ -182,6 +182,8 @@ UNUSABLE: dict[str, Callable[[Path], Any]] = {
     "empty": lambda path: path.write_bytes(b""),
     "a pipe": as_pipe,
     "a folder": as_folder,
+    "of an earlier version": changed(lambda checkpoint: checkpoint.update(layout=LAYOUT - 1)),
+    "of a later version": changed(lambda checkpoint: checkpoint.update(layout=LAYOUT + 1)),
     "no state": changed(lambda checkpoint: checkpoint.pop("state")),
     "a later history": changed(lambda checkpoint: checkpoint["history"].update(layers=3)),
     "steps beyond the end": changed(lambda checkpoint: checkpoint["history"].update(step=10**6)),

@@ -89,6 +89,38 @@ def test_a_folder_that_is_removed_while_it_is_trained_into_is_noticed(tiny_runs:
     assert (again.already, again.recorded) == ([tiny_runs[1]], [tiny_runs[0]])
 
 
+@pytest.mark.parametrize("every", [0.0, 600.0], ids=["seen at a checkpoint", "seen at a record"])
+def test_a_folder_that_becomes_read_only_while_it_is_trained_into_stops_the_suite(
+    tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: float
+) -> None:
+    """As when a file system is mounted again after an error. What is recorded stays as it is."""
+    folder, is_read_only = tmp_path / "tiny", False
+    open_file = Path.open
+
+    def refuse(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        if is_read_only and folder in path.parents and set(mode) & set("wxa+"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return open_file(path, mode, *rest, **options)
+
+    def watch(event: Any) -> None:
+        nonlocal is_read_only
+        is_read_only = is_read_only or (event.state == "progress" and event.run == tiny_runs[1])
+
+    options = RunOptions(workers=0, pack="off", device="cpu", checkpoint_every=every, watch=watch)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(ResultsError, match="cannot be written: Read-only file system") as raised:
+            train_runs(tiny_runs[:2], folder, options)
+    assert "\n" not in str(raised.value)
+    before = {path: path.read_bytes() for path in paths_by_run(folder).values()}
+    assert [read_metadata(path).run for path in before] == [tiny_runs[0].id]
+    assert not list(folder.rglob("*.partial"))
+    assert train_runs(tiny_runs, folder, IN_PROCESS).missing == 0
+    assert {path: path.read_bytes() for path in before} == before
+    expected, trained = (bench.traces(each).drop(columns="seconds") for each in (tiny_results, folder))
+    pd.testing.assert_frame_equal(trained, expected, check_exact=True)
+
+
 def test_a_clock_that_runs_backwards_changes_nothing(
     tiny_runs: list[Run], tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

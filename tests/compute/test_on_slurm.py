@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from local_jobs import LocalQueue, worker_processes
 import bench
 from bench.compute.engines import on_slurm, slurm_driver, slurm_parameters
 from bench.compute.engines.choice import connected
+from bench.compute.engines.event_lines import EventWriter
 from bench.compute.engines.on_slurm import SlurmCluster
 from bench.compute.engines.slurm_carrier import Carrier
 from bench.compute.engines.slurm_jobs import JobFiles
@@ -115,6 +116,92 @@ def test_a_driver_that_starts_again_follows_the_jobs_of_the_first(long_results: 
     assert len(LocalQueue.jobs) == 2
     check_same(tmp_path / "slurm", long_results)
     assert not files.folder.exists()
+
+
+class Paper:
+    """A queue that only notes what it is asked; jobs are in the states that a test gives them, one answer each."""
+
+    def __init__(self, *answers: dict[str, str]):
+        self.answers, self.asked = list(answers), list[str]()
+
+    def submit(self, functions: list[object]) -> list[str]:
+        return [f"7_{number}" for number, _ in enumerate(functions)]
+
+    def states(self) -> dict[str, str]:
+        self.asked.append("states")
+        return self.answers.pop(0)
+
+    def cancel(self, jobs: Collection[str], *, waiting: bool = False) -> None:
+        self.asked.append(f"cancel {' '.join(jobs)}{', waiting' if waiting else ''}")
+
+
+def end_of(job: str, folder: Path) -> None:
+    with EventWriter(folder / "slurm" / f"{job}.events") as events:
+        events.end()
+
+
+def test_files_of_a_job_stay_until_it_has_left_the_queue(
+    tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has reported its last run, and takes two more answers of Slurm to end; then it writes a last file."""
+    files, settings = JobFiles(tmp_path), Settings(folder=tmp_path)
+    queue = Paper({}, {"7_0": "RUNNING"}, {"7_0": "COMPLETING"}, {})
+    driver = slurm_driver.Driver(queue, files, settings, 1, tiny_runs[:1])
+    there: list[list[str]] = []
+
+    def pause(seconds: float) -> None:
+        there.append(sorted(path.name for path in files.folder.iterdir()))
+        (files.folder / "7_0_0_result.pkl").touch()
+
+    monkeypatch.setattr(slurm_driver.time, "sleep", pause)
+    events = driver.events([tiny_runs[:1]], lambda: False)
+    monkeypatch.setattr(queue, "submit", lambda functions: end_of("7_0", tmp_path) or ["7_0"])
+    files.folder.mkdir()
+    assert list(events) == []
+    assert there == [["7_0.events"], ["7_0.events", "7_0_0_result.pkl"]]
+    assert not files.folder.exists()
+
+
+def test_a_job_that_does_not_end_is_left_to_the_next_driver(
+    tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one does not follow it, and deletes its files when it has ended."""
+    monkeypatch.setattr(slurm_driver, "ENDING", 0.3)
+    files, settings = JobFiles(tmp_path), Settings(folder=tmp_path)
+    files.folder.mkdir()
+    files.add("7_0", [tiny_runs[:1]])
+    end_of("7_0", tmp_path)
+    first = slurm_driver.Driver(Paper(*[{"7_0": "RUNNING"}] * 99), files, settings, 1, tiny_runs[:1])
+    assert list(first.events([], lambda: False)) == []
+    assert [path.name for path in files.folder.iterdir()] == ["7_0.events"]
+    queue = Paper({"7_0": "RUNNING"}, {})
+    second = slurm_driver.Driver(queue, files, settings, 1, tiny_runs[:1])
+    assert list(second.events([], lambda: False)) == []
+    assert not files.folder.exists()
+
+
+def test_jobs_that_wait_are_cancelled_before_others_stop(tiny_runs: list[Run], tmp_path: Path) -> None:
+    """Otherwise the end of a job lets the next one of its array begin."""
+    files = JobFiles(tmp_path)
+    queue, asked = Paper(), []
+    driver = slurm_driver.Driver(queue, files, Settings(folder=tmp_path), 1, tiny_runs)
+    driver._submit([[run] for run in tiny_runs[:2]], starts=1)
+    files.ask_to_stop = asked.append  # type: ignore[method-assign]
+    queue.cancel = lambda jobs, **_: asked.append(sorted(jobs))  # type: ignore[method-assign]
+    driver._stop()
+    assert asked == [["7_0", "7_1"], "7_0", "7_1"]
+
+
+def test_a_job_that_another_driver_submits_meanwhile_is_left_alone(
+    tiny_runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is submitted after Slurm has been asked for the states of jobs, so they say nothing of it."""
+    files = JobFiles(tmp_path)
+    files.folder.mkdir()
+    queue = Paper()
+    monkeypatch.setattr(queue, "states", lambda: files.add("8_0", [tiny_runs[:1]]) and {})
+    list(slurm_driver.Driver(queue, files, Settings(folder=tmp_path), 1, tiny_runs[:1]).events([], lambda: False))
+    assert [path.name for path in files.folder.iterdir()] == ["8_0.json"]
 
 
 def test_what_is_recorded_meanwhile_is_not_submitted(tiny_runs: list[Run], tiny_results: Path) -> None:
@@ -231,12 +318,12 @@ def test_a_job_with_four_gpus_carries_four_packs(tiny_runs: list[Run], tmp_path:
         assert cluster._gpus_for(workers[0].device) == 4
     carried = []
 
-    class Paper:
+    class Carried(Paper):
         def submit(self, functions: list[object]) -> list[str]:
             carried.extend(functions)
-            return [str(number) for number, _ in enumerate(functions)]
+            return super().submit(functions)
 
-    driver = slurm_driver.Driver(Paper(), JobFiles(tmp_path), workers[0], 4, tiny_runs)  # type: ignore[arg-type]
+    driver = slurm_driver.Driver(Carried(), JobFiles(tmp_path), workers[0], 4, tiny_runs)  # type: ignore[arg-type]
     driver._submit([[run] for run in [*tiny_runs, tiny_runs[0]]], starts=1)
     assert [[worker.device for worker in each.workers] for each in carried] == [
         ["cuda:0", "cuda:1", "cuda:2", "cuda:3"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,9 @@ from conftest import train_suite
 
 import bench
 from bench.compute.engines import slurm_driver
+from bench.compute.engines.on_slurm import SlurmCluster
 from bench.compute.events import Event
+from bench.compute.settings import Settings
 from bench.errors import DeviceError
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata
@@ -130,25 +133,64 @@ def test_a_driver_that_was_killed_finds_its_jobs(
 
 
 def test_a_stop_cancels_what_waits_and_saves_what_runs(
-    slurm: Path, expected: Path, tmp_path: Path, write_suite: Callable[[str], str]
+    slurm: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, write_suite: Callable[[str], str]
 ) -> None:
+    """Runs are so long that none ends before the stop is noticed, also on a busy machine."""
+    text = LONG.replace("steps = 1200", "steps = 6000")
+    folder = tmp_path / "slurm" / "long"
     command = [
-        *(sys.executable, "-m", "bench", "run", write_suite(LONG), "--engine", "slurm", "--workers", "1"),
+        *(sys.executable, "-m", "bench", "run", write_suite(text), "--engine", "slurm", "--workers", "1"),
         *("--results", str(tmp_path / "slurm"), "--report", "none", "--pack", "off"),
     ]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
-    while not jobs("RUNNING"):
+    while not any(has_begun(path) for path in folder.glob("slurm/*.events")):
         assert time.monotonic() < deadline
         assert first.poll() is None
         time.sleep(0.1)
-    (running,) = jobs("RUNNING")
     first.send_signal(signal.SIGINT)
     assert first.wait(300) == 130
-    assert set(jobs()) <= {running}
     wait_until_nothing_runs()
+    (saved,) = folder.glob("checkpoints/*.pt")  # the other run had not begun
+    assert not list(folder.glob("records/*"))
+    assert not (folder / "slurm").exists()
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    check_same(tmp_path / "slurm" / "long", expected)
+    check_same(folder, train_suite(text, tmp_path_factory.mktemp("expected")))
+    metadata = [read_metadata(path) for path in record_paths(folder)]
+    assert {each.run: each.environment.resumed for each in metadata} == {
+        each.run: int(each.run == saved.stem) for each in metadata
+    }
+
+
+def has_begun(events: Path) -> bool:
+    """Return whether a job has told of steps of training."""
+    return '"step": 50' in events.read_text()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_job_gets_the_gpus_that_it_asks_for(slurm: Path, tmp_path: Path, count: int) -> None:
+    """Three jobs on a node with two GPUs: jobs at the same time have different ones."""
+    with SlurmCluster({"gpus_per_node": count}) as cluster:
+        (settings, *_) = cluster.workers(Settings(folder=tmp_path), "auto", None, 3)
+        queue = cluster._queue(settings)
+
+    def tell() -> None:
+        began = time.time()
+        time.sleep(3)
+        about = [os.environ["CUDA_VISIBLE_DEVICES"], os.environ["SLURM_CPUS_PER_TASK"], began, time.time()]
+        (tmp_path / f"{os.getpid()}.json").write_text(json.dumps(about))
+
+    names = queue.submit([tell] * 3)
+    wait_until_nothing_runs()
+    told = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    assert len(told) == len(names) == 3
+    assert {len(devices.split(",")) for devices, *_ in told} == {count}
+    assert {cpus for _, cpus, *_ in told} == {str(count)}
+    assert {device for devices, *_ in told for device in devices.split(",")} == {"0", "1"}
+    for one, _, began, ended in told:
+        for other, _, other_began, other_ended in told:
+            if (one, began) != (other, other_began) and began < other_ended and other_began < ended:
+                assert not {*one.split(",")} & {*other.split(",")}
 
 
 def test_a_refusal_is_one_line(slurm: Path, tmp_path: Path, write_suite: Callable[[str], str]) -> None:
@@ -157,3 +199,21 @@ def test_a_refusal_is_one_line(slurm: Path, tmp_path: Path, write_suite: Callabl
         bench.run(write_suite(LONG), engine="slurm", slurm={"partition": "nowhere"}, **options)  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
     assert os.environ["SLURM_CONF"] == str(slurm)
+
+
+def test_a_node_whose_gpus_torch_does_not_find_is_one_line(
+    slurm: Path, tmp_path: Path, write_suite: Callable[[str], str]
+) -> None:
+    """As with a build of torch for CPUs."""
+    hidden = {"use_srun": False, "setup": ["export CUDA_VISIBLE_DEVICES="]}
+    with pytest.raises(DeviceError, match=r"^cuda:0: torch finds no GPU on ") as raised:
+        bench.run(
+            write_suite(LONG),
+            engine="slurm",
+            slurm={"gpus_per_node": 1, **hidden},
+            results=tmp_path / "slurm",
+            report="none",
+            pack="off",
+        )
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "slurm" / "long" / "slurm").exists()

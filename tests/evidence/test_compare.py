@@ -23,6 +23,7 @@ from bench.evidence.gate.compare import compare as bench_compare
 from bench.plan.rebuilding import rebuild
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata
+from bench.records.remote import remote
 from bench.records.timing_results import write_timings
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -289,6 +290,23 @@ def test_a_false_alarm_is_cleared_on_fresh_seeds(many: Path, tmp_path: Path, mon
     assert "8 runs in" in again.stderr
     assert "the current commit is of another" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in record_paths(records[0].parent.parent)} == before
+
+
+def test_results_at_an_address_are_confirmed_there(
+    many: Path, tmp_path: Path, in_memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.compute.engines.choice.choose_engine", lambda *_: in_process)
+    wrong = changed(many, tmp_path / "candidate" / "many", fd=worse("non-saturating", 10.0))
+    store = remote(f"{in_memory}/many")
+    for path in record_paths(wrong):
+        store.write(f"records/{path.name}", path.read_bytes())
+    found = confirm(many, store.address, "--format", "json")
+    assert found.exit_code in (0, 3), found.output
+    assert f"on fresh seeds 8 to 15; records: {in_memory}/many-confirmation" in found.stderr
+    assert json.loads(found.stdout)["candidate"] == f"{in_memory}/many-confirmation"
+    names = remote(f"{in_memory}/many-confirmation").entries()
+    assert [name.partition("/")[0] for name in names] == ["records"] * 8
+    assert len(store.entries()) == len(record_paths(wrong))
 
 
 @pytest.mark.slow

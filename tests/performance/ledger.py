@@ -1,10 +1,12 @@
 """Measure every speed claim against its counterpart and write docs/performance.md; takes twenty minutes, idle machine.
 
 ``python tests/performance/ledger.py [PART ...]`` measures all parts, or only those given; other sections are kept.
+``--runs`` and ``--records`` make the parts ``engines`` and ``store`` smaller, to try them.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -18,7 +20,16 @@ from statistics import median
 from typing import Any
 
 import torch
-from counterparts import convolutions, engine_overhead, evaluation, gpu, growth, many_runs, whole_process
+from counterparts import (
+    convolutions,
+    engine_overhead,
+    evaluation,
+    gpu,
+    growth,
+    many_runs,
+    store_reading,
+    whole_process,
+)
 from tabulate import tabulate
 
 from bench.compute import environment
@@ -146,31 +157,46 @@ def command_section() -> str:
     )
 
 
-def engines_section() -> str:
-    """Measure what engines cost beyond the work."""
-    load, runs = os.getloadavg()[0], 1000
-    measured = {engine: engine_overhead.measure(engine, runs) for engine in engine_overhead.ENGINES}
-    work = measured["in-process"].work
+def engines_section(runs: int = 1000) -> str:
+    """Measure what engines cost beyond the work, per run: the difference between many runs and a tenth of them."""
+    load, few = os.getloadavg()[0], max(1, runs // 10)
+    measured = {
+        engine: [engine_overhead.measure(engine, count) for count in (few, runs)] for engine in engine_overhead.ENGINES
+    }
+    fewer, more = measured["in-process"]
+    work = (more.work - fewer.work) / (runs - few)
     rows = []
-    for engine, each in measured.items():
-        beyond_cpu = 1000 * (each.cpu - work) / runs
-        beyond_wall = 1000 * (each.wall * each.workers - work) / runs
-        rows.append(
-            [
-                engine,
-                f"{each.wall:.1f}",
-                f"{each.cpu:.1f}",
-                f"{work:.1f}",
-                f"**{beyond_cpu:.1f}**",
-                f"{beyond_wall:.1f}",
-            ]
-        )
-    headers = ["engine", "s", "CPU s", "CPU s of work", "ms beyond, CPU", "ms beyond, time of workers"]
+    for engine, (fewer, more) in measured.items():
+        cpu = (more.cpu - fewer.cpu) / (runs - few)
+        wall = (more.wall - fewer.wall) * more.workers / (runs - few)
+        start = max(0.0, fewer.wall - few * wall / more.workers)
+        seconds = [f"{more.wall:.1f}", f"{start:.1f}"]
+        rows.append([engine, *seconds, *(f"{1000 * each:.1f}" for each in (cpu, work)), f"**{1000 * (cpu - work):.1f}**",
+                     f"{1000 * (wall - work):.1f}"])  # fmt: skip
+    headers = ["engine", "s", "s of start", "CPU ms per run", "of these work", "CPU ms beyond", "ms of a worker beyond"]
     return (
         f"## Engines\n\n{runs:,} runs of two steps on the Dirac-GAN, each in a pack of its own, from `bench.run` to the last "
-        "record, without report. The work is training and evaluation. What each run costs beyond it is reading, checking "
-        "and writing records, building networks, and a share of the start of two workers or of Ray's. CPU time counts all "
-        f"processes. The load of the machine was {load:.1f} before.\n\n" + table(headers, rows)
+        "record, without report; in-process, and with two workers. The work is training and evaluation. What a run costs "
+        "beyond it is reading, checking and writing records, leases, building networks, and carrying runs and events. Costs "
+        f"per run are the difference between {runs:,} and {few:,} runs, which leaves out the start of workers and of Ray. "
+        f"CPU time counts all processes. The load of the machine was {load:.1f} before.\n\n" + table(headers, rows)
+    )
+
+
+def store_section(records: int = 10_000) -> str:
+    """Time the reading of many records from a store."""
+    found = store_reading.measure(records)
+    rows = [
+        ["a folder", f"{found.folder:.2f}", f"{1000 * found.folder / records:.2f}"],
+        ["an address, first time", f"{found.first:.2f}", f"{1000 * found.first / records:.2f}"],
+        ["an address, second time", f"{found.second:.2f}", f"{1000 * found.second / records:.2f}"],
+        ["an address, one record after another", "", f"{1000 * found.each:.2f}"],
+    ]
+    return (
+        f"## Records in a store\n\n`bench.load` of {records:,} records. The server is moto, on the same machine, and waits for "
+        f"{1000 * store_reading.FAR:.0f} ms before it gives a record, as a server elsewhere would. It gave up to {found.at_once} "
+        f"records at the same time, and {found.read_again} when they were read for the second time. moto itself limits the "
+        "first reading.\n\n" + table(["records in", "seconds", "ms per record"], rows)
     )
 
 
@@ -235,13 +261,14 @@ def gpu_section() -> str:
     )
 
 
-PARTS: dict[str, Callable[[], str]] = {
+PARTS: dict[str, Callable[..., str]] = {
     "many-runs": many_runs_section,
     "whole-process": whole_process_section,
     "convolutions": convolutions_section,
     "evaluation": evaluation_section,
     "start": command_section,
     "engines": engines_section,
+    "store": store_section,
     "growth": growth_section,
     "gpu": gpu_section,
 }
@@ -254,6 +281,7 @@ HEADINGS = {
     "evaluation": "## An evaluation",
     "start": "## The command",
     "engines": "## Engines",
+    "store": "## Records in a store",
     "growth": "## How cost grows",
     "gpu": "## On a GPU",
 }
@@ -277,14 +305,25 @@ def sections() -> dict[str, str]:
     return {part.partition("\n")[0]: part for part in parts}
 
 
-def main(names: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Measure the named parts, or all, and write each section as soon as it is measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}")
+    parser.add_argument("--runs", type=int, default=1000, help="of the part engines [default: 1000]")
+    parser.add_argument("--records", type=int, default=10_000, help="of the part store [default: 10000]")
+    given = parser.parse_args(words)
+    if unknown := [name for name in given.parts if name not in PARTS]:
+        parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    if given.runs < 2 or given.records < 1:
+        parser.error("--runs must be at least 2, --records at least 1")
+    sizes = {"engines": {"runs": given.runs}, "store": {"records": given.records}}
     where = hardware()
     torch.set_num_threads(1)
-    for name in names or [part for part in PARTS if part != "gpu" or torch.cuda.is_available()]:
-        heading, _, rest = PARTS[name]().partition("\n")
+    for name in given.parts or [part for part in PARTS if part != "gpu" or torch.cuda.is_available()]:
+        heading, _, rest = PARTS[name](**sizes.get(name, {})).partition("\n")
         known = sections() | {heading: f"{heading}\n\n{where}\n{rest}"}
         order = [HEADINGS[part] for part in PARTS if HEADINGS[part] in known]
+        order += [other for other in known if other not in order]
         DOCUMENT.write_text("\n\n".join([INTRODUCTION.rstrip(), *(known[heading] for heading in order)]) + "\n")
         print(known[heading], flush=True)
 

@@ -35,6 +35,35 @@ def test_what_engines_cost_beyond_the_work() -> None:
     assert 0 < found.work < found.cpu
 
 
+@pytest.mark.slow
+def test_parts_are_measured_again_without_a_change_to_other_sections(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also a section that the ledger does not know."""
+    document = tmp_path / "performance.md"
+    document.write_text(ledger.DOCUMENT.read_text() + "\n## Of another kind\n\nText.\n")
+    monkeypatch.setattr(ledger, "DOCUMENT", document)
+    monkeypatch.setattr(engine_overhead, "ENGINES", ("in-process", "local"))
+    before = ledger.sections()
+    introduction = document.read_text().partition("\n## ")[0]
+    ledger.main(["engines", "store", "--runs", "4", "--records", "20"])
+    after = ledger.sections()
+    assert document.read_text().partition("\n## ")[0] == introduction
+    new = {"## Engines", "## Records in a store"}
+    assert {name: text for name, text in after.items() if name not in new} == {
+        name: text for name, text in before.items() if name not in new
+    }
+    assert [line.split()[1] for line in after["## Engines"].splitlines()[-2:]] == ["in-process", "local"]
+    assert "and 0 when they were read for the second time" in after["## Records in a store"]
+
+
+@pytest.mark.parametrize("words", [["engine"], ["engines", "--runs", "1"]])
+def test_parts_that_do_not_exist_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ledger.main(words)
+    assert len(capsys.readouterr().err.splitlines()[-1].split(": error: ")) == 2
+
+
 def test_a_step_of_convolutions_against_the_plain_loop() -> None:
     found = convolutions.measure("dcgan", 4, 1, rounds=1, shape=(3, 16, 16))
     assert min(found.plain, found.ours, found.flops, found.rate) > 0

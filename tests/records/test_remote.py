@@ -9,25 +9,26 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import s3_server
 
 import bench
 from bench.errors import ResultsError
-from bench.records import addresses
 from bench.records.addresses import copy_records, mirror_of, readable_folder, suite_folder_in
 from bench.records.mirror import Mirror
 from bench.records.record import read_metadata
 from bench.records.remote import Remote, remote
 
+MANY = 2000  # records: three pages of a listing; the ledger reads ten thousand
 PUBLISHER = """
 import sys
 from pathlib import Path
 import pyarrow.parquet as pq
 from bench.records.mirror import Mirror
-from bench.records.addresses import mirror_of
+from bench.records.addresses import path_here
 from bench.records.record import read_metadata
 
-given, address, title = Path(sys.argv[1]), *sys.argv[2:]
-mirror = Mirror.at(mirror_of(address))
+given, place, title = Path(sys.argv[1]), *sys.argv[2:]
+mirror = Mirror.at(path_here(place))
 metadata = read_metadata(given).model_copy(update={"title": title})
 trace = pq.read_table(given)
 print("ready", flush=True)
@@ -80,15 +81,12 @@ def test_a_store_creates_once_and_says_what_it_has(store: Remote) -> None:
     assert store.names("records") == ["records/c"]
 
 
-@pytest.mark.slow
-def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them_have(
-    s3: str, tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = min((tiny_results / "records").iterdir())
+def publish_eight_times(given: Path, place: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> str:
+    """Publish a record in eight processes at the same time, each with its title; return the title that all of them read."""
     publishers = []
     for number in range(8):
-        monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / f"machine {number}"))
-        command = [sys.executable, "-c", PUBLISHER, str(given), f"{s3}/tiny", f"title {number}"]
+        patch.setenv("GANBENCH_DATA", str(tmp_path / f"machine {number}"))
+        command = [sys.executable, "-c", PUBLISHER, str(given), place, f"title {number}"]
         publishers.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
     for publisher in publishers:
         assert publisher.stdout is not None
@@ -97,13 +95,31 @@ def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them
         assert publisher.stdin is not None
         publisher.stdin.write("go\n")
         publisher.stdin.flush()
-    titles = {publisher.communicate()[0].strip() for publisher in publishers}
+    (title,) = {publisher.communicate()[0].strip() for publisher in publishers}
+    return str(title)
+
+
+@pytest.mark.slow
+def test_eight_processes_that_publish_one_run_leave_one_record_which_all_of_them_have(
+    s3: str, tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = min((tiny_results / "records").iterdir())
+    assert publish_eight_times(given, f"{s3}/tiny", tmp_path, monkeypatch).startswith("title ")
     store = remote(f"{s3}/tiny")
     assert list(store.entries()) == [f"records/{given.name}"]
-    assert len(titles) == 1
     copies = [path.read_bytes() for path in tmp_path.glob("machine */stores/**/*.parquet")]
     assert len(copies) == 8
     assert {*copies} == {store.read(f"records/{given.name}")}
+
+
+@pytest.mark.slow
+def test_eight_processes_that_publish_one_run_leave_one_record_in_a_folder(
+    tiny_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, folder = min((tiny_results / "records").iterdir()), tmp_path / "shared"
+    title = publish_eight_times(given, str(folder), tmp_path, monkeypatch)
+    assert [path.name for path in (folder / "records").iterdir()] == [given.name]
+    assert read_metadata(folder / "records" / given.name).title == title
 
 
 @pytest.mark.slow
@@ -118,30 +134,40 @@ def test_a_put_that_is_cut_short_leaves_no_record(s3: str, tiny_results: Path) -
 
 
 @pytest.mark.slow
-def test_records_are_read_in_parallel_and_only_once(
-    s3: str, tiny_results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = upload(tiny_results, f"{s3}/tiny")
+def test_a_copy_that_is_damaged_or_gone_is_read_again_and_no_other(s3: str, tiny_results: Path) -> None:
     content = min((tiny_results / "records").iterdir()).read_bytes()
-    for number in range(100):
-        store.write(f"copies/records/{number}.parquet", content)
-    read: list[list[str]] = []
-    read_many = Remote.read_many
-    monkeypatch.setattr(Remote, "read_many", lambda self, names: read.append(list(names)) or read_many(self, names))
-    monkeypatch.setattr(addresses, "BATCH", 64)
-    folder = readable_folder(f"{s3}/tiny")
-    assert [len(names) for names in read] == [64, 40]
-    assert len(list(folder.rglob("*.parquet"))) == 104
-    readable_folder(f"{s3}/tiny")
-    assert len(read) == 2
-    (folder / "copies/records/7.parquet").write_bytes(content[:100])
-    (folder / "copies/records/8.parquet").write_bytes(b"x" * len(content))
-    (folder / "copies/records/9.parquet").unlink()
-    store.remove("copies/records/10.parquet")
-    readable_folder(f"{s3}/tiny")
-    assert sorted(read[2]) == [f"copies/records/{number}.parquet" for number in (7, 8, 9)]
-    assert {path.read_bytes() for path in (folder / "copies" / "records").iterdir()} == {content}
-    assert len(list((folder / "copies" / "records").iterdir())) == 99
+    store = remote(f"{s3}/copies")
+    for number in range(20):
+        store.write(f"records/{number}.parquet", content)
+    folder = readable_folder(store.address)
+    before = s3_server.counts()["read"]
+    (folder / "records/7.parquet").write_bytes(content[:100])
+    (folder / "records/8.parquet").write_bytes(b"x" * len(content))
+    (folder / "records/9.parquet").unlink()
+    store.remove("records/10.parquet")
+    readable_folder(store.address)
+    assert s3_server.counts()["read"] - before == 3
+    assert {path.read_bytes() for path in (folder / "records").iterdir()} == {content}
+    assert len(list((folder / "records").iterdir())) == 19
+
+
+@pytest.mark.slow
+def test_thousands_of_records_are_read_in_parallel_and_only_once(s3: str, tiny_results: Path) -> None:
+    """Each read takes as long as from another place. The server counts, so nothing is read behind its back."""
+    content = min((tiny_results / "records").iterdir()).read_bytes()
+    store = remote(f"{s3}/far/tiny")
+    store._files.pipe({f"{store._root}/records/{number:05}.parquet": content for number in range(MANY)})
+    before = s3_server.counts()
+    folder = readable_folder(store.address)
+    first = s3_server.counts()
+    assert first["read"] - before["read"] == MANY
+    assert first["at once"] > 20
+    assert sum(path.read_bytes() == content for path in (folder / "records").iterdir()) == MANY
+    readable_folder(store.address)
+    assert s3_server.counts()["read"] == first["read"]
+    store.write("records/one-more.parquet", content)
+    readable_folder(store.address)
+    assert s3_server.counts()["read"] == first["read"] + 1
 
 
 def test_what_reads_results_reads_them_at_an_address(
@@ -187,11 +213,7 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
         Remote("s3://bucket/results")
 
 
-def test_what_only_writes_to_folders_refuses_an_address() -> None:
-    with pytest.raises(
-        ResultsError, match="results of other code: s3://b/r is an address; give a folder of this machine"
-    ):
-        bench.Recorder("s3://b/r", suite="s", dataset="d", architecture="a", loss="l", seed=0, steps=1)
+def test_a_file_address_is_a_folder_of_this_machine() -> None:
     assert suite_folder_in("file:///tmp/r", "s") == Path("/tmp/r/s")
 
 

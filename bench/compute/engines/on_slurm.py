@@ -43,6 +43,7 @@ class SlurmCluster:
         self._parameters = checked(given)
         self._gpus = gpus_of(self._parameters)
         self._calls: Calls | None = None
+        self._ended: list[str] = []  # jobs of calls
         self._worker: Settings | None = None
 
     def __enter__(self) -> SlurmCluster:
@@ -94,8 +95,8 @@ class SlurmCluster:
 
     def close(self) -> None:
         """End the job of ``call``, which frees its GPU."""
-        if self._calls is not None:
-            self._calls.close()
+        if self._calls is not None and (job := self._calls.close()):
+            self._ended.append(job)
         self._calls = None
 
     def engine(
@@ -105,7 +106,7 @@ class SlurmCluster:
         self.close()
         settings, runs = workers[0], [run for pack in packs for run in pack]
         queue, files, gpus = self._queue(settings), JobFiles(settings.folder), self._gpus_for(settings.device)
-        yield from Driver(queue, files, settings, gpus, runs).events(packs, stopping)
+        yield from Driver(queue, files, settings, gpus, runs, self._ended).events(packs, stopping)
 
     def _queue(self, worker: Settings) -> Queue:
         gpus = self._gpus_for(worker.device)

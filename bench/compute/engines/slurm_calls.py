@@ -97,14 +97,15 @@ class Calls:
         result: Result = answer
         return result
 
-    def close(self) -> None:
-        """End the job, and delete what was left for it."""
-        if self._job:
-            self._queue.cancel([self._job])
-        for path in [*self._folder.glob(f"{self._name}-*"), *self._folder.glob(f"{self._job or '?'}_*")]:
+    def close(self) -> str:
+        """End the job, and delete what was left for it; return its name, as it may take a moment to end, or ""."""
+        ended, self._job = self._job, ""
+        if ended:
+            self._queue.cancel([ended])
+        for path in [*self._folder.glob(f"{self._name}-*"), *self._folder.glob(f"{ended or '?'}_*")]:
             with suppress(OSError):
                 path.unlink()
-        self._job = ""
+        return ended
 
     def _is_alive(self) -> bool:
         states = self._queue.states()

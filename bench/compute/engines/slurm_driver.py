@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.compute.engines.event_lines import Content, as_error, as_event
@@ -22,6 +22,7 @@ POLL = 1.0  # seconds between two looks for events
 ASK = 15.0  # seconds between two questions to Slurm, which has other users
 MISSED = 2  # answers without a job after which it counts as lost, because its last events may arrive later
 SILENCE = 5  # answers that may fail in a row before the driver starts
+ENDING = 60.0  # seconds to wait at the end for jobs that have said their last word, until they have left the queue
 INNOCENT = {"", "TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "COMPLETED"}  # not the fault of the code
 
 
@@ -34,10 +35,20 @@ class Driver:
         settings: The settings of each worker.
         each: How many packs a job carries: one per GPU.
         runs: The runs.
+        ending: Other jobs that have been ended, and may still be in the queue.
     """
 
-    def __init__(self, queue: Queue, files: JobFiles, settings: Settings, each: int, runs: Sequence[Run]):
+    def __init__(
+        self,
+        queue: Queue,
+        files: JobFiles,
+        settings: Settings,
+        each: int,
+        runs: Sequence[Run],
+        ending: Iterable[str] = (),
+    ):
         self._queue, self._files, self._settings = queue, files, settings
+        self._ending = dict.fromkeys(ending, False)  # jobs that carry nothing any more → whether to keep their log
         self._each, self._left = each, {run.id: run for run in runs}
         self._jobs: dict[str, Job] = {}
         self._error: GanbenchError | None = None
@@ -46,7 +57,12 @@ class Driver:
     def events(self, packs: Sequence[Sequence[Run]], stopping: Callable[[], bool]) -> Iterator[Event]:
         """Yield the events of all jobs until they have ended; see ``Engine``."""
         try:
-            self._jobs = {job.name: job for job in self._files.queued(self._left, self._first_states())}
+            known = self._files.names()  # before Slurm is asked: another driver may submit jobs meanwhile
+            states = self._first_states()
+            self._jobs = {job.name: job for job in self._files.queued(self._left, states)}
+            over = [name for name in known if not (is_alive(states.get(name, "")) and self._files.carries(name))]
+            self._ending.update(dict.fromkeys(over, False))
+            self._clear(states)
             carried = {run.id for job in self._jobs.values() for pack in job.packs for run in pack}
             yield from self._recorded_meanwhile([run for pack in packs for run in pack if run.id not in carried])
             waiting = [[run for run in pack if run.id in self._left.keys() - carried] for pack in packs]
@@ -60,6 +76,7 @@ class Driver:
                 yield from self._lost_jobs()
                 if self._jobs:
                     time.sleep(POLL)
+            self._wait_for_ends()
         finally:
             self._queue.cancel(self._jobs)  # none is left unless the driver itself was interrupted or failed
             self._files.tidy()
@@ -91,11 +108,14 @@ class Driver:
         return [replace(self._settings, device=f"cuda:{index}") for index in range(count)]
 
     def _stop(self) -> None:
-        """Let no other job begin, and ask those that run to save checkpoints."""
+        """Let no other job begin, and ask those that run to save checkpoints.
+
+        In this order: when a job has stopped, the next one of its array would begin.
+        """
         self._stopping = True
+        self._queue.cancel(self._jobs, waiting=True)
         for name in self._jobs:
             self._files.ask_to_stop(name)
-        self._queue.cancel(self._jobs, waiting=True)
 
     def _passed_on(self, job: Job, content: Content) -> Iterator[Event]:
         """Yield the event of a line, or see to the end of the job."""
@@ -121,6 +141,7 @@ class Driver:
         states, self._asked = self._queue.states(), time.monotonic()
         if states is None:
             return
+        self._clear(states)
         for job in list(self._jobs.values()):
             state = states.get(job.name, "")
             job.missed = 0 if is_alive(state) else job.missed + 1
@@ -160,5 +181,24 @@ class Driver:
                 yield Event(self._left.pop(run.id), "recorded")
 
     def _forget(self, job: Job, *, keep_log: bool = False) -> None:
+        """Follow a job no longer. Its files stay until it has left the queue, because it may write one when it ends."""
         del self._jobs[job.name]
-        self._files.remove(job.name, keep_log=keep_log)
+        self._files.end(job.name)
+        self._ending[job.name] = keep_log
+
+    def _clear(self, states: Mapping[str, str]) -> None:
+        """Delete the files of jobs that have left the queue."""
+        for name, keep_log in list(self._ending.items()):
+            if not is_alive(states.get(name, "")):
+                self._files.remove(name, keep_log=keep_log)
+                del self._ending[name]
+
+    def _wait_for_ends(self) -> None:
+        """Wait until all jobs have left the queue; if that takes too long, the next driver deletes their files."""
+        until = time.monotonic() + ENDING
+        while self._ending and time.monotonic() < until:
+            states = self._queue.states()
+            if states is not None:
+                self._clear(states)
+            if self._ending:
+                time.sleep(POLL)

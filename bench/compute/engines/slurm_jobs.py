@@ -14,6 +14,7 @@ from bench.files import atomic_write
 from bench.plan.runs import Run
 
 SLURM = "slurm"  # the folder of jobs
+KINDS = ("json", "events", "stop")  # files of a job: what it carries, its events, and that it should stop
 
 
 @dataclass
@@ -53,7 +54,7 @@ class JobFiles:
         return self._job(name, packs, starts)
 
     def queued(self, runs: Mapping[str, Run], states: Mapping[str, str]) -> Iterator[Job]:
-        """Yield the jobs of earlier drivers that still carry some of the runs; forget those that have ended.
+        """Yield the jobs of other drivers that still carry some of the runs.
 
         Args:
             runs: The runs of interest, by identity.
@@ -61,13 +62,24 @@ class JobFiles:
         """
         for path in sorted(self.folder.glob("*.json")):
             if not is_alive(states.get(path.stem, "")):
-                self.remove(path.stem)
                 continue
             with suppress(OSError, ValueError, KeyError, TypeError):  # not written by a driver
                 content = json.loads(path.read_text(encoding="utf-8"))
                 packs = [[runs[name] for name in pack if name in runs] for pack in content["packs"]]
                 if any(packs):
                     yield self._job(path.stem, [pack for pack in packs if pack], int(content["starts"]))
+
+    def names(self) -> list[str]:
+        """Return the jobs that have files by which drivers and jobs know of each other."""
+        return sorted({path.stem for kind in KINDS for path in self.folder.glob(f"*.{kind}")})
+
+    def carries(self, name: str) -> bool:
+        """Return whether a job still carries runs, as far as its drivers have noted."""
+        return (self.folder / f"{name}.json").exists()
+
+    def end(self, name: str) -> None:
+        """Note that a job carries nothing any more."""
+        (self.folder / f"{name}.json").unlink(missing_ok=True)
 
     def ask_to_stop(self, name: str) -> None:
         """Ask a job to save checkpoints and stop."""
@@ -78,14 +90,14 @@ class JobFiles:
         return self.folder / f"{name}_0_log.err"
 
     def remove(self, name: str, *, keep_log: bool = False) -> None:
-        """Delete the files of a job that has ended."""
+        """Delete the files of a job that has left the queue."""
         for path in [*self.folder.glob(f"{name}.*"), *self.folder.glob(f"{name}_*")]:
             if not (keep_log and path == self.log(name)):
                 path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
         """Delete the folder if no job uses it any more, except for logs of jobs that were lost."""
-        if any(self.folder.glob("*.json")):
+        if self.names():
             return
         for pattern in ("*.sh", ".*.sh", "*.pkl"):
             for path in self.folder.glob(pattern):

@@ -16,6 +16,7 @@ from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import CellVerdict, decide
 from bench.evidence.gate.mean_tests import compare_means
 from bench.plan.rules import GateOptions, Tolerance
+from bench.records.addresses import place_of
 from bench.records.timing_results import Timings, describe_load, incomparable, read_timings
 
 SPEED_TOLERANCE = 0.1  # default: what timings of an idle machine can tell; docs/ci.md says how many rounds that takes
@@ -93,7 +94,9 @@ def _check_load(folders: tuple[Path, Path], sides: tuple[Timings, Timings], allo
         if key != LOAD:
             raise ResultsError(f"--allow {key}: --speed allows only {LOAD}, as all else decides how fast cells are")
     loads = [
-        f"{folder}: {load}" for folder, timings in zip(folders, sides, strict=True) if (load := describe_load(timings))
+        f"{place_of(folder)}: {load}"
+        for folder, timings in zip(folders, sides, strict=True)
+        if (load := describe_load(timings))
     ]
     if loads and LOAD not in allow:
         raise ResultsError(

@@ -15,6 +15,7 @@ from bench.evidence.gate.decision import CellVerdict, Finding, Verdict
 from bench.evidence.gate.next_steps import cheapest_way
 from bench.evidence.gate.sample_sizes import describe_smallest, smallest_found
 from bench.evidence.gate.sentences import conditions, headline, reasons, remarks
+from bench.records.addresses import place_of
 
 SIGNS = {Verdict.REGRESSED: "🔴", Verdict.OK: "🟢", Verdict.INCONCLUSIVE: "⚪"}
 
@@ -104,8 +105,8 @@ def to_json(comparison: Comparison) -> str:
     """Return everything as JSON, with null for numbers that are not finite."""
     content = {
         "verdict": comparison.verdict,
-        "baseline": str(comparison.baseline),
-        "candidate": str(comparison.candidate),
+        "baseline": place_of(comparison.baseline),
+        "candidate": place_of(comparison.candidate),
         "suite": comparison.suite,
         "gate": comparison.gate.model_dump(),
         "compared": comparison.protocol,

@@ -10,6 +10,7 @@ from bench.evidence.gate.decision import CellVerdict, Finding, Verdict
 from bench.evidence.gate.failure_tests import MINIMUM_PAIRS
 from bench.evidence.gate.next_steps import cheapest_way
 from bench.evidence.gate.sample_sizes import MINIMUM_RUNS
+from bench.records.addresses import place_of
 
 MOST_NAMES = 3  # cells that a sentence names; more are counted
 
@@ -109,8 +110,8 @@ def conditions(comparison: Comparison) -> str:
     points = "" if timed else " (pts: percentage points more failures)"
     failures = "" if timed else f" and to fail at most {100 * gate.failure_tolerance:g} percentage points more often"
     return (
-        f"{comparison.suite}: candidate {comparison.candidate}, baseline {comparison.baseline}. Compared: "
-        f"{comparison.protocol}. One-sided tests: {tests}; p-values have Holm's correction"
+        f"{comparison.suite}: candidate {place_of(comparison.candidate)}, baseline {place_of(comparison.baseline)}. "
+        f"Compared: {comparison.protocol}. One-sided tests: {tests}; p-values have Holm's correction"
         f"{_for_tests(comparison)}. "
         f"If candidate and baseline do not differ, the probability of a false REGRESSED is at most "
         f"{100 * gate.alpha:g}%. OK: shown to be at most {_tolerated(comparison)} worse{failures}. Intervals have "

@@ -24,7 +24,7 @@ from bench.catalogue.metrics.measures import (
 from bench.errors import SuiteError
 from bench.plan.identity import MAIN_AXES, Identified, Label, check_label, check_title
 from bench.plan.rules import Rules
-from bench.records.addresses import check_local
+from bench.records.addresses import suite_folder_in
 from bench.records.circumstances import Environment, Timing
 from bench.records.external.possible_values import MAX_INTEGER, Count, CriticSteps, Seed, why_impossible, writable
 from bench.records.schema import Ending, Evaluation, Metadata, Samples, Training
@@ -130,14 +130,13 @@ class ExternalRun(Identified, Options):
     def _content(self) -> dict[str, Any]:
         return {"foreign": {"suite": self.suite, "version": self.version, "axes": self.axes}}
 
-    def record_path(self, results: Path) -> Path:
-        """Return the path of the run's record.
+    def record_path(self, results: str | Path) -> Path:
+        """Return the path of the run's record, or of its copy on this machine if results are at an address.
 
         Raises:
-            ResultsError: The results are at an address, to which only ``ganbench run`` writes.
+            ResultsError: The address cannot be used.
         """
-        check_local(results, "results of other code")
-        return results / self.suite / "records" / self.file_name
+        return suite_folder_in(results, self.suite) / "records" / self.file_name
 
     def __str__(self) -> str:
         return f"{' · '.join(map(str, self.axes.values()))} · seed {self.seed}"

@@ -14,6 +14,7 @@ from bench.errors import ResultsError
 from bench.plan.identity import Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
+from bench.records.addresses import place_of, suite_folder_in
 from bench.records.external.column_groups import unused_columns
 from bench.records.external.column_roles import assign_roles
 from bench.records.external.external_run import ExternalRun, describe_record
@@ -23,6 +24,8 @@ from bench.records.external.table_files import find_files
 from bench.records.external.table_parts import check_measures, check_percent, read_parts
 from bench.records.external.table_runs import TableRun, runs_of
 from bench.records.external.table_sources import describe_sources, open_tables, origin_of
+from bench.records.listing import paths_in
+from bench.records.mirror import Mirror
 from bench.records.schema import Ending, Metadata
 
 
@@ -31,7 +34,7 @@ class Imported:
     """The runs that were imported.
 
     Attributes:
-        folder: Their results folder.
+        folder: Their results folder, or its copy on this machine if it is at an address.
         runs: The runs.
         endings: How each of them ended.
         notices: What was left out.
@@ -83,7 +86,7 @@ def import_table(
         suite: Name of the results folder and the report that the runs belong to.
         mapped: Pairs of column and role (``bench.records.external.column_roles``).
         fixed: Role → value, for roles without a column.
-        results: Folder for results. The records are written to ``<results>/<suite>/records``.
+        results: Folder or address for results. The records are written to ``<results>/<suite>/records``.
         lower: Measures that ganbench does not define and for which lower is better.
         higher: The same for which higher is better.
         protocol: Settings of the evaluation that values must share to be compared.
@@ -101,7 +104,8 @@ def import_table(
     Raises:
         TableError: A table or the roles of its columns are not valid. Nothing is written.
         SuiteError: A name, a threshold or another option is not valid. Nothing is written.
-        ResultsError: A run is already recorded, or the folder cannot be written. Nothing is changed.
+        ResultsError: A run is already recorded, or the folder cannot be written. Nothing is changed. If a server fails
+            while records are sent to it, the message says how many it has.
     """
     mapped, given = tuple(mapped), [path] if isinstance(path, str | Path) else list(path)
     written = NumberFormat(decimal=decimal, thousands=thousands, percent=tuple(percent))
@@ -118,17 +122,19 @@ def import_table(
     check_measures(parts)
     table_runs = runs_of(parts, repeated_steps=repeated_steps)
     runs = [validated(ExternalRun, {**common, **run.fields}, run.name) for run in table_runs]
-    targets = [run.record_path(Path(results)) for run in runs]
-    existing = [target for target in targets if target.exists()]
+    folder = suite_folder_in(results, suite)
+    targets = [run.record_path(results) for run in runs]
+    mirror = Mirror.at(folder)
+    recorded = set(mirror.paths(folder / "records") if mirror.address else paths_in(folder))
+    existing = [target for target in targets if target in recorded]
     if existing and not replace:
         count = f"{len(existing)} of {len(runs)} runs are already recorded"
-        raise ResultsError(f"{count}, the first as {existing[0]}; use --replace to replace them")
+        raise ResultsError(f"{count}, the first as {place_of(existing[0])}; use --replace to replace them")
     sources = describe_sources(table for table, _ in tables)
     contents = {
         target: partial(_content, run, table_run, sources)
         for target, run, table_run in zip(targets, runs, table_runs, strict=True)
     }
-    folder = Path(results) / suite
     publish_all(folder, contents, replace=replace)
     endings = tuple(run.ending for run in table_runs)
     return Imported(folder=folder, runs=tuple(runs), endings=endings, notices=tuple(unused_columns(roles)))

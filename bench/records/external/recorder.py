@@ -17,12 +17,13 @@ from bench.files import check_writable, remove_partial_files
 from bench.plan.identity import MAIN_AXES, Label
 from bench.plan.rules import Rules
 from bench.plan.specification import validated
+from bench.records.addresses import place_of
 from bench.records.external.early_end import early_reason, ended_early
 from bench.records.external.external_run import ExternalRun, describe_record, ended, is_loss_or_probe
 from bench.records.external.logbook import Logbook, as_step
 from bench.records.external.origin import describe_script, describe_versions
 from bench.records.external.staging import sweep_staging
-from bench.records.record import publish
+from bench.records.mirror import Mirror
 from bench.records.samples import kept_samples
 from bench.records.schema import Ending, Samples
 
@@ -39,7 +40,7 @@ class Recorder:
 
     Attributes:
         run: The specification of the run.
-        path: The path of its record.
+        path: The path of its record, or of the copy on this machine if the results are at an address.
         failure: Why the run failed; "" if it has not, so that a training loop can stop early.
     """
 
@@ -68,7 +69,7 @@ class Recorder:
         """Create a recorder. All arguments and the results folder are checked now, before training starts.
 
         Args:
-            results: Folder for results. The record is written to ``<results>/<suite>/records``.
+            results: Folder or address for results. The record is written to ``<results>/<suite>/records``.
             suite: Name of the results folder and the report that the run belongs to.
             dataset: Name of the dataset, as shown in tables.
             architecture: Name of the generator's architecture.
@@ -111,12 +112,14 @@ class Recorder:
                 raise SuiteError(f"Recorder: unknown argument {axis!r}; did you mean {meant!r}?")
         rules = validated(Rules, outcome or {}, "Recorder: outcome")
         self.run = validated(ExternalRun, {**_without_numpy(fields), "rules": rules}, "Recorder")
-        self.path = self.run.record_path(Path(results))
+        self.path = self.run.record_path(results)
+        self._mirror = Mirror.at(self.path.parents[1])
         self.failure = ""
         self._replace = replace
+        self._mirror.check_usable()
         check_writable(self.path.parent)
-        if self.path.exists() and not replace:
-            raise ResultsError(f"{self.run} is already recorded as {self.path}; use replace=True to replace it")
+        if self._mirror.has(self.path) and not replace:
+            raise ResultsError(f"{self.run} is already recorded as {place_of(self.path)}; replace=True replaces it")
         remove_partial_files(self.path.parent)
         sweep_staging(self.path.parent.parent)
         self._log = Logbook(self.run.higher_is_better)
@@ -221,9 +224,9 @@ class Recorder:
             environment=describe_versions(),
             samples=self._sample_format,
         )
-        if self.path.exists() and not self._replace:
-            raise ResultsError(f"{self.run} was meanwhile recorded by another process as {self.path}")
-        publish(self.path, metadata, trace, replace=self._replace)
+        if self._mirror.has(self.path) and not self._replace:
+            raise ResultsError(f"{self.run} was meanwhile recorded by another process as {place_of(self.path)}")
+        self._mirror.publish(self.path, metadata, trace, replace=self._replace)
 
     def _warn_of_early_end(self) -> None:
         """Warn if the block was left before the planned steps, because the run then counts as diverged."""

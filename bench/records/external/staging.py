@@ -2,6 +2,8 @@
 
 Each record takes the place of an earlier one in a single step, so readers see the old or the new one at every moment,
 even if the process is killed. After an error all records are as they were before.
+
+At an address they are sent one by one as well, but an error in the middle leaves those that were sent.
 """
 
 from __future__ import annotations
@@ -10,14 +12,16 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 
 from bench.errors import ResultsError
-from bench.files import HOSTNAME, check_writable, describe_error, remove_partial_files
+from bench.files import HOSTNAME, describe_error, remove_partial_files
+from bench.records.addresses import place_of
+from bench.records.mirror import Mirror
 from bench.records.record import publish
 from bench.records.schema import Metadata
 
@@ -30,7 +34,7 @@ Content = Callable[[], tuple[Metadata, pa.Table]]  # makes the metadata and the 
 
 
 def publish_all(folder: Path, contents: Mapping[Path, Content], *, replace: bool) -> None:
-    """Publish all records, or none.
+    """Publish all records, or none; at an address, those that could be sent.
 
     Args:
         folder: The results folder of their suite.
@@ -40,7 +44,8 @@ def publish_all(folder: Path, contents: Mapping[Path, Content], *, replace: bool
     Raises:
         ResultsError: The folder cannot be written, or a record exists that must not be replaced.
     """
-    check_writable(folder)
+    mirror = Mirror.at(folder)
+    mirror.check_usable()
     remove_partial_files(folder)
     sweep_staging(folder)
     try:
@@ -49,9 +54,23 @@ def publish_all(folder: Path, contents: Mapping[Path, Content], *, replace: bool
         with tempfile.TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True) as staging:
             for target, content in contents.items():
                 publish(Path(staging, target.name), *content())
-            _move_all(contents, Path(staging), replace=replace)
+            place = _send_all if mirror.address else _move_all
+            place(contents, Path(staging), replace=replace)
     except OSError as error:
         raise ResultsError(f"results folder {folder} cannot be written: {describe_error(error)}") from None
+
+
+def _send_all(targets: Collection[Path], staging: Path, *, replace: bool) -> None:
+    for number, target in enumerate(targets):
+        mirror = Mirror.at(target.parents[1])
+        try:
+            if not mirror.send(staging / target.name, target, replace=replace):
+                raise ResultsError(f"{place_of(target)} was meanwhile recorded by another process")
+        except ResultsError as error:
+            if number == 0:
+                raise
+            rest = f"{number} of {len(targets)} runs are recorded; run the same command with --replace to record all"
+            raise ResultsError(f"{error}; {rest}") from None
 
 
 def _move_all(targets: Iterable[Path], staging: Path, *, replace: bool) -> None:

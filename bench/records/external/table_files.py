@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bench.errors import TableError
 from bench.files import describe_error
+from bench.records.addresses import is_address
 from bench.records.external.role_patterns import has_roles, role_pattern
 
 TABLES = re.compile(r".+\.(csv|tsv|tab|txt|json|jsonl|ndjson|parquet)(\.(gz|bz2|xz))?", flags=re.IGNORECASE)
@@ -54,6 +55,8 @@ def find_files(given: Iterable[str | Path]) -> list[TableFile]:
 
 def _matches(text: str) -> list[TableFile]:
     path = Path(text)
+    if is_address(text) and not path.exists():
+        raise TableError(f"{text[:200]} is an address; copy the tables to this machine first")
     if path.exists() or not (has_roles(text) or has_magic(text)):
         return _contents(path, {}) if path.is_dir() else [TableFile(path, {})]
     pattern = role_pattern(str(path), is_path=True)

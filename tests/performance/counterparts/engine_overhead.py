@@ -57,8 +57,10 @@ class Overhead(NamedTuple):
 def measure(engine: str, runs: int) -> Overhead:
     """Return what an engine costs, measured in a new process."""
     command = [sys.executable, str(Path(__file__).resolve()), engine, str(runs)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    answer = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if answer.returncode:
+        raise ChildProcessError(f"{engine}, {runs} runs: {answer.stderr[-2000:]}")
     return Overhead(**json.loads(answer.stdout.splitlines()[-1]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bench.evidence.results import Evidence
+from bench.evidence.same_translation import SAME
 from bench.evidence.states import State, count_unresolved
 from bench.notation import with_powers
 from bench.plan.rules import Rules
@@ -65,7 +66,9 @@ def explanations(evidence: Evidence) -> list[Explanation]:
             f"Failed: runs that are not stable, out of {share}, with Wilson's 95% interval where one is given.",
         ),
         Explanation(
-            "Outcomes", "Outcomes: the first that applies:", tuple(_outcomes(evidence.rules, unresolved).items())
+            "Outcomes",
+            "Outcomes: the first that applies:",
+            tuple(_outcomes(evidence.rules, unresolved, has_translations(evidence)).items()),
         ),
         Explanation(
             "Reference rows",
@@ -75,7 +78,12 @@ def explanations(evidence: Evidence) -> list[Explanation]:
     ]
 
 
-def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
+def has_translations(evidence: Evidence) -> bool:
+    """Return whether samples of some runs are translations, which are compared with known answers."""
+    return any("answer_error" in metadata.higher_is_better for metadata in evidence.metadata.values())
+
+
+def _outcomes(rules: Rules, unresolved: bool, translations: bool) -> dict[str, str]:
     """Every outcome with its rule, in the order in which they apply."""
     gap = "the gap between the untrained generator and real data"
     best = f"leaves more than {_by_measure(rules, 'never_learned')} of {gap} open, in logarithms for positive distances"
@@ -90,7 +98,8 @@ def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
         State.NEVER_LEARNED: f"the best value {best}",
         State.COLLAPSED: f"after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of "
         f"real data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}; "
-        f"or, before never-learned, the samples are good, but the modes too few or too uneven to count as learned",
+        f"or, before never-learned, the samples are good, but the modes too few or too uneven to count as learned"
+        + (f", or all sources get nearly the same translation (variety below {SAME:g})" if translations else ""),
         State.RELAPSED: f"the final value is more than {_by_measure(rules, 'relapsed')} times worse than the best; "
         f"best values within {near} of the gap from real data, or better, count as {near} away",
         State.OSCILLATING: f"values vary by more than {_by_measure(rules, 'oscillating')} over the last third",

@@ -86,7 +86,8 @@ def has_translations(evidence: Evidence) -> bool:
 def _outcomes(rules: Rules, unresolved: bool, translations: bool) -> dict[str, str]:
     """Every outcome with its rule, in the order in which they apply."""
     gap = "the gap between the untrained generator and real data"
-    best = f"leaves more than {_by_measure(rules, 'never_learned')} of {gap} open, in logarithms for positive distances"
+    share = _by_measure(rules, "never_learned", ", answer error" if translations else "")
+    best = f"leaves more than {share} of {gap} open, in logarithms for positive distances"
     if rules.tau is not None:
         best = "is worse than τ" + (f", or without τ, {best}" if isinstance(rules.tau, dict) else "")
     limit = with_powers(format(rules.exploding_loss, ".3g"))
@@ -108,11 +109,11 @@ def _outcomes(rules: Rules, unresolved: bool, translations: bool) -> dict[str, s
     return {state: meanings[state] for state in State if unresolved or state != State.UNRESOLVED}
 
 
-def _by_measure(rules: Rules, threshold: str) -> str:
-    """Return a threshold in words, with that of the overlap if it is another."""
+def _by_measure(rules: Rules, threshold: str, alike: str = "") -> str:
+    """Return a threshold in words, with that of the overlap, and of measures ``alike``, if it is another."""
     overlap, other = (getattr(rules.thresholds(name), threshold) for name in ("overlap", ""))
     write = str if threshold == "relapsed" else _percent
-    return write(other) if overlap == other else f"{write(other)} ({write(overlap)} for overlap)"
+    return write(other) if overlap == other else f"{write(other)} ({write(overlap)} for overlap{alike})"
 
 
 def _percent(share: float) -> str:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bench.catalogue.architectures import Architecture
     from bench.catalogue.consistency import LatentConsistency
     from bench.catalogue.datasets import Data, Dataset
-    from bench.catalogue.datasets.data import Labels, Modes, make_data
+    from bench.catalogue.datasets.data import Labels, Modes, Sources, make_data
     from bench.catalogue.datasets.signals import RecognisedModes, Signal
     from bench.catalogue.losses import GanLoss
     from bench.catalogue.metrics import Metric
-    from bench.catalogue.metrics.context import Context, GameView, Sampled
+    from bench.catalogue.metrics.context import Context, GameView, Sampled, Translated
     from bench.catalogue.metrics.measures import Measure
     from bench.catalogue.optimizers import OptimizerEntry
     from bench.catalogue.penalties import Penalty, input_gradients
@@ -64,7 +64,9 @@ __all__ = [
     "Recorder",
     "Sampled",
     "Signal",
+    "Sources",
     "TermOptions",
+    "Translated",
     "__version__",
     "generator",
     "input_gradients",
@@ -101,7 +103,9 @@ _HOMES = {
     "Recorder": "bench.records.external.recorder",
     "Sampled": "bench.catalogue.metrics.context",
     "Signal": "bench.catalogue.datasets.signals",
+    "Sources": "bench.catalogue.datasets.data",
     "TermOptions": "bench.catalogue.term_options",
+    "Translated": "bench.catalogue.metrics.context",
     "generator": "bench.sampling",
     "input_gradients": "bench.catalogue.penalties",
     "load": "bench.evidence.outcomes",

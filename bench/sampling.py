@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.catalogue import is_added, naming
+from bench.catalogue import find, is_added, naming
 from bench.compute import environment
 from bench.compute.chosen_labels import OfOneClass, one_hot_labels
 from bench.compute.evaluated_samples import quantised
@@ -22,6 +22,7 @@ from bench.compute.kept_weights import KeptWeights, read_weights
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.players import generate
 from bench.compute.training.random_streams import stream
+from bench.compute.translated import as_floats
 from bench.errors import ResultsError
 from bench.escaping import quote
 from bench.files import atomic_write, describe_error
@@ -38,8 +39,9 @@ class Generator:
 
     Attributes:
         module: The network in eval mode: latents [n, latent] → samples [n, *shape], images in [−1, 1]. If it is
-            conditional, latents are followed by the label as one-hot numbers, [n, latent + classes].
-        latent: The dimension of the standard normal latent.
+            conditional, latents are followed by the label as one-hot numbers, [n, latent + classes]. A translator maps
+            sources [n, *shape] instead, images in [−1, 1].
+        latent: The dimension of the standard normal latent; of a translator the numbers of a source.
         shape: The shape of a sample.
         run: The identity of the run.
         title: The cell and the seed of the run, in words.
@@ -72,6 +74,7 @@ class Generator:
         Raises:
             ResultsError: The number, the seed or the label is not valid, or a sample is not finite.
         """
+        self._check_latents("sample", "translate sources of yours with Generator.translate")
         for name, value, least in (("count", count, 1), ("seed", seed, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ResultsError(f"{name} {quote(value)}: expected a whole number of at least {least}")
@@ -80,10 +83,42 @@ class Generator:
         name, device = self._kept.description.architecture, next(self.module.parameters()).device
         with drawing_from(seed, "sample layers", device), naming("architecture", name):
             samples = generate(self.module, latents)
+        return self._measured(samples)
+
+    def translate(self, sources: NDArray[Any], *, back: bool = False) -> NDArray[Any]:
+        """Return the translations of sources as they are measured, [n, *shape]: images as uint8, points as float32.
+
+        Args:
+            sources: uint8 images or float32 points, [n, *shape], as in the dataset.
+            back: Whether to translate back, from samples to sources; only CycleGANs can.
+
+        Raises:
+            ResultsError: The generator does not translate, or not back; or the sources have another type or shape.
+        """
+        about = self._kept.description
+        if not find("family", about.family).translates:
+            raise ResultsError(f"{self.title}: family {about.family!r} does not translate; draw samples instead")
+        network = getattr(self.module, "back", None) if back else self.module
+        if network is None:
+            raise ResultsError(f"{self.title}: family {about.family!r} has no way back")
+        given, dtype = np.asarray(sources), np.dtype(np.uint8 if about.images else np.float32)
+        if given.dtype != dtype or given.shape[1:] != self.shape or not len(given):
+            wanted = f"{dtype} [n, {', '.join(map(str, self.shape))}]"
+            raise ResultsError(f"sources: expected {wanted}, not {given.dtype} {list(given.shape)}")
+        return self._measured(generate(network, as_floats(torch.from_numpy(given.copy()))))
+
+    def _measured(self, samples: Tensor) -> NDArray[Any]:
         if not samples.isfinite().all():
             raise ResultsError(f"{self.title}: samples are not finite, because the run diverged at step {self.step:,}")
         like = np.empty(0, np.uint8 if self._kept.description.images else np.float32)
         return quantised(samples, like).numpy()
+
+    def _check_latents(self, verb: str, instead: str) -> None:
+        family = self._kept.description.family
+        if find("family", family).translates:
+            raise ResultsError(
+                f"{self.title}: family {family!r} translates sources, so there is nothing to {verb}; {instead}"
+            )
 
     def export(self, path: str | Path, label: str | int | None = None) -> None:
         """Write the generator as TorchScript, which runs without ganbench: latents → samples as they are measured.
@@ -98,6 +133,7 @@ class Generator:
             ResultsError: The path has another suffix than .pth, the label is not valid or missing, the generator
                 cannot be traced, or the file cannot be written.
         """
+        self._check_latents("export for programs that draw latents", "translate with Generator.translate")
         path = Path(path)
         if path.suffix != EXPORTED:
             raise ResultsError(f"{path}: expected a name that ends in {EXPORTED}, which torch-fidelity reads")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 import s3_server
+from hypothesis import settings
 
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite

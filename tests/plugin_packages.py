@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import bench.catalogue as catalogue
-from bench.compute.evaluation import build_evaluator, context_of
+from bench.compute.contexts import context_of
+from bench.compute.evaluation import build_evaluator
 from bench.compute.training.real_data import cached_dataset
 
 

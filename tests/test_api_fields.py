@@ -13,7 +13,18 @@ import bench
 FIELDS = (Path(__file__).parent.parent / "docs" / "api.md").read_text().partition("## Fields")[2]
 CLASSES = {
     *("Data", "Modes", "Labels", "Sampled", "Context", "GameView", "GanLoss", "Penalty", "LatentConsistency"),
-    *("RecognisedModes", "Signal", "TermOptions", "OptimizerEntry", "Architecture", "Dataset", "Metric", "Measure"),
+    *(
+        "Sources",
+        "Translated",
+        "RecognisedModes",
+        "Signal",
+        "TermOptions",
+        "OptimizerEntry",
+        "Architecture",
+        "Dataset",
+        "Metric",
+        "Measure",
+    ),
 }
 
 

@@ -32,7 +32,7 @@ MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs"
 DOCUMENTS = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 RECORDED = ["quick", "ring", "grid", "digits", "fashion", "dirac", "techniques", "stacked-digits", "robustness", "gate"]
 FOR_GPUS = {"cifar10", "ring-reference", "stacked-mnist", "stacked-mnist-r3gan"}
-NOT_YET_RECORDED = {"families", "scarce", "strings", "tones"}
+NOT_YET_RECORDED = {"families", "scarce", "strings", "tones", "translation"}
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -72,9 +72,10 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "small_classifier",
         "sliced_wasserstein",
         "spectrum",
+        "translation",
         "usefulness",
     },
-    "families": {"vae", "flow_matching", "autoregressive", "quantisation"},
+    "families": {"vae", "flow_matching", "autoregressive", "quantisation", "cyclegan", "pix2pix", "translators"},
     "extractors": {
         "networks",
         "signal_features",

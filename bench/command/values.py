@@ -41,7 +41,8 @@ def parse_choice(option: str, text: str | None) -> Any:
 def parse_setting(text: str) -> tuple[str, Any]:
     """Return a training key and its value: ``steps=100`` → ("steps", 100)."""
     from bench.plan.limits import MAX_DEPTH
-    from bench.plan.specification import TRAINING_KEYS, check_key
+    from bench.plan.specification import TRAINING_KEYS
+    from bench.plan.tables import check_key
 
     key, equals, value = text.partition("=")
     if not equals or not value or not all(key.split(".")):

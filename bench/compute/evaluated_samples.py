@@ -1,23 +1,34 @@
-"""Samples in evaluations: the latents and labels that they are generated from, and the form that is measured."""
+"""Samples in evaluations: the latents and labels, or the sources, that they are made of, and what is measured."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.catalogue.architectures import Shape
 from bench.catalogue.datasets import Data
+from bench.catalogue.metrics.context import Translated
 from bench.compute.training.players import latent_numbers
 from bench.compute.training.random_streams import stream
+from bench.compute.translated import evaluated_places, sources_at, translated
 from bench.plan.specification import Training
 
 
 def evaluation_latents(
-    training: Training, shape: Shape, samples: int, seed: int, stream_name: str = "evaluation"
+    training: Training,
+    shape: Shape,
+    samples: int,
+    seed: int,
+    stream_name: str = "evaluation",
+    data: Data | None = None,
 ) -> Tensor:
     """Return the latents of a run's evaluations, [samples, latent]: the same at every step.
+
+    Of translators these are sources of the test split, [n, *shape], see ``bench.compute.translated``.
 
     Args:
         training: How the run is trained.
@@ -25,8 +36,41 @@ def evaluation_latents(
         samples: The number of samples.
         seed: The seed of the run.
         stream_name: The name of the stream.
+        data: The dataset; only translators need it.
     """
+    if training.translates:
+        assert data is not None
+        return sources_at(data, evaluated_places(data, samples, seed, stream_name))
     return torch.randn(samples, latent_numbers(training, shape), generator=stream(seed, stream_name))
+
+
+class Inputs(NamedTuple):
+    """What the generator of a run makes the samples of an evaluation of.
+
+    Attributes:
+        rows: Latents, with labels as one-hot numbers if it is conditional, [n, numbers]; or sources [n, *shape].
+        labels: The class of each sample, int64 [n], or None.
+        places: The places of the sources in the test split, int64 [n]; None if the generator does not translate.
+        data: The dataset.
+        seed: The seed of the run.
+    """
+
+    rows: Tensor
+    labels: Tensor | None
+    places: Tensor | None
+    data: Data
+    seed: int
+
+    def compared(self, network: nn.Module, samples: Tensor) -> Translated | None:
+        """Return what translations by a network are compared with; None if samples are no translations."""
+        return None if self.places is None else translated(network, samples, self.data, self.places)
+
+
+def inputs_of(latents: Tensor, training: Training, data: Data, seed: int, stream_name: str = "evaluation") -> Inputs:
+    """Return the inputs of an evaluation with these latents, which ``evaluation_latents`` returned for the stream."""
+    rows, labels = with_labels(latents, training, data, seed, stream_name)
+    places = evaluated_places(data, len(latents), seed, stream_name) if training.translates else None
+    return Inputs(rows, labels, places, data, seed)
 
 
 def with_labels(

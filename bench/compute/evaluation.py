@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
-from bench.catalogue.extractors import ExtractorChoice
 from bench.catalogue.extractors.resizing import describe_resize
-from bench.catalogue.extractors.sample_kinds import samples_of
-from bench.catalogue.extractors.signal_features import EXTRACTS
-from bench.catalogue.metrics.context import Context, GameView, Sampled
+from bench.catalogue.metrics.context import GameView, Sampled, Translated
 from bench.catalogue.metrics.measures import averaged
 from bench.compute.checkpoints import History
-from bench.compute.evaluated_samples import evaluation_latents, quantised, with_labels
+from bench.compute.contexts import context_of
+from bench.compute.evaluated_samples import Inputs, evaluation_latents, inputs_of, quantised
 from bench.compute.further_features import FurtherFeatures, describe_further
 from bench.compute.held_out import measure_held_out
 from bench.compute.metric_results import PreparedMetric, combine
@@ -34,7 +32,7 @@ from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.loop import Measurement
 from bench.compute.training.objective import probe_names
 from bench.compute.training.players import Players, generate, is_finite, with_converged_spectral_norm
-from bench.compute.training.real_data import cached_dataset
+from bench.compute.translated import evaluated_count
 from bench.plan.extraction import extractor_of
 from bench.plan.grouping import added_code
 from bench.plan.runs import Run
@@ -64,12 +62,19 @@ class Evaluator:
     protocol: dict[str, object]
     further: tuple[FurtherFeatures, ...] = ()
 
-    def measure(self, samples: Tensor, labels: Tensor | None = None, seed: int | None = None) -> dict[str, float]:
+    def measure(
+        self,
+        samples: Tensor,
+        labels: Tensor | None = None,
+        seed: int | None = None,
+        translated: Translated | None = None,
+    ) -> dict[str, float]:
         """Return all measures of samples: points, sounds or strings, or uint8 images as returned by ``quantised``.
 
-        Those of a conditional generator come with the class of each, int64 [n]; those of a run with its seed.
+        Those of a conditional generator come with the class of each, int64 [n]; those of a run with its seed;
+        translations with what they are compared with.
         """
-        measures = combine(self.metrics, Sampled.extracted_by(self.extract, samples, labels, seed))
+        measures = combine(self.metrics, Sampled.extracted_by(self.extract, samples, labels, seed, translated))
         for features in self.further:
             measures |= features.measure(samples)
         return measures
@@ -77,27 +82,6 @@ class Evaluator:
     def measure_game(self, view: GameView) -> dict[str, float]:
         """Return all measures of the game between the players."""
         return combine(self.game_metrics, view)
-
-
-@cache
-def context_of(
-    dataset: Choice, chosen: ExtractorChoice, extractor_hash: str, weights: Path | None, device: torch.device
-) -> Context:
-    """Return what all evaluators of a dataset share; the hash is part of the key because weights may be retrained.
-
-    The extractor is loaded when a metric first asks for features, and never if none does.
-    """
-    data = cached_dataset(dataset)
-    place = device if device.type == "cuda" else torch.device("cpu")  # MPS has no double precision
-    if samples_of(chosen.name) != "images":
-        features = EXTRACTS[chosen.name]
-        return Context(data, chosen.name, lambda samples: (features(samples), None), place)
-    from bench.catalogue.extractors.class_names import class_names
-    from bench.catalogue.extractors.networks import extract
-    from bench.catalogue.extractors.own_networks import load_chosen
-
-    load = cache(lambda: load_chosen(chosen, weights, device))
-    return Context(data, chosen.name, lambda images: extract(load(), images), place, class_names(chosen))
 
 
 @cache
@@ -136,7 +120,7 @@ def build_evaluator(
         protocol={
             "extractor": context.extractor,
             "extractor_sha256": hashes[0],
-            "samples": evaluation.samples,
+            "samples": evaluated_count(data, evaluation.samples),
             "reference_split": "train",
             "reference_samples": len(data.train),
             "real_split": "test",
@@ -192,9 +176,9 @@ def _evaluate(
     measurement: Measurement | None,
 ) -> None:
     players = state.players
-    inputs, labels = with_labels(latents, state.training, data, state.seed)
+    inputs = inputs_of(latents, state.training, data, state.seed)
     with naming("architecture", state.training.architecture.name):
-        samples = generate(players.generator, inputs)
+        samples = generate(players.generator, inputs.rows)
     if players.critic is not None and not is_finite(players.critic):
         history.diverged = "critic's weights"  # the losses were computed before the last update
         return
@@ -203,6 +187,7 @@ def _evaluate(
             raise ValueError("the generator's samples are not finite before the first step")
         history.diverged = "samples"
         return
+    compared = inputs.compared(players.generator, samples)
     samples = quantised(samples, data.train)
     terms = [penalty.name for penalty in state.training.penalty if find("penalty", penalty.name).in_critic_loss]
     row: dict[str, Any] = {
@@ -212,10 +197,10 @@ def _evaluate(
         "generator_loss": measurement.generator_loss if measurement else math.nan,
         **{f"penalty_{name}": measurement.penalties[name] if measurement else math.nan for name in terms},
         **(measurement.probes if measurement else dict.fromkeys(probe_names(state.training), math.nan)),
-        **evaluator.measure(samples, labels, state.seed),
+        **evaluator.measure(samples, inputs.labels, state.seed, compared),
         **evaluator.measure_game(state),
         **measure_held_out(players, data, len(latents), state.seed),
-        **_measure_average(players, inputs, data, evaluator, labels, state.seed),
+        **_measure_average(players, inputs, evaluator),
     }
     row["samples"] = samples[: kept_count(samples.ndim)].numpy().tobytes()
     history.trace.append(row)
@@ -228,20 +213,24 @@ def evaluate_again(run: Run, players: Players, data: Data, evaluator: Evaluator)
         The measures by name; None where a value is not finite.
     """
     shape = data.train.shape[1:]
-    latents = evaluation_latents(run.training, shape, run.evaluation.samples, run.seed, "evaluation again")
-    inputs, labels = with_labels(latents, run.training, data, run.seed, "evaluation again")
+    name = "evaluation again"
+    latents = evaluation_latents(run.training, shape, run.evaluation.samples, run.seed, name, data)
+    inputs = inputs_of(latents, run.training, data, run.seed, name)
     device = next(players.generator.parameters()).device
     with _drawing(evaluator, run.training, run.seed, "evaluation layers again", device):
-        measures = evaluator.measure(quantised(generate(players.generator, inputs), data.train), labels, run.seed)
-        measures |= _measure_average(players, inputs, data, evaluator, labels, run.seed)
+        measures = _measure(players.generator, inputs, evaluator) | _measure_average(players, inputs, evaluator)
     return {name: value if math.isfinite(value) else None for name, value in measures.items()}
 
 
-def _measure_average(
-    players: Players, inputs: Tensor, data: Data, evaluator: Evaluator, labels: Tensor | None, seed: int
-) -> dict[str, float]:
+def _measure(network: nn.Module, inputs: Inputs, evaluator: Evaluator) -> dict[str, float]:
+    """Return the measures of what a network makes of its inputs."""
+    samples = generate(network, inputs.rows)
+    compared = inputs.compared(network, samples)
+    return evaluator.measure(quantised(samples, inputs.data.train), inputs.labels, inputs.seed, compared)
+
+
+def _measure_average(players: Players, inputs: Inputs, evaluator: Evaluator) -> dict[str, float]:
     if players.average is None:
         return {}
     average = with_converged_spectral_norm(players.average)
-    measures = evaluator.measure(quantised(generate(average, inputs), data.train), labels, seed)
-    return {averaged(name): value for name, value in measures.items()}
+    return {averaged(name): value for name, value in _measure(average, inputs, evaluator).items()}

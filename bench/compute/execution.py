@@ -221,8 +221,9 @@ def _add_chunk(active: ActiveRun, measurement: Measurement, shared: Shared) -> N
 
 def _evaluate(active: ActiveRun, measurement: Measurement | None, shared: Shared) -> None:
     run, state = active.run, shared.real.game_state(active.run, active.players, active.history.step)
-    latents = evaluation_latents(state.training, state.shape, run.evaluation.samples, run.seed)
-    evaluate(state, latents, shared.real.data, shared.evaluator, active.history, measurement)
+    data, samples = shared.real.data, run.evaluation.samples
+    latents = evaluation_latents(state.training, state.shape, samples, run.seed, data=data)
+    evaluate(state, latents, data, shared.evaluator, active.history, measurement)
 
 
 def _publish(active: ActiveRun, shared: Shared) -> Event:

@@ -129,7 +129,7 @@ def prepare(runs: Sequence[Run], settings: Settings) -> float:
         run.training.dataset, run.evaluation, run.extractor_hash, settings.inception_weights, device
     )
     pack = real.start_pack([each.training for each in runs], [each.seed for each in runs])
-    latents = evaluation_latents(run.training, pack.shape, run.evaluation.samples, run.seed)
+    latents = evaluation_latents(run.training, pack.shape, run.evaluation.samples, run.seed, data=real.data)
 
     def evaluate_first() -> None:
         state = real.game_state(run, pack.players[0], CHUNK)

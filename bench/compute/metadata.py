@@ -22,12 +22,14 @@ from bench.compute import environment
 from bench.compute.checkpoints import History
 from bench.compute.evaluation import Evaluator
 from bench.compute.training.players import Players
+from bench.compute.translated import evaluated_count
 from bench.plan.added_packages import packages_of
 from bench.plan.runs import Run
 from bench.plan.specification import Evaluation
 from bench.plan.updates import critic_batches
 from bench.records import schema
 from bench.records.circumstances import Environment, Timing
+from bench.records.pairs import kept_pairs
 from bench.records.samples import kept_count
 from bench.records.schema import DeclaredMeasure, Ending, Metadata, Parameters, Samples, Training
 
@@ -64,7 +66,8 @@ def metadata_of(
     """
     training = run.training
     dtype = "uint8" if data.train.dtype == np.uint8 else "float32"
-    shape = (min(kept_count(data.train.ndim), run.evaluation.samples), *data.train.shape[1:])
+    count = evaluated_count(data, run.evaluation.samples)
+    shape = (min(kept_count(data.train.ndim), count), *data.train.shape[1:])
     reason = f"{history.diverged} not finite at step {history.step:,}" if history.diverged else ""
     measured = {plain_name(name) for name in history.trace[0]}
     names = [metric.name for metric in run.evaluation.metrics]
@@ -91,7 +94,7 @@ def metadata_of(
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures({name: measure for name, measure in known.items() if name in declared}),
-        samples=Samples(shape=shape, dtype=dtype, **_real_points(data), **describe_signal(data)),
+        samples=Samples(shape=shape, dtype=dtype, **_real_points(data), **describe_signal(data), **_pairs(data, count)),
         parameters=Parameters(
             generator=_size(players.generator), critic=None if players.critic is None else _size(players.critic)
         ),
@@ -159,6 +162,11 @@ def describe_measures(declared: dict[str, Measure]) -> dict[str, Any]:
 def describe_signal(data: Data) -> dict[str, Any]:
     """Return what the numbers of sounds or strings are; records of other samples have no such fields."""
     return {name: value for name, value in (data.signal._asdict() if data.signal else {}).items() if value}
+
+
+def _pairs(data: Data, count: int) -> dict[str, str]:
+    """Return the first sources with their answers, if the data are translations."""
+    return {} if data.sources is None else kept_pairs(data.sources.test[:count], data.test[:count])
 
 
 def _real_points(data: Data) -> dict[str, Any]:

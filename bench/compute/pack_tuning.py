@@ -199,7 +199,8 @@ def _pause_as_in_training(pack: Pack, run: Run, first: int) -> None:
     real = RealData.load(run.training.dataset, pack.sampler.device)
     list(train(pack, first, probe=real.probe(run.training), steps=first + 1))
     numbers = latent_numbers(run.training, pack.shape) + classes_of(run.training, real.real_samples)
-    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, numbers))
+    sizes = pack.shape if run.training.translates else (numbers,)
+    generate(pack.players[0].generator, torch.zeros(GENERATED_AT_ONCE, *sizes))
 
 
 def _start_pack(run: Run, size: int, device: torch.device) -> Pack:

@@ -10,6 +10,7 @@ import torch
 from bench.catalogue import find
 from bench.catalogue.metrics.context import Context, Sampled
 from bench.compute.metric_results import PreparedMetric, combine
+from bench.compute.translated import perfectly_translated
 
 
 def measure_real(context: Context, metrics: Iterable[PreparedMetric], samples: int) -> dict[str, float]:
@@ -34,5 +35,7 @@ def measure_real(context: Context, metrics: Iterable[PreparedMetric], samples: i
         if chosen:
             real = torch.from_numpy(np.array(getattr(data, split)[places[split]]))
             labels = None if data.labels is None else torch.from_numpy(getattr(data.labels, split)[places[split]])
-            measures |= combine(chosen, Sampled.extracted_by(context.extract, real, labels))
+            answers = perfectly_translated(data, places[split], split)
+            sampled = Sampled.extracted_by(context.extract, real, labels, translated=answers)
+            measures |= combine(chosen, sampled)
     return measures

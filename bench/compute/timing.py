@@ -127,7 +127,7 @@ def _time(run: Run, steps: int, device: torch.device, inception_weights: Path | 
     seconds = sum(measurement.seconds for measurement in measurements) / steps
     history = History(step=WARM_UP + steps, trace=[])
     state = real.game_state(run, pack.players[0], history.step)
-    latents = evaluation_latents(training, state.shape, evaluation.samples, run.seed)
+    latents = evaluation_latents(training, state.shape, evaluation.samples, run.seed, data=real.data)
     while history.evaluation_seconds < EVALUATION_TIME:
         evaluate(state, latents, real.data, evaluator, history, measurements[-1])
         _check_finite(run, history.diverged, history.step)

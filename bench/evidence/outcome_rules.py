@@ -21,7 +21,7 @@ from bench.evidence.states import Outcome, State
 from bench.evidence.statistics.intervals import Array
 from bench.evidence.unjudged import unmeasured
 from bench.notation import with_powers
-from bench.plan.rules import DEFAULTS, Rules
+from bench.plan.rules import OVERLAPS, Rules
 from bench.records.record import Trace
 from bench.records.schema import Metadata
 
@@ -176,7 +176,7 @@ def _quality(trace: Trace, curve: PrimaryCurve, name: str) -> Array:
 def uneven(curve: PrimaryCurve, metadata: Metadata, rules: Rules, name: str, final: float) -> Outcome | None:
     """Return an outcome if samples near known modes are good enough, but their overlap is not: modes are uneven."""
     enough = (1 - rules.thresholds(curve.name).never_learned) * recorded_real_value(metadata, name)
-    if plain_name(curve.name) not in DEFAULTS or has_learned(curve, metadata, rules)[-1] or not final >= enough:
+    if plain_name(curve.name) not in OVERLAPS or has_learned(curve, metadata, rules)[-1] or not final >= enough:
         return None
     measure, quality = curve.measure, describe(name)
     reason = (

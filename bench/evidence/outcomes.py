@@ -41,6 +41,7 @@ from bench.evidence.primary_measure import (
     rows_with_primary,
     trained_steps,
 )
+from bench.evidence.same_translation import is_same_for_all, same_for_all
 from bench.evidence.states import Outcome, State
 from bench.evidence.unjudged import not_measured, unmeasured, without_direction
 from bench.plan.published import PublishedResult
@@ -93,6 +94,7 @@ def _classify(curve: PrimaryCurve | None, trace: Trace, metadata: Metadata, rule
         or (unresolved(curve, metadata) if curve else None)
         or not_measured(trace, metadata, curve)
         or without_direction(curve, covered)
+        or same_for_all(trace, curve)
         or sharp_but_collapsed(trace, metadata, curve, rules)
         or (never_learned(curve, metadata, rules) if curve else None)
         or collapsed(covered, rules)
@@ -127,7 +129,7 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
     flags = [
         (np.logical_or.accumulate(has_diverged), Stage.DIVERGED),
         (not_measured_there | cannot_tell, Stage.UNRESOLVED),
-        (sharp & has_collapsed, Stage.COLLAPSED),
+        (is_same_for_all(trace, curve) | (sharp & has_collapsed), Stage.COLLAPSED),
         (not_learned, Stage.NOT_THERE_YET),
         (has_collapsed, Stage.COLLAPSED),
         (has_relapsed, Stage.RELAPSED),

@@ -228,7 +228,8 @@ def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: S
 def _without_duplicates(runs: pd.DataFrame, metadata: dict[str, Metadata], preferred: Collection[str]) -> pd.DataFrame:
     """Return the runs with one experiment per combination of labels: the preferred one if there are several."""
     axes = axes_of(list(metadata.values()))
-    runs = runs.assign(cell=[metadata[run].cell for run in runs["run"]])
+    of_runs = pd.Series([metadata[run].cell for run in runs["run"]], runs.index, name="cell")
+    runs = pd.concat([runs, of_runs], axis=1)  # pandas warns of columns that are added one by one to many others
     kept = []
     for labels, group in runs.groupby(axes, sort=False, dropna=False):
         wanted = group[group["cell"].isin(preferred)] if group["cell"].nunique() > 1 else group

@@ -11,6 +11,7 @@ from bench.plan.conditional import check_conditional
 from bench.plan.datasets import declared_shape
 from bench.plan.families import check_family
 from bench.plan.specification import Evaluation, Training
+from bench.plan.translation import check_translation
 
 UNROLLED = ("adam", "sgd", "rmsprop")  # optimisers whose steps ganbench can differentiate
 
@@ -24,7 +25,7 @@ def check_combination(training: Training, evaluation: Evaluation, where: str) ->
     for problem in contradictions(training):
         raise SuiteError(f"{where}: {problem}")
     check_conditional(training, where)
-    for check in (_check_pac, _check_unroll, check_family):
+    for check in (check_translation, _check_pac, _check_unroll, check_family):
         if problem := check(training, evaluation):
             raise SuiteError(f"{where}: {problem}")
 

@@ -32,7 +32,7 @@ class DefaultEvaluation(Options):
 
         Modes or classes where they are known, with the Fréchet distance; otherwise the Fréchet distance with precision
         and recall; the distance to the equilibrium for the Dirac-GAN. For conditional runs also distances within
-        classes.
+        classes, and for translations their errors.
 
         Args:
             training: How the run is trained.
@@ -40,9 +40,9 @@ class DefaultEvaluation(Options):
         """
         is_dirac = training.architecture.name == training.critic.name == "dirac"
         chosen = self.of_dataset(training.dataset, modes_known, steps=training.steps, is_dirac=is_dirac)
-        if not training.conditional:
-            return chosen
-        return chosen.model_copy(update={"metrics": (*chosen.metrics, choose("metric", "intra-class"))})
+        further = {"intra-class": training.conditional, "translation": training.translates}
+        added = tuple(choose("metric", name) for name, applies in further.items() if applies)
+        return chosen.model_copy(update={"metrics": (*chosen.metrics, *added)}) if added else chosen
 
     def of_dataset(
         self, dataset: Choice, modes_known: bool, *, steps: int = EVALUATIONS, is_dirac: bool = False

@@ -17,6 +17,7 @@ from bench.errors import SuiteError
 from bench.plan.mistakes import Mistakes
 from bench.plan.specification import Choice, Evaluation, choose
 
+UNANSWERED = "needs known answers, which only families that translate are compared with: cyclegan and pix2pix"
 UNLABELLED = "needs labels of generated samples, which only runs with conditional = true have"
 
 
@@ -64,7 +65,9 @@ def metrics_of_samples(extractor: str, modes_known: bool) -> tuple[list[Choice],
     for name, entry in entries("metric").items():
         if entry.of == "game":
             continue
-        missing = UNLABELLED.removeprefix("needs ") if entry.needs_labels else entry.needs(extractor, modes_known)
+        missing = entry.needs(extractor, modes_known)
+        for needed, text in ((entry.needs_labels, UNLABELLED), (entry.needs_answers, UNANSWERED)):
+            missing = text.removeprefix("needs ") if needed else missing
         if missing:
             refused[name] = missing
         else:
@@ -85,7 +88,13 @@ def check_extractor_applies(datasets: Iterable[Choice], chosen: ExtractorChoice 
 
 
 def check_extraction(
-    dataset: Choice, evaluation: Evaluation, modes_known: bool, where: str, *, labelled: bool = False
+    dataset: Choice,
+    evaluation: Evaluation,
+    modes_known: bool,
+    where: str,
+    *,
+    labelled: bool = False,
+    answered: bool = False,
 ) -> None:
     """Check that the extractor takes samples of the dataset, and that each metric gets what it needs.
 
@@ -95,6 +104,7 @@ def check_extraction(
         modes_known: Whether the true modes of the dataset are known.
         where: The place, with which messages begin.
         labelled: Whether generated samples have labels.
+        answered: Whether generated samples are translations, whose answers are known.
 
     Raises:
         SuiteError: It is not so; the message begins with ``where``.
@@ -113,6 +123,8 @@ def check_extraction(
     for metric in evaluation.metrics:
         if find("metric", metric.name).needs_labels and not labelled:
             raise SuiteError(f"{where}: metric {metric.name!r} {UNLABELLED}")
+        if find("metric", metric.name).needs_answers and not answered:
+            raise SuiteError(f"{where}: metric {metric.name!r} {UNANSWERED}")
         needs = find("metric", metric.name).needs
         with naming("metric", metric.name, "needs"):
             missing = needs(chosen.name, modes_known)

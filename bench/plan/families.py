@@ -38,6 +38,8 @@ def check_keys(family: str, table: Mapping[str, Any]) -> None:
         SuiteError: It sets one.
     """
     entry = find("family", family)
+    for problem in _meaningless_keys(family, table) if entry.translates else ():
+        raise SuiteError(problem)
     if not entry.loss:
         return
     for key in OF_GANS:
@@ -50,6 +52,21 @@ def check_keys(family: str, table: Mapping[str, Any]) -> None:
         raise SuiteError(f"the model of family {family!r} takes no labels, which conditional = true needs; {FOR_GANS}")
     if not entry.chooses_latent and table.get("latent", DEFAULT_LATENT) != DEFAULT_LATENT:
         raise SuiteError(f"family {family!r} has latents as long as a sample, so latent means nothing; leave it out")
+
+
+def _meaningless_keys(family: str, table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with keys of a suite that mean nothing for a family that translates.
+
+    Args:
+        family: The name of the family.
+        table: The training keys of the suite.
+    """
+    if table.get("conditional") is True:
+        yield f"the translators of family {family!r} take no labels, which conditional = true needs; leave it out"
+    if table.get("latent", DEFAULT_LATENT) != DEFAULT_LATENT:
+        yield f"family {family!r} translates sources and has no latents, so latent means nothing; leave it out"
+    if table.get("unroll"):
+        yield f"unroll looks ahead with one critic of samples from latents, but family {family!r} translates sources"
 
 
 def check_family(training: Training, evaluation: Evaluation) -> str:

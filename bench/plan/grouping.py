@@ -37,7 +37,7 @@ def pack_key(run: Run) -> str:
 def timing_key(run: Run) -> str:
     """Return a key of what decides the time per step: not the data, the number of steps or the evaluation."""
     training = run.training.model_dump(mode="json", exclude={"loss", "penalty", "steps", "dataset"})
-    if run.training.is_gan:
+    if run.training.family.name == GAN:
         del training["family"]  # measured rates of earlier versions stay valid
     loss = run.training.loss
     for player in ("optimizer", "critic_optimizer"):
@@ -79,7 +79,7 @@ def pack_label(run: Run) -> str:
     """Return the names of the parts whose code decides whether runs can share a pack, for messages."""
     training = run.training
     loss = [training.loss.name] if training.is_gan and is_added("loss", training.loss.name) else []
-    family = [] if training.is_gan else [str(training.family)]
+    family = [] if training.family.name == GAN else [str(training.family)]
     return " · ".join([*family, str(training.architecture), *loss, *(penalty.name for penalty in training.penalty)])
 
 
@@ -115,12 +115,16 @@ def units_per_step(training: Mapping[str, Any]) -> float:
     This does not depend on the machine. A pass with gradients counts 3, one without counts 1; the points of a penalty
     are differentiated twice and count 6. Each unrolled step counts 16, as measured with multilayer perceptrons. An
     extragradient step computes all gradients twice. A model without a critic takes as long as a generator and a critic
-    that are updated once, on real samples only.
+    that are updated once, on real samples only. A translator without pairs trains two generators and two critics, and
+    each generator also on cycles and identities.
     """
-    if training.get("family", {}).get("name", GAN) != GAN:
+    family = find("family", training.get("family", {}).get("name", GAN))
+    if family.loss:
         return float(training["batch_size"] * 2 * 3)
     critic_step = 1 + 2 * 3 + len(training["penalty"]) * 6  # generate a batch, then real and generated samples
     per_sample = training["critic_steps"] * critic_step + 2 * 3 + 16 * training.get("unroll", 0)
+    if family.translates and not family.paired:
+        per_sample = 2 * (per_sample + 2 * 3)
     return float(batches_per_update(training.get("updates")) * training["batch_size"] * per_sample)
 
 

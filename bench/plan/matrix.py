@@ -22,13 +22,12 @@ from bench.plan.specification import (
     Choice,
     TomlTable,
     Training,
-    check_key,
     choose,
     complete_training,
 )
 from bench.plan.suite import Suite
 from bench.plan.suite_keys import note_unknown_names
-from bench.plan.tables import as_table, merge
+from bench.plan.tables import as_table, check_key, merge
 
 Names = dict[str, set[str]]
 Setter = Callable[[TomlTable, Mapping[str, Label]], TomlTable]  # training table and axes → values to set

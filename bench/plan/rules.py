@@ -80,7 +80,8 @@ class Thresholds(NamedTuple):
 
 
 OF_OVERLAP = Thresholds(never_learned=0.25, relapsed=1.25, oscillating=0.2)
-DEFAULTS = {"overlap": OF_OVERLAP, "overlap_at_least": OF_OVERLAP}
+OVERLAPS = ("overlap", "overlap_at_least")
+DEFAULTS = {**dict.fromkeys(OVERLAPS, OF_OVERLAP), "answer_error": Thresholds(never_learned=0.25)}
 COLLAPSED_MODES, COLLAPSED_SHARE = 0.85, 0.5
 FORMER_DEFAULTS = {"never_learned": 0.5, "collapsed": 0.5, "relapsed": 1.5, "oscillating": 0.5}
 
@@ -103,8 +104,8 @@ class Rules(Options):
     Attributes:
         primary: The measure that classifies runs. By default the first of ``primary_order`` that was evaluated.
         never_learned: A run never learned if at its best evaluation more than this fraction of the way from the
-            untrained generator to real data remains: by default 0.25 for ``overlap`` and 0.55 for other measures.
-            For positive distances the way is measured in logarithms.
+            untrained generator to real data remains: by default 0.25 for ``overlap`` and ``answer_error`` and 0.55 for
+            other measures. For positive distances the way is measured in logarithms.
         tau: A run never learned if its primary measure never reaches this value, which then replaces
             ``never_learned``; for all datasets or by dataset label.
         collapsed: A run collapsed if it ends below this fraction of the modes of real data, by default 0.85; of recall,

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.catalogue import find, naming
 from bench.catalogue.architectures.critic_options import check_groups
+from bench.catalogue.families import GAN
 from bench.catalogue.metrics.declared import declared_measures
 from bench.errors import DataError, SuiteError
 from bench.plan.combinations import check_combination
@@ -78,7 +79,7 @@ class Run(Identified):
         changes, ``NUMERICS`` is raised instead.
         """
         training = self.training.model_dump(mode="json", exclude_defaults=True)
-        if self.training.is_gan:
+        if self.training.family.name == GAN:
             training.pop("family", None)  # its label may not be the default
         evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True, exclude={"extractor"})
         return {
@@ -240,5 +241,6 @@ def _check_metrics(cell: Cell, where: str, evaluation: Evaluation, modes_known: 
             with mistakes.noted():
                 check_groups(cell.training.critic.options, metric.options.samples, what)
     with mistakes.noted():
-        check_extraction(cell.training.dataset, evaluation, modes_known, where, labelled=cell.training.conditional)
+        given = {"labelled": cell.training.conditional, "answered": cell.training.translates}
+        check_extraction(cell.training.dataset, evaluation, modes_known, where, **given)
     mistakes.check()

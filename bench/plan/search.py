@@ -13,7 +13,8 @@ from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.seeds import seeds_at
 from bench.plan.setting_words import value_in_words
-from bench.plan.specification import TRAINING_KEYS, TomlTable, check_key, validated
+from bench.plan.specification import TRAINING_KEYS, TomlTable, validated
+from bench.plan.tables import check_key
 
 FIRST_TUNING_SEED = 1000  # of the tuning seeds, if [search] says only how many; suites begin at 0
 CONFIRM = 10  # fresh seeds of each best setting, unless the suite says otherwise

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError
 
-from bench.catalogue import Options, find, suggestion
+from bench.catalogue import Options, find
 from bench.catalogue.architectures.critic_options import check_critic
 from bench.catalogue.extractors import ExtractorChoice
 from bench.catalogue.families import GAN
@@ -91,7 +91,7 @@ class Training(Options):
         top_k: How many of a batch the generator learns from; "none" for all (top-k training).
         unroll: Steps of the critic that the generator's loss looks ahead (unrolled GAN).
         conditional: Whether both players get the labels of the dataset.
-        family: The family of models. All but GANs have a loss of their own, and no critic.
+        family: The family of models. Some have a loss of their own, and no critic.
     """
 
     dataset: Annotated[Choice, chosen("dataset")]
@@ -121,8 +121,18 @@ class Training(Options):
 
     @property
     def is_gan(self) -> bool:
-        """Whether a generator is trained against a critic."""
-        return self.family.name == GAN
+        """Whether a generator is trained against a critic, from latents or from sources."""
+        return not find("family", self.family.name).loss
+
+    @property
+    def translates(self) -> bool:
+        """Whether the generator translates sources."""
+        return bool(find("family", self.family.name).translates)
+
+    @property
+    def paired(self) -> bool:
+        """Whether the generator learns translations from sources with their answers."""
+        return bool(find("family", self.family.name).paired)
 
 
 class Evaluation(Options):
@@ -238,13 +248,3 @@ def validated(model: type[Model], table: TomlTable, where: str, context: Mapping
 
 
 TRAINING_KEYS = tuple(Training.model_fields)
-
-
-def check_key(key: str, known: tuple[str, ...], where: str) -> None:
-    """Check that a key is known.
-
-    Raises:
-        SuiteError: It is not; the message suggests the closest known key.
-    """
-    if key not in known:
-        raise SuiteError(f"{where}: unknown key {quote(key)}{suggestion(key, known)}")

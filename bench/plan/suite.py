@@ -27,10 +27,10 @@ from bench.plan.specification import (
     TRAINING_KEYS,
     Evaluation,
     TomlTable,
-    check_key,
     validated,
 )
 from bench.plan.suite_keys import Override, note_override_keys, note_unknown_keys, note_unknown_names
+from bench.plan.tables import check_key
 
 PACKAGED = Path(__file__).parents[1] / "suites"
 CHECKOUT = Path(__file__).parents[2] / "suites"

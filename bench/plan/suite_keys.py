@@ -8,8 +8,8 @@ from typing import Any, TypeGuard
 from bench.catalogue import Options
 from bench.plan.identity import MAIN_AXES
 from bench.plan.mistakes import Mistakes
-from bench.plan.specification import TRAINING_KEYS, TomlTable, check_key, choose
-from bench.plan.tables import changes_options
+from bench.plan.specification import TRAINING_KEYS, TomlTable, choose
+from bench.plan.tables import changes_options, check_key
 
 
 class Override(Options):

@@ -138,6 +138,8 @@ class Samples(Section):
     sample_rate: int = Field(0, description="Of sounds, samples per second.")
     alphabet: str = Field("", description="Of strings, whose channels are letters: one letter per channel.")
     real: tuple[tuple[float, ...], ...] = Field((), description="A few real points, if no modes are known, [m, d].")
+    sources: str = Field("", description="Of translations, the first sources: zlib in base64, of this type.")
+    answers: str = Field("", description="Of translations, the known answers to these sources, like `sources`.")
 
 
 class Parameters(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bench.evidence.results import Evidence
+from bench.evidence.same_translation import SAME
 from bench.evidence.states import State, count_unresolved
 from bench.notation import with_powers
 from bench.plan.rules import Rules
@@ -65,7 +66,9 @@ def explanations(evidence: Evidence) -> list[Explanation]:
             f"Failed: runs that are not stable, out of {share}, with Wilson's 95% interval where one is given.",
         ),
         Explanation(
-            "Outcomes", "Outcomes: the first that applies:", tuple(_outcomes(evidence.rules, unresolved).items())
+            "Outcomes",
+            "Outcomes: the first that applies:",
+            tuple(_outcomes(evidence.rules, unresolved, has_translations(evidence)).items()),
         ),
         Explanation(
             "Reference rows",
@@ -75,10 +78,16 @@ def explanations(evidence: Evidence) -> list[Explanation]:
     ]
 
 
-def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
+def has_translations(evidence: Evidence) -> bool:
+    """Return whether samples of some runs are translations, which are compared with known answers."""
+    return any("answer_error" in metadata.higher_is_better for metadata in evidence.metadata.values())
+
+
+def _outcomes(rules: Rules, unresolved: bool, translations: bool) -> dict[str, str]:
     """Every outcome with its rule, in the order in which they apply."""
     gap = "the gap between the untrained generator and real data"
-    best = f"leaves more than {_by_measure(rules, 'never_learned')} of {gap} open, in logarithms for positive distances"
+    share = _by_measure(rules, "never_learned", ", answer error" if translations else "")
+    best = f"leaves more than {share} of {gap} open, in logarithms for positive distances"
     if rules.tau is not None:
         best = "is worse than τ" + (f", or without τ, {best}" if isinstance(rules.tau, dict) else "")
     limit = with_powers(format(rules.exploding_loss, ".3g"))
@@ -90,7 +99,8 @@ def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
         State.NEVER_LEARNED: f"the best value {best}",
         State.COLLAPSED: f"after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of "
         f"real data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}; "
-        f"or, before never-learned, the samples are good, but the modes too few or too uneven to count as learned",
+        f"or, before never-learned, the samples are good, but the modes too few or too uneven to count as learned"
+        + (f", or all sources get nearly the same translation (variety below {SAME:g})" if translations else ""),
         State.RELAPSED: f"the final value is more than {_by_measure(rules, 'relapsed')} times worse than the best; "
         f"best values within {near} of the gap from real data, or better, count as {near} away",
         State.OSCILLATING: f"values vary by more than {_by_measure(rules, 'oscillating')} over the last third",
@@ -99,11 +109,11 @@ def _outcomes(rules: Rules, unresolved: bool) -> dict[str, str]:
     return {state: meanings[state] for state in State if unresolved or state != State.UNRESOLVED}
 
 
-def _by_measure(rules: Rules, threshold: str) -> str:
-    """Return a threshold in words, with that of the overlap if it is another."""
+def _by_measure(rules: Rules, threshold: str, alike: str = "") -> str:
+    """Return a threshold in words, with that of the overlap, and of measures ``alike``, if it is another."""
     overlap, other = (getattr(rules.thresholds(name), threshold) for name in ("overlap", ""))
     write = str if threshold == "relapsed" else _percent
-    return write(other) if overlap == other else f"{write(other)} ({write(overlap)} for overlap)"
+    return write(other) if overlap == other else f"{write(other)} ({write(overlap)} for overlap{alike})"
 
 
 def _percent(share: float) -> str:

@@ -14,6 +14,7 @@ from bench.records.record import Record, read_all_samples
 from bench.records.schema import Metadata
 from bench.report.dirac import has_dirac
 from bench.report.signal_views import describe_signal, signal_of
+from bench.report.translated_views import OF_IMAGES, OF_POINTS
 
 MARGIN, WIDE_MARGIN = 1.1, 1.35  # half the side of a window, in units of the samples and of the farthest mode
 POOLED = 5_000  # samples of all runs together that decide a principal plane
@@ -124,9 +125,11 @@ def describe_view(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
     if shown and (signal := signal_of(shown[0])):
         sentences.insert(0, describe_signal(signal))
     elif shown and plane is None:
-        sentences.insert(0, f"A few images of every run.{_describe_channels({shape_of(each)[0] for each in shown})}")
+        which = OF_IMAGES if shown[0].samples.answers else ""
+        described = f"A few images of every run.{_describe_channels({shape_of(each)[0] for each in shown})}"
+        sentences[:0] = filter(None, [described, which])
     elif shown and plane is not None:
-        sentences.insert(0, _describe_plane(plane))
+        sentences.insert(0, f"{_describe_plane(plane)}{f' {OF_POINTS}' if shown[0].samples.answers else ''}")
     return " ".join(filter(None, sentences))
 
 

@@ -1,4 +1,4 @@
-"""How sounds and strings are shown: sounds as spectrograms, strings as text."""
+"""How samples are shown that are more than images or points: sounds, strings, and translations of images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue.datasets.signals import Signal, letters_of
+from bench.records.pairs import pairs_of
 from bench.records.schema import Metadata
 from bench.records.spectrograms import spectrograms
+from bench.report.translated_views import in_threes
 
 SOUNDS, STRINGS = 9, 9  # of a run that are shown
 
@@ -24,6 +26,8 @@ def signal_of(metadata: Metadata) -> Signal | None:
 def as_shown(samples: NDArray[Any], metadata: Metadata, side: int = 64) -> NDArray[Any] | list[str]:
     """Return a few sounds as images, uint8 [n, 1, side, side], a few strings as text, and other samples unchanged.
 
+    Translated images come with their sources and answers.
+
     Args:
         samples: The samples of one evaluation, [n, ...].
         metadata: The run.
@@ -31,7 +35,8 @@ def as_shown(samples: NDArray[Any], metadata: Metadata, side: int = 64) -> NDArr
     """
     signal = signal_of(metadata)
     if signal is None:
-        return samples
+        pairs = pairs_of(metadata) if samples.dtype == np.uint8 else None
+        return samples if pairs is None else in_threes(samples, pairs)
     if signal.alphabet:
         return letters_of(samples[:STRINGS], signal.alphabet)
     return spectrograms(samples[:SOUNDS], side)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.catalogue.extractors import extractor_hash, networks
-from bench.compute import evaluation
+from bench.compute import contexts
 from bench.compute.evaluation import Evaluator, build_evaluator
 from bench.compute.training.real_data import cached_dataset
 from bench.plan.specification import Evaluation, choose
@@ -28,10 +28,10 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return extract(extractor, images)  # type: ignore[arg-type]
 
     monkeypatch.setattr(networks, "extract", counting)
-    for cached in (build_evaluator, evaluation.context_of):
+    for cached in (build_evaluator, contexts.context_of):
         cached.cache_clear()
     yield counts
-    for cached in (build_evaluator, evaluation.context_of):
+    for cached in (build_evaluator, contexts.context_of):
         cached.cache_clear()
 
 

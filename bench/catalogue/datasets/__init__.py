@@ -9,7 +9,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.catalogue import Options
-from bench.catalogue.datasets import arrays, folder, huggingface, images, stacked, strings, synthetic, tones
+from bench.catalogue.datasets import (
+    arrays,
+    folder,
+    huggingface,
+    images,
+    stacked,
+    strings,
+    synthetic,
+    tones,
+    translations,
+)
 from bench.catalogue.datasets.array_samples import ArrayOptions
 from bench.catalogue.datasets.data import Data
 from bench.catalogue.datasets.flips import ImageOptions
@@ -30,6 +40,7 @@ class Dataset(NamedTuple):
             "coordinates" for points, "inception" for images without an extractor of their own, "spectrum" for
             sounds, "letters" for strings.
         download: Downloads the missing files; None if they cannot be downloaded.
+        translates: Whether each sample is the known answer to a source, which ``load`` returns too (``Data.sources``).
     """
 
     summary: str
@@ -38,6 +49,7 @@ class Dataset(NamedTuple):
     load: Callable[[Any], Data]
     extractor: str
     download: Callable[[], None] | None = None
+    translates: bool = False
 
 
 def _fixed(*shape: int) -> Callable[[Options], tuple[int, ...]]:
@@ -133,6 +145,48 @@ DATASETS = {
         _fixed(len(strings.ALPHABET), strings.LENGTH),
         strings.strings,
         "letters",
+    ),
+    "moved-points": Dataset(
+        "translation: four Gaussians of different weights → the same points, rotated and shifted",
+        translations.MovedPointsOptions,
+        _fixed(2),
+        translations.moved_points,
+        "coordinates",
+        translates=True,
+    ),
+    "inverted-digits": Dataset(
+        "translation: inverted, and perhaps rotated, handwritten digits → the digits, 1×8×8",
+        translations.InvertedDigitsOptions,
+        _fixed(1, 8, 8),
+        translations.inverted_digits,
+        "digits",
+        translates=True,
+    ),
+    "low-resolution-digits": Dataset(
+        "translation: handwritten digits in a lower resolution → the digits, 1×8×8",
+        translations.LowResolutionDigitsOptions,
+        _fixed(1, 8, 8),
+        translations.low_resolution_digits,
+        "digits",
+        translates=True,
+    ),
+    "low-resolution-fashion-mnist": Dataset(
+        "translation: Fashion-MNIST in a lower resolution → Fashion-MNIST, 1×28×28",
+        translations.LowResolutionFashionOptions,
+        _fixed(1, 28, 28),
+        translations.low_resolution_fashion,
+        "fashion-mnist",
+        images.download_fashion_mnist,
+        translates=True,
+    ),
+    "fashion-contours": Dataset(
+        "translation: contours of the images of Fashion-MNIST → Fashion-MNIST, 1×28×28",
+        Options,
+        _fixed(1, 28, 28),
+        translations.fashion_contours,
+        "fashion-mnist",
+        images.download_fashion_mnist,
+        translates=True,
     ),
     "image-folder": Dataset(
         "your own images in a folder and its subfolders, cropped and resized to squares",

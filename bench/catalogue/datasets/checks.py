@@ -48,6 +48,11 @@ def check_data(name: str, data: object, declared: tuple[int, ...]) -> Data:
     _check_finite(data, who)
     _check_extractor(name, who, kind_of_samples(train.shape[1:]))
     _check_signal(data, who)
+    if find("dataset", name).translates != (data.sources is not None):
+        fault = "says that it translates sources, but its loader returned none"
+        if data.sources is not None:
+            fault = "has sources, but does not say so: Dataset(..., translates=True)"
+        raise DataError(f"{who} {fault}")
     _check_modes(data.modes, who, train.shape[1:])
     return data
 
@@ -98,7 +103,10 @@ def _check_type(split: Any, where: str) -> None:
 
 
 def _check_finite(data: Data, who: str) -> None:
-    for split, samples in (("training", data.train), ("test", data.test)):
+    splits = [("training", data.train), ("test", data.test)]
+    if data.sources is not None:
+        splits += [("training source", data.sources.train), ("test source", data.sources.test)]
+    for split, samples in splits:
         if samples.dtype == np.uint8:
             continue
         wrong = sum(_count_not_finite(samples[start : start + AT_ONCE]) for start in range(0, len(samples), AT_ONCE))

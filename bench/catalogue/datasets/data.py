@@ -1,4 +1,4 @@
-"""A loaded dataset: two arrays and their fingerprint, and the true modes, the classes and the files where known."""
+"""A loaded dataset: two arrays and their fingerprint, and the true modes, classes, files and sources where known."""
 
 from __future__ import annotations
 
@@ -51,6 +51,19 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What the samples of a dataset are translations of: the i-th sample is the known answer to the i-th source.
+
+    Attributes:
+        train: The sources of the training samples, of the same type and shape as those.
+        test: The sources of the test samples.
+    """
+
+    train: NDArray[np.generic]
+    test: NDArray[np.generic]
+
+
+@dataclass(frozen=True)
 class Data:
     """Real samples in two splits.
 
@@ -64,6 +77,7 @@ class Data:
         files: What was found in the folder or file of the data, and what was left out.
         signal: What the numbers of sounds and strings are.
         examples_per_class: How many training examples of each class a run trains on; None for all.
+        sources: What the samples are translations of, for datasets of translations.
     """
 
     train: NDArray[np.generic]
@@ -74,6 +88,7 @@ class Data:
     files: FoundFiles | None = None
     signal: Signal | None = None
     examples_per_class: int | None = None
+    sources: Sources | None = None
 
     def examples(self, seed: int) -> NDArray[np.int64] | None:
         """Return the positions in ``train`` of what a run with this seed trains on, int64 [n]; None for all."""
@@ -97,8 +112,9 @@ def make_data(
     labels: Labels | None = None,
     files: FoundFiles | None = None,
     signal: Signal | None = None,
+    sources: Sources | None = None,
 ) -> Data:
-    """Return the data with their fingerprint, which depends on the two arrays only.
+    """Return the data with their fingerprint, which depends on the two arrays and on their sources only.
 
     Args:
         train: float32 points [n, d], uint8 images [n, channels, height, width], or float32 sounds or strings
@@ -108,9 +124,11 @@ def make_data(
         labels: The class of every sample, if known.
         files: What was found in the folder or file of the data.
         signal: What the numbers of sounds and strings are.
+        sources: What the samples are translations of, for datasets of translations.
 
     Raises:
-        DataError: a split has fewer than two samples, so that it has no covariance; or labels do not match samples.
+        DataError: a split has fewer than two samples, so that it has no covariance; or labels or sources do not match
+            samples.
     """
     if min(len(train), len(test)) < 2:
         raise DataError(f"a dataset needs at least 2 training and 2 test samples; it has {len(train)} and {len(test)}")
@@ -119,7 +137,16 @@ def make_data(
             f"a dataset needs one label per sample; it has {len(labels.train)} and {len(labels.test)} labels for "
             f"{len(train)} training and {len(test)} test samples"
         )
-    return Data(train, test, fingerprint(train, test), modes, labels, files, signal)
+    if sources is None:
+        return Data(train, test, fingerprint(train, test), modes, labels, files, signal)
+    for split, given, own in (("training", train, sources.train), ("test", test, sources.test)):
+        if (given.shape, given.dtype) != (own.shape, own.dtype):
+            raise DataError(
+                f"a dataset of translations needs one source per sample, of the same type and shape; its {split} "
+                f"samples are {given.dtype} {list(given.shape)}, its sources {own.dtype} {list(own.shape)}"
+            )
+    marked = fingerprint(train, test, sources.train, sources.test)
+    return Data(train, test, marked, modes, labels, files, signal, sources=sources)
 
 
 def make_labels(train: Sequence[str], test: Sequence[str], known: Sequence[str] | None = None) -> Labels:

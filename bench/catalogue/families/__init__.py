@@ -1,8 +1,11 @@
 """The families of generative models. This module does not import torch.
 
-A family other than "gan" is one model, trained by one loss of its own. Its module has ``model(options, network, latent,
-shape)``, which returns an ``nn.Module`` with two functions: ``forward`` maps latents to samples, and ``objective`` maps
-real samples and noise to losses, one per sample.
+A family with a loss of its own is one model. Its module has ``model(options, network, latent, shape)``, which returns
+an ``nn.Module`` with two functions: ``forward`` maps latents to samples, and ``objective`` maps real samples and noise
+to losses, one per sample.
+
+A family that translates is a game like a GAN, with losses and regularisers of the suite's choice. Its module has
+``model`` too: ``forward`` maps sources to samples.
 """
 
 from __future__ import annotations
@@ -62,6 +65,23 @@ class AutoregressiveOptions(Options):
     depth: int = Field(default=4, gt=0, le=1_000)
 
 
+class CycleganOptions(Options):
+    """Options of CycleGAN.
+
+    ``cycle``: weight of the mean absolute error of both cycles, by default 10 (Zhu et al. 2017).
+    ``identity``: weight of the identity terms relative to ``cycle``, by default 0.5 (section 5.2 there).
+    """
+
+    cycle: NonNegativeFloat = 10.0
+    identity: NonNegativeFloat = 0.5
+
+
+class Pix2pixOptions(Options):
+    """``l1``: weight of the mean absolute error against the known answer, by default 100 (Isola et al. 2017)."""
+
+    l1: NonNegativeFloat = 100.0
+
+
 def _as_latent(latent: int, shape: Shape, options: Options) -> int:
     return latent
 
@@ -80,12 +100,15 @@ class Family(NamedTuple):
     Attributes:
         summary: One line for ``ganbench list``.
         options: The options that a suite can set.
-        loss: The name of the loss of its model; "" if the suite chooses the loss.
+        loss: The name of the loss of its model; "" if the suite chooses the loss, and a critic is trained.
         module: Name of the module with ``model``; "" for GANs, whose networks come from the architecture.
-        architectures: The architectures that the model can have, with those of their options that it uses.
+        architectures: The architectures that the model can have, with those of their options that it uses. GANs can
+            have any.
         latent_numbers: (latent, shape of a sample, options) → how many random numbers a sample is a function of.
         chooses_latent: Whether a suite can choose the dimension of the latent.
         sampler: The numerical method that draws samples, if there is one; the option ``sampler_steps`` says how often.
+        translates: Whether samples are translations of sources instead of functions of latents.
+        paired: Whether it trains on sources with their answers; otherwise sources and samples are never of one pair.
     """
 
     summary: str
@@ -96,8 +119,14 @@ class Family(NamedTuple):
     latent_numbers: Callable[[int, Shape, Options], int] = _as_latent
     chooses_latent: bool = True
     sampler: str = ""
+    translates: bool = False
+    paired: bool = False
 
 
+_OF_TRANSLATORS = {
+    "mlp": ("width", "depth", "activation", "normalisation", "maxout"),
+    "dcgan": ("width", "normalisation"),
+}
 FAMILIES = {
     GAN: Family("a generator trained against a critic"),
     "vae": Family(
@@ -129,5 +158,24 @@ FAMILIES = {
         {"mlp": ("width", "depth"), "dcgan": ("width",)},
         _as_sample,
         chooses_latent=False,
+    ),
+    "cyclegan": Family(
+        "translation without pairs: two generators, two critics, cycle and identity terms (Zhu et al. 2017)",
+        CycleganOptions,
+        module="bench.catalogue.families.cyclegan",
+        architectures=_OF_TRANSLATORS,
+        latent_numbers=_as_sample,
+        chooses_latent=False,
+        translates=True,
+    ),
+    "pix2pix": Family(
+        "translation with pairs: a critic of source and sample together, and L1 to the answer (Isola et al. 2017)",
+        Pix2pixOptions,
+        module="bench.catalogue.families.pix2pix",
+        architectures=_OF_TRANSLATORS,
+        latent_numbers=_as_sample,
+        chooses_latent=False,
+        translates=True,
+        paired=True,
     ),
 }

@@ -101,6 +101,7 @@ class Metric(NamedTuple):
             ``bench.catalogue.metrics.measures.MEASURES``; a metric of another package may return those too.
         sees_features: Whether the ``prepare`` of a metric of the game gets the context before the options.
         needs_labels: Whether it compares samples with the labels that a conditional generator was given.
+        needs_answers: Whether it compares translations with their known answers.
         real_split: The split that gives its value of real data: "train" if it tests on the test split itself.
     """
 
@@ -114,6 +115,7 @@ class Metric(NamedTuple):
     sees_features: bool = False
     needs_labels: bool = False
     real_split: Literal["test", "train"] = "test"
+    needs_answers: bool = False
 
 
 def name_of_score(extractor: str) -> str:
@@ -156,6 +158,13 @@ METRICS = {
         needs.images,
         needs_labels=True,
         real_split="train",
+    ),
+    "translation": Metric(
+        "translations: error against the known answers, of the way back and of both cycles; variety",
+        Options,
+        "bench.catalogue.metrics.translation:prepare",
+        needs.anything,
+        needs_answers=True,
     ),
     "kid": Metric(
         "kernel distance to the training split on the dataset's extractor (KID with Inception)",

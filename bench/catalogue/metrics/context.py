@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +18,24 @@ CPU = torch.device("cpu")
 BATCH = 4096  # samples whose features are computed at once
 
 
+class Translated(NamedTuple):
+    """What translations are compared with, [n, *shape] each: those of a dataset's type, or as networks make them.
+
+    Attributes:
+        sources: What was translated.
+        answers: The known translation of each source.
+        back: The answers translated back, as the network makes them; None without a way back, as are the next two.
+        cycle: The translations translated back.
+        back_cycle: The answers translated back and again.
+    """
+
+    sources: Tensor
+    answers: Tensor
+    back: Tensor | None = None
+    cycle: Tensor | None = None
+    back_cycle: Tensor | None = None
+
+
 class Sampled:
     """Generated samples. Features and logits are extracted when a metric first asks for either.
 
@@ -26,10 +44,12 @@ class Sampled:
         labels: The class that each was generated for, int64 [n], a position among the names of the dataset's labels;
             None if the generator is not conditional.
         seed: The seed of the run whose generator made them; None for samples of no run, such as real ones.
+        translated: What the samples are translations of, and their answers; None if they are no translations.
     """
 
     labels: Tensor | None = None
     seed: int | None = None
+    translated: Translated | None = None
 
     def __init__(self, samples: Tensor, features: Tensor, logits: Tensor | None = None) -> None:
         """Create samples whose features are known."""
@@ -38,11 +58,16 @@ class Sampled:
 
     @classmethod
     def extracted_by(
-        cls, extract: Extract, samples: Tensor, labels: Tensor | None = None, seed: int | None = None
+        cls,
+        extract: Extract,
+        samples: Tensor,
+        labels: Tensor | None = None,
+        seed: int | None = None,
+        translated: Translated | None = None,
     ) -> Sampled:
         """Return samples whose features are extracted if a metric asks for them, with labels and the run's seed."""
         sampled = cls(samples, samples)
-        sampled._extract, sampled.labels, sampled.seed = extract, labels, seed
+        sampled._extract, sampled.labels, sampled.seed, sampled.translated = extract, labels, seed, translated
         return sampled
 
     @cached_property

@@ -28,7 +28,7 @@ class Measure(NamedTuple):
         scale: A value is multiplied by this before it is written; 100 turns shares into percent.
         logarithmic: Whether figures draw it on a logarithmic axis; all of its values must then be positive.
         primary_rank: Runs are classified by the measured one with the lowest rank; None comes after all ranks. Those
-            of ganbench have the ranks 0.5 (``overlap``) to 7.
+            of ganbench have the ranks 0.4 (``answer_error``) to 7.
         coverage_rank: A collapse is recognised by the measured one with the lowest rank; None if it is no coverage.
         table: Where it stands by default: "details" is left out first when a terminal is narrow.
         range: The values that it can have. Intervals stay within them; other values are refused in results of other
@@ -71,6 +71,13 @@ MEASURES = {  # in the order of columns
     "js_3": Measure("JS of 3-grams", False, ".4f", logarithmic=True, table="details", range=SHARE),
     "js_4": Measure("JS of 4-grams", False, ".4f", logarithmic=True, primary_rank=3.5, range=SHARE),
     "accepted": Measure("accepted %", True, ".1f", scale=100, range=SHARE),
+    "answer_error": Measure("answer error", False, ".4f", primary_rank=0.4, range=NOT_NEGATIVE),
+    "variety": Measure("variety", None, ".3f", table="details", range=NOT_NEGATIVE),
+    "back_error": Measure("back error", False, ".4f", range=NOT_NEGATIVE),
+    "back_fd": Measure("back FD", False, ".3g", logarithmic=True, range=FRECHET),
+    "back_fid": Measure("back FID", False, ".2f", logarithmic=True, range=FRECHET),
+    "cycle_error": Measure("cycle error", False, ".4f", range=NOT_NEGATIVE),
+    "back_cycle_error": Measure("back cycle error", False, ".4f", table="details", range=NOT_NEGATIVE),
     "intra_fd": Measure("intra-FD", False, ".3g", logarithmic=True, range=FRECHET),
     "intra_fid": Measure("intra-FID", False, ".2f", logarithmic=True, range=FRECHET),
     "intra_spectral_fd": Measure("intra-class spectral FD", False, ".3g", logarithmic=True, range=FRECHET),

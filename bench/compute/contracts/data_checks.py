@@ -14,11 +14,11 @@ from bench.catalogue import find, naming
 from bench.catalogue.extractors import ExtractorChoice, extractor_hash
 from bench.catalogue.extractors.sample_kinds import limitation
 from bench.catalogue.metrics.context import Context, Sampled
+from bench.compute.contexts import context_of
 from bench.compute.contracts.checks import Checks, NotApplicable, not_applicable
 from bench.compute.contracts.metrics import few_samples, labels_of_test
 from bench.compute.contracts.results import Plugin
 from bench.compute.contracts.trials import BATCH, CPU, LATENT, STEPS, Trial, check_packed, check_resumed
-from bench.compute.evaluation import context_of
 from bench.compute.metric_results import PreparedMetric
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from

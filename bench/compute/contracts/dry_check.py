@@ -31,6 +31,7 @@ from bench.compute.training.real_data import RealData, cached_dataset
 from bench.errors import DataError, PluginError, summarise_error
 from bench.plan.grouping import added_code, pack_label, timing_key
 from bench.plan.runs import Run
+from bench.plan.specification import Training
 
 PackSize = Callable[[Sequence[Run]], int]
 GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
@@ -142,6 +143,8 @@ def _check_reloading(run: Run) -> None:
 def _check_parts(run: Run, foreign: list[tuple[str, str]], device: torch.device, notify: Callable[[str], None]) -> bool:
     """Check each plug-in alone, so that the fault is its own, then one step of all; return whether anything drew."""
     training = run.training
+    if training.translates:  # losses and regularisers are those of GANs, and so are the critics
+        training = training.model_copy(update={"family": Training.model_fields["family"].default})
     shape = tuple(find("dataset", training.dataset.name).shape(training.dataset.options))
     if training.is_gan and is_added("loss", training.loss.name):
         check_loss(training.loss, training, device)

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from bench.catalogue import find, is_added
-from bench.catalogue.datasets.data import Data, make_data
+from bench.catalogue.datasets.data import Data, Sources, make_data
 from bench.catalogue.metrics.context import Context, Sampled
-from bench.compute.evaluation import build_evaluator, context_of
+from bench.compute.contexts import context_of
+from bench.compute.evaluation import build_evaluator
 from bench.compute.metric_results import PreparedMetric
 from bench.compute.training.real_data import RealData
+from bench.compute.translated import perfectly_translated
 from bench.errors import PluginError
 from bench.plan.extraction import extractor_of
 from bench.plan.runs import Run
@@ -66,13 +68,15 @@ def few_samples(data: Data, count: int = FEW) -> Data:
     if labels is not None:
         labels = replace(labels, train=labels.train[:count], test=labels.test[:count])
     train, test = (np.array(split[:count]) for split in (data.train, data.test))
-    return make_data(train, test, data.modes, labels=labels, signal=data.signal)
+    sources = data.sources and Sources(*(np.array(split[:count]) for split in (data.sources.train, data.sources.test)))
+    return make_data(train, test, data.modes, labels=labels, signal=data.signal, sources=sources)
 
 
 def _measure(metric: Choice, context: Context) -> None:
     samples = torch.from_numpy(np.array(context.data.test))
     labels = labels_of_test(context.data, len(samples))
-    PreparedMetric(metric, context)(Sampled.extracted_by(context.extract, samples, labels))
+    answers = perfectly_translated(context.data, np.arange(len(samples)), "test")
+    PreparedMetric(metric, context)(Sampled.extracted_by(context.extract, samples, labels, translated=answers))
 
 
 def labels_of_test(data: Data, count: int) -> Tensor | None:

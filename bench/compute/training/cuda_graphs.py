@@ -53,6 +53,14 @@ class StaticDraws(BatchSampler):
         """Return labels like ``BatchSampler.real_labels``."""
         return self._give(lambda: super(StaticDraws, self).real_labels(stream))
 
+    def real_sources(self, stream: str = "data") -> Tensor:
+        """Return sources like ``BatchSampler.real_sources``."""
+        return self._give(lambda: super(StaticDraws, self).real_sources(stream))
+
+    def sources(self, stream: str = "sources") -> Tensor:
+        """Return sources like ``BatchSampler.sources``."""
+        return self._give(lambda: super(StaticDraws, self).sources(stream))
+
     def labels(self) -> Tensor:
         """Return labels like ``BatchSampler.labels``."""
         return self._give(super().labels)
@@ -73,9 +81,9 @@ class StaticDraws(BatchSampler):
         """Return uniform numbers like ``BatchSampler.augmentation``."""
         return self._give(lambda: super(StaticDraws, self).augmentation(count))
 
-    def latent_noise(self) -> Tensor:
+    def latent_noise(self, count: int | None = None) -> Tensor:
         """Return noise like ``BatchSampler.latent_noise``."""
-        return self._give(super().latent_noise)
+        return self._give(lambda: super(StaticDraws, self).latent_noise(count))
 
     def layer_noise(self, count: int) -> Tensor:
         """Return noise like ``BatchSampler.layer_noise``."""

@@ -17,7 +17,7 @@ from bench.compute.training.annealing import PenaltyWeights
 from bench.compute.training.conditioning import conditioned, real_batch
 from bench.compute.training.critic_terms import CriticTerms
 from bench.compute.training.descent import Descent
-from bench.compute.training.gradients import Gradients, gradients_of, summed
+from bench.compute.training.gradients import Gradients, field_of, gradients_of
 from bench.compute.training.layer_noise import with_noise
 from bench.compute.training.pack_losses import PackLosses, highest
 from bench.compute.training.packing_degree import joined
@@ -103,7 +103,11 @@ class Game:
 
     def generate(self, sampler: BatchSampler, labels: Tensor | None = None) -> Tensor:
         """Generate samples from fresh latents, [s, n, *shape], with labels [s, n, k] if the runs are conditional."""
-        latents, generator = sampler.latents(), conditioned(with_noise(self.generator, sampler), labels)
+        return self.generate_from(sampler.latents(), sampler, labels)
+
+    def generate_from(self, latents: Tensor, sampler: BatchSampler, labels: Tensor | None = None) -> Tensor:
+        """Generate samples from given latents, or translate sources, [s, n, ...] → [s, n, *shape]."""
+        generator = conditioned(with_noise(self.generator, sampler), labels)
         with self._autocast():
             samples = generator(latents)
             self._moved = move_latents(self._latent, generator, latents, sampler)
@@ -221,16 +225,14 @@ class Game:
         fake = self.generate(sampler, labels)
         terms = self.critic_terms(real, fake, sampler, update, labels)
         loss = self.generator_loss(fake, real, sampler, update, labels)
-        create = create_graph or bool(self._joint)
-        critic_parameters, generator_parameters = self.critic.parameters, self.generator.parameters
-        critic = gradients_of(terms.total, critic_parameters, create=create, retain=True)
-        generator = gradients_of(loss, generator_parameters, create=create)
-        for joint, weights in self._joint:
-            value = weights.drawn(sampler, partial(self._progress, update)) * joint(critic, generator)
-            extra = gradients_of(value, [*critic_parameters, *generator_parameters], create=create_graph)
-            critic = summed(critic, extra[: len(critic)])
-            generator = summed(generator, extra[-len(generator) :])
-        return terms, loss, (*critic, *generator)
+        return terms, loss, self._field_of(terms, loss, sampler, update, create_graph)
+
+    def _field_of(
+        self, terms: CriticTerms, loss: Tensor, sampler: BatchSampler, update: int, create_graph: bool
+    ) -> Gradients:
+        joint = [(term, weights.drawn(sampler, partial(self._progress, update))) for term, weights in self._joint]
+        losses, players = (terms.total, loss), (self.critic.parameters, self.generator.parameters)
+        return field_of(losses, players, joint, create_graph)
 
     def project(self) -> None:
         """Apply the regularisers that change the critics' parameters after an update, such as weight clipping."""

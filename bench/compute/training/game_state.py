@@ -14,6 +14,7 @@ from bench.catalogue.optimizers import learning_rate
 from bench.catalogue.term_options import TermOptions
 from bench.compute.training.conditioning import classes_of
 from bench.compute.training.game import Game
+from bench.compute.training.parts import stack_class
 from bench.compute.training.players import (
     Players,
     build_players,
@@ -23,7 +24,7 @@ from bench.compute.training.players import (
 )
 from bench.compute.training.random_streams import stream
 from bench.compute.training.sampler import BatchSampler
-from bench.compute.training.stack import Stack
+from bench.compute.training.translation import game_of
 from bench.plan.specification import Choice, Training
 
 
@@ -114,8 +115,8 @@ class GameState:
         fields = []
         for point in points:
             torch.nn.utils.vector_to_parameters(point.to(device), _parameters(*networks))
-            critic, generator = (Stack([with_converged_spectral_norm(network)]) for network in networks)
-            game_at_point = Game([game.training], generator, critic, device)
+            critic, generator = (with_converged_spectral_norm(network) for network in networks)
+            game_at_point = self._game_of(game.training, generator, critic, device)
             _, _, gradients = game_at_point.field(self.sampler(samples), self.update)
             fields.append(torch.cat([gradient.flatten() for gradient in gradients]).cpu())
         return fields
@@ -133,7 +134,13 @@ class GameState:
         generator, critic = (
             copy.deepcopy(network).to(device).double() for network in (self.players.generator, self.players.opponent)
         )
-        return Game([self._metric_training(samples)], Stack([generator]), Stack([critic]), device)
+        return self._game_of(self._metric_training(samples), generator, critic, device)
+
+    def _game_of(
+        self, training: Training, generator: torch.nn.Module, critic: torch.nn.Module, device: torch.device
+    ) -> Game:
+        stacks = stack_class(training)([generator]), stack_class(training, of_critics=True)([critic])
+        return game_of([training], *stacks, device)
 
     def sampler(self, samples: int) -> BatchSampler:
         """Return a sampler that draws the same batches at every step."""

@@ -23,6 +23,7 @@ from bench.compute.training.objective import ModelProbe, Objective, take_objecti
 from bench.compute.training.pack import Pack
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
+from bench.compute.training.translation import game_of
 
 AnyProbe = Probe | ModelProbe
 CHUNK = 50  # steps between checks of the losses; each check waits for the device
@@ -120,7 +121,7 @@ def _prepare_steps(pack: Pack) -> tuple[Losses, TakeStep]:
         losses: Losses
         take_step: TakeStep
         if pack.training.is_gan:
-            losses = Game(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
+            losses = game_of(pack.trainings, pack.generator, pack.critic, device, pack.critic_descent)
             take_step = _take_step
         else:
             losses, take_step = Objective(pack.training, pack.generator, device), take_objective_step

@@ -16,6 +16,7 @@ from bench.compute.training.conditioning import classes_of
 from bench.compute.training.descent import Descent
 from bench.compute.training.global_streams import GlobalStream, drawing_from
 from bench.compute.training.model_loss import WithLoss, changes_bits_in_packs
+from bench.compute.training.parts import stack_class
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.sampler import BatchSampler
 from bench.compute.training.slow_weights import SlowWeights, is_lookahead_due
@@ -72,7 +73,8 @@ class Pack:
         networks = [players.critic for players in self.players if players.critic is not None]
         if networks:
             penalised = any(find("penalty", penalty.name).term for penalty in training.penalty)
-            self.critic = Stack(networks, double_backward=penalised, architecture=_if_added(training.critic.name))
+            stack = stack_class(training, of_critics=True)
+            self.critic = stack(networks, double_backward=penalised, architecture=_if_added(training.critic.name))
             self.critic_descent = Descent(self.critic, [each.critic_optimizer for each in self.trainings])
             players["critic"], self._descents["critic_optimizer"] = self.critic, self.critic_descent
         averages = [players.average for players in self.players if players.average is not None]
@@ -84,7 +86,7 @@ class Pack:
         """Return generators as a stack; models without a critic with their losses."""
         training, device = self.training, self.sampler.device
         if training.is_gan:
-            return Stack(networks, architecture=_if_added(training.architecture.name))
+            return stack_class(training)(networks, architecture=_if_added(training.architecture.name))
         models = [WithLoss(model, self.shape) for model in networks]
         return Stack(models, apart=device.type == "cpu" and changes_bits_in_packs(models[0], training))
 

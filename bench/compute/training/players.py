@@ -13,6 +13,7 @@ from bench.catalogue import find, naming, resolve, title
 from bench.catalogue.architectures import Shape
 from bench.catalogue.architectures.layers import MinibatchDeviation
 from bench.catalogue.families import GAN, Network
+from bench.catalogue.families.cyclegan import TwoWays
 from bench.compute.training.conditioning import build_conditional_critic, build_conditional_generator
 from bench.compute.training.fused_layers import fuse
 from bench.compute.training.global_streams import drawing_from
@@ -32,9 +33,10 @@ class Players:
     """The networks of one run.
 
     Attributes:
-        generator: [n, latent] → [n, *shape]; of other families than GANs the whole model.
-        critic: [n, *shape] → logits [n]; the shape is that of joined samples if it judges several together. Only GANs
-            have one.
+        generator: [n, latent] → [n, *shape]; of families without a critic the whole model; of translators sources
+            [n, *shape] → samples, and in CycleGANs with a second network for the way back.
+        critic: [n, *shape] → logits [n]; the shape is that of joined samples if it judges several together, also if
+            these are a source and its translation. CycleGANs have two. Models with a loss of their own have none.
         average: The exponential moving average of the generator, or None.
     """
 
@@ -44,7 +46,7 @@ class Players:
 
     @property
     def opponent(self) -> nn.Module:
-        """The critic of a GAN."""
+        """The critic, of which a game has one."""
         assert self.critic is not None
         return self.critic
 
@@ -83,9 +85,11 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
     if not training.is_gan:
         return Players(generator, None, average)
     with drawing_from(seed, "critic weights"):
-        judged = joined_shape(shape, training.pac)
+        judged = joined_shape(shape, training.pac * (2 if training.paired else 1))
         if classes:
             critic = build_conditional_critic(_build, training.critic, training.pac * classes, judged)
+        elif training.translates and not training.paired:
+            critic = TwoWays(*(_build(training.critic, "critic", judged) for _ in range(2)))
         else:
             critic = _build(training.critic, "critic", judged)
         critic = apply_spectral_norm(critic, training.critic)

@@ -19,9 +19,9 @@ from torch import Tensor
 
 TRAINING_STREAMS = (
     *("data", "latents", "penalty", "noise", "generator data", "augmentation", "latent noise", "layer noise"),
-    *("data flips", "generator data flips", "labels"),
+    *("data flips", "generator data flips", "labels", "sources", "generator sources"),
 )
-INDICES = ("data", "generator data", "labels")
+INDICES = ("data", "generator data", "labels", "sources", "generator sources")
 NORMALS_AT_ONCE = (
     16  # torch draws normal numbers in groups of this size, and treats an incomplete last group differently
 )

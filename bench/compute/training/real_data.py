@@ -14,13 +14,13 @@ from torch import Tensor
 
 from bench.catalogue.datasets import Data
 from bench.catalogue.datasets.few_examples import choose_examples
-from bench.compute.training.conditioning import real_batch
 from bench.compute.training.game_state import GameState
 from bench.compute.training.objective import ModelProbe
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.players import Players
 from bench.compute.training.probes import Probe
 from bench.compute.training.sampler import BatchSampler
+from bench.compute.training.translation import seen_by_critic
 from bench.errors import DataError
 from bench.plan.datasets import load_dataset
 from bench.plan.runs import Run
@@ -68,10 +68,15 @@ class RealSamples:
         labels: Looks up the labels of the samples, or None if the data have none.
         examples: The seed of a run → the indices of the samples that it may draw, int64 [examples], where indices are
             read; as many for every seed. None if runs draw from all samples.
+        sources: Looks up what the samples are translations of, or None if they are not.
+        halves: Of translations, the indices of half of the samples, and of the sources of the other half, [1, count]
+            each, where indices are read.
     """
 
     labels: OneHotLabels | None = None
     examples: Callable[[int], Tensor] | None = None
+    sources: RealSamples | None = None
+    halves: tuple[Tensor, Tensor] | None = None
 
     def __init__(self, samples: Tensor, device: torch.device):
         self._samples, self._device, self.indices_on = samples, device, samples.device
@@ -176,7 +181,8 @@ class RealData:
         splits = ((self.real_samples, len(data.train)), (_split_on(data, "test", device), len(data.test)))
 
         def draw(seeds: Sequence[int]) -> list[tuple[Tensor, Tensor | None]]:
-            return [real_batch(BatchSampler(training, seeds, *split, device, "probe ")) for split in splits]
+            samplers = [BatchSampler(training, seeds, *split, device, "probe ") for split in splits]
+            return [seen_by_critic(training, sampler) for sampler in samplers]
 
         return Probe(draw)
 
@@ -185,5 +191,11 @@ def _split_on(data: Data, name: Literal["train", "test"], device: torch.device) 
     """Return what looks up the samples of a split, and their labels if they have any."""
     split = data.train if name == "train" else data.test
     if data.labels is None:
-        return real_samples_on(split, device)
-    return real_samples_on(split, device, getattr(data.labels, name), len(data.labels.names))
+        found = real_samples_on(split, device)
+    else:
+        found = real_samples_on(split, device, getattr(data.labels, name), len(data.labels.names))
+    if data.sources is not None:
+        found.sources = real_samples_on(getattr(data.sources, name), device)
+        order = torch.from_numpy(np.random.default_rng(0).permutation(len(split))).unsqueeze(0)
+        found.halves = order[:, ::2].to(found.indices_on), order[:, 1::2].to(found.indices_on)
+    return found

@@ -87,8 +87,14 @@ def move_latents(
     latents: Tensor,
     sampler: BatchSampler,
 ) -> dict[LatentConsistency, Tensor]:
-    """Return the generated samples of changed latents, [s, n, *shape], for each regulariser that compares them."""
+    """Return the generated samples of changed latents, [s, n, *shape], for each regulariser that compares them.
+
+    The latents of a translator are its sources.
+    """
+    numbers = latents[0, 0].numel()
     return {
-        latent: generator(latent.move(options, latents, sampler.latent_noise())).to(sampler.dtype)
+        latent: generator(latent.move(options, latents, sampler.latent_noise(numbers).view_as(latents))).to(
+            sampler.dtype
+        )
         for options, latent in entries
     }

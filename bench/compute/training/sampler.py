@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from bench.catalogue import find
 from bench.catalogue.augmentations import flipped
 from bench.catalogue.datasets.flips import are_flipped
 from bench.compute.training.random_streams import State, Streams
@@ -30,7 +31,8 @@ class BatchSampler:
         device: The device of the players.
         prefix: A prefix of the names of the random streams.
 
-    If ``real_samples`` has examples, each seed draws from its own, see ``RealSamples``.
+    If ``real_samples`` has examples, each seed draws from its own, see ``RealSamples``. Families that translate without
+    pairs draw samples and sources from different halves of the data.
 
     Attributes:
         conditional: Whether the players get labels; ``real_samples.labels`` then maps indices to them.
@@ -51,6 +53,8 @@ class BatchSampler:
         self.dtype = DTYPES[training.precision]
         self._flips = are_flipped(training.dataset.options)
         self.conditional, self._label_of = training.conditional, getattr(real_samples, "labels", None)
+        self._source_of, family = getattr(real_samples, "sources", None), find("family", training.family.name)
+        self._halves = real_samples.halves if family.translates and not family.paired else None  # type: ignore[attr-defined]
         self._indices: dict[str, Tensor] = {}
         indices_on = getattr(real_samples, "indices_on", device)
         self._streams = Streams(seeds, prefix, device, self.dtype, indices_on)
@@ -63,7 +67,7 @@ class BatchSampler:
         samples for every loss. If the dataset has flips, each image is mirrored with probability ½.
         """
         indices = self._draw_indices(stream)
-        if self.conditional:
+        if self.conditional or self._source_of is not None:
             self._indices[stream] = indices
         samples = self._look_up(indices).to(self.device).to(self.dtype)
         if self._flips:
@@ -73,6 +77,14 @@ class BatchSampler:
     def real_labels(self, stream: str = "data") -> Tensor:
         """Return the labels [s, n, k] of the real samples that were last drawn from a stream."""
         return self._labels_at(self._indices[stream])
+
+    def real_sources(self, stream: str = "data") -> Tensor:
+        """Return the sources [s, n, *shape] of the real samples that were last drawn from a stream."""
+        return self._sources_at(self._indices[stream])
+
+    def sources(self, stream: str = "sources") -> Tensor:
+        """Draw sources [s, n, *shape] with replacement; without pairs, of none of the samples that training draws."""
+        return self._sources_at(self._draw_indices(stream, self._source_indices))
 
     def labels(self) -> Tensor:
         """Draw labels for generated samples, [s, n, k], each class as often as in the training split."""
@@ -98,10 +110,11 @@ class BatchSampler:
         drawn = self._streams.uniform("augmentation", self.size * count)
         return self._one_row_per_run(drawn.unflatten(1, (self.size, count)))
 
-    def latent_noise(self) -> Tensor:
-        """Draw standard normal noise of the shape of the latents, [s, n, latent]."""
-        drawn = self._streams.normal("latent noise", self.size * self._latent)
-        return self._one_row_per_run(drawn.unflatten(1, (self.size, self._latent)))
+    def latent_noise(self, count: int | None = None) -> Tensor:
+        """Draw ``count`` standard normal numbers per sample, by default as many as a latent has, [s, n, count]."""
+        count = count or self._latent
+        drawn = self._streams.normal("latent noise", self.size * count)
+        return self._one_row_per_run(drawn.unflatten(1, (self.size, count)))
 
     def layer_noise(self, count: int) -> Tensor:
         """Draw ``count`` standard normal numbers for the layers of the generator per sample, [s, n, count]."""
@@ -133,12 +146,20 @@ class BatchSampler:
         """Restore the random streams of all runs from their states by seed."""
         self._streams.load_state_dict(states)
 
-    def _draw_indices(self, stream: str) -> Tensor:
-        """Draw indices of real samples for each seed, [seeds, n]: of all samples, or of the seed's own examples."""
-        if self._examples is None:
+    def _draw_indices(self, stream: str, among: Tensor | None = None) -> Tensor:
+        """Draw indices of real samples for each seed, [seeds, n].
+
+        They are among given ones, [seeds, indices], or else among the seed's own examples, or all.
+        """
+        among = self._examples if among is None else among
+        if among is None:
             return self._streams.integers(stream, self.size, self._count)
-        places = self._streams.integers(stream, self.size, self._examples.shape[1])
-        return self._examples.gather(1, places)
+        places = self._streams.integers(stream, self.size, among.shape[1])
+        return among.gather(1, places)
+
+    def _sources_at(self, indices: Tensor) -> Tensor:
+        assert self._source_of is not None
+        return self._one_row_per_run(self._source_of(indices).to(self.device).to(self.dtype))
 
     def _labels_at(self, indices: Tensor) -> Tensor:
         assert self._label_of is not None
@@ -147,6 +168,9 @@ class BatchSampler:
     def _assign_rows(self, seeds: Sequence[int]) -> None:
         found = [] if self._examples_of is None else [self._examples_of(seed) for seed in self._streams.seeds]
         self._examples = torch.stack(found) if found else None  # [seeds, examples]
+        self._source_indices: Tensor | None = None
+        if self._halves is not None:
+            self._examples, self._source_indices = (half.expand(len(self._streams.seeds), -1) for half in self._halves)
         rows = [self._streams.seeds.index(seed) for seed in seeds]
         self._rows = None if rows == list(range(len(rows))) else torch.tensor(rows, device=self.device)
 

@@ -54,15 +54,21 @@ class Stack:
         for name, stacked in zip(self._names, self.parameters, strict=True):
             _make_slices(stacked, [parameters[name] for parameters in trained])
             stacked.requires_grad_()
-        self._forward = stacked_forward(self.networks[0], double_backward) if rules else None
-        # on the CPU, convolutions of several runs at once are no faster, and their bits differ
-        on_cpu = self.flat.device.type == "cpu"
-        convolves = on_cpu and has_convolutions(self.networks[0])
-        self._separate = rules and (len(self.networks) == 1 or convolves) if apart is None else apart
-        by_vmap = self._forward is None and not self._separate
-        alignment = 1 if by_vmap else VECTOR  # vmap does not update running statistics with padding between runs
+        self._choose_forward(rules, double_backward, apart)
+        alignment = 1 if self._by_vmap else VECTOR  # vmap does not update running statistics with padding between runs
         tensors = [_other_tensors(network) for network in self.networks]
         self.buffers = {name: _stack_buffers([each[name] for each in tensors], alignment) for name in tensors[0]}
+
+    def _choose_forward(self, rules: bool, double_backward: bool, apart: bool | None) -> None:
+        """Choose how the networks are computed: by rules, one after another, or by ``torch.func.vmap``."""
+        self._forward = stacked_forward(self.networks[0], double_backward) if rules else None
+        # on the CPU, convolutions of several runs at once are no faster, and their bits differ
+        convolves = self.parameters[0].device.type == "cpu" and has_convolutions(self.networks[0])
+        self._separate = rules and (len(self.networks) == 1 or convolves) if apart is None else apart
+
+    @property
+    def _by_vmap(self) -> bool:
+        return self._forward is None and not self._separate
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """Return the part of each parameter in a tensor with the layout of ``flat``, [s, ...] each."""

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from bench.evidence.results import Evidence, cells
 from bench.evidence.states import State
+from bench.records.pairs import pairs_of
 from bench.records.record import read_all_samples
 from bench.records.schema import Metadata
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
+from bench.report.figures.translated_points import draw_pairs
 from bench.report.figures.written_strings import draw_strings
 from bench.report.file_names import slug
 from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
@@ -166,6 +168,8 @@ def _draw_square(
     frames = read_all_samples(Path(run.record))[1] if can_be_shown(metadata, plane) else np.empty(0)
     if len(frames):
         points = draw_samples(canvas, as_shown(frames[-1], metadata), plane, corner, side)
+        if points and plane is not None and plane.dimension > 1 and (pairs := pairs_of(metadata)):
+            draw_pairs(canvas, frames[-1], pairs, plane, corner, side)
     else:
         canvas.text(middle, bottom + side / 2, "no samples", fontsize=TINY, ha="center")
     if run.outcome == State.DIVERGED:

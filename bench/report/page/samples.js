@@ -14,7 +14,7 @@ function decodePoints(text, reach) {
 
 /** The picture of a run's samples at one of the stored evaluations. */
 function samplePicture(run, frame) {
-  const { steps, image, points, strings, count } = run.samples;
+  const { steps, image, points, strings, count, sources, answers } = run.samples;
   const { window } = page.datasets[run.dataset];
   const inside = points ? decodePoints(points[frame], window.reach) : [];
   const outside = points ? count - inside.length : 0;
@@ -26,6 +26,8 @@ function samplePicture(run, frame) {
     return make("span", { class: "picture pixels", role: "img", "aria-label": label, style });
   }
   const canvas = make("canvas", { class: "picture", width: 256, height: 256, role: "img", "aria-label": label });
+  const known = { [isDark() ? "#888888" : "#AAAAAA"]: sources, [MODE_COLOUR]: answers }; // of translations
+  for (const [colour, text] of Object.entries(known)) if (text) drawDots(canvas, decodePoints(text, window.reach), window.reach, colour);
   drawPoints(canvas, inside, window);
   return canvas;
 }
@@ -42,13 +44,20 @@ function drawPoints(canvas, points, { reach, centres, sigma }) {
     context.arc(...toPixels(centre), radius, 0, 2 * Math.PI);
     context.stroke();
   }
-  context.fillStyle = dark ? "#56B4E9" : POINT_COLOUR;
+  drawDots(canvas, points, reach, dark ? "#56B4E9" : POINT_COLOUR);
+}
+
+/** Dots at points [[x, y], ...] in the unit of the window. */
+function drawDots(canvas, points, reach, colour) {
+  const context = canvas.getContext("2d");
+  context.fillStyle = colour;
   context.globalAlpha = 0.6;
-  for (const point of points) {
+  for (const [x, y] of points) {
     context.beginPath();
-    context.arc(...toPixels(point), 2.6, 0, 2 * Math.PI);
+    context.arc(((x + reach) / (2 * reach)) * canvas.width, ((reach - y) / (2 * reach)) * canvas.height, 2.6, 0, 2 * Math.PI);
     context.fill();
   }
+  context.globalAlpha = 1;
 }
 
 /** The steps at which any run of the dataset has samples. */

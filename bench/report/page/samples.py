@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.records.pairs import pairs_of
 from bench.records.record import Record, read_all_samples
 from bench.records.samples import evenly_spaced
 from bench.records.spectrograms import spectrograms
 from bench.report.figures.contact_sheets import image_grid
 from bench.report.sample_views import Plane, can_be_shown
 from bench.report.signal_views import STRINGS, signal_of, text_of
+from bench.report.translated_views import in_threes
 
 MAX_TOTAL = 1_300_000  # characters for the samples of all runs together
 MAX_PER_RUN = 8_000  # characters
@@ -26,6 +28,7 @@ MAX_SIDE = 32  # pixels of an image; larger ones are downsampled
 LEVELS = 16  # of a channel
 QUOTES = 3  # characters around a string
 SIZES = ((4, 8), (3, 8), (3, 6), (2, 6), (2, 4), (1, 4), (1, 2))  # side of the grid of images, evaluations
+SIZES_OF_THREES = ((6, 4), (6, 2), (3, 4), (3, 2), (3, 1))  # the same of source, translation and answer in turn
 
 
 class Window(NamedTuple):
@@ -62,23 +65,32 @@ def encode_samples(record: Record, plane: Plane | None, runs: int) -> dict[str, 
         return _encode_strings(frames, steps, signal.alphabet, room)
     if signal:
         frames = np.stack([spectrograms(frame, MAX_SIDE) for frame in frames])
+    pairs = pairs_of(record.metadata)
     if plane is None or frames.dtype == np.uint8:
-        return _encode_images(frames, steps, room)
+        if pairs is None:
+            return _encode_images(frames, steps, room)
+        return _encode_images(np.stack([in_threes(frame, pairs) for frame in frames]), steps, room, SIZES_OF_THREES)
     window = window_of(plane)
     assert window is not None
-    return _encode_points(np.stack([plane.place(frame) for frame in frames]), steps, window, room)
+    placed = np.stack([plane.place(frame) for frame in frames])
+    if pairs is None:
+        return _encode_points(placed, steps, window, room)
+    both = {name: _encode_frame(plane.place(each), window) for name, each in pairs._asdict().items()}
+    return {**_encode_points(placed, steps, window, room - sum(map(len, both.values()))), **both}
 
 
 def _encode_points(frames: NDArray[Any], steps: list[int], window: Window, room: int) -> dict[str, Any]:
     """Encode each evaluation as little-endian x, y, x, y, ...; points outside the window are left out."""
     shown = evenly_spaced(len(frames), MAX_EVALUATIONS)
     count = max(1, min(frames.shape[1], int(room / len(shown) / POINT)))
-    texts = []
-    for frame in frames[shown, :count].astype(float):
-        inside = frame[(np.abs(frame) <= window.reach).all(axis=1)]
-        coordinates = ((inside / window.reach + 1) / 2 * COORDINATE).round().astype("<u2")
-        texts.append(base64.b64encode(coordinates.tobytes()).decode())
+    texts = [_encode_frame(frame, window) for frame in frames[shown, :count].astype(float)]
     return {"steps": [steps[index] for index in shown], "points": texts, "count": count}
+
+
+def _encode_frame(points: NDArray[Any], window: Window) -> str:
+    inside = points[(np.abs(points) <= window.reach).all(axis=1)]
+    coordinates = ((inside / window.reach + 1) / 2 * COORDINATE).round().astype("<u2")
+    return base64.b64encode(coordinates.tobytes()).decode()
 
 
 def _encode_strings(frames: NDArray[Any], steps: list[int], alphabet: str, room: int) -> dict[str, Any]:
@@ -89,9 +101,11 @@ def _encode_strings(frames: NDArray[Any], steps: list[int], alphabet: str, room:
     return {"steps": [steps[index] for index in shown], "strings": texts, "count": count}
 
 
-def _encode_images(frames: NDArray[np.uint8], steps: list[int], room: int) -> dict[str, Any] | None:
+def _encode_images(
+    frames: NDArray[np.uint8], steps: list[int], room: int, sizes: tuple[tuple[int, int], ...] = SIZES
+) -> dict[str, Any] | None:
     """Encode one PNG with a grid of images per evaluation, side by side, as many as there is room for."""
-    for side, evaluations in SIZES:
+    for side, evaluations in sizes:
         shown = evenly_spaced(len(frames), evaluations)
         grids = [_downsampled_grid(frames[index, : side * side]) for index in shown]
         text = _encode_png(np.concatenate(grids, axis=1))

@@ -109,9 +109,8 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
 
     Each stage follows from this and earlier evaluations alone, so runs with the same past have the same stage. There is
     one exception: a value that is missing or enormous means divergence only if all later ones are too, and otherwise a
-    missing value counts as the last one before it.
-
-    A run that was never on track has lost nothing yet: where it has too few modes, they are missing so far.
+    missing value counts as the last one before it. A run that was never on track has lost nothing yet: where it has too
+    few modes, they are missing so far.
     """
     trace = rows_with_primary(trace, metadata, rules)
     curve, steps = primary_curve(trace, metadata, rules), trained_steps(trace)
@@ -125,9 +124,9 @@ def states_over_time(trace: Trace, metadata: Metadata, rules: Rules) -> list[tup
         has_collapsed = fill_forward(covered.values) < covered.required(rules)
     not_measured_there = unmeasured(trace, metadata, curve)
     cannot_tell = (unresolved(curve, metadata) if curve is not None else without_direction(curve, covered)) is not None
-    has_diverged = exploded(trace, rules, curve) | (lost(curve, len(steps)) & ~not_measured_there)
+    lost_there = lost(curve, len(steps)) & ~not_measured_there
     flags = [
-        (np.logical_or.accumulate(has_diverged), Stage.DIVERGED),
+        (np.logical_or.accumulate(exploded(trace, rules, curve) | lost_there), Stage.DIVERGED),
         (not_measured_there | cannot_tell, Stage.UNRESOLVED),
         (is_same_for_all(trace, curve) | (sharp & has_collapsed), Stage.COLLAPSED),
         (not_learned, Stage.NOT_THERE_YET),

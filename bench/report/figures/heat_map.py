@@ -27,8 +27,7 @@ from bench.report.tables.entries import format_number, is_geometric
 MIN_COLUMN, MAX_COLUMN = 0.5, 1.4  # inches of a column
 LOSS_WIDTH = 1.5  # inches for the names of losses
 ROW_HEIGHT = 0.32  # inches
-GAP = 0.15  # inches between two maps
-LINE_HEIGHT = 0.115  # inches of a line of text
+GAP, LINE_HEIGHT = 0.15, 0.115  # inches between two maps, and of a line of text
 BAR_HEIGHT = 0.5  # inches for the colour bar with its labels
 MAX_RATIO = 30.0  # to the best cell, where the colours end
 

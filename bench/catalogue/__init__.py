@@ -98,7 +98,8 @@ def _added(kind: str, name: str) -> Any:
     points = [point for point in _entry_points(kind) if point.name == name]
     providers = sorted({point.value for point in points})
     if len(providers) > 1:
-        return PluginError(f"{kind} {name!r} is provided more than once: {', '.join(providers)}")
+        each = ", ".join(providers)
+        return PluginError(f"{kind} {name!r} is provided more than once: {each}; rename one, or uninstall its package")
     return _load(kind, points[0])
 
 
@@ -202,7 +203,12 @@ def _entry_points(kind: str) -> EntryPoints:
 def _installed_entry_points() -> Mapping[str, EntryPoints]:
     """Return the entry points of each kind, all at once: reading those of one kind takes just as long."""
     every = entry_points()
-    return {kind: every.select(group=f"ganbench.{_PLURALS.get(kind, kind + 's')}") for kind in ADDABLE}
+    return {kind: every.select(group=group_of(kind)) for kind in ADDABLE}
+
+
+def group_of(kind: str) -> str:
+    """Return the name under which packages register entries of a kind."""
+    return f"ganbench.{_PLURALS.get(kind, kind + 's')}"
 
 
 def find(kind: str, name: str) -> Any:

@@ -25,6 +25,7 @@ def list_entries(what: str | None) -> None:
         return
     from bench.catalogue import TABLES, entries, shadowed, unusable
     from bench.catalogue.extractors import EXTRACTORS
+    from bench.catalogue.packages import misnamed_groups
     from bench.plan.suite import load_suite, suite_files
 
     sections = {"suites": {name: load_suite(name).title for name in suite_files()}}
@@ -42,3 +43,5 @@ def list_entries(what: str | None) -> None:
     for kind in TABLES:
         for problem in (*unusable(kind).values(), *shadowed(kind)):
             say(f"ganbench: {problem}", err=True)
+    for _, problem in misnamed_groups():
+        say(f"ganbench: {problem}", err=True)

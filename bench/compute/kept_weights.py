@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from torch import Tensor, nn
 
-from bench.catalogue import find
+from bench.catalogue import find, known_names
 from bench.catalogue.datasets import Data
 from bench.catalogue.families import GAN
 from bench.compute.kept_files import check_can_keep
@@ -116,6 +116,9 @@ class KeptWeights:
                 network = place(network, about.precision, device)
             network.load_state_dict(dict(self.states[name]))
         except GanbenchError:
+            if about.architecture not in known_names("architecture"):
+                missing = f"architecture {about.architecture!r}, which no installed package provides"
+                raise ResultsError(f"{self.path} needs {missing}") from None
             raise
         except Exception as error:  # the code, or the options, of the architecture have changed since
             problem = summarise_error(error)

@@ -424,6 +424,15 @@ def test_a_penalty_gets_the_options_that_it_adds(train: Callable[..., Summary], 
     assert len(finals) == finals.nunique() == 4, "the option changes nothing"
 
 
+def test_weights_of_an_architecture_that_is_gone_say_so(train: Callable[..., Summary], package: Package) -> None:
+    summary = train(keep=("weights",))
+    record = next(summary.folder.glob("records/*"))
+    package.uninstall()
+    told = r"\.safetensors needs architecture 'sound', which no installed package provides"
+    with pytest.raises(bench.GanbenchError, match=told):
+        bench.generator(record)
+
+
 def test_sound_plugins_of_all_kinds_train(train: Callable[..., Summary]) -> None:
     training = 'penalty = ["squared", "alike"]\noptimizer = "plain"'
     summary = train(losses=("good",), training=training, metrics=("frechet", "known"))
@@ -498,7 +507,8 @@ def test_a_name_that_two_packages_give_is_refused(
     (metadata / "entry_points.txt").write_text("[ganbench.losses]\ngood = another:good\n")
     monkeypatch.syspath_prepend(str(tmp_path / "more"))
     package.forget()
-    with pytest.raises(bench.GanbenchError, match="loss 'good' is provided more than once: another:good, plugged:good"):
+    told = "loss 'good' is provided more than once: another:good, plugged:good; rename one, or uninstall its package"
+    with pytest.raises(bench.GanbenchError, match=told):
         train(losses=("good",))
 
 

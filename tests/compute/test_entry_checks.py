@@ -245,6 +245,25 @@ def test_a_package_with_the_name_of_one_of_its_entries_is_checked_as_a_whole(
     assert "unknown key 'width'" in checked('{ name = "plugged", width = 4 }').stderr
 
 
+def test_a_loss_that_is_nan_is_not_said_to_mix_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = package_in(tmp_path / "site", monkeypatch)
+    code = 'never = GanLoss("", lambda r, f: (f - r) * float("nan"), lambda r, f: -f)\n'
+    package.write(PLUGINS + code, {"losses": {"never": "never"}})
+    output = checked("never").stdout
+    assert "single samples     ok" in output
+    assert "gradients          failed: critic: the gradient is not finite" in output
+
+
+def test_a_misspelt_group_of_entry_points_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entries would otherwise be missing without a word."""
+    package = package_in(tmp_path / "site", monkeypatch)
+    package.write(PLUGINS, {"losses": {"sound": "sound"}, "loss": {"other": "sound"}})
+    told = "package plugged: entry points 'ganbench.loss' are not read; did you mean 'ganbench.losses'?"
+    assert checked("plugged").exit_code == 2
+    assert told in checked("plugged").stderr
+    assert told in CliRunner().invoke(main, ["list"]).stderr
+
+
 def test_a_table_gives_options_and_a_kind_chooses_among_entries_of_one_name(package: Package) -> None:
     assert "architecture 'mlp'" in checked('{ name = "mlp", width = 4, depth = 1 }').stdout
     package.write(PLUGINS.replace("sound =", "hinge2 ="), {"losses": {"twice": "hinge2"}, "metrics": {"twice": "mean"}})

@@ -72,7 +72,7 @@ def _check_single(plugin: Plugin, loss: GanLoss) -> None:
     changed_real[0], changed_fake[0] = 3.0, -2.0
     before, after = _parts(loss, real, fake), _parts(loss, changed_real, changed_fake)
     for part in before:
-        if not torch.allclose(before[part][1:], after[part][1:], rtol=1e-5, atol=1e-6):
+        if not torch.allclose(before[part][1:], after[part][1:], rtol=1e-5, atol=1e-6, equal_nan=True):
             raise plugin.fault(
                 f"{part}: the loss of a sample depends on logits of others; if this is meant, set mixes_samples=True"
             )

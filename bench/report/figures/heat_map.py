@@ -93,10 +93,9 @@ def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
     on_logs = is_geometric(evidence, evidence.runs_of(dataset), name)
 
     def cell(runs: pd.DataFrame) -> tuple[float, str]:
-        mean = geometric_mean(runs[f"{name}_final"]).value
-        failed, unresolved = count_failed(runs), count_unresolved(runs)
-        shown = mean if on_logs else float(runs[f"{name}_final"].mean())
-        text = format_number(shown, about.scale, about.spec) or "–"
+        finals, failed, unresolved = runs[f"{name}_final"], count_failed(runs), count_unresolved(runs)
+        mean = geometric_mean(finals).value
+        text = format_number(mean if on_logs else float(finals.mean()), about.scale, about.spec) or "–"
         ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
         text += f"\n{failed} failed" * bool(failed) + f"\n{unresolved} unresolved" * bool(unresolved)
         return np.nan if unresolved == len(runs) else max(ratio, 1.0), text

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from conftest import train_suite
 
 from bench import generator
+from bench.command import main
 from bench.compute.engines.in_process import in_process
 from bench.compute.evaluated_samples import evaluation_latents, inputs_of
 from bench.compute.execution import execute
@@ -177,21 +179,30 @@ def test_a_translator_that_maps_all_to_one_image_collapses(
     assert "nearly the same translation of all sources from step 30 on: variety 0," in row["outcome_reason"]
 
 
+@pytest.mark.parametrize("name", ["translation", "moved-points"])
+def test_entries_of_translation_keep_their_contracts(name: str) -> None:
+    kind = "metric" if name == "translation" else "dataset"
+    outcome = CliRunner().invoke(main, ["check", name, "--kind", kind])
+    assert outcome.exit_code == 0, outcome.output
+    assert "failed" not in outcome.output
+    assert outcome.output.count("ok") >= 3
+
+
 FINDS = """
 name = "finds"
 seeds = 3
 [matrix]
-family = ["cyclegan"]
+family = [{ name = "cyclegan", identity = 0.1 }]
 dataset = ["moved-points"]
-loss = ["non-saturating"]
+loss = ["non-saturating", "least-squares"]
 [training]
 architecture = { name = "mlp", width = 64, depth = 2 }
 optimizer = { name = "adam", lr = 1e-3, betas = [0.5, 0.999] }
 batch_size = 64
-steps = 1500
+steps = 800
 schedule = "linear"
 [evaluation]
-every = 500
+every = 400
 samples = 1000
 metrics = ["modes", "translation"]
 """
@@ -202,7 +213,7 @@ def test_cyclegan_finds_the_answer_where_there_is_only_one(tmp_path: Path) -> No
     """The error is below σ = 0.05, while a wrong assignment of modes, or none, costs more than ten times as much."""
     folder = train_suite(FINDS, tmp_path)
     frame = load(folder)
-    assert list(frame["outcome"]) == ["stable"] * 3
+    assert list(frame["outcome"]) == ["stable"] * 6
     for path in record_paths(folder):
         trace = read_record(path).trace
         assert trace["answer_error"][0] > 0.5

@@ -23,11 +23,14 @@ from bench.compute.metric_results import PreparedMetric
 from bench.compute.training.game_state import GameState
 from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.real_data import RealData
+from bench.compute.translated import perfectly_translated
 from bench.errors import ContractError
 from bench.plan.datasets import declared_shape, load_dataset
 from bench.plan.specification import Choice, choose, complete_training
 
 FAR = 1e4  # times the real samples
+TRIED_TRANSLATIONS = {"moved-points": "mlp", "inverted-digits": "mlp"}  # for metrics that need answers
+WITH_MODES = ("ring", "strings", "point", "moved-points")
 TRIED = {"ring": "mlp", "digits": "mlp", "strings": "mlp", "point": "dirac"}  # dataset → architecture to try with
 SMALL = {"mlp": {"width": 8, "depth": 1}}
 
@@ -126,7 +129,8 @@ def checks_of_metric(choice: Choice) -> Checks:
     entry = find("metric", choice.name)
     subject = _subject(choice)
     if subject is None:
-        return {"values": not_applicable(f"it supports none of the datasets that are tried: {', '.join(TRIED)}")}
+        tried = ", ".join(TRIED_TRANSLATIONS if entry.needs_answers else TRIED)
+        return {"values": not_applicable(f"it supports none of the datasets that are tried: {tried}")}
     of_game = not_applicable("a metric of the game sees no samples")
     return {
         "values": partial(_check_values, subject),
@@ -138,9 +142,9 @@ def checks_of_metric(choice: Choice) -> Checks:
 
 def _subject(choice: Choice) -> Subject | None:
     entry = find("metric", choice.name)
-    for dataset, architecture in TRIED.items():
+    for dataset, architecture in (TRIED_TRANSLATIONS if entry.needs_answers else TRIED).items():
         with naming("metric", choice.name, "needs"):
-            missing = entry.needs(find("dataset", dataset).extractor, dataset in ("ring", "strings", "point"))
+            missing = entry.needs(find("dataset", dataset).extractor, dataset in WITH_MODES)
         if missing is None and (entry.architecture or architecture) == architecture:
             return Subject(choice, dataset, architecture)
     return None
@@ -154,7 +158,9 @@ def _measures(subject: Subject, samples: Tensor | None = None) -> dict[str, floa
             return metric(subject.game())
         context = subject.context
         given = torch.from_numpy(np.array(context.data.test)) if samples is None else samples
-        return metric(Sampled.extracted_by(context.extract, given, labels_of_test(context.data, len(given))))
+        labels = labels_of_test(context.data, len(given))
+        answers = perfectly_translated(context.data, np.arange(len(given)), "test")
+        return metric(Sampled.extracted_by(context.extract, given, labels, translated=answers))
 
 
 def _check_values(subject: Subject) -> None:

@@ -284,7 +284,7 @@ def test_unknown_measures_suggest_declared_ones_too(package: Package, tmp_path: 
 def test_ranks_of_declared_measures_stand_among_those_of_ganbench() -> None:
     first, last = Measure("first", True, primary_rank=0), Measure("last", False)
     order = primary_order({"fd": False, "last": last, "first": first, "none": None, "recorded": True})
-    assert order[:2] == ["first", "overlap"]
+    assert order[:3] == ["first", "answer_error", "overlap"]
     assert order[-2:] == ["last", "recorded"]
     assert set(order) - {*MEASURES} == {"first", "last", "recorded"}
     assert coverage_order({"covered": Measure("covered", True, coverage_rank=1.5)})[:2] == ["modes", "covered"]

@@ -28,7 +28,7 @@ from bench.report.outcome_styles import OUTCOMES
 from bench.report.sample_views import Plane, can_be_shown, plane_of
 from bench.report.signal_views import as_shown
 
-MAX_ROW, MIN_ROW = 0.55, 0.33  # inches
+MAX_ROW, MIN_ROW = 0.55, 0.32  # inches
 BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
 WORDS = 0.74  # inches of "10/10 failed"
 WIDE = 5.0  # inches; narrower figures leave out the quality of the runs

@@ -30,7 +30,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 SUITES = (ROOT / "docs" / "suites.md").read_text()
 MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
-RECORDED = ["quick", "ring", "grid", "digits", "fashion", "dirac", "techniques", "stacked-digits", "robustness", "gate"]
+RECORDED = ["quick", "ring", "grid", "digits", "fashion", "dirac", "techniques", "stacked-digits", "robustness", "gate", "lipschitz"]
 FOR_GPUS = {"cifar10", "ring-reference", "stacked-mnist", "stacked-mnist-r3gan"}
 NOT_YET_RECORDED = {"families", "scarce", "strings", "tones", "translation"}
 
@@ -224,6 +224,19 @@ def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     failures = [int(row[columns.index("failed")].partition("/")[0]) for row in rows[:-1]]
     assert failures == sorted(failures)
     assert len(failures) == 22
+
+
+def test_the_table_of_bounded_critics_matches_the_records() -> None:
+    recorded = (ROOT / "results" / "lipschitz" / "table.md").read_text().partition("\n## ring\n")[2]
+    header, _, *recorded_rows = [
+        split(line) for line in recorded.partition("\n## ")[0].splitlines() if line.startswith("|")
+    ]
+    text = DOCUMENTS["techniques"].partition("| critic | failed |")
+    columns, _, *rows = [
+        split(line) for line in (text[1] + text[2]).partition("\n\n")[0].splitlines() if line.startswith("|")
+    ]
+    at = [0, *(header.index(column) for column in columns[1:])]
+    assert rows == [[row[i] for i in at] for row in recorded_rows if row[0] != "untrained"]
 
 
 def test_the_table_of_random_settings_matches_the_records() -> None:

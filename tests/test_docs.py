@@ -30,7 +30,19 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 SUITES = (ROOT / "docs" / "suites.md").read_text()
 MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
-RECORDED = ["quick", "ring", "grid", "digits", "fashion", "dirac", "techniques", "stacked-digits", "robustness", "gate", "lipschitz"]
+RECORDED = [
+    "quick",
+    "ring",
+    "grid",
+    "digits",
+    "fashion",
+    "dirac",
+    "techniques",
+    "stacked-digits",
+    "robustness",
+    "gate",
+    "lipschitz",
+]
 FOR_GPUS = {"cifar10", "ring-reference", "stacked-mnist", "stacked-mnist-r3gan"}
 NOT_YET_RECORDED = {"families", "scarce", "strings", "tones", "translation"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +25,8 @@ def bundle() -> Future[str]:
 
 
 def _bundle() -> str:
-    command = [sys.executable, "-c", WRITE_BUNDLE, EXPORTS]
-    # in a session of its own, so that Ctrl-C does not end it with a traceback on the terminal
-    written = subprocess.run(command, stdout=subprocess.PIPE, check=True, start_new_session=True)
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        # This thread and the process that it starts take no SIGINT: Ctrl-C would end it with a traceback.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    written = subprocess.run([sys.executable, "-c", WRITE_BUNDLE, EXPORTS], stdout=subprocess.PIPE, check=True)
     return written.stdout.decode().replace("</script", "<\\/script")

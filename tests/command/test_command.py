@@ -246,7 +246,8 @@ def test_a_full_disk_is_one_line(
     assert last.startswith("ganbench: record results/tiny/records/")
     assert last.endswith("cannot be written: No space left on device")
     assert "Traceback" not in result.output
-    assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    left = [path.name for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    assert set(left) <= {".unfinished.json"}  # what ganbench status reads, written without a sync
 
 
 def test_help_needs_neither_torch_nor_pandas() -> None:

@@ -75,7 +75,7 @@ def test_losses_logged_more_often_than_measures_do_not_affect_the_outcome(tmp_pa
     assert (run["outcome"], run["outcome_reason"]) == ("stable", "")
     assert run["fid_final"] == 400 / (1 + 900 / 50)
     stages = states_over_time(record.trace, record.metadata, Rules())
-    assert stages == [(300, Stage.NOT_THERE_YET), (600, Stage.NOT_THERE_YET), (900, Stage.ON_TRACK)]
+    assert stages == [(300, Stage.NOT_THERE_YET), (600, Stage.ON_TRACK), (900, Stage.ON_TRACK)]
 
 
 def test_a_loss_that_explodes_between_evaluations_is_seen(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_the_notes_say_the_rest_once(ring: Evidence, tmp_path: Path) -> None:
     write_tables(ring, tmp_path)
     notes = (tmp_path / "notes.tex").read_text()
     for text in (
-        "\\item[{collapsed}] After the last step, modes are below 75\\% of those of real data",
+        "\\item[{collapsed}] After the last step, modes are below 85\\% of those of real data",
         "exceeds 1\\ensuremath{\\cdot}10\\ensuremath{^{8}}",
         "2,500 samples; features",
         "They are a finite sample too, so a good generator can score slightly better by chance.",

@@ -92,7 +92,7 @@ def test_contact_sheets_show_threes_of_images(folder: Path) -> None:
     assert data.sources is not None
     for place, expected in enumerate((data.sources.test[0], made[0], data.test[0], data.sources.test[1])):
         assert np.array_equal(shown[:8, 9 * place : 9 * place + 8], expected[0])
-    assert "In threes from left to right: source, translation, known answer." in sheet.description
+    assert "In threes from left to right: source, translation, known answer" in sheet.description
 
 
 def test_contact_sheets_show_sources_of_points_and_lines_to_answers(folder: Path) -> None:

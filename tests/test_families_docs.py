@@ -1,0 +1,79 @@
+"""docs/families.md: its tables and numbers are those of the records."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import bench
+from bench.catalogue.metrics.sharpness import laplacian_variance
+from bench.evidence.statistics import t_interval
+from bench.plan.datasets import load_dataset
+from bench.plan.runs import plan_runs
+from bench.plan.suite import load_suite
+from bench.records.record import read_metadata, read_samples
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "families.md").read_text().partition("## Results")[2]
+WORDS = " ".join(PAGE.split())
+RESULTS = ROOT / "results" / "families"
+DIGITS = "Handwritten digits at 8×8."
+
+
+def table_after(text: str, mark: str) -> list[dict[str, str]]:
+    """Return the rows of the first table after a mark, by the names of its columns."""
+    rest = text.partition(mark)[2]
+    lines = rest[rest.index("\n|") + 1 :].partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize(("dataset", "mark"), [("ring", "Eight Gaussians"), ("digits", DIGITS)])
+def test_the_tables_are_those_of_the_records(dataset: str, mark: str) -> None:
+    recorded = {
+        row["family"] or row["loss"]: row for row in table_after((RESULTS / "table.md").read_text(), f"## {dataset}")
+    }
+    shown = {row["family"]: row for row in table_after(PAGE, mark)}
+    assert shown.keys() == recorded.keys() - {"untrained"}
+    for family, row in shown.items():
+        columns = row.keys() & recorded[family].keys() - {"family"}
+        assert len(columns) == 5
+        assert {name: row[name] for name in columns} == {name: recorded[family][name] for name in columns}
+
+
+def test_sharpness_is_that_of_the_kept_samples() -> None:
+    run = next(run for run in plan_runs(load_suite("families")) if run.axes["dataset"] == "digits")
+
+    def sharpness(images: Any) -> float:
+        return laplacian_variance(torch.from_numpy(np.array(images))).mean().item()
+
+    real = sharpness(load_dataset(run.training.dataset, False).train)
+    measured = defaultdict(list)
+    for path in (RESULTS / "records").glob("*-digits-*"):
+        measured[str(read_metadata(path).axes["family"])].append(sharpness(read_samples(path)) / real)
+    shown = {row["family"]: row["sharpness"] for row in table_after(PAGE, DIGITS)}
+    assert shown.pop("real data") == "1.00"
+    for family, values in measured.items():
+        mean, half, count = t_interval(np.array(values))
+        assert count == 5
+        assert shown[family] == f"{mean:.2f} [{mean - half:.2f}, {mean + half:.2f}]"
+
+
+def test_bits_are_those_of_the_records_and_of_closed_forms() -> None:
+    """The ring has variance 1/2 in each coordinate, and is 8 Gaussians of standard deviation 0.01."""
+    bits = bench.load(RESULTS).groupby(["dataset", "family"])["bits_per_dimension_final"].mean()
+    one_gaussian = math.log2(2 * math.pi * math.e * 0.50005) / 2
+    assert f"{bits['ring', 'VAE']:.3f}" == f"{one_gaussian:.3f}" == "1.547"
+    assert "1.547 bits per number" in WORDS
+    true = (math.log2(8) + math.log2(2 * math.pi * math.e * 1e-4)) / 2
+    assert f"−{-bits['ring', 'autoregressive']:.2f} bits per number, against −{-true:.2f}" in WORDS
+    traces = bench.traces(RESULTS)
+    traces = traces[(traces["measure"] == "bits_per_dimension") & (traces["dataset"] == "digits")]
+    (early,) = traces[(traces["family"] == "autoregressive") & (traces["step"] == 1000)].groupby("step")["value"].mean()
+    assert f"rise from {early:.1f} after 1,000 steps to {bits['digits', 'autoregressive']:.1f}" in WORDS

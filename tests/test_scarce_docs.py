@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import bench
+from bench.evidence.statistics import t_interval
 from bench.plan.matrix import cells
 from bench.plan.suite import load_suite
 
@@ -36,6 +38,19 @@ def test_the_tables_are_those_of_the_records() -> None:
         columns, _, *all_rows = recorded[heading]
         at = [columns.index(name) for name in header]
         assert rows == [[row[i] for i in at] for row in all_rows if row[0] != "untrained"], heading
+
+
+def test_no_gain_is_above_zero() -> None:
+    """The largest upper end that the page names is that of the gains without augmentation."""
+    ends = {"gain": [], "gain_beside_augmentation": []}  # type: dict[str, list[float]]
+    for _, cell in bench.load(RECORDED.parent).groupby(["dataset", "loss"]):
+        for name, highest in ends.items():
+            mean, half, count = t_interval(100 * cell[f"{name}_final"].to_numpy(float))
+            assert count == 5
+            assert mean - half <= 0
+            highest.append(mean + half)
+    assert len(ends["gain"]) == 9
+    assert f"The largest upper end of a gain is {max(ends['gain']):.1f} points." in " ".join(PAGE.split())
 
 
 def test_the_page_describes_the_suite() -> None:

@@ -1,4 +1,4 @@
-"""Which runs of a results folder are being trained, and which were interrupted, as far as its files say."""
+"""Which runs of a results folder are being trained, and which were interrupted, according to its files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bench.errors import ResultsError
 from bench.records.lease_owners import owner_file
 from bench.records.mirror import Mirror
 
-SILENT = 600.0  # seconds after which an owner on another machine that has written nothing counts as dead
+SILENT = 600.0  # seconds without a write after which the owner of a lease counts as dead, also on another machine
 
 
 def active_runs(folder: Path) -> set[str]:
-    """Return the identities of the runs whose lease has an owner that lives, as far as this can be told from here.
+    """Return the identities of the runs that a live process holds a lease on.
 
     Every engine takes the leases of a pack when its training begins, and releases them at the end.
 
@@ -38,7 +38,7 @@ def interrupted_runs(folder: Path) -> set[str]:
 
 
 def _is_silent(mirror: Mirror, name: str) -> bool:
-    """Return whether the file of an owner has not been written for long; False if that is not known."""
+    """Return whether an owner's file was last written more than ``SILENT`` seconds ago; False if that is unknown."""
     with suppress(OSError, ResultsError):
         if mirror.store is None:
             return (mirror.folder / name).stat().st_mtime < time.time() - SILENT

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
 import torch
+from interrupted_runs import check_resumed, go
 
 from bench.catalogue.families import FAMILIES
-from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.plan.specification import Training, complete_training
 
@@ -45,11 +44,6 @@ def begin(training: Training, seeds: list[int]) -> Pack:
     return assemble([training] * len(seeds), seeds, shape, lambda i: reals[i], len(reals), torch.device("cpu"))
 
 
-def go(pack: Pack, first: int = 0, steps: int | None = None) -> None:
-    for measurements in train(pack, first, steps=steps):
-        assert all(measurement.diverged is None for measurement in measurements)
-
-
 def test_all_families_with_a_loss_of_their_own_have_a_case() -> None:
     assert {family for family, _, _ in CASES} == {name for name, entry in FAMILIES.items() if entry.loss}
 
@@ -57,19 +51,7 @@ def test_all_families_with_a_loss_of_their_own_have_a_case() -> None:
 @pytest.mark.parametrize(("family", "architecture", "dataset"), CASES)
 def test_models_resume_bit_by_bit(family: str, architecture: str, dataset: str) -> None:
     training = specify(family, architecture, dataset, ema=0.9, lookahead={"every": 2})
-    at_once, interrupted, resumed = begin(training, [0]), begin(training, [0]), begin(training, [7])
-    before = at_once.generator.flat.clone()
-    go(at_once)
-    go(interrupted, steps=3)
-    buffer = io.BytesIO()
-    torch.save(interrupted.state_dict(0), buffer)
-    resumed.load_state_dicts([torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)])
-    go(resumed, first=3)
-    assert not torch.equal(at_once.generator.flat, before)
-    one, other = at_once.players[0].state_dict(), resumed.players[0].state_dict()
-    assert one.keys() == other.keys() == {"generator", "average"}
-    for network in one:
-        assert all(torch.equal(a, b) for a, b in zip(one[network].values(), other[network].values(), strict=True))
+    check_resumed(lambda seed: begin(training, [seed]), {"generator", "average"})
 
 
 @pytest.mark.parametrize("width", [6, 32])  # one after another, and at once

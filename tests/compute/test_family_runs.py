@@ -7,18 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interrupted_runs import check_stopped_packs, train_alone
 
 from bench.catalogue.metrics.measures import PROBES
-from bench.compute.engines.in_process import in_process
-from bench.compute.execution import execute
 from bench.compute.kept_weights import read_weights
 from bench.compute.settings import Settings
 from bench.compute.training.objective import MODEL_PROBES
 from bench.evidence.results import read_evidence
-from bench.plan.grouping import group_by_pack_key
 from bench.plan.rebuilding import rebuild
-from bench.plan.runs import Run, plan_runs
-from bench.plan.suite import load_suite
+from bench.plan.runs import Run
 from bench.records.record import read_record
 
 SUITE = """
@@ -43,28 +40,11 @@ metrics = ["modes", "frechet"]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], Settings]:
     """The runs of the suite, each trained alone."""
-    folder = tmp_path_factory.mktemp("families")
-    (folder / "suite.toml").write_text(SUITE)
-    runs = plan_runs(load_suite(str(folder / "suite.toml")))
-    settings = Settings(folder=folder / "results" / "families", keep=("weights",))
-    events = list(in_process([[run] for run in runs], [settings]))
-    assert [event.state for event in events if event.state != "progress"] == ["recorded"] * len(runs)
-    return runs, settings
+    return train_alone(SUITE, tmp_path_factory.mktemp("families"))
 
 
 def test_stopped_packs_have_the_records_of_runs_alone(trained: tuple[list[Run], Settings], tmp_path: Path) -> None:
-    runs, settings = trained
-    packs, together = group_by_pack_key(runs), Settings(folder=tmp_path)
-    assert {len(pack) for pack in packs} == {2}
-    for pack in packs:
-        assert {event.state for event in execute(pack, together, lambda: True)} == {"progress", "stopped"}
-        assert {event.state for event in execute(pack, together, lambda: False)} == {"progress", "recorded"}
-    for run in runs:
-        alone, resumed = (read_record(each.record(run)) for each in (settings, together))
-        assert resumed.metadata.environment.resumed == 1
-        for name in alone.trace:
-            if name != "seconds":
-                np.testing.assert_array_equal(alone.trace[name], resumed.trace[name], err_msg=f"{run}: {name}")
+    check_stopped_packs(*trained, tmp_path)
 
 
 def test_records_have_what_the_family_has(trained: tuple[list[Run], Settings]) -> None:

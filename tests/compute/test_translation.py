@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from interrupted_runs import check_resumed, go
 from torch import Tensor
 
 from bench.catalogue.families.cyclegan import TwoWays
@@ -63,11 +63,6 @@ def real(dataset: str) -> RealSamples:
 def begin(training: Training, seeds: list[int]) -> Pack:
     dataset = training.dataset.name
     return assemble([training] * len(seeds), seeds, SHAPES[dataset], real(dataset), COUNT, CPU)
-
-
-def go(pack: Pack, first: int = 0, steps: int | None = None) -> None:
-    for measurements in train(pack, first, steps=steps):
-        assert all(measurement.diverged is None for measurement in measurements)
 
 
 def game(pack: Pack) -> TranslationGame:
@@ -283,19 +278,7 @@ def test_runs_do_not_depend_on_who_shares_their_pack(family: str, network: str, 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_translators_resume_bit_by_bit(family: str, network: str, dataset: str) -> None:
     training = specify(family, network, dataset, ema=0.9, lookahead={"every": 2}, penalty="zcr")
-    at_once, interrupted, resumed = begin(training, [0]), begin(training, [0]), begin(training, [7])
-    before = at_once.generator.flat.clone()
-    go(at_once)
-    go(interrupted, steps=3)
-    buffer = io.BytesIO()
-    torch.save(interrupted.state_dict(0), buffer)
-    resumed.load_state_dicts([torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)])
-    go(resumed, first=3)
-    assert not torch.equal(at_once.generator.flat, before)
-    one, other = at_once.players[0].state_dict(), resumed.players[0].state_dict()
-    assert one.keys() == {"generator", "critic", "average"}
-    for player in one:
-        assert all(torch.equal(a, b) for a, b in zip(one[player].values(), other[player].values(), strict=True))
+    check_resumed(lambda seed: begin(training, [seed]), {"generator", "critic", "average"})
 
 
 @pytest.mark.parametrize("family", FAMILIES)

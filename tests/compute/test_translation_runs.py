@@ -10,10 +10,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import train_suite
+from interrupted_runs import check_stopped_packs, train_alone
 
 from bench import generator
 from bench.command import main
-from bench.compute.engines.in_process import in_process
 from bench.compute.evaluated_samples import evaluation_latents, inputs_of
 from bench.compute.execution import execute
 from bench.compute.settings import Settings
@@ -22,10 +22,8 @@ from bench.compute.training.real_data import cached_dataset
 from bench.errors import ResultsError
 from bench.evidence.outcomes import load
 from bench.evidence.results import read_evidence
-from bench.plan.grouping import group_by_pack_key
 from bench.plan.rebuilding import rebuild
-from bench.plan.runs import Run, plan_runs
-from bench.plan.suite import load_suite
+from bench.plan.runs import Run
 from bench.records.listing import record_paths
 from bench.records.pairs import pairs_of
 from bench.records.record import read_metadata, read_record
@@ -54,28 +52,11 @@ BACK = {"back_error", "back_fd", "cycle_error", "back_cycle_error"}
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], Settings]:
     """The runs of the suite, each trained alone."""
-    folder = tmp_path_factory.mktemp("translations")
-    (folder / "suite.toml").write_text(SUITE)
-    runs = plan_runs(load_suite(str(folder / "suite.toml")))
-    settings = Settings(folder=folder / "results" / "translations", keep=("weights",))
-    events = list(in_process([[run] for run in runs], [settings]))
-    assert [event.state for event in events if event.state != "progress"] == ["recorded"] * len(runs)
-    return runs, settings
+    return train_alone(SUITE, tmp_path_factory.mktemp("translations"))
 
 
 def test_stopped_packs_have_the_records_of_runs_alone(trained: tuple[list[Run], Settings], tmp_path: Path) -> None:
-    runs, settings = trained
-    packs, together = group_by_pack_key(runs), Settings(folder=tmp_path)
-    assert {len(pack) for pack in packs} == {2}
-    for pack in packs:
-        assert {event.state for event in execute(pack, together, lambda: True)} == {"progress", "stopped"}
-        assert {event.state for event in execute(pack, together, lambda: False)} == {"progress", "recorded"}
-    for run in runs:
-        alone, resumed = (read_record(each.record(run)) for each in (settings, together))
-        assert resumed.metadata.environment.resumed == 1
-        for name in alone.trace:
-            if name != "seconds":
-                np.testing.assert_array_equal(alone.trace[name], resumed.trace[name], err_msg=f"{run}: {name}")
+    check_stopped_packs(*trained, tmp_path)
 
 
 def test_records_hold_the_measures_of_their_family(trained: tuple[list[Run], Settings]) -> None:

@@ -24,9 +24,9 @@ class Part(Stack):
     def __init__(self, whole: Stack, name: str, double_backward: bool, apart: bool | None):
         self.networks: list[nn.Module] = [getattr(network, name) for network in whole.networks]
         self._architecture, self._whole, self._prefix = whole._architecture, whole, f"{name}."
-        own = [(key, parameter) for key, parameter in zip(whole._names, whole.parameters, strict=True)]
-        own = [(key.removeprefix(self._prefix), each) for key, each in own if key.startswith(self._prefix)]
-        self._names, self.parameters = [key for key, _ in own], [each for _, each in own]
+        own = [pair for pair in zip(whole._names, whole.parameters, strict=True) if pair[0].startswith(self._prefix)]
+        self._names = [key.removeprefix(self._prefix) for key, _ in own]
+        self.parameters = [parameter for _, parameter in own]
         self._choose_forward(True, double_backward, apart)
 
     @property

@@ -118,12 +118,7 @@ def short_pack_timings() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bucket() -> Iterator[str]:
     """The address of an empty bucket of a local S3 server; processes that tests start reach it too."""
-    with s3_server.running() as variables, pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        import s3fs
-
-        s3fs.S3FileSystem().mkdir("bucket")
+    with s3_server.running():
         yield "s3://bucket"
 
 

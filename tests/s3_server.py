@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 WRITING, COUNTING = threading.Lock(), threading.Lock()
 FAR = 0.02  # seconds
@@ -63,19 +64,38 @@ class Serialised:
 
 
 @contextmanager
-def running() -> Iterator[dict[str, str]]:
-    """Start a server in a process of its own; yield the environment variables with which clients find it."""
+def running() -> Iterator[None]:
+    """Start a server in a process of its own, with the bucket ``bucket``; environment variables lead clients to it.
+
+    Clients are kept by their arguments, which do not name the server, so they are forgotten before and after.
+    """
+    import s3fs
+
     with subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        yield {
+        variables = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(process.stdout.readline())}",
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+        with patch.dict(os.environ, variables):
+            forget_clients()
+            s3fs.S3FileSystem().mkdir("bucket")
+            yield
+        forget_clients()
         process.communicate()
+
+
+def forget_clients() -> None:
+    import s3fs
+
+    from bench.records.remote import remote
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    remote.cache_clear()
 
 
 def counts() -> dict[str, int]:

@@ -81,6 +81,13 @@ def test_a_store_creates_once_and_says_what_it_has(store: Remote) -> None:
     assert store.names("records") == ["records/c"]
 
 
+def test_an_address_is_looked_up_on_the_server_of_now(s3: str) -> None:
+    remote(f"{s3}/results").write("records/a", b"first server")
+    with s3_server.running():
+        assert remote(f"{s3}/results").entries() == {}
+    assert remote(f"{s3}/results").read("records/a") == b"first server"
+
+
 def publish_eight_times(given: Path, place: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> str:
     """Publish a record in eight processes at the same time, each with its title; return the title that all of them read."""
     publishers = []

@@ -158,7 +158,7 @@ def test_only_what_trains_loads_torch(path: Path) -> None:
         "from bench.plan.suite import load_suite; from bench.plan.runs import plan_runs; plan_runs(load_suite('quick'))",
         "from bench.plan.suite import load_suite; from bench.plan.runs import plan_runs; "
         "from bench.plan.grouping import divide; import bench.plan.throughput; "
-        "divide(plan_runs(load_suite('quick')), lambda alike: 8, 2)",
+        "divide(plan_runs(load_suite('quick')), lambda *_: 8, 2)",
         "from bench.report import figures, page, tables; from bench.evidence import gate, results, statistics; "
         "import bench.records.record, bench.records.costs",
     ],

@@ -20,7 +20,7 @@ from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack
 from bench.compute.training.real_data import RealData
 from bench.errors import summarise_error
-from bench.plan.grouping import group_by_pack_key, pack_label, units_per_step
+from bench.plan.grouping import Sizer, group_by_pack_key, pack_label, units_per_step
 from bench.plan.runs import Run
 
 COUNTS = (2, 4, 8)  # workers on one GPU, besides a single one
@@ -48,7 +48,7 @@ _prepared: list[Prepared] = []  # in this process, at most one
 def workers_per_gpu(
     runs: Sequence[Run],
     workers: Sequence[Settings],
-    size: Callable[[Sequence[Run]], int],
+    size: Sizer,
     apart: Apart,
     notify: Callable[[str], None],
 ) -> int:
@@ -75,7 +75,7 @@ def workers_per_gpu(
 
         def measure(count: int) -> float:
             crew.extend(stack.enter_context(ProcessApart()) for _ in range(count - len(crew)))
-            pack = min(size(group), -(-len(group) // (count * len(workers))))
+            pack = min(size(group, len(workers)), -(-len(group) // (count * len(workers))))
             return time_together(crew[:count], group[:pack], workers[0])
 
         try:

@@ -19,7 +19,7 @@ from bench.compute.training.pack import Pack
 from bench.compute.training.players import GENERATED_AT_ONCE, generate, latent_numbers
 from bench.compute.training.real_data import RealData
 from bench.errors import SuiteError, summarise_error
-from bench.plan.grouping import pack_label, timing_key
+from bench.plan.grouping import Sizer, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.throughput import GAIN, Rates, read_rates, write_rates
 
@@ -37,8 +37,8 @@ def pack_sizer(
     memory: float | None,
     notify: Callable[[str], None],
     apart: Apart | None = None,
-) -> Callable[[Sequence[Run]], int]:
-    """Return a function that decides how many runs of one kind share a pack.
+) -> Sizer:
+    """Return a function that decides how many runs of one kind share a pack, if so many workers train them.
 
     Args:
         pack: A number of runs, "off" for one run per pack, or "auto" to measure.
@@ -58,15 +58,15 @@ def pack_sizer(
         if memory is not None:
             raise SuiteError(f"memory {memory:g}: only applies with pack 'auto', not {pack!r}")
         fixed = 1 if pack == "off" else pack
-        return lambda runs: fixed
+        return lambda runs, spread: fixed
     apart = apart or ProcessApart()
     kinds = device_kinds(workers, memory, apart)
 
-    def size(runs: Sequence[Run]) -> int:
-        largest = -(-len(runs) // len(workers))  # the runs are spread over all workers before packs grow
+    def size(runs: Sequence[Run], spread: int) -> int:
+        largest = -(-len(runs) // spread)
         if largest == 1:
             return 1
-        work = sum(run.training.steps for run in runs) / len(workers)
+        work = sum(run.training.steps for run in runs) / spread
         return min(_size_on(kind, runs, largest, work, notify, apart) for kind in kinds)
 
     return size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,9 @@ from bench.plan.specification import Training
 from bench.plan.updates import batches_per_update
 
 Pack = list[Run]
+Sizer = Callable[[Sequence[Run], int], int]
+
+LOAD = 0.5  # a group that is less of the work of one worker is not spread: packs gain more than an even end
 
 
 def pack_key(run: Run) -> str:
@@ -91,16 +95,22 @@ def group_by_pack_key(runs: Iterable[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def divide(runs: Iterable[Run], size: Callable[[Sequence[Run]], int], workers: int) -> list[Pack]:
+def divide(runs: Iterable[Run], size: Sizer, workers: int) -> list[Pack]:
     """Divide runs into packs, the longest first, so that all workers finish at about the same time.
 
     Args:
         runs: The runs, in the order of the plan.
-        size: A function from all runs with one pack key to the maximum size of their packs.
-        workers: The number of packs that train in parallel. A group of runs is spread over all workers before its packs
-            grow.
+        size: A function from all runs with one pack key, and the number of workers to spread them over, to the maximum
+            size of their packs.
+        workers: The number of packs that train in parallel. A group of runs that is much of the work is spread over
+            several of them before its packs grow.
     """
-    packs = [pack for group in group_by_pack_key(runs) for pack in _split_evenly(_sort(group), size(group), workers)]
+    groups = group_by_pack_key(runs)
+    load = LOAD * sum(map(_work, groups)) / workers
+    packs: list[Pack] = []
+    for group in groups:
+        spread = min(workers, math.ceil(_work(group) / load))
+        packs += _split_evenly(_sort(group), size(group, spread), spread)
     return sorted(packs, key=_work, reverse=True)
 
 
@@ -128,10 +138,10 @@ def units_per_step(training: Mapping[str, Any]) -> float:
     return float(batches_per_update(training.get("updates")) * training["batch_size"] * per_sample)
 
 
-def _split_evenly(runs: Pack, size: int, workers: int) -> list[Pack]:
-    """Return packs of at most ``size`` whose lengths differ by at most one, one per worker or a multiple of that."""
+def _split_evenly(runs: Pack, size: int, spread: int) -> list[Pack]:
+    """Return packs of at most ``size`` whose lengths differ by at most one, ``spread`` or a multiple of that."""
     count = -(-len(runs) // size)
-    return _split(runs, min(len(runs), -(-count // workers) * workers))
+    return _split(runs, min(len(runs), -(-count // spread) * spread))
 
 
 def _split(runs: Sequence[Run], count: int) -> list[Pack]:

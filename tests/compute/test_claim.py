@@ -91,7 +91,7 @@ def test_a_second_driver_says_so_and_leaves_out_what_is_recorded_meanwhile(
 
     monkeypatch.setattr(execution, "_execute_groups", noting)
     settings = Settings(folder=tmp_path)
-    waiting = [pack[0] for pack in divide(tiny_runs, lambda _: 1, 1)]  # in the order in which the first one takes them
+    waiting = [pack[0] for pack in divide(tiny_runs, lambda *_: 1, 1)]  # in the order in which the first one takes them
     first, second, third, fourth = (run.id for run in waiting)
 
     def first_driver(event: Any) -> None:

@@ -230,7 +230,7 @@ def alone(trained_alone: Path) -> pd.DataFrame:
 def test_records_do_not_depend_on_packs_and_state_their_size(
     runs: list[Run], trained_alone: Path, tmp_path: Path
 ) -> None:
-    together = execute(divide(runs, lambda alike: 8, 1), tmp_path / "together")
+    together = execute(divide(runs, lambda *_: 8, 1), tmp_path / "together")
     pd.testing.assert_frame_equal(measured(trained_alone), together, check_exact=True)
     for folder, size in ((trained_alone, 1), (tmp_path / "together", 8)):
         assert {read_metadata(path).environment.pack for path in record_paths(folder)} == {size}

@@ -69,7 +69,7 @@ def test_out_of_memory_is_not_remembered_for_good(
     long = [replace(run, training=run.training.model_copy(update={"steps": 10**6})) for run in runs]
 
     def size() -> int:
-        return pack_tuning.pack_sizer("auto", [Settings(folder=tmp_path)], None, print)(long)
+        return pack_tuning.pack_sizer("auto", [Settings(folder=tmp_path)], None, print)(long, 1)
 
     assert size() == 2
     (rates,) = rates_by_device(timing_key(long[0])).values()
@@ -98,7 +98,7 @@ def test_different_gpus_get_packs_that_suit_all(
     runs = [replace(tiny_runs[0], seed=seed) for seed in range(128)]
     long = [replace(run, training=run.training.model_copy(update={"steps": 10**6})) for run in runs]
     workers = [Settings(folder=tmp_path, device=name) for name in free]
-    assert pack_tuning.pack_sizer("auto", workers, None, print)(long) == 8
+    assert pack_tuning.pack_sizer("auto", workers, None, print)(long, 2) == 8
     assert len(asked) == 4  # this process never touches a GPU
 
 

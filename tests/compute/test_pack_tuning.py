@@ -38,7 +38,7 @@ def with_optimizer(run: Run, **options: object) -> Run:
 
 
 def size_of(runs: list[Run]) -> int:
-    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, print)(runs)
+    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, print)(runs, 1)
 
 
 @pytest.fixture

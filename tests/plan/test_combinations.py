@@ -136,7 +136,7 @@ def test_runs_with_different_smoothing_share_a_pack_and_stand_side_by_side(runs:
     mixed = [smoothed(run, value) for value in (0.2, 0.1, 0.2, 0.1) for run in saturating[:1]]
     assert len({pack_key(run) for run in (*mixed, *runs)}) == 1
     assert smoothed(runs[0], 0.0).id == runs[0].id if saturating else True
-    (pack,) = divide(mixed, lambda alike: 8, 1)
+    (pack,) = divide(mixed, lambda *_: 8, 1)
     assert [run.training.loss.options.smoothing for run in pack] == [0.1, 0.1, 0.2, 0.2]  # type: ignore[attr-defined]
 
 

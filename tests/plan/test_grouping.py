@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import TOGETHER
@@ -52,7 +53,7 @@ def test_runs_with_one_pack_key(runs: list[Run], write_suite: Callable[[str], st
 def test_every_run_is_in_one_pack_that_is_not_too_large(runs: list[Run]) -> None:
     assert split_in_half([]) == []
     for count, size, workers in product(range(1, 9), (1, 2, 3, 8), (1, 2, 3)):
-        packs = divide(runs[:count], lambda group, size=size: size, workers)  # type: ignore[misc]
+        packs = divide(runs[:count], lambda *_, size=size: size, workers)  # type: ignore[misc]
         assert sorted(run.id for pack in packs for run in pack) == sorted(run.id for run in runs[:count])
         lengths = [len(pack) for pack in packs]
         assert max(lengths) <= size
@@ -63,8 +64,35 @@ def test_every_run_is_in_one_pack_that_is_not_too_large(runs: list[Run]) -> None
 
 def test_the_longest_packs_are_first(write_suite: Callable[[str], str]) -> None:
     text = TOGETHER + '[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 200 }\n'
-    packs = divide(plan_runs(load_suite(write_suite(text))), lambda group: 2, 1)
+    packs = divide(plan_runs(load_suite(write_suite(text))), lambda *_: 2, 1)
     assert [pack[0].training.steps for pack in packs] == [200, 200, 120, 120]
+
+
+def test_only_groups_that_are_much_of_the_work_are_spread(write_suite: Callable[[str], str]) -> None:
+    """Four runs of 120 steps are split between two workers; four of 12 steps share a pack."""
+    text = TOGETHER + '[[override]]\nwhen = { loss = "hinge" }\nset = { steps = 12 }\n'
+    runs = plan_runs(load_suite(write_suite(text)))
+    asked: list[int] = []
+
+    def size(group: Sequence[Run], spread: int) -> int:
+        asked.append(spread)
+        return 8
+
+    packs = divide(runs, size, 2)
+    assert [(len(pack), pack[0].training.steps) for pack in packs] == [(2, 120), (2, 120), (4, 12)]
+    assert asked == [2, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_workers_finish_at_about_the_same_time(runs: list[Run], workers: int) -> None:
+    """The last one at most half of a mean load after the mean, apart from one run that cannot be divided."""
+    works = np.random.default_rng(workers).integers(1, 1000, 6).tolist()
+    trainings = [runs[0].training.model_copy(update={"steps": steps}) for steps in works]
+    many = [replace(runs[0], seed=seed, training=training) for training in trainings for seed in range(16)]
+    loads = [0] * workers
+    for pack in divide(many, lambda *_: 16, workers):
+        loads[loads.index(min(loads))] += sum(run.training.steps for run in pack)
+    assert max(loads) <= 1.5 * sum(loads) / workers + max(works)
 
 
 def test_the_smallest_pack_that_is_about_as_fast_as_any_within_memory() -> None:
@@ -86,7 +114,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sized(group: list[Run], notices: list[str]) -> int:
-    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, notices.append)(group)
+    return pack_tuning.pack_sizer("auto", [Settings(folder=Path("nowhere"))], None, notices.append)(group, 1)
 
 
 def weighing(run: Run, weight: float) -> Run:
@@ -104,9 +132,9 @@ def test_sizes_are_measured_once_and_kept(runs: list[Run], monkeypatch: pytest.M
     assert 1 <= size <= len(runs)
     monkeypatch.setattr(pack_tuning, "measure_rates", lambda *_: pytest.fail("measured again"))
     assert sized(runs, notices) == size
-    assert pack_tuning.pack_sizer("auto", crew, 1e-6, notices.append)(runs) == 1  # a kilobyte holds no pack
-    assert pack_tuning.pack_sizer("off", crew, None, notices.append)(runs) == 1
-    assert pack_tuning.pack_sizer(5, crew, None, notices.append)(runs) == 5
+    assert pack_tuning.pack_sizer("auto", crew, 1e-6, notices.append)(runs, 1) == 1  # a kilobyte holds no pack
+    assert pack_tuning.pack_sizer("off", crew, None, notices.append)(runs, 1) == 1
+    assert pack_tuning.pack_sizer(5, crew, None, notices.append)(runs, 1) == 5
     assert notices == []
 
 
@@ -123,9 +151,9 @@ def test_no_pack_is_timed_that_would_leave_a_worker_without_runs(
 
     monkeypatch.setattr(pack_tuning, "_time_step", time_step)
     four, crew = [runs[0]] * 4, [Settings(folder=Path("nowhere"))] * 4
-    assert pack_tuning.pack_sizer("auto", crew, None, print)(four) == 1
+    assert pack_tuning.pack_sizer("auto", crew, None, print)(four, 4) == 1
     assert timed == []
-    assert pack_tuning.pack_sizer("auto", crew[:2], None, print)(four) == 2
+    assert pack_tuning.pack_sizer("auto", crew[:2], None, print)(four, 2) == 2
     assert timed == [1, 2]
 
 
@@ -245,7 +273,9 @@ def test_a_plugin_loss_that_vmap_does_not_support_does_not_affect_other_packs(
         )
     )
     sizes, notices = {}, []
-    for pack in divide(with_it, lambda group: sizes.setdefault(group[0].training.loss.name, sized(group, notices)), 1):
+    for pack in divide(
+        with_it, lambda group, _: sizes.setdefault(group[0].training.loss.name, sized(group, notices)), 1
+    ):
         assert len({run.training.loss.name == "peeking" for run in pack}) == 1
     assert sizes["peeking"] == 1
     assert len(notices) == 1

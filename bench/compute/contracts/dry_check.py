@@ -29,11 +29,10 @@ from bench.compute.training.pack import Pack
 from bench.compute.training.players import Players, build_players
 from bench.compute.training.real_data import RealData, cached_dataset
 from bench.errors import DataError, PluginError, summarise_error
-from bench.plan.grouping import added_code, pack_label, timing_key
+from bench.plan.grouping import Sizer, added_code, pack_label, timing_key
 from bench.plan.runs import Run
 from bench.plan.specification import Training
 
-PackSize = Callable[[Sequence[Run]], int]
 GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -57,11 +56,11 @@ class Findings:
         """Return the failures of the other runs."""
         return [Event(run, "failed", text=self.faults[run.id], fault=True) for run in runs if run.id in self.faults]
 
-    def limited(self, size: PackSize, notify: Callable[[str], None]) -> PackSize:
+    def limited(self, size: Sizer, notify: Callable[[str], None]) -> Sizer:
         """Return a function that gives the sizes of packs as ``size`` does, but 1 for runs that train alone."""
 
-        def limit(runs: Sequence[Run]) -> int:
-            wanted = size(runs)
+        def limit(runs: Sequence[Run], spread: int) -> int:
+            wanted = size(runs, spread)
             if wanted > 1 and runs[0].id in self.drawing:
                 notify(f"{pack_label(runs[0])}: these runs draw random numbers of their own, so each trains alone")
                 return 1

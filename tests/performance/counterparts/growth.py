@@ -49,7 +49,7 @@ def of_steps(counts: Sequence[int] = (50, 100, 200, 400)) -> list[Row]:
 
 def _trained(runs: list[Run], steps: int) -> tuple[float, float]:
     reals, whole = reals_of(runs[0]), 0.0
-    for pack in divide(runs, lambda alike: 8, 1):
+    for pack in divide(runs, lambda *_: 8, 1):
         loop = our_loop([run.training for run in pack], [run.seed for run in pack], SHAPE, reals)
         loop(3)
         began = time.perf_counter()

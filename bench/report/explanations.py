@@ -56,10 +56,10 @@ def explanations(evidence: Evidence) -> list[Explanation]:
         ),
         Explanation(
             "Bold",
-            "Bold: the best of each column, and cells not significantly worse (one-sided Welch tests, Holm-corrected, "
-            "5%). With fewer than four values per cell an exact permutation test cannot reach 5%, so nothing is bold. "
-            "Cells in which at least half of the runs diverged are not bold unless this holds for all "
-            f"cells{unless_unresolved}.",
+            "Bold: the best of each column, and cells whose mean lies within its interval and is not significantly "
+            "worse (one-sided Welch tests, Holm-corrected, 5%). With fewer than four values per cell an exact "
+            "permutation test cannot reach 5%, so nothing is bold. Cells in which at least half of the runs failed are "
+            f"not bold unless this holds for all cells{unless_unresolved}.",
         ),
         Explanation(
             "Failures",

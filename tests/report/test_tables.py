@@ -107,11 +107,32 @@ def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(pair: Evidence) -> N
 
     def failing(runs: pd.DataFrame) -> pd.DataFrame:
         gone = np.arange(48) % 24 < 2
-        return far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
+        lost = far(runs).assign(fd_final=lambda frame: frame["fd_final"].mask(gone))
+        return lost.assign(outcome=np.where(gone, "diverged", lost["outcome"]))
 
     assert bold_rows(made(pair, failing)) == {second}  # the surviving third of the runs is not the best
     collapsed = made(pair, lambda runs: far(runs).assign(outcome="collapsed"))
     assert bold_rows(collapsed) == {first, second}
+    lost = made(pair, lambda runs: failing(runs).assign(outcome="collapsed"))
+    assert bold_rows(lost) == {second}
+
+
+def test_bold_is_not_for_cells_that_fail_or_vary_much(pair: Evidence) -> None:
+    """The second cell is not significantly worse than the first, but its mean is far outside the first one's interval."""
+    spread = np.concatenate([[0.99, 1.0, 1.01], [0.1, 1.0, 10.0], np.ones(18)])
+
+    def varying(runs: pd.DataFrame) -> pd.DataFrame:
+        level = np.repeat([1.0, 1.5, 10, 20, 30, 40, 50, 60], 3)
+        return twice(runs.assign(fd_final=level * spread, outcome="stable"))
+
+    first, second = [tuple(runs[["loss", "architecture"]].iloc[0]) for _, runs in cells_of(pair)][:2]
+    assert bold_rows(made(pair, varying)) == {first}
+
+    def failing(runs: pd.DataFrame) -> pd.DataFrame:
+        frame = varying(runs)
+        return frame.assign(outcome=np.where(np.arange(48) % 24 < 2, "collapsed", "stable"))
+
+    assert bold_rows(made(pair, failing)) == {second}
 
 
 def twice(runs: pd.DataFrame) -> pd.DataFrame:

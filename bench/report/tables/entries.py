@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.catalogue.metrics.measures import Measure
 from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.results import Evidence
 from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved, is_unresolved
-from bench.evidence.statistics import bounded_mean, geometric_mean, holm, welch, wilson_interval
+from bench.evidence.statistics import Bounds, bounded_mean, geometric_mean, holm, welch, wilson_interval
 from bench.notation import with_commas, with_powers
 from bench.report.row_names import FAILED, FAILURES
 from bench.report.tables.model import Column, Entry
@@ -46,16 +45,19 @@ def entries_of(
         return {row: _failure_rate(runs)._replace(runs=tuple(runs["run"])) for row, runs in cells.items()}
     if not column.which:
         return {row: Entry(_summarise(runs, column.measure), runs=tuple(runs["run"])) for row, runs in cells.items()}
-    about = evidence.describe(column.measure)
-    name = f"{column.measure}_{column.which}"
     on_logs = column.measure in geometric
-    best = _as_good_as_the_best(cells, name, about, on_logs)
+    best = _as_good_as_the_best(evidence, cells, column, on_logs)
     return {
-        row: _estimate(runs, name, about, measure_bounds(evidence, runs, column.measure), on_logs)._replace(
-            bold=row in best, runs=tuple(runs["run"])
-        )
+        row: _entry(evidence, runs, column, on_logs)._replace(bold=row in best, runs=tuple(runs["run"]))
         for row, runs in cells.items()
     }
+
+
+def _mean(evidence: Evidence, runs: pd.DataFrame, column: Column, on_logs: bool) -> Bounds:
+    values = runs[f"{column.measure}_{column.which}"]
+    if on_logs:
+        return geometric_mean(values)
+    return bounded_mean(values, *measure_bounds(evidence, runs, column.measure))
 
 
 def _summarise(runs: pd.DataFrame, column: str) -> str:
@@ -85,17 +87,16 @@ def with_wilson_interval(rate: str) -> str:
     return f"{fraction} ({100 * low:.0f}–{100 * high:.0f}%){space}{rest}"
 
 
-def _estimate(runs: pd.DataFrame, name: str, about: Measure, bounds: tuple[float, float], on_logs: bool) -> Entry:
-    values = runs[name]
-    count = int(values.notna().sum())
+def _entry(evidence: Evidence, runs: pd.DataFrame, column: Column, on_logs: bool) -> Entry:
+    about, mean = evidence.describe(column.measure), _mean(evidence, runs, column, on_logs)
+    count = mean.n
     if not count:
         return Entry("–")
     missing = f" ({count} of {len(runs)})" if count < len(runs) else ""  # the others diverged before they had a value
-    mean = geometric_mean(values) if on_logs else bounded_mean(values, *bounds)
     value, low, high = (format_number(number, about.scale, about.spec) for number in mean[:3])
     if math.isnan(mean.low):
         interval = ""
-    elif on_logs or math.isfinite(bounds[0]):
+    elif on_logs or math.isfinite(measure_bounds(evidence, runs, column.measure)[0]):
         interval = f"[{low}, {high}]"
     else:
         interval = f"± {format_number(mean.high - mean.value, about.scale, about.spec)}"
@@ -122,19 +123,22 @@ def could_tell(n: int, other: int) -> bool:
     return 2 / math.comb(n + other, n) <= ALPHA
 
 
-def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool) -> set[tuple[str, ...]]:
-    """The best cell of a column, and the cells that Holm-corrected Welch tests do not show to be worse.
+def _as_good_as_the_best(evidence: Evidence, cells: Cells, column: Column, on_logs: bool) -> set[tuple[str, ...]]:
+    """The best cell of a column, and the cells in its interval that Holm-corrected Welch tests do not show to be worse.
 
-    Cells with too few values for a test to tell (see ``could_tell``) are left out, and so is the best if no other cell
-    remains. Cells in which at least half of the runs have no value, because they diverged, are considered only if this
-    holds for all cells: the surviving runs do not represent the others. Cells with a run that cannot be judged are left
-    out.
+    The tests alone would favour cells whose runs vary much. Cells of which at least half of the runs failed are
+    considered only if this holds for all cells, and then those last of which at least half have no value, because they
+    diverged: the surviving runs do not represent the others. Cells with too few values for a test to tell (see
+    ``could_tell``) are left out, and so is the best if no other cell remains. Cells with a run that cannot be judged
+    are left out.
     """
+    about, name = evidence.describe(column.measure), f"{column.measure}_{column.which}"
     if about.higher_is_better is None or len(cells) < 2:
         return set()
     cells = {row: runs for row, runs in cells.items() if not is_unresolved(runs).any()}
-    mostly_complete = {row for row, runs in cells.items() if 2 * runs[name].notna().sum() > len(runs)} or set(cells)
-    values = {row: cells[row][name].dropna().to_numpy(float) for row in cells if row in mostly_complete}
+    cells = {row: runs for row, runs in cells.items() if 2 * count_failed(runs) < len(runs)} or cells
+    cells = {row: runs for row, runs in cells.items() if 2 * runs[name].notna().sum() > len(runs)} or cells
+    values = {row: runs[name].dropna().to_numpy(float) for row, runs in cells.items()}
     values = {row: np.log(sample) if on_logs else sample for row, sample in values.items() if len(sample)}
     if not values:
         return set()
@@ -147,5 +151,9 @@ def _as_good_as_the_best(cells: Cells, name: str, about: Measure, on_logs: bool)
     adjusted = holm(
         [welch(values[row], values[best], "less" if about.higher_is_better else "greater").p for row in others]
     )
+    _, low, high, _ = _mean(evidence, cells[best], column, on_logs)
+    edge = low if about.higher_is_better else high
+    near = np.log(edge) if on_logs else edge
     ties = {row for row in others if means[row] == means[best]}
-    return {best} | ties | {row for row, p in zip(others, adjusted, strict=True) if not p <= ALPHA}
+    within = {row for row in others if (means[row] >= near if about.higher_is_better else means[row] <= near)}
+    return {best} | ties | within & {row for row, p in zip(others, adjusted, strict=True) if not p <= ALPHA}

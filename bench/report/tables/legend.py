@@ -77,7 +77,10 @@ def _describe_bold(evidence: Evidence, table: Table) -> Iterable[str]:
         and sum(column in row.entries for row in table.rows if row.kind == "cell") > 1
     ]
     if any(entry.bold for row in table.rows for entry in row.entries.values()):
-        yield f"Bold: the best of each column, and what is not significantly worse ({100 * ALPHA:g}%)."
+        yield (
+            "Bold: the best of each column where fewer than half of the runs failed, and what lies in its interval and is "
+            f"not significantly worse ({100 * ALPHA:g}%)."
+        )
     elif compared and not could_tell(sizes[-1], sizes[-1]):
         yield f"Nothing is bold: with {sizes[-1]} per cell no test can show a difference at {100 * ALPHA:g}%."
 

@@ -78,8 +78,8 @@ def _describe_bold(evidence: Evidence, table: Table) -> Iterable[str]:
     ]
     if any(entry.bold for row in table.rows for entry in row.entries.values()):
         yield (
-            "Bold: the best of each column where fewer than half of the runs failed, and what lies in its interval and "
-            f"is not significantly worse ({100 * ALPHA:g}%)."
+            "Bold: the best of each column where fewer than half of the runs failed, and what is in its interval and "
+            f"not significantly worse ({100 * ALPHA:g}%)."
         )
     elif compared and not could_tell(sizes[-1], sizes[-1]):
         yield f"Nothing is bold: with {sizes[-1]} per cell no test can show a difference at {100 * ALPHA:g}%."

@@ -1,4 +1,4 @@
-"""Sections below the Markdown tables: ranks over datasets, time to the threshold, noise of seeds and of samples."""
+"""Sections below the Markdown tables: ranks over datasets, failures by threshold, time to it, noise."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bench.notation import with_powers
 from bench.report.tables.cell_summaries import second_measurements
 from bench.report.tables.entries import ALPHA, format_number
 from bench.report.tables.plain_text import to_markdown
+from bench.report.tables.sensitivity import NOTE, failures_by_threshold
 from bench.report.threshold_times import time_to_reach
 
 
@@ -29,7 +30,7 @@ class Section(NamedTuple):
 
 def sections(evidence: Evidence) -> Iterable[str]:
     """Yield the sections in Markdown, without those that have no rows."""
-    for section in (_ranks(evidence), _threshold_times(evidence), _noise(evidence)):
+    for section in (_ranks(evidence), _sensitivity(evidence), _threshold_times(evidence), _noise(evidence)):
         if section is not None and len(section.frame):
             frame = section.frame
             align = ["left" if frame[column].map(_is_word).all() else "right" for column in frame]
@@ -88,6 +89,10 @@ def _ranks(evidence: Evidence) -> Section | None:
         f"run after the last step. Failed runs rank worst; ties share a rank. {test}."
     )
     return Section("Across datasets", pd.DataFrame(rows), note)
+
+
+def _sensitivity(evidence: Evidence) -> Section:
+    return Section("Failures with other thresholds", failures_by_threshold(evidence), NOTE)
 
 
 def _short(p: float) -> str:

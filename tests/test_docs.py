@@ -225,6 +225,53 @@ def test_the_failures_told_on_the_front_page_match_the_records() -> None:
     assert expected in " ".join(DOCUMENTS["techniques"].split())
 
 
+def test_the_table_of_differences_matches_the_records() -> None:
+    from bench.evidence.statistics import difference
+
+    runs = bench.load(ROOT / "results" / "grid")
+    text = DOCUMENTS["techniques"].partition("| grid: modes, points of high quality |")[2]
+    header, _, *rows = text.partition("\n\n")[0].splitlines()
+    assert len(rows) == 4
+    for row in rows:
+        loss, *cells = split(row)
+        own = {penalty: each for penalty, each in runs[runs["loss"] == loss].groupby("penalty")}
+        for penalty, cell in zip(split(header), cells, strict=True):
+            modes = difference(own[penalty]["modes_final"], own["none"]["modes_final"])
+            quality = difference(own[penalty]["high_quality_final"], own["none"]["high_quality_final"])
+            expected = (
+                f"{modes.value:+.1f} [{modes.low:.1f}, {modes.high:.1f}], "
+                f"{100 * quality.value:+.0f} [{100 * quality.low:.0f}, {100 * quality.high:.0f}]"
+            )
+            assert cell == expected.replace("-", "−"), (loss, penalty)
+
+
+def test_the_table_of_shared_and_own_settings_matches_the_records() -> None:
+    from bench.evidence.results import read_evidence
+
+    searched = read_evidence(ROOT / "results" / "techniques").runs
+    text = DOCUMENTS["techniques"].partition("| technique | ring: shared |")[2]
+    _, _, *rows = text.partition("\n\n")[0].splitlines()
+    assert len(rows) == 4
+    for row in rows:
+        technique, *cells = split(row)
+        loss, penalty = ("non-saturating", "r1") if technique == "r1" else (technique, "none")
+        found = []
+        for dataset in ("ring", "grid"):
+            shared = bench.load(ROOT / "results" / dataset)
+            own = searched[(searched["dataset"] == dataset) & (searched["loss"] == technique)]
+            for runs in (shared[(shared["loss"] == loss) & (shared["penalty"] == penalty)], own):
+                failed = (runs["outcome"] != "stable").sum()
+                found.append(f"{failed}/{len(runs)}, {runs['overlap_final'].mean():.3f}")
+        assert cells == found
+
+
+def averaged_column(column: str, header: list[str]) -> str:
+    """The column of the averaged generator, where there is one."""
+    name, _, kind = column.rpartition(" ")
+    of_average = f"{name}, EMA {kind}"
+    return of_average if of_average in header else column
+
+
 @pytest.mark.parametrize("dataset", ["ring", "grid"])
 def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     recorded = (ROOT / "results" / "techniques" / "table.md").read_text().partition(f"\n## {dataset}\n")[2]
@@ -234,7 +281,12 @@ def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     text = DOCUMENTS["techniques"].partition(f"results/techniques/figures/ranking-{dataset}.png)")[2].strip()
     columns, _, *rows = [split(line) for line in text.partition("\n\n")[0].splitlines()]
     at = [header.index(column) for column in columns]
-    expected = {row[0]: [row[i] for i in at] for row in recorded_rows if row[0] != "untrained"}
+    of_average = [header.index(averaged_column(column, header)) for column in columns]
+    expected = {
+        row[0]: [row[i] for i in (of_average if row[0] == "averaged" else at)]
+        for row in recorded_rows
+        if row[0] != "untrained"
+    }
     assert {row[0]: row for row in rows} == expected
     failures = [int(row[columns.index("failed")].partition("/")[0]) for row in rows[:-1]]
     assert failures == sorted(failures)

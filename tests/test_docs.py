@@ -234,7 +234,7 @@ def test_the_table_of_differences_matches_the_records() -> None:
     assert len(rows) == 4
     for row in rows:
         loss, *cells = split(row)
-        own = {penalty: each for penalty, each in runs[runs["loss"] == loss].groupby("penalty")}
+        own = dict(iter(runs[runs["loss"] == loss].groupby("penalty")))
         for penalty, cell in zip(split(header), cells, strict=True):
             modes = difference(own[penalty]["modes_final"], own["none"]["modes_final"])
             quality = difference(own[penalty]["high_quality_final"], own["none"]["high_quality_final"])

@@ -20,10 +20,10 @@ from bench.records.listing import record_paths
 from bench.records.record import publish
 from bench.report.figures import draw_all, draw_figures
 from bench.report.figures.budget import final_values, worst_seen
-from bench.report.figures.contact_sheets import image_grid
 from bench.report.figures.curves import RunCurve, draw_curves, median_curve
 from bench.report.figures.heat_map import map_of_means, map_of_modes
 from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
+from bench.report.figures.sample_square import image_grid
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import MAX_HEIGHT, styled

@@ -20,9 +20,10 @@ from bench.records.listing import record_paths
 from bench.records.record import publish
 from bench.report.figures import draw_all, draw_figures
 from bench.report.figures.budget import final_values, worst_seen
-from bench.report.figures.curves import RunCurve, draw_curves, median_curve
+from bench.report.figures.curves import draw_curves
 from bench.report.figures.heat_map import map_of_means, map_of_modes
 from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
+from bench.report.figures.run_curves import RunCurve, median_curve
 from bench.report.figures.sample_square import image_grid
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
@@ -143,6 +144,52 @@ def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
     assert minimax[0].tolist() == [1, 0.5]
     assert minimax[1] == pytest.approx([2**0.5, 1])
     assert hinge[1:3] == pytest.approx(np.array([[4 / 2**0.5, 0.5], [4 * 2**0.5, 1]]))
+
+
+def test_nothing_is_drawn_of_a_dataset_on_which_every_run_failed(made: Evidence) -> None:
+    failed = made.runs.assign(outcome=made.runs["outcome"].where(made.runs["dataset"] != "ring", "collapsed"))
+    for name in ("budget", "profile"):
+        figure = drawn(replace(made, runs=failed), name)
+        assert {panel.get_title().split(" ")[0] for panel in figure.axes} == {"grid"}
+    with styled():
+        evidence = replace(made, runs=made.runs.assign(outcome="collapsed"))
+        names = {each.name for each in draw_all(evidence, Sheet(width=6.75))}
+    assert not names & {"budget", "profile"}
+
+
+def test_one_exploded_run_does_not_flatten_the_others(tmp_path: Path) -> None:
+    """Of six runs one ends at 10¹²: the axis leaves it out, and marks its end at the edge. A median is never left out."""
+    for seed in range(6):
+        record(tmp_path, "minimax", seed, (1.0, 0.5, 0.2, 1e12 if seed == 5 else 0.1))
+    evidence = read_evidence(tmp_path)
+    figure = drawn(evidence, "curves-ring", measures=["fd"])
+    low, high = figure.axes[0].get_ylim()
+    assert 1 < high < 2
+    assert low < 0.001
+    (end,) = [line for line in figure.axes[0].lines if line.get_marker() == 6]
+    assert end.get_xydata().tolist() == [[120, high]]
+    assert "beyond the axis" in {each.get_label() for each in figure.legends[0].legend_handles}
+    with styled():
+        drawing = next(draw_curves(evidence, "ring", Sheet(width=6.75), measures=["modes", "fd"]))
+    assert "1 run goes beyond the axis of FD." in drawing.description
+    half = replace(evidence, runs=evidence.runs[evidence.runs["seed"] > 3])
+    assert drawn(half, "curves-ring", measures=["fd"]).axes[0].get_ylim()[1] > 1e12
+
+
+def test_more_cells_than_colours_are_on_several_pages_with_the_same_axes(made: Evidence) -> None:
+    ring = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "minimax")]
+    many = replace(made, runs=pd.concat([ring.assign(loss=f"loss {number}") for number in range(12)]))
+    with styled():
+        pages = [page for page in draw_all(many, Sheet(width=6.75)) if page.name.startswith(("curves", "budget"))]
+    of_name = {page.name: page.figure for page in pages}
+    assert {"curves-ring", "curves-ring-2", "budget", "budget-2"} <= of_name.keys()
+    for one, other in (("curves-ring", "curves-ring-2"), ("budget", "budget-2")):
+        labels = [{str(each.get_label()) for each in of_name[name].legends[0].legend_handles} for name in (one, other)]
+        assert len({label for label in labels[0] | labels[1] if label.startswith("loss")}) == 12
+        assert not {label for label in labels[0] & labels[1] if label.startswith("loss")}
+    assert [panel.get_ylim() for panel in of_name["curves-ring"].axes] == [
+        panel.get_ylim() for panel in of_name["curves-ring-2"].axes
+    ]
 
 
 def test_quality_is_drawn_against_the_training_time_of_every_run(made: Evidence) -> None:

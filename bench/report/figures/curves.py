@@ -18,8 +18,11 @@ from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
 from bench.report.figures.run_curves import (
+    Axis,
     Limits,
     RunCurve,
+    X,
+    axis_of,
     has_values,
     limits_of,
     median_curve,
@@ -39,12 +42,6 @@ from bench.report.figures.style import (
 )
 from bench.report.file_names import slug
 
-X = {
-    "steps": "generator steps",
-    "critic-steps": "critic steps",
-    "images": "samples seen by the critic",
-    "seconds": "training time (s)",
-}
 MIN_WIDTH, HEIGHT = 1.45, 1.3  # inches of a panel
 ROWS = 6  # per page
 OUTSIDE: Any = (7, 6)  # markers of a run that ends below or above the axis: carets that point there
@@ -55,25 +52,28 @@ def draw_curves(
 ) -> Iterator[Drawing]:
     """Draw the measures of a dataset, those of averaged weights apart, and the primary measure against time.
 
+    Time is drawn unasked only if all cells were timed alone; else it is the time as recorded.
+
     With one setting there is one panel per measure; otherwise one row per measure and one column per setting. Thick:
     the median over runs, in which a diverged run counts as the worst from then on. A diverged run ends in a cross,
     any other failed run in an open marker. Grey: real data (thick) and untrained generators (dotted).
     """
     shown = [name for name in evidence.measures(dataset) if measures is None or plain_name(name) in measures]
+    axis, time = axis_of(evidence, dataset, x), axis_of(evidence, dataset, "seconds")
     against = "" if x == "steps" else f"-{x}"
     for kind, names in (
         ("", [name for name in shown if not is_averaged(name)]),
         ("-ema", [name for name in shown if is_averaged(name)]),
     ):
-        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{against}", names, x)
+        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{against}", names, axis)
     primary = evidence.primary(dataset)
-    if primary is not None and x == "steps" and (measures is None or primary in shown):
-        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}-seconds", [primary], "seconds")
+    if primary is not None and x == "steps" and time.step_times and (measures is None or primary in shown):
+        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}-seconds", [primary], time)
 
 
-def _pages(evidence: Evidence, dataset: str, sheet: Sheet, name: str, names: list[str], x: str) -> Iterator[Drawing]:
+def _pages(evidence: Evidence, dataset: str, sheet: Sheet, name: str, names: list[str], x: Axis) -> Iterator[Drawing]:
     runs = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
-    if not any(np.isfinite(run_curve(evidence.records[run], "step", x).x).any() for run in runs):
+    if not any(np.isfinite(run_curve(evidence.records[run], "step", x.key).x).any() for run in runs):
         return  # the number of samples, or the time, is unknown for all runs
     page = 0
     all_panels, per_row = _measured(evidence, panels(evidence, dataset), names), sheet.panels_per_row(MIN_WIDTH)
@@ -103,13 +103,13 @@ def _draw(
     sheet: Sheet,
     group: list[Panel],
     limits: dict[str, Limits | None],
-    x: str,
+    x: Axis,
     is_single: bool,
 ) -> tuple[Figure, str]:
     """Panels of one setting (``is_single``), or a row per measure and a column per setting."""
     names = list(limits)
     setting = f", {group[0].title}" if is_single and group[0].title else ""
-    title = f"{dataset}{setting}: every run (thin) and the median of every cell (thick) against {X[x]}"
+    title = f"{dataset}{setting}: every run (thin) and the median of every cell (thick) against {x.name}"
     columns = balanced_columns(len(names), sheet.panels_per_row(MIN_WIDTH)) if is_single else len(group)
     shown = [(panel, name) for name in names for panel in group]
     rows = math.ceil(len(shown) / columns)
@@ -125,7 +125,7 @@ def _draw(
             axes.set_ylabel(escape_dollars(evidence.describe(name).label))
         if index + columns >= len(shown):
             axes.tick_params(labelbottom=True)
-            axes.set_xlabel(X[x])
+            axes.set_xlabel(X[x.key])
     for axes in grid.flat[len(shown) :]:
         axes.remove()
     figure.suptitle(sheet.wrap_title(title))
@@ -158,14 +158,14 @@ def _beats_real_data(evidence: Evidence, group: list[Panel], name: str) -> bool:
     return higher is not None and bool(((values > real) if higher else (values < real)).any())
 
 
-def _draw_measure(axes: Axes, evidence: Evidence, panel: Panel, name: str, limits: Limits | None, x: str) -> None:
+def _draw_measure(axes: Axes, evidence: Evidence, panel: Panel, name: str, limits: Limits | None, x: Axis) -> None:
     about = evidence.describe(name)
     runs = pd.concat([series.runs for series in panel.series])
     for value, style in ((real_data_value(runs, name), REAL_STYLE), (evidence.untrained(runs, name), UNTRAINED_STYLE)):
         if np.isfinite(value):
             axes.axhline(value * about.scale, zorder=1, **style)
     for series in panel.series:
-        _draw_series(axes, series_curves(evidence, series, name, x), series, about)
+        _draw_series(axes, series_curves(evidence, series, name, x.key, x.step_times), series, about)
     axes.autoscale_view()
     if limits is not None:
         _set_vertical_axis(axes, about, limits)

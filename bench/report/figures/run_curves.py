@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +11,35 @@ import pandas as pd
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
 from bench.evidence.statistics.intervals import Array
+from bench.evidence.step_times import step_times
 from bench.plan.updates import critic_batches
 from bench.records.record import Record
 from bench.report.figures.series import Panel, Series
 
+X = {
+    "steps": "generator steps",
+    "critic-steps": "critic steps",
+    "images": "samples seen by the critic",
+    "seconds": "training time (s)",
+}
 FEWEST = 5  # runs from which on an axis can leave some out
 BEYOND = 0.05  # share of the runs that can be beyond an axis
 STRETCHED = 2.0  # an axis leaves runs out if they would make it this many times longer
+
+
+class Axis(NamedTuple):
+    """The horizontal axis: a key of ``X``, its name in the title, and run → seconds per step if timed alone."""
+
+    key: str
+    name: str
+    step_times: dict[str, float]
+
+
+def axis_of(evidence: Evidence, dataset: str, x: str) -> Axis:
+    """Return the axis ``x``, a key of ``X``: seconds are those of cells timed alone, or else those of the records."""
+    times = step_times(evidence, dataset) if x == "seconds" else {}
+    how = "" if x != "seconds" else ", timed alone" if times else ", as recorded under any load"
+    return Axis(x, f"{X[x]}{how}", times)
 
 
 class RunCurve(NamedTuple):
@@ -30,8 +52,15 @@ class RunCurve(NamedTuple):
     diverged: bool = False
 
 
-def run_curve(record: Record, name: str, x: str) -> RunCurve:
-    """Return the curve of one run for a measure against ``x``, a key of ``X``."""
+def run_curve(record: Record, name: str, x: str, step_times: Mapping[str, float] | None = None) -> RunCurve:
+    """Return the curve of one run for a measure against ``x``, a key of ``X``.
+
+    Args:
+        record: Of the run.
+        name: Of the measure.
+        x: What is on the horizontal axis.
+        step_times: Run → seconds per step; by default the seconds are those that were recorded.
+    """
     trace, training = record.trace, record.metadata.training
     step = np.asarray(trace["step"], dtype=float)
     critic_step = step * training.critic_steps
@@ -41,6 +70,8 @@ def run_curve(record: Record, name: str, x: str) -> RunCurve:
         "images": step * critic_batches(training) * (training.batch_size or np.nan),
         "seconds": np.asarray(trace["seconds"], dtype=float) if "seconds" in trace else np.full(len(step), np.nan),
     }
+    if step_times:
+        positions["seconds"] = step * step_times[record.metadata.run]
     y = np.asarray(trace[name], dtype=float) if name in trace else np.full(len(step), np.nan)
     return RunCurve(step, positions[x], np.where(np.isfinite(y), y, np.nan))
 
@@ -51,9 +82,11 @@ def has_values(evidence: Evidence, series: Series, names: Sequence[str]) -> bool
     return any(np.isfinite(run_curve(record, name, "steps").y).any() for record in records for name in names)
 
 
-def series_curves(evidence: Evidence, series: Series, name: str, x: str) -> list[RunCurve]:
+def series_curves(
+    evidence: Evidence, series: Series, name: str, x: str, step_times: Mapping[str, float] | None = None
+) -> list[RunCurve]:
     """Return the curves of all runs of a series, with their failures."""
-    curves = [run_curve(evidence.records[run], name, x) for run in series.runs["run"]]
+    curves = [run_curve(evidence.records[run], name, x, step_times) for run in series.runs["run"]]
     diverged = series.runs["outcome"] == State.DIVERGED
     return [
         curve._replace(failed=bool(failed), diverged=bool(has_diverged))

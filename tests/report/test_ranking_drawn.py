@@ -48,7 +48,11 @@ def test_without_a_rule_there_is_no_line(tmp_path: Path) -> None:
     """Generators that are better than real data before training leave no way to go."""
     for seed in range(2):
         record(tmp_path, "minimax", seed, (0.0005, 0.2, 0.2, 0.2))
-    assert "learned from here" not in legend_of(read_evidence(tmp_path))
+    evidence = read_evidence(tmp_path)
+    assert "learned from here" not in legend_of(evidence)
+    with styled():
+        (drawing,) = draw_ranking(evidence, "ring", Sheet(width=6.75))
+    assert "dashed" not in drawing.description
 
 
 def test_circles_are_around_the_modes_that_samples_miss(made: Evidence) -> None:
@@ -71,6 +75,7 @@ def test_a_title_is_short_and_the_caption_explains(made: Evidence) -> None:
     assert title == "ring: cells by failure rate, then by median final FD"
     assert drawing.description.startswith(title)
     assert "Wilson" in drawing.description
+    assert "dashed" in drawing.description
 
 
 def test_values_at_the_ends_of_their_range_are_whole_dots(tmp_path: Path) -> None:

@@ -26,13 +26,12 @@ OPEN: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "markeredgewi
 def quality_keys(evidence: Evidence, ranked: list[Ranked]) -> list[Line2D]:
     """Return the legend of the panel of these cells."""
     stable = pd.concat([_is_stable(cell.runs) for cell in ranked])
-    has_cut = any(np.isfinite(_learned_from(evidence, cell)) for cell in ranked)
     dot: dict[str, Any] = {"color": DOT, "markersize": 2.5, "linestyle": ""}
     return [
         *([Line2D([], [], marker="o", label="stable run", **dot)] if stable.any() else []),
         *([Line2D([], [], label="run not stable", **dot, **OPEN)] if not stable.all() else []),
         Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
-        *([Line2D([], [], label="learned from here", **LEARNED)] if has_cut else []),
+        *([Line2D([], [], label="learned from here", **LEARNED)] if has_cut(evidence, ranked) else []),
         Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
     ]
 
@@ -72,6 +71,11 @@ def _set_linear_limits(panel: Axes, low: float, high: float, least: float, most:
     margin = 0.03 * (high - low)
     panel.set_xlim(low - margin, high + margin)
     panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+
+
+def has_cut(evidence: Evidence, ranked: list[Ranked]) -> bool:
+    """Return whether a rule decides from where the runs of these cells count as learned."""
+    return any(np.isfinite(_learned_from(evidence, cell)) for cell in ranked)
 
 
 def _learned_from(evidence: Evidence, cell: Ranked) -> float:

@@ -172,5 +172,5 @@ def _set_time_axis(panel: Axes, seconds: Array) -> None:
         return
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     panel.set_xlim(low - margin, high + margin)
-    panel.xaxis.set_major_locator(MaxNLocator(4))
+    panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     panel.xaxis.set_major_formatter(FuncFormatter(format_thousands))

@@ -20,7 +20,7 @@ from bench.evidence.results import Evidence
 from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
 from bench.evidence.statistics import wilson_interval
 from bench.records.record import read_all_samples
-from bench.report.figures.final_quality import DOT, draw_quality, quality_keys
+from bench.report.figures.final_quality import DOT, draw_quality, has_cut, quality_keys
 from bench.report.figures.sample_square import MISSED, draw_samples, missed_key, missed_modes
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
@@ -54,8 +54,9 @@ def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dra
     row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
     pictures = _pictures(evidence, dataset, ranked)
     quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
+    shows_cut = measure is not None and sheet.width >= WIDE and has_cut(evidence, ranked)
     title = f"{dataset}: cells by failure rate{quality}"
-    description = f"{title}. {_explain(sheet, measure, pictures)}"
+    description = f"{title}. {_explain(shows_cut, pictures)}"
     for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
         figure = _draw(evidence, sheet, part, row, title, measure, pictures)
         yield Drawing(page_name(f"ranking-{slug(dataset)}", page), description, figure)
@@ -111,10 +112,10 @@ def _draw(
     return figure
 
 
-def _explain(sheet: Sheet, measure: str | None, pictures: Pictures) -> str:
+def _explain(shows_cut: bool, pictures: Pictures) -> str:
     """Return the sentences of the caption about intervals, and what is drawn on the right."""
     sentences = ["Intervals: 95% CI of the failure rate (Wilson)."]
-    if measure and sheet.width >= WIDE:
+    if shows_cut:
         sentences.append("A run counts as learned if its best evaluation reaches the dashed line.")
     if pictures.samples:
         sentences.append("Right: final samples of the median run, or of the worse of the two in the middle.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from bench.evidence.results import Evidence, read_evidence
 from bench.records.record import publish
 from bench.records.schema import Metadata
+from bench.records.timing_results import MEASURED, write_timings
 from bench.report.figures import draw_all
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
@@ -85,11 +86,20 @@ def record(
     publish(path, Metadata.model_validate(metadata | changed), pa.Table.from_pylist(trace))
 
 
+def time_alone(folder: Path, cells: Sequence[Mapping[str, str]], seconds: float, **environment: Any) -> None:
+    """Write timings as ``ganbench time`` takes them: the same seconds per step in two rounds of every cell."""
+    rounds = [dict.fromkeys(MEASURED, seconds) | {"round": number} for number in range(2)]
+    content: dict[str, Any] = {"suite": "made", "version": 1, "title": "", "axes": list(cells[0])}
+    content["environment"] = {"device": "cpu", "workers": 1, "alone": True, "other_load": 0.0, **environment}
+    content["cells"] = [{"axes": dict(each), "training": {}, "evaluation": {}, "rounds": rounds} for each in cells]
+    write_timings(folder, content)
+
+
 def made_evidence(folder: Path) -> Evidence:
     """Return synthetic runs of two losses on two datasets.
 
     On ``ring`` each loss has three runs: one of minimax never learns, and one of hinge diverges. On ``grid`` each has
-    two, and modes are not measured.
+    two, and modes are not measured. All cells take 0.1 s a step.
     """
     for seed, last in enumerate((0.01, 0.04, 1.5)):
         record(folder, "minimax", seed, (1.0, 0.5, 0.2, last))
@@ -100,6 +110,8 @@ def made_evidence(folder: Path) -> Evidence:
     for seed, last in enumerate((0.1, 0.2)):
         record(folder, "minimax", seed, (1.0, 0.5, 0.2, last), dataset="grid", **without_modes)
         record(folder, "hinge", seed, (1.0, 0.5, 0.2, 4 * last), dataset="grid", **without_modes)
+    places = [{"dataset": name, "architecture": "mlp", "loss": loss} for name in ("ring", "grid") for loss in LOSSES]
+    time_alone(folder / "made", places, 0.1)
     evidence = read_evidence(folder)
     states = {"ring-minimax-2": "never-learned", "ring-hinge-2": "diverged"}
     runs = evidence.runs.assign(outcome=[states.get(run, "stable") for run in evidence.runs["run"]])

@@ -45,6 +45,11 @@ class Timings:
     frame: pd.DataFrame
     work: dict[tuple[Any, ...], Table]
 
+    @property
+    def alone(self) -> bool:
+        """Whether each cell had the machine to itself, as far as ganbench is concerned."""
+        return bool(self.environment.get("alone")) and self.environment.get("workers") == 1
+
 
 def describe_load(timings: Timings) -> str:
     """Return that the machine had other work while these timings were taken; empty if it had not, or it is unknown.
@@ -137,7 +142,7 @@ def incomparable(a: Timings, b: Timings) -> str | None:
         if sides[0] != sides[1]:
             return _differs(key.replace("_", " "), *sides)
     for place in (place for place in a.work if place in b.work):
-        for key, left, right in _changed(a.work[place], b.work[place]):
+        for key, left, right in changed_settings(a.work[place], b.work[place]):
             return f"cell ({' · '.join(map(str, place))}): {_differs(key, left, right)}"
     return None
 
@@ -146,11 +151,12 @@ def _differs(name: str, one: Any, other: Any) -> str:
     return f"{name} is {one} and {other}"
 
 
-def _changed(one: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Settings with different values on the two sides; a setting that only one side has comes from another version."""
+def changed_settings(one: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Return settings with different values on both sides; a setting that one side lacks comes from another version."""
     if isinstance(one, dict) and isinstance(other, dict):
         shared = [name for name in one if name in other and name not in NEITHER_FASTER_NOR_SLOWER]
-        return [each for name in shared for each in _changed(one[name], other[name], f"{key}.{name}".lstrip("."))]
+        places = {name: f"{key}.{name}".lstrip(".") for name in shared}
+        return [each for name in shared for each in changed_settings(one[name], other[name], places[name])]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [each for i in range(len(one)) for each in _changed(one[i], other[i], key)]
+        return [each for i in range(len(one)) for each in changed_settings(one[i], other[i], key)]
     return [] if one == other else [(key, one, other)]

@@ -17,6 +17,7 @@ from bench.report.signal_views import describe_signal, signal_of
 from bench.report.translated_views import OF_IMAGES, OF_POINTS
 
 MARGIN, WIDE_MARGIN = 1.1, 1.35  # half the side of a window, in units of the samples and of the farthest mode
+AROUND_MODES = "Circles: 3σ around the true modes."  # on the page, of all modes
 POOLED = 5_000  # samples of all runs together that decide a principal plane
 RANK = 1e-9  # of the largest singular value: below it, points lie on a line
 
@@ -161,7 +162,7 @@ def _describe_channels(counts: set[int]) -> str:
 
 
 def _describe_plane(plane: Plane) -> str:
-    circles = " Circles: 3σ around the true modes." if len(plane.centres) else ""
+    circles = f" {AROUND_MODES}" if len(plane.centres) else ""
     circles = " Circles: real samples." if plane.of_real else circles
     if plane.dimension == 1:
         return f"Distribution functions: values from left to right, the share below them upwards.{circles}"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.evidence.outcomes import load
 from bench.records.record import read_metadata, read_samples
-from bench.report.figures.contact_sheets import image_grid
+from bench.report.figures.sample_square import image_grid
 from bench.report.sample_views import visible_channels
 from bench.report.signal_views import as_shown
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.catalogue import Options
 from bench.catalogue.datasets import images, stacked
-from bench.report.figures.contact_sheets import image_grid
+from bench.report.figures.sample_square import image_grid
 
 
 def test_the_channels_are_images_of_the_same_split() -> None:

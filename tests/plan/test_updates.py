@@ -28,7 +28,7 @@ def test_curves_and_traces_count_both_batches() -> None:
     from types import SimpleNamespace
 
     from bench.records.frames import _curves
-    from bench.report.figures.curves import run_curve
+    from bench.report.figures.run_curves import run_curve
 
     trace = {"step": np.array([0, 5]), "seconds": np.array([0.0, 1.0]), "fd": np.array([2.0, 1.0])}
     metadata = SimpleNamespace(training=recorded("extragradient"), measured={})

@@ -57,8 +57,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]
 def test_every_kind_is_written_in_every_format(written: tuple[Path, list[Path]]) -> None:
     names = {path.stem for path in written[1]}
     assert names == {
-        *("curves-ring", "curves-ring-seconds", "timeline-ring", "ranking-ring", "samples-ring-mlp"),
-        *("quality-time", "profile", "budget", "modes"),
+        *("curves-ring", "timeline-ring", "ranking-ring", "samples-ring-mlp"),
+        *("profile", "budget", "modes"),
     }
     assert sorted(path.name for path in written[1]) == sorted(f"{name}.{each}" for name in names for each in FORMATS)
 

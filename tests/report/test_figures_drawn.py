@@ -20,10 +20,11 @@ from bench.records.listing import record_paths
 from bench.records.record import publish
 from bench.report.figures import draw_all, draw_figures
 from bench.report.figures.budget import final_values, worst_seen
-from bench.report.figures.contact_sheets import image_grid
-from bench.report.figures.curves import RunCurve, draw_curves, median_curve
+from bench.report.figures.curves import draw_curves
 from bench.report.figures.heat_map import map_of_means, map_of_modes
 from bench.report.figures.profile import best_of_cells, draw_profile, ratios_to_best
+from bench.report.figures.run_curves import RunCurve, median_curve
+from bench.report.figures.sample_square import image_grid
 from bench.report.figures.series import panels
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import MAX_HEIGHT, styled
@@ -145,6 +146,52 @@ def test_profiles_end_at_the_share_that_did_not_fail(made: Evidence) -> None:
     assert hinge[1:3] == pytest.approx(np.array([[4 / 2**0.5, 0.5], [4 * 2**0.5, 1]]))
 
 
+def test_nothing_is_drawn_of_a_dataset_on_which_every_run_failed(made: Evidence) -> None:
+    failed = made.runs.assign(outcome=made.runs["outcome"].where(made.runs["dataset"] != "ring", "collapsed"))
+    for name in ("budget", "profile"):
+        figure = drawn(replace(made, runs=failed), name)
+        assert {panel.get_title().split(" ")[0] for panel in figure.axes} == {"grid"}
+    with styled():
+        evidence = replace(made, runs=made.runs.assign(outcome="collapsed"))
+        names = {each.name for each in draw_all(evidence, Sheet(width=6.75))}
+    assert not names & {"budget", "profile"}
+
+
+def test_one_exploded_run_does_not_flatten_the_others(tmp_path: Path) -> None:
+    """Of six runs one ends at 10¹²: the axis leaves it out, and marks its end at the edge. A median is never left out."""
+    for seed in range(6):
+        record(tmp_path, "minimax", seed, (1.0, 0.5, 0.2, 1e12 if seed == 5 else 0.1))
+    evidence = read_evidence(tmp_path)
+    figure = drawn(evidence, "curves-ring", measures=["fd"])
+    low, high = figure.axes[0].get_ylim()
+    assert 1 < high < 2
+    assert low < 0.001
+    (end,) = [line for line in figure.axes[0].lines if line.get_marker() == 6]
+    assert end.get_xydata().tolist() == [[120, high]]
+    assert "beyond the axis" in {each.get_label() for each in figure.legends[0].legend_handles}
+    with styled():
+        drawing = next(draw_curves(evidence, "ring", Sheet(width=6.75), measures=["modes", "fd"]))
+    assert "1 run goes beyond the axis of FD." in drawing.description
+    half = replace(evidence, runs=evidence.runs[evidence.runs["seed"] > 3])
+    assert drawn(half, "curves-ring", measures=["fd"]).axes[0].get_ylim()[1] > 1e12
+
+
+def test_more_cells_than_colours_are_on_several_pages_with_the_same_axes(made: Evidence) -> None:
+    ring = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "minimax")]
+    many = replace(made, runs=pd.concat([ring.assign(loss=f"loss {number}") for number in range(12)]))
+    with styled():
+        pages = [page for page in draw_all(many, Sheet(width=6.75)) if page.name.startswith(("curves", "budget"))]
+    of_name = {page.name: page.figure for page in pages}
+    assert {"curves-ring", "curves-ring-2", "budget", "budget-2"} <= of_name.keys()
+    for one, other in (("curves-ring", "curves-ring-2"), ("budget", "budget-2")):
+        labels = [{str(each.get_label()) for each in of_name[name].legends[0].legend_handles} for name in (one, other)]
+        assert len({label for label in labels[0] | labels[1] if label.startswith("loss")}) == 12
+        assert not {label for label in labels[0] & labels[1] if label.startswith("loss")}
+    assert [panel.get_ylim() for panel in of_name["curves-ring"].axes] == [
+        panel.get_ylim() for panel in of_name["curves-ring-2"].axes
+    ]
+
+
 def test_quality_is_drawn_against_the_training_time_of_every_run(made: Evidence) -> None:
     panel = drawn(made, "quality-time").axes[0]
     points = {
@@ -152,7 +199,7 @@ def test_quality_is_drawn_against_the_training_time_of_every_run(made: Evidence)
     }
     (open_one,) = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
     assert open_one.get_xydata().tolist() == [[12, 1.5]]
-    assert ("x", (12.0, 1.0)) in points  # at the upper edge: it has no final value
+    assert ("x", (4.7, 1.0)) in points  # at the upper edge: it has no final value
     finals = sorted(y for each in points for _, y in each[1:] if each[0] != "x")
     assert finals == [0.01, 0.02, 0.04, 0.08, 1.5]
 
@@ -160,14 +207,14 @@ def test_quality_is_drawn_against_the_training_time_of_every_run(made: Evidence)
 def test_a_run_that_diverged_never_reaches(made: Evidence) -> None:
     """The median of 4, 6 and an early divergence is 6, not the median of the two runs that reached it."""
     runs = made.runs[(made.runs["dataset"] == "ring") & (made.runs["loss"] == "hinge")]
-    seconds = [4.0, 6.0, np.nan]
-    there = runs.assign(reached=[True, True, False], seconds_to_threshold=seconds, training_seconds=[10.0, 10.0, 1.0])
-    assert time_to_reach(there, "seconds").median == 6
-    assert np.isinf(time_to_reach(there.assign(reached=False), "seconds").median)
+    steps = [4.0, 6.0, np.nan]
+    there = runs.assign(reached=[True, True, False], steps_to_threshold=steps, steps_done=[10.0, 10.0, 1.0])
+    assert time_to_reach(there).median == 6
+    assert np.isinf(time_to_reach(there.assign(reached=False)).median)
 
 
 def test_the_threshold_shows_every_run_that_came_there(made: Evidence) -> None:
-    runs = made.runs.assign(reach=0.05, reached=made.runs["fd_final"] < 0.05, seconds_to_threshold=5.0)
+    runs = made.runs.assign(reach=0.05, reached=made.runs["fd_final"] < 0.05, steps_to_threshold=5.0)
     panel = drawn(replace(made, runs=runs), "threshold-ring").axes[0]
     assert sum(len(line.get_xdata()) for line in panel.lines if line.get_marker() == "o") == 3
     assert [text.get_text() for text in panel.texts] == ["1/3 not reached", "2/3 not reached"]
@@ -204,7 +251,7 @@ def test_figures_without_content_are_not_drawn(tmp_path: Path) -> None:
     record(tmp_path, "minimax", 0, (1.0, 0.5, 0.2, 0.1))
     with styled():
         names = {each.name for each in draw_all(read_evidence(tmp_path), Sheet(width=6.75))}
-    assert names == {"curves-ring", "curves-ring-seconds", "timeline-ring", "samples-ring-mlp", "quality-time", "modes"}
+    assert names == {"curves-ring", "timeline-ring", "samples-ring-mlp", "modes"}
 
 
 def test_records_of_other_code_lack_much_and_are_drawn(tmp_path: Path) -> None:

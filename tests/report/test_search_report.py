@@ -11,7 +11,10 @@ from made_runs import drawn, record
 from bench.evidence.results import Evidence, read_evidence
 from bench.evidence.search import SettingResult, TechniqueResult
 from bench.report import write_report
-from bench.report.figures.search import budget_curve
+from bench.report.figures.choice_names import fit_name, name_choices
+from bench.report.figures.search import EXPLANATION, budget_curve, draw_search, gets_worse
+from bench.report.figures.sheet import Sheet
+from bench.report.figures.style import SMALL, styled, text_width
 from bench.report.search import format_effects, format_overview
 
 LOSSES = ("minimax", "hinge")
@@ -85,6 +88,47 @@ def test_the_best_of_draws_that_fail_is_drawn_too() -> None:
     assert stable.tolist() == [False, False, True, True]
     assert curve[:, 0].tolist() == [0.7, 0.9, 0.5, 0.5]  # by failures, then by value: 0.6, 0.7, 0.9, 0.5
     assert np.isnan(curve[:, 1]).tolist() == [True, False, False, False]  # P(none of four at or below) = 0.06, 0.007
+
+
+def test_a_caption_says_why_the_best_of_more_draws_can_be_worse(evidence: Evidence) -> None:
+    falling = np.array([[0.7, 0, 1], [0.9, 0, 1], [0.5, 0, 1]])
+    result = TechniqueResult({}, "overlap", higher_is_better=True, settings=())
+    assert gets_worse(result, (falling, np.zeros(3, bool)))
+    assert not gets_worse(result, (np.sort(falling, axis=0), np.zeros(3, bool)))
+    with styled():
+        descriptions = [each.description for each in draw_search(evidence, "ring", Sheet(width=6.75))]
+    assert not any(EXPLANATION in description for description in descriptions)
+
+
+def test_choices_are_named_by_the_option_that_tells_them_apart() -> None:
+    pair = [[{"name": name, "weight": weight} for name in ("r1", "r2")] for weight in (0.3, 0.03)]
+    assert list(name_choices(pair).values()) == ["weight 0.03", "weight 0.3"]
+    assert list(name_choices([{"name": "r1"}, {"name": "gp"}])) == ["gp", "r1"]
+    mixed = ["none", *pair]
+    assert list(name_choices(mixed)) == list(name_choices(mixed).values())
+    assert list(name_choices([[0.9, 0.99], [0.5, 0.99]])) == ["[0.5, 0.99]", "[0.9, 0.99]"]
+
+
+def test_a_name_of_a_choice_is_no_wider_than_its_place() -> None:
+    name = "r1 (weight 0.03, final_weight 0.003) + a_regulariser_with_a_long_name (weight 0.03)"
+    for width in (0.4, 1.0):
+        lines = fit_name(name, width).split("\n")
+        assert len(lines) <= 3
+        assert max(text_width(line, SMALL) for line in lines) <= width
+
+
+def test_panels_of_parameters_are_equally_wide(tmp_path: Path) -> None:
+    """A choice with long names does not take the room of others."""
+    for draw, weight in enumerate((0.03, 0.1, 0.3)):
+        penalty = [{"name": name, "weight": weight, "final_weight": weight / 10} for name in ("r1", "r2")]
+        place = {"phase": "tuning", "draw": draw, "setting": {"optimizer.lr": 0.01 * weight, "penalty": penalty}}
+        axes = {"dataset": "ring", "architecture": "mlp", "loss": "minimax", "draw": draw}
+        record(tmp_path, "minimax", 1000 + draw, (1.0, 0.3, 0.1), axes=axes, search=place, cell=f"minimax-{draw}")
+    figure = drawn(read_evidence(tmp_path), "search-parameters-ring")
+    figure.draw_without_rendering()
+    one, other = (panel.get_position().width for panel in figure.axes)
+    assert one == pytest.approx(other)
+    assert one * 6.75 > 2
 
 
 def test_parameter_figure_has_every_draw(evidence: Evidence) -> None:

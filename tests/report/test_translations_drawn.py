@@ -28,7 +28,8 @@ from bench.records.pairs import Pairs, kept_pairs, pairs_of
 from bench.records.record import read_metadata, read_record, read_samples
 from bench.records.schema import Samples
 from bench.report.explanations import note
-from bench.report.figures.contact_sheets import draw_contact_sheets, image_grid
+from bench.report.figures.contact_sheets import draw_contact_sheets
+from bench.report.figures.sample_square import image_grid
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
 from bench.report.page.samples import encode_samples

@@ -114,8 +114,7 @@ def _datasets(timings: Timings) -> dict[tuple[Any, ...], str]:
 
 
 def _not_alone(timings: Timings, folder: Path) -> str | None:
-    alone = timings.environment.get("alone") and timings.environment.get("workers") == 1
-    return None if alone else f"cells in {folder} were not timed alone; use ganbench time"
+    return None if timings.alone else f"cells in {folder} were not timed alone; use ganbench time"
 
 
 def _speed_tests(

@@ -16,12 +16,13 @@ from bench.report.dirac import has_dirac
 from bench.report.figures.budget import draw_budget
 from bench.report.figures.caption_macros import caption_macros
 from bench.report.figures.contact_sheets import draw_contact_sheets
-from bench.report.figures.curves import X, draw_curves
+from bench.report.figures.curves import draw_curves
 from bench.report.figures.heat_map import draw_means, draw_modes
 from bench.report.figures.palette import save_png
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.ranking import draw_ranking
+from bench.report.figures.run_curves import X
 from bench.report.figures.search import draw_search
 from bench.report.figures.sheet import Drawing, Sheet
 from bench.report.figures.style import COLOURS, DPI, LINES, styled

@@ -22,10 +22,12 @@ def draw_budget(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Iterat
     """Draw the expected best primary measure of k runs of a cell against k (Dodge et al. 2019, exact).
 
     A failed run counts as the worst value seen on its dataset. Settings whose cells all have one run are left out, as
-    are runs that cannot be judged.
+    are runs that cannot be judged, and datasets on which all lines are flat because every run failed.
     """
     shown = dataset_panels(evidence, [dataset for dataset in datasets if evidence.primary(dataset) is not None])
     shown = [panel for panel in shown if any(len(judged(series.runs)) > 1 for series in panel.panel.series)]
+    succeeded = {p.dataset for p in shown for series in p.panel.series if (~has_failed(judged(series.runs))).any()}
+    shown = [panel for panel in shown if panel.dataset in succeeded]
     worst = {panel.dataset: worst_seen(evidence, panel.dataset) for panel in shown}
     shown = [panel for panel in shown if np.isfinite(worst[panel.dataset])]
 

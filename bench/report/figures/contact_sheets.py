@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -18,12 +17,12 @@ from bench.evidence.states import State
 from bench.records.pairs import pairs_of
 from bench.records.record import read_all_samples
 from bench.records.schema import Metadata
+from bench.report.figures.sample_square import MISSED, draw_samples
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
 from bench.report.figures.translated_points import draw_pairs
-from bench.report.figures.written_strings import draw_strings
 from bench.report.file_names import slug
-from bench.report.sample_views import Plane, can_be_shown, describe_view, plane_of, visible_channels
+from bench.report.sample_views import AROUND_MODES, Plane, can_be_shown, describe_view, plane_of
 from bench.report.signal_views import as_shown
 
 MAX_SEEDS = 20  # shown per cell
@@ -70,9 +69,9 @@ class SquareGrid(NamedTuple):
 def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
     """Draw samples of every cell and seed of a dataset, one figure per architecture, on as many pages as needed.
 
-    Points are drawn with circles of 3σ around the true modes, images and spectrograms as grids, strings as text. A
-    diverged run shows its last samples
-    and the step at which it ended. Nothing is drawn without samples that can be shown.
+    Points are drawn with circles around the true modes that none of them hits, images and spectrograms as grids,
+    strings as text. A diverged run shows its last samples and the step at which it ended. Nothing is drawn without
+    samples that can be shown.
     """
     plane = plane_of(evidence, dataset)
     all_strips = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
@@ -97,23 +96,10 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
 
 def _view(evidence: Evidence, dataset: str, plane: Plane | None) -> str:
     """Return what a reader must know of the picture beside images of all channels, or points in their own plane."""
-    description = describe_view(evidence, dataset, plane)
+    description = describe_view(evidence, dataset, plane).replace(AROUND_MODES, MISSED)
     few = ("A few images of every run.", "A few strings of every run.")
-    plain = (*few, "Circles: 3σ around the true modes.", "Points of every run.")
+    plain = (*few, "Points of every run.")
     return "" if description in plain else f". {description.removeprefix(few[0]).strip().removesuffix('.')}"
-
-
-def image_grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return images [n, channels, h, w] in a nearly square grid with one pixel between them: [rows, columns(, 3)]."""
-    images = visible_channels(images)
-    count, channels, height, width = images.shape
-    columns = int(np.ceil(np.sqrt(count)))
-    rows = int(np.ceil(count / columns))
-    grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 255, dtype=np.uint8)
-    for index, image in enumerate(images):
-        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
-        grid[top : top + height, left : left + width] = image.transpose(1, 2, 0)
-    return grid[..., 0] if channels == 1 else grid
 
 
 def _fit_grid(width: float, seeds: int, strips: int) -> SquareGrid:
@@ -175,53 +161,6 @@ def _draw_square(
     if run.outcome == State.DIVERGED:
         _mark_diverged(canvas, corner, side, run.outcome_step)
     return points
-
-
-def draw_samples(
-    canvas: Axes, samples: NDArray[Any] | list[str], plane: Plane | None, corner: tuple[float, float], side: float
-) -> list[NDArray[Any]]:
-    """Draw the samples of one evaluation in a square; of points, draw only the modes and return the points, [n, 2]."""
-    left, bottom = corner
-    if isinstance(samples, list):
-        draw_strings(canvas, samples, corner, side)
-        return []
-    if samples.dtype == np.uint8:
-        extent = (left, left + side, bottom, bottom + side)
-        limits = canvas.get_xlim(), canvas.get_ylim()
-        canvas.imshow(
-            image_grid(samples), cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent, aspect="auto"
-        )
-        canvas.set(xlim=limits[0], ylim=limits[1])
-        return []
-    assert plane is not None  # can_be_shown
-    samples, reach = plane.place(samples), plane.reach
-    unit = side / (2 * reach)
-    middle = np.array(corner) + side / 2
-    radius = max(3 * plane.sigma, 0.02 * reach)  # large enough to be visible
-    rings = EllipseCollection(
-        2 * radius * unit,
-        2 * radius * unit,
-        0,
-        units="xy",
-        offsets=middle + unit * plane.centres,
-        offset_transform=canvas.transData,
-        facecolors="none",
-        edgecolors="#D55E00",
-        linewidths=0.5,
-        zorder=3,
-    )
-    canvas.add_collection(rings)
-    canvas.plot(
-        [left, left, left + side, left + side, left],
-        [bottom, bottom + side, bottom + side, bottom, bottom],
-        color="0.8",
-        linewidth=0.3,
-        zorder=1,
-    )
-    inside = middle + unit * samples[(np.abs(samples) <= reach).all(axis=1)]
-    if not len(inside):
-        canvas.text(middle[0], middle[1], "all outside", fontsize=TINY, ha="center", va="center")
-    return [inside]
 
 
 def _mark_diverged(canvas: Axes, corner: tuple[float, float], side: float, step: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from bench.catalogue.metrics.measures import Measure, is_averaged, plain_name
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State, has_failed
-from bench.evidence.statistics.intervals import Array
-from bench.plan.updates import critic_batches
-from bench.records.record import Record
-from bench.report.figures.series import Panel, Series, legend_handles, panels
+from bench.report.figures.run_curves import (
+    Axis,
+    Limits,
+    RunCurve,
+    X,
+    axis_of,
+    has_values,
+    limits_of,
+    median_curve,
+    run_curve,
+    series_curves,
+)
+from bench.report.figures.series import Panel, Series, few_at_once, legend_handles, panels
 from bench.report.figures.sheet import Drawing, Sheet, balanced_columns, page_name, split_evenly
 from bench.report.figures.style import (
     REAL_STYLE,
@@ -33,24 +42,9 @@ from bench.report.figures.style import (
 )
 from bench.report.file_names import slug
 
-X = {
-    "steps": "generator steps",
-    "critic-steps": "critic steps",
-    "images": "samples seen by the critic",
-    "seconds": "training time (s)",
-}
 MIN_WIDTH, HEIGHT = 1.45, 1.3  # inches of a panel
 ROWS = 6  # per page
-
-
-class RunCurve(NamedTuple):
-    """A measure of one run: the steps of its evaluations, x and y, [n]; y is NaN where there is no finite value."""
-
-    steps: Array
-    x: Array
-    y: Array
-    failed: bool = False
-    diverged: bool = False
+OUTSIDE: Any = (7, 6)  # markers of a run that ends below or above the axis: carets that point there
 
 
 def draw_curves(
@@ -58,65 +52,102 @@ def draw_curves(
 ) -> Iterator[Drawing]:
     """Draw the measures of a dataset, those of averaged weights apart, and the primary measure against time.
 
+    Time is drawn unasked only if all cells were timed alone; else it is the time as recorded.
+
     With one setting there is one panel per measure; otherwise one row per measure and one column per setting. Thick:
     the median over runs, in which a diverged run counts as the worst from then on. A diverged run ends in a cross,
     any other failed run in an open marker. Grey: real data (thick) and untrained generators (dotted).
     """
     shown = [name for name in evidence.measures(dataset) if measures is None or plain_name(name) in measures]
+    axis, time = axis_of(evidence, dataset, x), axis_of(evidence, dataset, "seconds")
     against = "" if x == "steps" else f"-{x}"
     for kind, names in (
         ("", [name for name in shown if not is_averaged(name)]),
         ("-ema", [name for name in shown if is_averaged(name)]),
     ):
-        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{against}", names, x)
+        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}{kind}{against}", names, axis)
     primary = evidence.primary(dataset)
-    if primary is not None and x == "steps" and (measures is None or primary in shown):
-        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}-seconds", [primary], "seconds")
+    if primary is not None and x == "steps" and time.step_times and (measures is None or primary in shown):
+        yield from _pages(evidence, dataset, sheet, f"curves-{slug(dataset)}-seconds", [primary], time)
 
 
-def _pages(evidence: Evidence, dataset: str, sheet: Sheet, name: str, names: list[str], x: str) -> Iterator[Drawing]:
+def _pages(evidence: Evidence, dataset: str, sheet: Sheet, name: str, names: list[str], x: Axis) -> Iterator[Drawing]:
     runs = evidence.runs.loc[evidence.runs["dataset"] == dataset, "run"]
-    if not any(np.isfinite(run_curve(evidence.records[run], "step", x).x).any() for run in runs):
+    if not any(np.isfinite(run_curve(evidence.records[run], "step", x.key).x).any() for run in runs):
         return  # the number of samples, or the time, is unknown for all runs
     page = 0
-    all_panels, per_row = panels(evidence, dataset), sheet.panels_per_row(MIN_WIDTH)
+    all_panels, per_row = _measured(evidence, panels(evidence, dataset), names), sheet.panels_per_row(MIN_WIDTH)
+    limits = {each: limits_of(evidence, all_panels, each) for each in names}
     is_single = len(all_panels) == 1
-    for group in split_evenly(all_panels, per_row):
-        for part in split_evenly(names, ROWS * (per_row if is_single else 1)):
-            figure, description = _draw(evidence, dataset, sheet, group, part, x, is_single)
-            yield Drawing(page_name(name, page), description, figure)
-            page += 1
+    for few in few_at_once(all_panels):
+        for group in split_evenly(list(filter(None, few)), per_row):
+            for part in split_evenly(names, ROWS * (per_row if is_single else 1)):
+                of_part = {each: limits[each] for each in part}
+                figure, description = _draw(evidence, dataset, sheet, group, of_part, x, is_single)
+                yield Drawing(page_name(name, page), description, figure)
+                page += 1
+
+
+def _measured(evidence: Evidence, shown: list[Panel], names: list[str]) -> list[Panel]:
+    """Return the panels with the series of which any of these measures was taken."""
+    kept = [
+        panel._replace(series=[series for series in panel.series if has_values(evidence, series, names)])
+        for panel in shown
+    ]
+    return [panel for panel in kept if panel.series]
 
 
 def _draw(
-    evidence: Evidence, dataset: str, sheet: Sheet, group: list[Panel], names: list[str], x: str, is_single: bool
+    evidence: Evidence,
+    dataset: str,
+    sheet: Sheet,
+    group: list[Panel],
+    limits: dict[str, Limits | None],
+    x: Axis,
+    is_single: bool,
 ) -> tuple[Figure, str]:
     """Panels of one setting (``is_single``), or a row per measure and a column per setting."""
+    names = list(limits)
     setting = f", {group[0].title}" if is_single and group[0].title else ""
-    description = f"{dataset}{setting}: every run (thin) and the median of every cell (thick) against {X[x]}"
-    if any(_beats_real_data(evidence, group, name) for name in names):
-        description += "; real data is a finite sample too, so a run can score better by chance"
+    title = f"{dataset}{setting}: every run (thin) and the median of every cell (thick) against {x.name}"
     columns = balanced_columns(len(names), sheet.panels_per_row(MIN_WIDTH)) if is_single else len(group)
     shown = [(panel, name) for name in names for panel in group]
     rows = math.ceil(len(shown) / columns)
-    keys = _legend(evidence, group, names)
-    figure = sheet.figure(HEIGHT * rows + 0.35 + sheet.title_height(description) + sheet.legend_height(keys))
+    keys = _legend(evidence, group, limits)
+    figure = sheet.figure(HEIGHT * rows + 0.35 + sheet.title_height(title) + sheet.legend_height(keys))
     sharey: Any = False if is_single else "row"
     grid = figure.subplots(rows, columns, squeeze=False, sharex="all" if is_single else "col", sharey=sharey)
     for index, (axes, (panel, name)) in enumerate(zip(grid.flat, shown, strict=False)):
-        _draw_measure(axes, evidence, panel, name, x)
+        _draw_measure(axes, evidence, panel, name, limits[name], x)
         if not is_single and index < columns:
             axes.set_title(escape_dollars(wrap_text(panel.title, (sheet.width - 0.5) / columns - 0.1, SIZE)))
         if is_single or index % columns == 0:
             axes.set_ylabel(escape_dollars(evidence.describe(name).label))
         if index + columns >= len(shown):
             axes.tick_params(labelbottom=True)
-            axes.set_xlabel(X[x])
+            axes.set_xlabel(X[x.key])
     for axes in grid.flat[len(shown) :]:
         axes.remove()
-    figure.suptitle(sheet.wrap_title(description))
+    figure.suptitle(sheet.wrap_title(title))
     sheet.legend(figure, keys)
-    return figure, description
+    return figure, " ".join([f"{title}.", *_remarks(evidence, group, limits)])
+
+
+def _remarks(evidence: Evidence, group: list[Panel], limits: dict[str, Limits | None]) -> Iterator[str]:
+    """Yield the sentences of the caption about runs that are better than real data, or beyond an axis."""
+    if any(_beats_real_data(evidence, group, name) for name in limits):
+        yield "Real data is a finite sample too, so a run can score better by chance."
+    for name in limits:
+        if count := len(_beyond(group, limits[name])):
+            runs = "1 run goes" if count == 1 else f"{count} runs go"
+            yield f"{runs} beyond the axis of {evidence.describe(name).label}."
+
+
+def _beyond(group: list[Panel], limits: Limits | None) -> set[str]:
+    """Return the runs of these panels that go beyond the axis."""
+    return {run for panel in group for series in panel.series for run in series.runs["run"]} & set(
+        limits.beyond if limits else ()
+    )
 
 
 def _beats_real_data(evidence: Evidence, group: list[Panel], name: str) -> bool:
@@ -127,61 +158,17 @@ def _beats_real_data(evidence: Evidence, group: list[Panel], name: str) -> bool:
     return higher is not None and bool(((values > real) if higher else (values < real)).any())
 
 
-def run_curve(record: Record, name: str, x: str) -> RunCurve:
-    """Return the curve of one run for a measure against ``x``, a key of ``X``."""
-    trace, training = record.trace, record.metadata.training
-    step = np.asarray(trace["step"], dtype=float)
-    critic_step = step * training.critic_steps
-    positions = {
-        "steps": step,
-        "critic-steps": critic_step,
-        "images": step * critic_batches(training) * (training.batch_size or np.nan),
-        "seconds": np.asarray(trace["seconds"], dtype=float) if "seconds" in trace else np.full(len(step), np.nan),
-    }
-    y = np.asarray(trace[name], dtype=float) if name in trace else np.full(len(step), np.nan)
-    return RunCurve(step, positions[x], np.where(np.isfinite(y), y, np.nan))
-
-
-def series_curves(evidence: Evidence, series: Series, name: str, x: str) -> list[RunCurve]:
-    """Return the curves of all runs of a series, with their failures."""
-    curves = [run_curve(evidence.records[run], name, x) for run in series.runs["run"]]
-    diverged = series.runs["outcome"] == State.DIVERGED
-    return [
-        curve._replace(failed=bool(failed), diverged=bool(has_diverged))
-        for curve, failed, has_diverged in zip(curves, has_failed(series.runs), diverged, strict=True)
-    ]
-
-
-def median_curve(curves: list[RunCurve], higher_is_better: bool | None) -> tuple[Array, Array]:
-    """Return the median over runs of x and of y, [n], at the steps at which every unfinished run was evaluated.
-
-    After its last value a diverged run counts as the worst, so that it does not flatter the others; where half of the
-    runs have diverged the line ends. Measures without a better direction use the remaining runs only.
-    """
-    worst = np.nan if higher_is_better is None else -np.inf if higher_is_better else np.inf
-    measured = [curve for curve in curves if np.isfinite(curve.y).any()]
-    if not measured:
-        return np.empty(0), np.empty(0)
-    frames = [pd.DataFrame({"x": curve.x, "y": curve.y}, index=curve.steps).dropna(subset="y") for curve in measured]
-    frames = [frame[~frame.index.duplicated(keep="last")] for frame in frames]
-    xs, ys = (pd.concat([frame[axis] for frame in frames], axis=1).sort_index() for axis in ("x", "y"))
-    has_ended = xs.index.to_numpy()[:, None] > np.array([frame.index[-1] for frame in frames])
-    ys = ys.mask(has_ended & np.array([curve.diverged for curve in measured]), worst)
-    is_complete = (ys.notna() | has_ended).all(axis=1)
-    medians = ys[is_complete].median(axis=1).to_numpy()
-    return xs[is_complete].median(axis=1).to_numpy(), np.where(np.isfinite(medians), medians, np.nan)
-
-
-def _draw_measure(axes: Axes, evidence: Evidence, panel: Panel, name: str, x: str) -> None:
+def _draw_measure(axes: Axes, evidence: Evidence, panel: Panel, name: str, limits: Limits | None, x: Axis) -> None:
     about = evidence.describe(name)
     runs = pd.concat([series.runs for series in panel.series])
     for value, style in ((real_data_value(runs, name), REAL_STYLE), (evidence.untrained(runs, name), UNTRAINED_STYLE)):
         if np.isfinite(value):
             axes.axhline(value * about.scale, zorder=1, **style)
     for series in panel.series:
-        _draw_series(axes, series_curves(evidence, series, name, x), series, about)
+        _draw_series(axes, series_curves(evidence, series, name, x.key, x.step_times), series, about)
     axes.autoscale_view()
-    _scale_vertical_axis(axes, about)
+    if limits is not None:
+        _set_vertical_axis(axes, about, limits)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(_format_count))
 
@@ -212,15 +199,21 @@ def _draw_series(axes: Axes, curves: list[RunCurve], series: Series, about: Meas
         axes.plot(x, y, color=colour, linestyle=line, linewidth=1.6, zorder=3)
 
 
-def _scale_vertical_axis(axes: Axes, measure: Measure) -> None:
-    if not measure.logarithmic:
+def _set_vertical_axis(axes: Axes, measure: Measure, limits: Limits) -> None:
+    """Show this range, with the ends of runs beyond it as triangles at its edge."""
+    low, high = limits.low, limits.high
+    if measure.logarithmic:
+        set_log_scale(axes, "y", low, high)
+        margin = (high / low) ** 0.05 or 1.0
+        axes.set_ylim(low / margin, high * margin)
+    else:
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        return
-    values = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
-    values += [segment[:, 1] for thin in axes.collections for segment in thin.get_segments()]  # type: ignore[attr-defined]
-    positive = np.concatenate([np.empty(0), *(value[np.isfinite(value) & (value > 0)] for value in values)])
-    if len(positive):
-        set_log_scale(axes, "y", float(positive.min()), float(positive.max()))
+        margin = 0.05 * (high - low)
+        axes.set_ylim(low - margin, high + margin)
+    for line in axes.lines:
+        if line.get_linestyle() == "None" and (end := np.asarray(line.get_ydata())[0]) != min(max(end, low), high):
+            line.set(ydata=[axes.get_ylim()[int(end > high)]], marker=OUTSIDE[int(end > high)], markersize=6)
+            line.set_markerfacecolor(line.get_color())
 
 
 def _format_count(value: float, _: object = None) -> str:
@@ -228,7 +221,8 @@ def _format_count(value: float, _: object = None) -> str:
     return f"{value / 1e6:g}M" if abs(value) >= 1e6 else format_thousands(value)
 
 
-def _legend(evidence: Evidence, group: list[Panel], names: list[str]) -> list[Line2D]:
+def _legend(evidence: Evidence, group: list[Panel], limits: dict[str, Limits | None]) -> list[Line2D]:
+    names = list(limits)
     runs = pd.concat([series.runs for panel in group for series in panel.series])
     diverged = runs["outcome"] == State.DIVERGED
     handles = legend_handles(group)
@@ -242,4 +236,6 @@ def _legend(evidence: Evidence, group: list[Panel], names: list[str]) -> list[Li
         label = "other failure" if diverged.any() else "failed"
         style: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.7, "markersize": 4}
         handles.append(Line2D([], [], color="0.2", marker="o", linestyle="", label=label, **style))
+    if any(_beyond(group, each) for each in limits.values()):
+        handles.append(Line2D([], [], color="0.2", marker=OUTSIDE[1], linestyle="", label="beyond the axis"))
     return handles

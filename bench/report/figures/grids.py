@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.evidence.results import Evidence
-from bench.report.figures.series import Panel, legend_handles, panels
+from bench.report.figures.series import Panel, few_at_once, legend_handles, panels
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import SIZE, escape_dollars, wrap_text
 
@@ -53,17 +53,26 @@ def dataset_panels(evidence: Evidence, datasets: Sequence[str]) -> list[DatasetP
 
 
 def draw_grid(sheet: Sheet, shown: Sequence[DatasetPanel], plot: Plot) -> Iterator[Drawing]:
-    """Yield one figure per page; unless all panels fit one row, each dataset starts a new row."""
-    if not shown:
-        return
+    """Yield one figure per page; unless all panels fit one row, each dataset starts a new row.
+
+    Series beyond the number of colours are on further pages.
+    """
+    page = 0
+    for few in few_at_once([each.panel for each in shown]):
+        part = [each._replace(panel=panel) for each, panel in zip(shown, few, strict=True) if panel is not None]
+        for rows in split_evenly(_rows(sheet, part), ROWS):
+            yield Drawing(page_name(plot.name, page), plot.description, _draw(sheet, rows, plot))
+            page += 1
+
+
+def _rows(sheet: Sheet, shown: list[DatasetPanel]) -> list[list[DatasetPanel]]:
     per_row = sheet.panels_per_row(MIN_WIDTH)
-    rows = [list(shown)]
+    rows = [shown]
     if len(shown) > per_row:
         datasets = dict.fromkeys(panel.dataset for panel in shown)
         by_dataset = [[panel for panel in shown if panel.dataset == dataset] for dataset in datasets]
         rows = [row for group in by_dataset for row in split_evenly(group, per_row)]
-    for page, page_rows in enumerate(split_evenly(rows, ROWS)):
-        yield Drawing(page_name(plot.name, page), plot.description, _draw(sheet, page_rows, plot))
+    return rows
 
 
 def _draw(sheet: Sheet, rows: list[list[DatasetPanel]], plot: Plot) -> Figure:

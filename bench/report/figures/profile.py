@@ -25,7 +25,7 @@ def draw_profile(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Itera
     """Draw the share of runs whose final value is within a factor r of the best cell's geometric mean, against r.
 
     Dolan & Moré 2002, over runs as in Agarwal et al. 2021. A line ends at the share of runs that did not fail. Datasets
-    with a single cell, or whose primary measure is not positive, are left out.
+    with a single cell, whose primary measure is not positive, or on which every run failed, are left out.
     """
     best = {dataset: best_of_cells(evidence, dataset) for dataset in datasets}
     shown = dataset_panels(evidence, [dataset for dataset in datasets if not math.isnan(best[dataset])])
@@ -35,7 +35,12 @@ def draw_profile(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Itera
     def ratios(panel: DatasetPanel, runs: pd.DataFrame) -> Array:
         return ratios_to_best(evidence, panel.dataset, runs, best[panel.dataset])
 
-    everything = np.concatenate([ratios(panel, series.runs) for panel in shown for series in panel.panel.series])
+    found = {panel.dataset: np.empty(0) for panel in shown}
+    for panel in shown:
+        of_panel = [ratios(panel, series.runs) for series in panel.panel.series]
+        found[panel.dataset] = np.concatenate([found[panel.dataset], *of_panel])
+    shown = [panel for panel in shown if np.isfinite(found[panel.dataset]).any()]
+    everything = np.concatenate(list(found.values()))
     everything = everything[np.isfinite(everything)]
     last_factor = min(1.15 * float(everything.max(initial=2.0)), MAX_FACTOR)
 

@@ -12,17 +12,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from bench.evidence.ranking import Ranked, rank_cells
-from bench.evidence.results import Evidence, real_data_value
+from bench.evidence.results import Evidence
 from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
 from bench.evidence.statistics import wilson_interval
 from bench.records.record import read_all_samples
-from bench.report.figures.contact_sheets import draw_samples
+from bench.report.figures.final_quality import DOT, draw_quality, has_cut, quality_keys
+from bench.report.figures.sample_square import MISSED, draw_samples, missed_key, missed_modes
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
-from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, set_log_scale, wrap_text
+from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
 from bench.report.file_names import slug
 from bench.report.outcome_styles import OUTCOMES
 from bench.report.sample_views import Plane, can_be_shown, plane_of
@@ -32,8 +33,6 @@ MAX_ROW, MIN_ROW = 0.55, 0.32  # inches
 BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
 WORDS = 0.74  # inches of "10/10 failed"
 WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
-DOT = "#0072B2"
-OPEN: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "markeredgewidth": 0.7}
 
 
 class Pictures(NamedTuple):
@@ -54,11 +53,12 @@ def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dra
         return
     row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
     pictures = _pictures(evidence, dataset, ranked)
-    quality = f", then median final {evidence.describe(measure).label}" if measure else ""
-    samples = "; right: samples of the median run (of two, the worse)" if pictures.samples else ""
-    description = f"{dataset}: cells by failure rate (95% CI, Wilson){quality}{samples}"
+    quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
+    shows_cut = measure is not None and sheet.width >= WIDE and has_cut(evidence, ranked)
+    title = f"{dataset}: cells by failure rate{quality}"
+    description = f"{title}. {_explain(shows_cut, pictures)}"
     for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
-        figure = _draw(evidence, sheet, part, row, description, measure, pictures)
+        figure = _draw(evidence, sheet, part, row, title, measure, pictures)
         yield Drawing(page_name(f"ranking-{slug(dataset)}", page), description, figure)
 
 
@@ -67,7 +67,7 @@ def _draw(
     sheet: Sheet,
     ranked: list[Ranked],
     row: float,
-    description: str,
+    title: str,
     measure: str | None,
     pictures: Pictures,
 ) -> Figure:
@@ -76,9 +76,10 @@ def _draw(
     keys = [
         *(Patch(**_fill(state), label=state.value) for state in OUTCOMES if any(count[state] for count in counts)),
         Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
-        *(_quality_keys(ranked) if measure else ()),
+        *(quality_keys(evidence, ranked) if measure else ()),
+        *([missed_key()] if any(_misses_modes(pictures, cell) for cell in ranked) else ()),
     ]
-    below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(description) + 0.05
+    below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(title) + 0.05
     height = below + row * len(ranked) + above
     figure = Figure(figsize=(sheet.width, height))
     names, side = sheet.width * (0.21 if measure else 0.25), row - 0.04 if pictures.samples else 0.0
@@ -103,50 +104,32 @@ def _draw(
     labels = [escape_dollars(wrap_text(cell.name, names - 0.1, SMALL)) for cell in ranked]
     rates.set_yticks(range(len(ranked)), labels)
     if measure:
-        _draw_quality(evidence, add_panel(names + bars + WORDS, free - bars), ranked, measure)
+        draw_quality(evidence, add_panel(names + bars + WORDS, free - bars), ranked, measure)
     if pictures.samples:
         _draw_pictures(pictures, figure, ranked, (sheet.width - side - 0.08, below), side, row)
-    figure.suptitle(sheet.wrap_title(description), y=1 - 0.05 / height, va="top")
+    figure.suptitle(sheet.wrap_title(title), y=1 - 0.05 / height, va="top")
     sheet.legend(figure, keys)
     return figure
 
 
-def _quality_keys(ranked: list[Ranked]) -> list[Line2D]:
-    stable = pd.concat([_is_stable(cell.runs) for cell in ranked])
-    dot: dict[str, Any] = {"color": DOT, "markersize": 2.5, "linestyle": ""}
-    return [
-        *([Line2D([], [], marker="o", label="stable run", **dot)] if stable.any() else []),
-        *([Line2D([], [], label="run not stable", **dot, **OPEN)] if not stable.all() else []),
-        Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
-        Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
-    ]
+def _explain(shows_cut: bool, pictures: Pictures) -> str:
+    """Return the sentences of the caption about intervals, and what is drawn on the right."""
+    sentences = ["Intervals: 95% CI of the failure rate (Wilson)."]
+    if shows_cut:
+        sentences.append("A run counts as learned if its best evaluation reaches the dashed line.")
+    if pictures.samples:
+        sentences.append("Right: final samples of the median run, or of the worse of the two in the middle.")
+    if pictures.plane is not None and pictures.samples and len(pictures.plane.centres):
+        sentences.append("Circles: real samples." if pictures.plane.of_real else MISSED)
+    return " ".join(sentences)
 
 
-def _is_stable(runs: pd.DataFrame) -> pd.Series:
-    return runs["outcome"] == State.STABLE
-
-
-def _draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure: str) -> None:
-    about = evidence.describe(measure)
-    shift = np.linspace(-0.25, 0.25, max(len(cell.runs) for cell in ranked))
-    for y, cell in enumerate(ranked):
-        values, places = cell.final * about.scale, y + shift[: len(cell.final)]
-        stable = _is_stable(cell.runs).to_numpy()
-        panel.plot(values[stable], places[stable], "o", color=DOT, markersize=2.5, alpha=0.7)
-        panel.plot(values[~stable], places[~stable], color=DOT, markersize=2.5, linestyle="", **OPEN)
-        panel.plot([cell.median * about.scale] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
-    real = real_data_value(pd.concat([cell.runs for cell in ranked]), measure) * about.scale
-    panel.axvline(real, color="0.55", linewidth=2, alpha=0.6, zorder=1)
-    shown = np.concatenate([*(cell.final for cell in ranked), [real / about.scale]]) * about.scale
-    shown = shown[np.isfinite(shown)]
-    if not about.higher_is_better and len(shown) and (shown > 0).all():
-        set_log_scale(panel, "x", float(shown.min()), float(shown.max()))
-    else:
-        panel.xaxis.set_major_locator(MaxNLocator(4))
-        if len(shown) and (shown >= 0).all():
-            panel.set_xlim(left=0)
-    panel.set_xlabel(escape_dollars(f"final {about.label}"))
-    panel.set_yticks([])
+def _misses_modes(pictures: Pictures, cell: Ranked) -> bool:
+    """Return whether circles around modes are drawn in the picture of a cell."""
+    samples, plane = pictures.samples.get(cell.shown["run"]), pictures.plane
+    if samples is None or plane is None or plane.of_real:
+        return False
+    return len(missed_modes(plane.place(samples), plane)) > 0
 
 
 def _pictures(evidence: Evidence, dataset: str, ranked: list[Ranked]) -> Pictures:

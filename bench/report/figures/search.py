@@ -16,6 +16,7 @@ from bench.evidence.results import Evidence
 from bench.evidence.search import TechniqueResult
 from bench.evidence.search_curves import BINS, best_of, grouped
 from bench.plan.setting_words import value_in_words
+from bench.report.figures.choice_names import fit_name, name_choices
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import COLOURS, SMALL, escape_dollars, set_log_scale, wrap_text
 from bench.report.file_names import slug
@@ -23,6 +24,7 @@ from bench.report.search import confirmation_runs, technique_name
 
 MIN_WIDTH, HEIGHT = 1.3, 1.25  # inches of a panel
 ROWS = 5  # per page
+EXPLANATION = "The best draw has the fewest failures, so with more draws its value can be worse."
 MANY = 20  # values of a positive parameter that span this factor are drawn on a logarithmic axis
 
 
@@ -40,11 +42,12 @@ def draw_search(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Draw
 
 def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult], sheet: Sheet) -> Iterator[Drawing]:
     """One panel per technique; the curves of the others are grey behind it."""
-    description = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (where open, to the edge)"
+    title = f"{dataset}: median of the best of k draws in tuning, with its 95% CI (where open, to the edge)"
     per_row = sheet.panels_per_row(MIN_WIDTH)
     confirmed = [len(confirmation_runs(evidence, each)) for each in results]
     curves = [budget_curve(each) for each in results]
     failed = [not stable.all() for _, stable in curves]
+    description = f"{title}. {EXPLANATION}" if any(map(gets_worse, results, curves)) else title
     keys = [
         Line2D([], [], color=COLOURS[0], label="tuning: best of k draws"),
         *([Line2D([], [], color=COLOURS[1], linestyle="--", label="the same, failed")] if any(failed) else []),
@@ -53,7 +56,7 @@ def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult
     ]
     scale = evidence.describe(str(results[0].primary)).scale
     for page, rows in enumerate(split_evenly(split_evenly(range(len(results)), per_row), ROWS)):
-        figure = sheet.figure((HEIGHT + 0.3) * len(rows) + 0.4 + sheet.title_height(description) + 0.4)
+        figure = sheet.figure((HEIGHT + 0.3) * len(rows) + 0.4 + sheet.title_height(title) + 0.4)
         grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False, sharex=True, sharey=True)
         for axes, index in _filled(grid, rows):
             for other, _ in curves:
@@ -64,10 +67,16 @@ def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult
             name = f"{name} ({stable}/{len(results[index].settings)} stable)"
             axes.set_xlabel("number of draws k" if index in rows[-1] else "")
             axes.set_title(escape_dollars(wrap_text(name, sheet.width / per_row - 0.2, SMALL)), fontsize=SMALL)
-        _finish(figure, sheet, description, keys, _label(evidence, results[0]))
+        _finish(figure, sheet, title, keys, _label(evidence, results[0]))
         shown = np.concatenate([curve[:, 0] for curve, _ in curves])
         _scale(grid[0, 0], evidence, results[0], shown)
         yield Drawing(page_name(f"search-budget-{slug(dataset)}", page), description, figure)
+
+
+def gets_worse(result: TechniqueResult, curve: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]) -> bool:
+    """Return whether the best of k draws has a worse value somewhere than the best of fewer."""
+    steps = np.diff(curve[0][:, 0])
+    return bool((steps < 0 if result.higher_is_better else steps > 0).any())
 
 
 def budget_curve(result: TechniqueResult) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -134,7 +143,7 @@ def _draw_parameters(
         grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False, sharey=True)
         for axes, index in _filled(grid, rows):
             result, key = panels[index]
-            _draw_parameter(evidence, axes, result, key)
+            _draw_parameter(evidence, axes, result, key, width)
             name = technique_name(evidence, result, without=("dataset",))
             axes.set_title(escape_dollars(wrap_text(name, width, SMALL)), fontsize=SMALL)
             axes.set_xlabel(escape_dollars(wrap_text(key, width, SMALL)), fontsize=SMALL)
@@ -147,14 +156,15 @@ def _values(result: TechniqueResult) -> list[float]:
     return [each.value for each in result.settings]
 
 
-def _draw_parameter(evidence: Evidence, axes: Axes, result: TechniqueResult, key: str) -> None:
+def _draw_parameter(evidence: Evidence, axes: Axes, result: TechniqueResult, key: str, width: float) -> None:
     draws = [each for each in result.settings if key in each.setting]
     scale = evidence.describe(str(result.primary)).scale
     given = [each.setting[key] for each in draws]
     groups = grouped(given)
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in given)
-    names = sorted(set(map(value_in_words, given)))
-    x = np.array(given if numeric else [names.index(value_in_words(value)) for value in given], dtype=float)
+    names = name_choices(given)
+    places = {words: place for place, words in enumerate(names)}
+    x = np.array(given if numeric else [places[value_in_words(value)] for value in given], dtype=float)
     y = np.array([each.value if math.isfinite(each.value) else math.nan for each in draws]) * scale
     stable = np.array([each.is_stable for each in draws])
     axes.plot(x[stable], y[stable], "o", color=COLOURS[0], markersize=3)
@@ -162,7 +172,7 @@ def _draw_parameter(evidence: Evidence, axes: Axes, result: TechniqueResult, key
     middles = [(np.median(x[rows]), _median(y[rows])) for rows in groups.values()]
     axes.plot(*zip(*sorted(middles), strict=True), color="black", linewidth=1, marker="_", zorder=3)
     if not numeric:
-        axes.set_xticks(range(len(names)), [escape_dollars(name) for name in names], fontsize=SMALL)
+        axes.set_xticks(range(len(names)), [fit_name(name, width / len(names)) for name in names.values()])
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif x.min() > 0 and x.max() >= MANY * x.min():
         set_log_scale(axes, "x", float(x.min()), float(x.max()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from bench.escaping import for_figure
 from bench.evidence.results import Evidence, cell_labels
 from bench.report.figures.series_styles import style_numbers
+from bench.report.figures.sheet import split_evenly
 from bench.report.figures.style import COLOURS, SeriesStyle, series_style
 
 
@@ -59,6 +60,14 @@ def _of_settings(evidence: Evidence, runs: pd.DataFrame) -> dict[str, int]:
     axes = [axis for axis in evidence.axes if axis != "loss" and runs[axis].nunique(dropna=False) > 1]
     numbers = style_numbers(evidence, axes[0]) if len(axes) == 1 else {}
     return numbers if set(runs["setting"].astype(str)) <= numbers.keys() else {}
+
+
+def few_at_once(shown: Sequence[Panel]) -> Iterator[list[Panel | None]]:
+    """Yield the panels with at most as many series as there are colours at once; None for a panel with none of them."""
+    names = list(dict.fromkeys(series.name for panel in shown for series in panel.series))
+    for part in split_evenly(names, len(COLOURS)):
+        few = [panel._replace(series=[each for each in panel.series if each.name in part]) for panel in shown]
+        yield [panel if panel.series else None for panel in few]
 
 
 def legend_handles(shown: Iterable[Panel], *, line: bool = True, marker: bool = False) -> list[Line2D]:

@@ -62,7 +62,13 @@ class Sheet:
         """Return a title in as many lines as it needs; empty if figures have none."""
         if not self.titles:
             return ""
-        return wrap_text(escape_dollars(text, 3 * MAX_TITLE), self.width - 0.2, SIZE, 3 * MAX_TITLE)
+        text, width = escape_dollars(text, 3 * MAX_TITLE), self.width - 0.2
+        lines = wrap_text(text, width, SIZE, 3 * MAX_TITLE)
+        for share in (0.9, 0.8, 0.7, 0.6):  # lines of similar length, so that no word stands alone in the last
+            narrower = wrap_text(text, share * width, SIZE, 3 * MAX_TITLE)
+            if narrower.count("\n") == lines.count("\n"):
+                lines = narrower
+        return lines
 
     def title_height(self, text: str) -> float:
         """Return the height of a title in inches."""

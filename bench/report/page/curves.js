@@ -9,7 +9,9 @@ function fillCurveControls() {
   const { measures, probes, axes, primary } = dataset();
   if (!measureNamed(state.measure)) state.measure = primary ?? measures[0]?.name ?? probes[0]?.name;
   fill(find("measure"), { measures: options(measures), "losses and probes": options(probes) }, state.measure);
-  fill(find("x-axis"), Object.entries(X_AXES), state.x);
+  const isTimed = datasetRuns().every((run) => run.seconds_per_step !== null);
+  if (state.x === "seconds" && !isTimed) state.x = "step";
+  fill(find("x-axis"), Object.entries(X_AXES).filter(([x]) => x !== "seconds" || isTimed), state.x);
   const several = axes.filter((axis) => valuesOn(axis).length > 1);
   if (!several.includes(state.colourBy)) state.colourBy = several[0] ?? axes[0];
   fill(find("colour-by"), (several.length ? several : [axes[0]]).map((axis) => [axis, AXES[axis]]), state.colourBy);

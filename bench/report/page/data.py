@@ -12,6 +12,7 @@ from bench.catalogue.metrics.measures import PROBES, Measure
 from bench.escaping import MAX_LABEL, as_label, visible
 from bench.evidence.results import Evidence, cells, real_data_value
 from bench.evidence.states import State
+from bench.evidence.step_times import step_times
 from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, provenance
 from bench.report.contrasts import contrasts
@@ -132,12 +133,14 @@ def _runs(evidence: Evidence, planes: dict[str, Plane | None], pool: Pool) -> li
     entries = []
     for index, dataset in enumerate(evidence.datasets()):
         runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
+        times = step_times(evidence, dataset)
         cell_numbers = runs.groupby(evidence.varying(runs), sort=False, dropna=False).ngroup()
         for (_, run), cell in zip(runs.iterrows(), cell_numbers, strict=True):
             record = evidence.records[run["run"]]
             entries.append(
                 encode_run(record, run, evidence, pool)
                 | {"dataset": index, "cell": int(cell), "outcome": OUTCOME_ORDER.index(run["outcome"])}
+                | {"seconds_per_step": round_number(times.get(run["run"], math.nan), DIGITS)}
                 | {"samples": encode_samples(record, planes[dataset], len(evidence.runs))}
             )
     return [

@@ -26,7 +26,8 @@ function runRows() {
 function traceRows() {
   const head = ["dataset", ...AXES, "seed", "run", "step", "critic_step", "images", "seconds", "measure", "value"];
   const rows = page.runs.flatMap((run) => {
-    const [critic, images, seconds] = ["critic", "images", "seconds"].map((x) => positions(run, x));
+    const [critic, images] = ["critic", "images"].map((x) => positions(run, x));
+    const seconds = column(run, "seconds"); // as recorded
     const fixed = [page.datasets[run.dataset].name, ...run.labels, run.seed, run.id];
     const names = Object.keys(run.trace).filter((name) => name !== "seconds");
     return names.flatMap((name) => {

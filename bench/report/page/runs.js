@@ -21,7 +21,7 @@ function runColumns() {
     if (measure.higher !== null) columns.push(number("best", `${measure.label} best`, value("best"), measure.spec, measure.scale));
   }
   columns.push(number("speed", "steps/s", (run) => run.speed, ".3g"));
-  columns.push(number("seconds", "training time (s)", (run) => run.seconds, ".3g"));
+  columns.push(number("seconds", "training time (s), as recorded", (run) => run.seconds, ".3g"));
   columns.push({ key: "reason", label: "reason", of: (run) => run.reason, text: (run) => run.reason || "–", class: "reason" });
   return columns;
 }

@@ -14,7 +14,7 @@ from bench.records.pairs import pairs_of
 from bench.records.record import Record, read_all_samples
 from bench.records.samples import evenly_spaced
 from bench.records.spectrograms import spectrograms
-from bench.report.figures.contact_sheets import image_grid
+from bench.report.figures.sample_square import image_grid
 from bench.report.sample_views import Plane, can_be_shown
 from bench.report.signal_views import STRINGS, signal_of, text_of
 from bench.report.translated_views import in_threes

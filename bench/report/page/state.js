@@ -20,7 +20,7 @@ const X_AXES = {
   step: "generator steps",
   critic: "critic steps",
   images: "samples seen by the critic",
-  seconds: "training time (s)",
+  seconds: "training time (s), timed alone",
 };
 
 const NO_RUNS = "No run matches the filters.";
@@ -68,8 +68,7 @@ function column(run, name) {
 /** The evaluations of a run on the horizontal axis; null if unknown. */
 function positions(run, x) {
   const steps = evaluationSteps(run);
-  if (x === "seconds") return column(run, "seconds");
-  const factor = { step: 1, critic: run.critic_steps, images: run.images_per_step }[x];
+  const factor = { step: 1, critic: run.critic_steps, images: run.images_per_step, seconds: run.seconds_per_step }[x];
   return factor ? steps.map((step) => step * factor) : null;
 }
 

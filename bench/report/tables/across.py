@@ -12,6 +12,7 @@ import pandas as pd
 from bench.evidence.results import Evidence
 from bench.evidence.states import judged
 from bench.evidence.statistics import TimeToThreshold, failures_as_worst, rank_over_blocks, split_noise
+from bench.evidence.step_times import step_times
 from bench.notation import with_powers
 from bench.report.tables.cell_summaries import second_measurements
 from bench.report.tables.entries import ALPHA, format_number
@@ -102,26 +103,37 @@ def _short(p: float) -> str:
 def _threshold_times(evidence: Evidence) -> Section:
     rows = []
     for dataset in evidence.datasets():
-        axes = evidence.varying(evidence.runs)
+        times, axes = step_times(evidence, dataset), evidence.varying(evidence.runs)
         for place, runs in _cells(evidence, dataset):
             if runs["reach"].isna().all() or judged(runs).empty:
                 continue
-            steps = time_to_reach(runs, "steps")
+            steps = time_to_reach(runs)
             rows.append(
                 {
                     "dataset": dataset,
                     **dict(zip(axes, place, strict=True)),
                     "reached": f"{steps.reached}/{steps.n}",
                     "steps": _format_time(steps, ",.0f"),
-                    "seconds": _format_time(time_to_reach(runs, "seconds"), ".3g"),
+                    **_seconds(steps, times.get(str(runs["run"].iloc[0]))),
                 }
             )
     note = (
-        "Median time until the primary measure first reached the suite's threshold (Kaplan–Meier), with its 95% CI "
-        "(Brookmeyer–Crowley). Runs that did not reach it are censored at their end, diverged ones at the end of the "
-        "longest run of their cell. ∞: fewer than half of the runs reached it, or the interval has no upper end."
+        "Median number of generator steps until the primary measure first reached the suite's threshold "
+        "(Kaplan–Meier), with its 95% CI (Brookmeyer–Crowley). Runs that did not reach it are censored at their end, "
+        "diverged ones at the end of the longest run of their cell. ∞: fewer than half of the runs reached it, or the "
+        "interval has no upper end."
     )
-    return Section("Time to the threshold", pd.DataFrame(rows), note)
+    if any("seconds" in row for row in rows):
+        note += " Seconds: steps, times the seconds per step of the cell, timed alone (ganbench time)."
+    return Section("Time to the threshold", pd.DataFrame(rows).fillna("–"), note)
+
+
+def _seconds(steps: TimeToThreshold, per_step: float | None) -> dict[str, str]:
+    """Return the entry of a cell in seconds; none unless it was timed alone."""
+    if per_step is None:
+        return {}
+    median, low, high = (per_step * value for value in steps[:3])
+    return {"seconds": _format_time(steps._replace(median=median, low=low, high=high), ".3g")}
 
 
 def _format_time(time: TimeToThreshold, spec: str) -> str:

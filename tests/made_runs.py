@@ -90,7 +90,12 @@ def time_alone(folder: Path, cells: Sequence[Mapping[str, str]], seconds: float,
     """Write timings as ``ganbench time`` takes them: the same seconds per step in two rounds of every cell."""
     rounds = [dict.fromkeys(MEASURED, seconds) | {"round": number} for number in range(2)]
     content: dict[str, Any] = {"suite": "made", "version": 1, "title": "", "axes": list(cells[0])}
-    content["environment"] = {"device": "cpu", "workers": 1, "alone": True, "other_load": 0.0, **environment}
+    content["environment"] = {
+        **{"ganbench": "0.1.0", "commit": "", "dirty": False, "torch": "2.14.1", "date": "2026-11-24", "warm_up": 5},
+        **{"device": "cpu", "device_name": "a CPU", "threads": 1, "workers": 1, "alone": True},
+        **{"load_average": None, "other_load": 0.0},
+        **environment,
+    }
     content["cells"] = [{"axes": dict(each), "training": {}, "evaluation": {}, "rounds": rounds} for each in cells]
     write_timings(folder, content)
 

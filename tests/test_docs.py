@@ -315,15 +315,19 @@ def test_the_table_of_random_settings_matches_the_records() -> None:
     assert rows == [[row[i] for i in at] for row in recorded_rows]
 
 
-def test_the_table_of_a_thousand_modes_matches_the_records() -> None:
-    recorded = (ROOT / "results" / "stacked-digits" / "table.md").read_text().splitlines()
-    header, _, *recorded_rows = [split(line) for line in recorded if line.startswith("|")]
-    text = DOCUMENTS["techniques"].partition("| loss | modes final |")
-    columns, _, *rows = [split(line) for line in (text[1] + text[2]).splitlines() if line.startswith("|")]
-    assert len(rows) == 5
-    for row in rows:
-        (same,) = [dict(zip(header, each, strict=True)) for each in recorded_rows if each[0] == row[0]]
-        assert [same[name] for name in columns] == row
+@pytest.mark.parametrize(
+    ("suite", "heading", "cells"), [("digits", "## Digits", 14), ("stacked-digits", "## A thousand modes", 6)]
+)
+def test_the_tables_of_images_match_the_records(suite: str, heading: str, cells: int) -> None:
+    recorded = (ROOT / "results" / suite / "table.md").read_text().partition(f"\n## {suite}\n")[2]
+    header, _, *recorded_rows = [
+        split(line) for line in recorded.partition("\n## ")[0].splitlines() if line.startswith("|")
+    ]
+    text = DOCUMENTS["techniques"].partition(f"\n{heading}")[2].partition("\n## ")[0]
+    columns, _, *rows = [split(line) for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == cells + 1  # and real data
+    at = [header.index(column) for column in columns]
+    assert rows == [[row[i] for i in at] for row in recorded_rows if row[0] != "untrained"]
 
 
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)

@@ -24,7 +24,7 @@ def many(run: Run, count: int = 16, steps: int = 10**6) -> list[Run]:
 
 def choose(runs: list[Run], workers: Sequence[Settings] = (GPU,), notices: list[str] | None = None) -> int:
     told: list[str] = [] if notices is None else notices
-    return gpu_sharing.workers_per_gpu(runs, workers, lambda runs: 4, ProcessApart(), told.append)
+    return gpu_sharing.workers_per_gpu(runs, workers, lambda *_: 4, ProcessApart(), told.append)
 
 
 @pytest.fixture

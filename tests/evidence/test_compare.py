@@ -104,8 +104,8 @@ def test_few_noisy_runs_that_mostly_fail_are_inconclusive(tmp_path: Path) -> Non
         ),
         (lambda record: record["protocol"].update(extractor_sha256="abc"), "protocol.extractor_sha256 is"),
         (
-            lambda record: record.update(version=3),
-            "the version of the suite is 2 in the baseline and 3 in the candidate",
+            lambda record: record.update(version=99),
+            "the version of the suite is 3 in the baseline and 99 in the candidate",
         ),
         (lambda record: record.update(suite="other"), "the suite is quick in the baseline and other in the candidate"),
         (
@@ -192,7 +192,7 @@ def test_json_has_every_number_and_is_strict(regressed: Path) -> None:
     assert quality["low"] < quality["effect"] < quality["high"]
     assert quality["effect"] == pytest.approx(2, rel=0.1)
     assert quality["p_holm"] >= quality["p"]
-    assert (quality["n_baseline"], quality["n_candidate"]) == (5, 5)
+    assert (quality["n_baseline"], quality["n_candidate"]) == (6, 6)
 
 
 def test_few_and_missing_seeds_are_reported(tmp_path: Path) -> None:

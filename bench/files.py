@@ -187,10 +187,23 @@ def _exists(path: Path) -> bool:
 def remove_partial_files(folder: Path) -> None:
     """Delete the partial files below ``folder`` that killed processes of this machine left behind."""
     for partial in folder.rglob(f".*.{HOSTNAME}.*.partial"):
-        try:
-            os.kill(int(partial.name.split(".")[-2]), 0)
-        except (ProcessLookupError, ValueError):
+        if has_ended(partial.name.split(".")[-2]):
             with suppress(OSError):  # a leftover that cannot be deleted does no harm
                 partial.unlink(missing_ok=True)
-        except PermissionError:
-            continue  # the process is alive and belongs to another user
+
+
+def has_ended(process: str) -> bool:
+    """Return whether a process of this machine has ended, even if its parent has not asked how it ended (a zombie).
+
+    Args:
+        process: Its number, from the name of a file. What is no number was never a process.
+    """
+    try:
+        os.kill(int(process), 0)
+    except PermissionError:  # alive, of another user
+        return False
+    except (ProcessLookupError, OverflowError, ValueError):
+        return True
+    with suppress(OSError):  # no Linux, or it has ended in this moment
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    return False

@@ -21,14 +21,19 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.read_text() for path in target.parent.iterdir()] == ["one"]
 
 
-def test_what_a_killed_process_left_is_swept_and_what_a_live_one_writes_is_not(tmp_path: Path) -> None:
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
-    )
-    for pid in (int(dead.stdout), os.getpid()):
+@pytest.mark.parametrize("reaped", [True, False])
+def test_what_a_killed_process_left_is_swept_and_what_a_live_one_writes_is_not(tmp_path: Path, reaped: bool) -> None:
+    """A process whose parent has not asked for its end still has its number: so it is in a container without init."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    if reaped:
+        dead.wait()
+    else:
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    for pid in (dead.pid, os.getpid()):
         (tmp_path / f".a.parquet.{HOSTNAME}.{pid}.partial").write_text("half")
     remove_partial_files(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f".a.parquet.{HOSTNAME}.{os.getpid()}.partial"]
+    dead.wait()
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -1,7 +1,8 @@
-"""What a GPU is asked for: algorithms, memory formats, and indices that need not wait for it."""
+"""What a device is asked for: algorithms, memory formats, tiny numbers, and indices that need not wait for a GPU."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from bench.compute.training import arithmetic as arithmetic_module
 from bench.compute.training import real_data
-from bench.compute.training.arithmetic import arithmetic
+from bench.compute.training.arithmetic import arithmetic, flushes_subnormals
+from bench.compute.training.loop import train
 from bench.compute.training.players import place
 from bench.compute.training.real_data import RealSamples, real_samples_on
 from bench.compute.training.sampler import BatchSampler
@@ -41,10 +44,62 @@ def test_algorithms_are_those_that_a_run_asks_for(deterministic: bool, tf32: boo
     torch.backends.cudnn.allow_tf32 = before[2]
 
 
-def test_on_the_cpu_there_is_nothing_to_choose() -> None:
+def test_on_the_cpu_there_are_no_algorithms_to_choose() -> None:
     before = chosen()
     with arithmetic(specify(deterministic=True), CPU):
         assert chosen() == before
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_subnormal_numbers_count_as_zero_while_training_alone(before: bool) -> None:
+    torch.set_flush_denormal(before)
+    try:
+        with arithmetic(specify(), CPU):
+            assert flushes_subnormals()
+            assert (torch.full((9,), 1e-20) * 1e-20).eq(0).all()
+        assert flushes_subnormals() == before
+        assert (torch.full((9,), 1e-20) * 1e-20).eq(0).all() == before
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def moments_and_weights(keys: dict[str, object]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Train two runs, and return all moments of their optimisers and all weights."""
+    training = specify(**keys)
+    pack = real_data.RealData.load(training.dataset, CPU).start_pack([training] * 2, [0, 1])
+    for _ in train(pack):
+        pass
+    states = [pack.state_dict(index) for index in range(2)]
+    moments = [
+        state[f"{player}_optimizer"][moment]
+        for state in states
+        for player in ("generator", "critic")
+        for moment in ("exp_avg", "exp_avg_sq")
+    ]
+    weights = [value for state in states for player in state["players"].values() for value in player.values()]
+    return moments, weights
+
+
+def test_training_gives_the_same_weights_whether_or_not_subnormal_numbers_are_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Units die at a large learning rate; then their first moments decay to numbers that only slow the CPU down."""
+    keys = {
+        "steps": 300,
+        "architecture": {"name": "mlp", "width": 24, "depth": 2},
+        "optimizer": {"name": "adam", "lr": 0.05, "betas": [0.5, 0.7]},
+    }
+    moments, weights = moments_and_weights(keys)
+    monkeypatch.setattr(arithmetic_module, "without_subnormals", nullcontext)
+    slow_moments, slow_weights = moments_and_weights(keys)
+
+    def subnormal(values: list[torch.Tensor]) -> int:
+        return sum(int(((each != 0) & (each.abs() < torch.finfo(each.dtype).tiny)).sum()) for each in values)
+
+    assert subnormal(slow_moments) > 100
+    assert subnormal(moments) == 0
+    for value, twin in zip(weights, slow_weights, strict=True):
+        assert torch.equal(value, twin)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.errors import ResultsError
-from bench.files import HOSTNAME, describe_error, remove_partial_files
+from bench.files import HOSTNAME, describe_error, has_ended, remove_partial_files
 from bench.records.addresses import place_of
 from bench.records.mirror import Mirror
 from bench.records.record import publish
@@ -123,7 +123,7 @@ def sweep_staging(folder: Path) -> None:
                 _put_back(staging, folder / "records")
                 if time.time() - staging.stat().st_mtime > STALE:
                     shutil.rmtree(staging)
-        elif host == HOSTNAME and not _is_alive(process):
+        elif host == HOSTNAME and process.isdecimal() and has_ended(process):
             shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -132,13 +132,3 @@ def _put_back(staging: Path, records: Path) -> None:
         target = records / before.name.removesuffix(BEFORE)
         if not target.exists():
             before.replace(target)
-
-
-def _is_alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except (PermissionError, ValueError):  # of another user, or no process
-        return True
-    return True

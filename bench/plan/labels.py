@@ -23,7 +23,7 @@ def axis_label(key: str, raw: TomlTable) -> Label:
 
 
 def further_axes(axes: Mapping[str, Label], raw: TomlTable) -> dict[str, Label]:
-    """Return the main axes that neither the matrix nor [training] set: an override does, or the family has a loss."""
+    """Return the main axes that are not in the matrix, from the training table after all overrides."""
     family = as_table(raw.get("family", GAN)).get("name")
     is_known = isinstance(family, str) and family in known_names("family")  # otherwise this is reported later
     own = find("family", f"{family}").loss if is_known else ""

@@ -95,8 +95,7 @@ def cells(
                 raw = _labelled(merge(raw, nested(key, value)), where)
             for key in CHOICES:
                 names[key] |= {str(raw[key].get(part)) for part in ("name", "label")} if key in raw else set()
-            axis_keys = [*matrix, *(key for key in MAIN_AXES if key in raw and key not in matrix)]
-            axes = {key: axis_label(key, raw) for key in axis_keys}
+            axes = {key: axis_label(key, raw) for key in matrix}
             for number, override in enumerate(suite.override):
                 if matches(override.when, raw):
                     used_overrides.add(number)

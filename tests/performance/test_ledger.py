@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import ledger
 import pytest
 import torch
-from counterparts import convolutions, engine_overhead, gpu, growth, many_runs, whole_process
+from counterparts import convolutions, engine_overhead, gpu, growth, many_runs, subnormals, whole_process
 
 
 @pytest.mark.slow
@@ -67,6 +67,12 @@ def test_parts_that_do_not_exist_are_refused(words: list[str], capsys: pytest.Ca
 def test_a_step_of_convolutions_against_the_plain_loop() -> None:
     found = convolutions.measure("dcgan", 4, 1, rounds=1, shape=(3, 16, 16))
     assert min(found.plain, found.ours, found.flops, found.rate) > 0
+
+
+def test_subnormal_numbers_are_timed_in_both_ways() -> None:
+    minimax, non_saturating = subnormals.measure(4, steps=2, rounds=2)
+    assert [minimax.loss, non_saturating.loss] == ["minimax", "non-saturating"]
+    assert min(minimax.kept, minimax.ours, non_saturating.kept, non_saturating.ours) > 0
 
 
 def test_a_gpu_is_measured_in_the_same_way_as_this_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -132,6 +132,15 @@ def test_dataset_architecture_and_loss_are_always_axes() -> None:
     assert [cell.axes["dataset"] for cell in cells(suite(base=text))] == ["ring", "ring"]
 
 
+def test_an_axis_that_is_not_in_the_matrix_shows_what_overrides_set() -> None:
+    text = BASE.replace('loss = ["hinge", "wgan-gp"]', "steps = [10, 20]").replace(
+        "[training]\nsteps = 10", "[training]\nloss = 'hinge'"
+    )
+    plain, other = cells(suite("[[override]]\nwhen = { steps = 20 }\nset = { loss = 'minimax' }", base=text))
+    assert (plain.training.loss.name, plain.axes["loss"]) == ("hinge", "hinge")
+    assert (other.training.loss.name, other.axes["loss"]) == ("minimax", "minimax")
+
+
 def test_only_keeps_cells_by_name_or_label() -> None:
     found = cells(suite())
     assert [cell.axes["loss"] for cell in only(found, {"loss": {"hinge"}})] == ["hinge"]

@@ -108,10 +108,19 @@ class MaskedMlp(SequenceModel):
         return logits.unflatten(1, (self.numbers, self.levels))
 
     def sample(self, quantiles: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw one number after another."""
+        """Draw one number after another; of the outer layers only what a number adds or needs is computed."""
         bins, within = torch.zeros_like(quantiles, dtype=torch.long), torch.zeros_like(quantiles)
+        first, *inner = (module for module in self.hidden if isinstance(module, MaskedLinear))
+        of_bins, to_bins = (first.mask * first.weight).T, self.output.mask * self.output.weight
+        before = first.bias.expand(len(quantiles), -1)  # the first layer, before its activation
         for place in range(self.numbers):
-            bins[:, place], within[:, place] = draw(self(bins)[:, place], quantiles[:, place])
+            features = F.relu(before)
+            for layer in inner:
+                features = F.relu(layer(features))
+            ends = slice(place * self.levels, (place + 1) * self.levels)
+            logits = F.linear(features, to_bins[ends], self.output.bias[ends])
+            bins[:, place], within[:, place] = draw(logits, quantiles[:, place])
+            before = before + F.embedding(bins[:, place] + place * self.levels, of_bins)
         return bins, within
 
 

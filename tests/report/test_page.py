@@ -224,6 +224,17 @@ def test_two_hundred_runs_take_less_than_five_megabytes(tmp_path: Path) -> None:
     assert 4.5e6 < page.stat().st_size < 5e6
 
 
+def test_runs_say_from_where_they_have_learned(evidence: Evidence) -> None:
+    """FD is judged on its way from untrained to real data, in logarithms if that is known, else to 0."""
+    data = page_data(evidence)
+    for run in data["runs"]:
+        record = evidence.records[run["id"]]
+        untrained, real = record.trace["fd"][0], record.metadata.real.get("fd")
+        share = evidence.rules.thresholds("fd").never_learned  # of the way, which may be left
+        expected = untrained**share * real ** (1 - share) if real else share * untrained
+        assert run["learned_from"] == pytest.approx(expected, rel=1e-3)
+
+
 def test_comparisons_are_columns_and_rows_of_few_digits() -> None:
     frame = pd.DataFrame({"a": ["x"], "b": ["y"], "p": [0.0123456], "n_a": [np.int64(3)], "low": [np.nan]})
     assert encode_contrasts(frame) == {"columns": ["a", "b", "p", "n_a", "low"], "rows": [["x", "y", 0.01235, 3, None]]}
@@ -319,7 +330,9 @@ def test_measure_axis_and_panels_are_chosen(visit: Callable[..., Page]) -> None:
 
     expect_text("generator steps")
     expect_text("FD")
+    assert "learned from here" in page.inner_text("#curve-legend")
     page.select_option("#measure", "recall")
+    assert "learned from here" not in page.inner_text("#curve-legend")  # runs are classified by FD
     page.select_option("#x-axis", "images")
     expect_text("samples seen by the critic")
     expect_text("recall")

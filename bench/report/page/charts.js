@@ -2,6 +2,7 @@
 
 const EMBED = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, tooltip: false };
 const CROSS = "M-1,-1L1,1M-1,1L1,-1";
+const LEARNED_DASH = [4, 2];
 const MAX_DISTANCE = 28; // pixels from the pointer to a point
 
 /** Draw a chart into an element; `lines` are [{run, series, points}], `highlighted` is the id of a run. */
@@ -67,7 +68,11 @@ const lastPoint = ({ series, points }, usable) => {
 };
 
 function referenceLayer({ kind, y }) {
-  const styles = { real: { color: colour("real"), strokeWidth: 3, opacity: 0.7 }, untrained: { color: colour("muted"), strokeWidth: 1.2, strokeDash: [1, 3] } };
+  const styles = {
+    real: { color: colour("real"), strokeWidth: 3, opacity: 0.7 },
+    untrained: { color: colour("muted"), strokeWidth: 1.2, strokeDash: [1, 3] },
+    learned: { color: colour("ink"), strokeWidth: 1, strokeDash: LEARNED_DASH },
+  };
   return { data: { values: [{ y }] }, mark: { type: "rule", clip: true, ...styles[kind] }, encoding: { y: { field: "y", type: "quantitative" } } };
 }
 

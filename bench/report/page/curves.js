@@ -80,14 +80,21 @@ function lineOf(run, measure, series) {
   return { run, series, points: curve(run, measure, state.x).filter(({ x }) => x !== null) };
 }
 
-/** Reference values, real data and untrained generators, in the unit that is displayed. */
+/** Reference values in the unit that is displayed: real data, untrained generators, and from where runs have learned. */
 function referencesOf(runs, measure) {
   const untrained = runs.map((run) => curve(run, measure, "step").find(({ step }) => step === 0)?.y).filter((y) => y !== null && y !== undefined);
   const isMeasure = dataset().measures.includes(measure);
   const references = [];
   if (measure.real !== null) references.push({ kind: "real", y: measure.real * measure.scale });
   if (isMeasure && untrained.length) references.push({ kind: "untrained", y: untrained.reduce((sum, y) => sum + y, 0) / untrained.length });
+  const learned = learnedFrom(runs, measure);
+  if (learned.length) references.push({ kind: "learned", y: median(learned) * measure.scale });
   return references;
+}
+
+/** The value of a measure from which each run has learned, if the outcomes are decided by this measure. */
+function learnedFrom(runs, measure) {
+  return measure.name === dataset().primary ? runs.map((run) => run.learned_from).filter((y) => y !== null) : [];
 }
 
 /**
@@ -140,6 +147,7 @@ function drawCurveLegend(shown, colourValues, measure) {
     .map(([value, { colour: stroke, dash }]) => entry(value, lineSample(stroke, dash, 2.2)));
   if (measure.real !== null) items.push(entry("real data", lineSample(colour("real"), [], 3)));
   if (dataset().measures.includes(measure)) items.push(entry("untrained", lineSample(colour("muted"), [1, 3], 1.2)));
+  if (learnedFrom(shown, measure).length) items.push(entry("learned from here", lineSample(colour("ink"), LEARNED_DASH, 1)));
   if (shown.some(isDiverged)) items.push(entry("diverged", "✕"));
   if (shown.some((run) => isFailed(run) && !isDiverged(run))) items.push(entry("other failure", "○"));
   find("curve-legend").replaceChildren(...items);

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.catalogue.metrics.measures import PROBES, Measure
 from bench.escaping import MAX_LABEL, as_label, visible
+from bench.evidence.learned import learned_from
 from bench.evidence.results import Evidence, cells, real_data_value
 from bench.evidence.states import State
 from bench.evidence.step_times import step_times
@@ -141,6 +142,7 @@ def _runs(evidence: Evidence, planes: dict[str, Plane | None], pool: Pool) -> li
                 encode_run(record, run, evidence, pool)
                 | {"dataset": index, "cell": int(cell), "outcome": OUTCOME_ORDER.index(run["outcome"])}
                 | {"seconds_per_step": round_number(times.get(run["run"], math.nan), DIGITS)}
+                | {"learned_from": round_number(learned_from(record, evidence.rules), DIGITS)}
                 | {"samples": encode_samples(record, planes[dataset], len(evidence.runs))}
             )
     return [

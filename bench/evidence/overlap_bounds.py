@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,23 @@ from bench.catalogue.metrics.measures import averaged
 from bench.evidence.statistics.intervals import Array
 from bench.records.record import Record
 
+OVERLAP = "overlap"
 BOUND = "overlap_at_least"
 SOURCES = ("high_quality", "kl")
 
 
 def with_overlap_bounds(records: Iterable[Record]) -> list[Record]:
-    """Return the records; those on known modes that lack ``overlap`` get the measure ``overlap_at_least``.
+    """Return the records, with the measure ``overlap_at_least`` on known modes where a record lacks ``overlap``.
 
-    Other records are returned unchanged. Files are not touched.
+    All records of such a dataset get the bound in place of ``overlap``, so that one measure classifies them. Other
+    records are returned unchanged. Files are not touched.
 
     Args:
         records: Records with at least the measures of their traces.
     """
-    return [_bounded(record) if _lacks_overlap(record) else record for record in records]
+    records = list(records)
+    bounded = {_dataset(record) for record in records if _can_be_bounded(record) and not _has_overlap(record)}
+    return [_bounded(each) if _dataset(each) in bounded and _can_be_bounded(each) else each for each in records]
 
 
 def least_overlap(high_quality: Any, kl: Any) -> Array:
@@ -41,20 +45,27 @@ def least_overlap(high_quality: Any, kl: Any) -> Array:
     return np.asarray(np.maximum(shares - np.sqrt(np.maximum(divergence, 0) / 2), 0))
 
 
-def _lacks_overlap(record: Record) -> bool:
+def _dataset(record: Record) -> str:
+    return str(record.metadata.axes["dataset"])
+
+
+def _has_overlap(record: Record) -> bool:
+    return OVERLAP in record.metadata.higher_is_better
+
+
+def _can_be_bounded(record: Record) -> bool:
     metadata = record.metadata
-    measured = metadata.higher_is_better
     return (
         metadata.data.modes is not None
         and not metadata.of_other_code
-        and "overlap" not in measured
-        and all(name in measured and name in record.trace for name in SOURCES)
+        and all(name in metadata.higher_is_better and name in record.trace for name in SOURCES)
     )
 
 
 def _bounded(record: Record) -> Record:
-    metadata, trace = record.metadata, dict(record.trace)
-    final, best = dict(metadata.final), dict(metadata.best)
+    metadata, trace = record.metadata, _without_overlap(record.trace)
+    final, best = _without_overlap(metadata.final), _without_overlap(metadata.best)
+    real, again = _without_overlap(metadata.real), _without_overlap(metadata.again or {})
     trained = np.asarray(trace["step"]) > 0
     for name, sources in ((BOUND, SOURCES), (averaged(BOUND), tuple(map(averaged, SOURCES)))):
         if not all(source in trace for source in sources):
@@ -66,11 +77,15 @@ def _bounded(record: Record) -> Record:
     changes = {
         "final": final,
         "best": best,
-        "real": {**metadata.real, BOUND: _bound_of(metadata.real, SOURCES)},
-        "again": {**metadata.again, BOUND: _bound_of(metadata.again, SOURCES)} if metadata.again else {},
-        "higher_is_better": {**metadata.higher_is_better, BOUND: True},
+        "real": {**real, BOUND: _bound_of(real, SOURCES)},
+        "again": {**again, BOUND: _bound_of(again, SOURCES)} if again else {},
+        "higher_is_better": {**_without_overlap(metadata.higher_is_better), BOUND: True},
     }
     return Record(record.path, metadata.model_copy(update=changes), trace)
+
+
+def _without_overlap(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in (OVERLAP, averaged(OVERLAP))}
 
 
 def _bound_of(values: dict[str, float | None], sources: tuple[str, ...]) -> float | None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import bench
 from bench.evidence.outcomes import Outcome, State, classify_run
-from bench.evidence.overlap_bounds import least_overlap
+from bench.evidence.overlap_bounds import least_overlap, with_overlap_bounds
 from bench.plan.rules import Rules, chosen_rules
-from bench.records.record import record_paths
+from bench.records.record import Record, record_paths
 from bench.records.schema import Metadata
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +87,38 @@ def test_the_bound_is_never_above_the_overlap(counts: list[float], good: list[fl
     high_quality = shares * good
     kl = float((shares * np.log(8 * shares)).sum())
     assert least_overlap(high_quality.sum(), kl) <= np.minimum(high_quality, 1 / 8).sum() + 1e-9
+
+
+def record_of(dataset: str, measures: dict[str, list[float]]) -> Record:
+    real = {"high_quality": 0.989, "kl": 0.0, **({"overlap": 0.97} if "overlap" in measures else {})}
+    ends = {"final": {name: values[-1] for name, values in measures.items()}, "best": {}, "real": real}
+    names = {"dataset": dataset, "architecture": "mlp", "loss": "hinge"}
+    metadata = Metadata.model_validate(
+        {
+            **{"run": "r", "cell": "c", "suite": "made", "seed": 0, "axes": names, **ends},
+            "ending": {"status": "finished", "step": 100},
+            "training": {**{k: {"name": v, "label": v} for k, v in names.items()}, "steps": 100},
+            "higher_is_better": {name: name != "kl" for name in measures},
+            "data": {"modes": {"centres": [[0.0, 0.0]] * 8, "sigma": 0.1}},
+        }
+    )
+    trace = {"step": np.array([0, 100]), **{name: np.array(values) for name, values in measures.items()}}
+    return Record(Path("r.parquet"), metadata, trace)
+
+
+def test_one_measure_classifies_all_runs_of_a_dataset() -> None:
+    """A record of today beside one from before the overlap was measured gets the bound too."""
+    before = {"high_quality": [0.0, 0.9], "kl": [2.0, 0.02]}
+    today = before | {"overlap": [0.0, 0.88], "overlap_ema": [0.0, 0.87]}
+    records = [record_of("ring", before), record_of("ring", today), record_of("grid", today)]
+    old, new, other = with_overlap_bounds(records)
+    assert other is records[2]
+    for record in (old, new):
+        assert record.metadata.final == {"high_quality": 0.9, "kl": 0.02, "overlap_at_least": pytest.approx(0.8)}
+        assert record.metadata.real["overlap_at_least"] == 0.989
+        assert record.trace["overlap_at_least"].tolist() == [0, pytest.approx(0.8)]
+        assert "overlap" not in {*record.trace, *record.metadata.real, *record.metadata.higher_is_better}
+    assert "overlap" in records[1].metadata.final
 
 
 @pytest.mark.parametrize("suite", RECORDED)

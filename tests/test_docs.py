@@ -309,10 +309,19 @@ def test_the_table_of_bounded_critics_matches_the_records() -> None:
 def test_the_table_of_random_settings_matches_the_records() -> None:
     recorded = (ROOT / "results" / "robustness" / "search.md").read_text().partition("## Which")[0].splitlines()
     header, _, *recorded_rows = [split(line) for line in recorded if line.startswith("|")]
-    text = DOCUMENTS["techniques"].partition("## How much depends")[2].partition("## Digits")[0]
+    text = DOCUMENTS["techniques"].partition("## How much depends")[2].partition("\n## ")[0]
     columns, _, *rows = [split(line) for line in text.splitlines() if line.startswith("|")]
     at = [header.index(column) for column in columns]
     assert rows == [[row[i] for i in at] for row in recorded_rows]
+
+
+def test_the_table_of_published_numbers_matches_the_records() -> None:
+    recorded = (ROOT / "results" / "ring-reference" / "reproduction.md").read_text().splitlines()
+    header, _, *recorded_rows = [split(line) for line in recorded if line.startswith("|")]
+    text = DOCUMENTS["techniques"].partition("## A published result, repeated")[2].partition("\n## ")[0]
+    columns, _, *rows = [split(line) for line in text.splitlines() if line.startswith("|")]
+    at = [header.index(column) for column in columns]
+    assert rows == [[row[i] for i in at] for row in recorded_rows if "Welfert" in row[-1]]
 
 
 @pytest.mark.parametrize(

@@ -310,7 +310,7 @@ def hardware() -> str:
     versions = environment.versions()
     return (
         f"Measured on {datetime.now(UTC).date().isoformat()}: {environment.device_name(torch.device('cpu'))}, "
-        f"{torch.get_num_threads()} cores, torch {versions['torch']}, Python {versions['python']}, "
+        f"{os.cpu_count()} cores, torch {versions['torch']}, Python {versions['python']}, "
         f"{versions['platform']}; commit {str(versions['commit'])[:10]}"
         f"{' with changes' if versions['dirty'] else ''}."
     )

@@ -69,7 +69,7 @@ def at_most(found: list[Verdict], share: float) -> bool:
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_sides_rarely_raise_an_alarm(kind: str, seeds: int) -> None:
-    assert at_most(verdicts(kind, seeds, 40), 0.05)
+    assert at_most(verdicts(kind, seeds, 12), 0.05)
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_equal_sides_rarely_raise_an_alarm(kind: str, seeds: int) -> None:
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_sides_raise_an_alarm_in_at_most_one_of_twenty_comparisons(kind: str, seeds: int) -> None:
-    found = verdicts(kind, seeds, 400)
+    found = verdicts(kind, seeds, 200)
     print(f"{kind}, {seeds} seeds: {found.count(Verdict.REGRESSED)} of {len(found)} comparisons without a difference")
     assert at_most(found, 0.05)
 
@@ -306,7 +306,7 @@ def test_three_seeds_against_twenty_raise_no_more_alarms_than_allowed(one: int, 
     """Welch's test alone raises an alarm in 10% of these comparisons, twice the allowed rate."""
     generator = np.random.default_rng([one, other])
     found = []
-    for _ in range(60):
+    for _ in range(20):
         baseline, candidate = (simulate(generator, "log-normal", seeds) for seeds in (one, other))
         found.append(
             overall_verdict(

@@ -24,6 +24,7 @@ def test_overlap_of_two_modes() -> None:
     assert gate_calibration.overlap(torch.tensor(points).numpy(), modes) == pytest.approx(0.75)
 
 
+@pytest.mark.slow
 def test_a_small_calibration() -> None:
     table = gate_calibration.level_table(4, ["two clumps, overlap 0.9 and 0.3"])
     assert "0.0 ± 21.7%, 0.0 ± 21.7%, 0.0 ± 21.7%" in table  # √(¼ · ¾ / 4)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "families.md").read_text().partition("## Results")[2]
 WORDS = " ".join(PAGE.split())
 RESULTS = ROOT / "results" / "families"
-DIGITS = "Handwritten digits at 8×8."
+IMAGES = {"digits": "Handwritten digits at 8×8.", "fashion-mnist": "Fashion-MNIST at 28×28"}
 
 
 def table_after(text: str, mark: str) -> list[dict[str, str]]:
@@ -34,7 +34,7 @@ def table_after(text: str, mark: str) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-@pytest.mark.parametrize(("dataset", "mark"), [("ring", "Eight Gaussians"), ("digits", DIGITS)])
+@pytest.mark.parametrize(("dataset", "mark"), [("ring", "Eight Gaussians"), *IMAGES.items()])
 def test_the_tables_are_those_of_the_records(dataset: str, mark: str) -> None:
     recorded = {
         row["family"] or row["loss"]: row for row in table_after((RESULTS / "table.md").read_text(), f"## {dataset}")
@@ -47,17 +47,18 @@ def test_the_tables_are_those_of_the_records(dataset: str, mark: str) -> None:
         assert {name: row[name] for name in columns} == {name: recorded[family][name] for name in columns}
 
 
-def test_sharpness_is_that_of_the_kept_samples() -> None:
-    run = next(run for run in plan_runs(load_suite("families")) if run.axes["dataset"] == "digits")
+@pytest.mark.parametrize("dataset", IMAGES)
+def test_sharpness_is_that_of_the_kept_samples(dataset: str) -> None:
+    run = next(run for run in plan_runs(load_suite("families")) if run.axes["dataset"] == dataset)
 
     def sharpness(images: Any) -> float:
         return laplacian_variance(torch.from_numpy(np.array(images))).mean().item()
 
     real = sharpness(load_dataset(run.training.dataset, False).train)
     measured = defaultdict(list)
-    for path in (RESULTS / "records").glob("*-digits-*"):
+    for path in (RESULTS / "records").glob(f"*-{dataset}-*"):
         measured[str(read_metadata(path).axes["family"])].append(sharpness(read_samples(path)) / real)
-    shown = {row["family"]: row["sharpness"] for row in table_after(PAGE, DIGITS)}
+    shown = {row["family"]: row["sharpness"] for row in table_after(PAGE, IMAGES[dataset])}
     assert shown.pop("real data") == "1.00"
     for family, values in measured.items():
         mean, half, count = t_interval(np.array(values))

@@ -79,7 +79,8 @@ class MaskedLinear(nn.Linear):
 class MaskedMlp(SequenceModel):
     """MADE: one fully connected network for all conditional distributions (Germain et al. 2015).
 
-    Its inputs are the bins, one-hot. Hidden unit j sees the first 1 + j mod (d − 1) numbers.
+    Its inputs are the bins, one-hot. Hidden unit j sees the first 1 + j mod (d − 1) numbers; fewer than d − 1 units are
+    spread evenly over the numbers.
 
     Args:
         numbers: d, the length of a sequence.
@@ -94,7 +95,8 @@ class MaskedMlp(SequenceModel):
         seen = torch.arange(1, numbers + 1).repeat_interleave(levels)  # of an input: its place in the sequence
         layers: list[nn.Module] = []
         for _ in range(depth):
-            units = 1 + torch.arange(width) % max(1, numbers - 1)
+            others = max(1, numbers - 1)
+            units = 1 + (torch.arange(width) % others if width >= others else torch.arange(width) * others // width)
             layers += [MaskedLinear((units.unsqueeze(1) >= seen).float()), nn.ReLU()]
             seen = units
         places = torch.arange(1, numbers + 1).repeat_interleave(levels)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bench.catalogue.families.autoregressive import (
     Autoregressive,
     MaskedConvolutions,
+    MaskedLinear,
     MaskedMlp,
     SequenceModel,
 )
@@ -56,6 +57,15 @@ def test_no_number_sees_itself_or_a_later_one(model: Autoregressive) -> None:
         assert same[: place + 1].all()
         if place + 1 < model.latent_numbers:
             assert not same[place + 1]
+
+
+def test_few_units_are_spread_over_all_numbers() -> None:
+    """With units for the first numbers alone, the last number would not depend on those before it."""
+    network = MaskedMlp(20, 1, width=5, depth=2)
+    first, second = (layer.mask for layer in network.hidden if isinstance(layer, MaskedLinear))
+    paths = network.output.mask @ second @ first  # [number, number before]
+    assert paths[19].nonzero().max() == 15
+    assert not paths.triu().any()
 
 
 def test_samples_have_the_probabilities_of_the_model(model: Autoregressive) -> None:

@@ -66,10 +66,10 @@ def at_most(found: list[Verdict], share: float) -> bool:
     return bool(binomtest(alarms, len(found), share, alternative="greater").pvalue > 0.01)
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("seeds", [3, 5, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_sides_rarely_raise_an_alarm(kind: str, seeds: int) -> None:
-    assert at_most(verdicts(kind, seeds, 12), 0.05)
+    assert at_most(verdicts(kind, seeds, 40), 0.05)
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_equal_sides_rarely_raise_an_alarm(kind: str, seeds: int) -> None:
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_sides_raise_an_alarm_in_at_most_one_of_twenty_comparisons(kind: str, seeds: int) -> None:
-    found = verdicts(kind, seeds, 200)
+    found = verdicts(kind, seeds, 400)
     print(f"{kind}, {seeds} seeds: {found.count(Verdict.REGRESSED)} of {len(found)} comparisons without a difference")
     assert at_most(found, 0.05)
 
@@ -301,12 +301,13 @@ def test_pooled_failures_are_stratified_by_cell() -> None:
     assert not any(cell.pooled for cell in compare_all(candidate, baseline))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other"), [(3, 20), (20, 3)])
 def test_three_seeds_against_twenty_raise_no_more_alarms_than_allowed(one: int, other: int) -> None:
     """Welch's test alone raises an alarm in 10% of these comparisons, twice the allowed rate."""
     generator = np.random.default_rng([one, other])
     found = []
-    for _ in range(20):
+    for _ in range(60):
         baseline, candidate = (simulate(generator, "log-normal", seeds) for seeds in (one, other))
         found.append(
             overall_verdict(

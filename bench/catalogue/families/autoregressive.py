@@ -94,8 +94,8 @@ class MaskedMlp(SequenceModel):
         self.numbers, self.levels = numbers, levels
         seen = torch.arange(1, numbers + 1).repeat_interleave(levels)  # of an input: its place in the sequence
         layers: list[nn.Module] = []
+        others = max(1, numbers - 1)
         for _ in range(depth):
-            others = max(1, numbers - 1)
             units = 1 + (torch.arange(width) % others if width >= others else torch.arange(width) * others // width)
             layers += [MaskedLinear((units.unsqueeze(1) >= seen).float()), nn.ReLU()]
             seen = units

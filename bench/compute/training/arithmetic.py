@@ -42,8 +42,8 @@ def without_subnormals() -> Iterator[None]:
     """Count numbers below 1.2e-38 (float32) as zero inside the block, if the CPU can; it is slow with them.
 
     The moments of a unit that has died decay to such numbers and stay there: the rounding of the smallest ones undoes
-    the decay. Adam divides by a root to which it adds 1e-8, so they never move a weight. The mode belongs to a thread;
-    threads that it starts take it over.
+    the decay. Adam divides by a root to which it adds 1e-8, so they never move a weight. The mode belongs to this
+    thread: if torch has several, the others keep the mode with which they started, and are merely slower.
     """
     before = flushes_subnormals()
     torch.set_flush_denormal(True)

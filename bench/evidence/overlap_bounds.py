@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ BOUND = "overlap_at_least"
 SOURCES = ("high_quality", "kl")
 
 
-def with_overlap_bounds(records: Iterable[Record]) -> list[Record]:
+def with_overlap_bounds(records: Iterable[Record], datasets: Collection[str] = ()) -> list[Record]:
     """Return the records, with the measure ``overlap_at_least`` on known modes where a record lacks ``overlap``.
 
     All records of such a dataset get the bound in place of ``overlap``, so that one measure classifies them. Other
@@ -25,9 +25,12 @@ def with_overlap_bounds(records: Iterable[Record]) -> list[Record]:
 
     Args:
         records: Records with at least the measures of their traces.
+        datasets: Datasets whose records get the bound even if all of them have ``overlap``.
     """
     records = list(records)
-    bounded = {_dataset(record) for record in records if _can_be_bounded(record) and not _has_overlap(record)}
+    bounded = {*datasets} | {
+        _dataset(record) for record in records if _can_be_bounded(record) and not _has_overlap(record)
+    }
     return [_bounded(each) if _dataset(each) in bounded and _can_be_bounded(each) else each for each in records]
 
 

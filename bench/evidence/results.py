@@ -189,18 +189,21 @@ def _label(axis: str, value: object) -> str:
     return f"{axis} {value}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
 
 
-def read_evidence(results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None) -> Evidence:
+def read_evidence(
+    results: str | Path, preferred: Collection[str] = (), suite: Suite | None = None, bounded: Collection[str] = ()
+) -> Evidence:
     """Return the records of a results folder.
 
     Args:
         results: The folder.
         preferred: Cells (``Run.cell``) to read if records of several experiments have the same labels on all axes.
         suite: The suite whose thresholds apply. [default: see ``bench.evidence.outcomes.suite_rules``]
+        bounded: The ``datasets`` of ``bench.evidence.overlap_bounds.with_overlap_bounds``.
 
     Raises:
         ResultsError: There are no records, a record cannot be read, or records cannot be shown together.
     """
-    judged = with_overlap_bounds(with_endings(read_all(results, read_record)))
+    judged = with_overlap_bounds(with_endings(read_all(results, read_record)), bounded)
     judged = with_labels_of_today(judged, suite)
     everything, search = separate(judged, suite, preferred)
     runs = frame_with_outcomes(everything, suite)

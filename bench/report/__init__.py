@@ -14,6 +14,7 @@ from bench.files import describe_error
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.evidence.results import Evidence
     from bench.plan.suite import Suite
     from bench.report.tables.model import Layout
 
@@ -106,15 +107,9 @@ def write_report(
     from bench.evidence.results import read_evidence
     from bench.evidence.selection import selected
     from bench.records.addresses import readable_folder
-    from bench.records.timing_results import timings_path
-    from bench.report.dirac import write_theory
     from bench.report.figures import CAPTIONS, check_choices, draw_figures
     from bench.report.page import write_page
-    from bench.report.reproduction import write_reproduction
     from bench.report.sample_views import not_shown, plane_of
-    from bench.report.search import write_search
-    from bench.report.speed import write_speed_table
-    from bench.report.tables import write_tables
     from bench.report.vega import bundle
 
     check_output(results, output)
@@ -133,15 +128,8 @@ def write_report(
     measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:
-        tables, formatted = write_tables(evidence, folder, layout, width)
-        tables += write_theory(evidence, folder)
-        tables += write_search(evidence, folder, width)
-        tables += write_reproduction(evidence, folder)
-        if timings_path(Path(results)).is_file():
-            timed = {axis: set(chosen.runs[axis].astype(str)) for axis in only or ()}
-            tables += write_speed_table(
-                results, folder, width, title=evidence.chosen_title, label_prefix=label_prefix, only=timed
-            )
+        timed = {axis: set(chosen.runs[axis].astype(str)) for axis in only or ()}
+        tables, formatted = _write_tables(results, evidence, folder, layout, width, timed)
         drawn = complete and bool(formats)
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures, titles) if drawn else []
         tables += [folder / "figures" / CAPTIONS] if figures else []
@@ -156,3 +144,38 @@ def write_report(
     return Report(
         tables, figures, page, formatted, details=details, primary=primary, notices=tuple(filter(None, notices))
     )
+
+
+def _write_tables(
+    results: str | Path,
+    evidence: Evidence,
+    folder: Path,
+    layout: Layout | None,
+    width: str,
+    timed: Mapping[str, Collection[str]],
+) -> tuple[list[Path], dict[str, pd.DataFrame]]:
+    """Write tables of every kind; return their paths, and the formatted tables by title.
+
+    Args:
+        results: The folder whose timings to show.
+        evidence: The records.
+        folder: The folder to write to.
+        layout: Rows, columns, measures and values of the tables.
+        width: As for ``write_report``.
+        timed: The labels whose timings to show, by axis; axes that are left out are not restricted.
+    """
+    from bench.records.timing_results import timings_path
+    from bench.report.dirac import write_theory
+    from bench.report.reproduction import write_reproduction
+    from bench.report.search import write_search
+    from bench.report.speed import write_speed_table
+    from bench.report.tables import write_tables
+
+    tables, formatted = write_tables(evidence, folder, layout, width)
+    tables += write_theory(evidence, folder)
+    tables += write_search(evidence, folder, width)
+    tables += write_reproduction(evidence, folder)
+    if timings_path(Path(results)).is_file():
+        title, prefix = evidence.chosen_title, evidence.label_prefix
+        tables += write_speed_table(results, folder, width, title=title, label_prefix=prefix, only=timed)
+    return tables, formatted

@@ -77,6 +77,20 @@ def test_results_are_ok_against_themselves_by_path_and_by_name() -> None:
         assert "OK: 10 of 10 cells." in result.output
 
 
+def test_records_from_before_the_overlap_are_compared_by_its_bound(tmp_path: Path) -> None:
+    def from_before(record: Content) -> None:
+        for part in ("final", "best", "real", "again", "higher_is_better"):
+            for name in ("overlap", "overlap_ema"):
+                (record[part] or {}).pop(name, None)
+
+    older = changed(RESULTS / "quick", tmp_path / "quick", from_before)
+    for baseline, candidate in ((older, "quick"), ("quick", older)):
+        result = compare(baseline, candidate, "--format", "json")
+        assert result.exit_code == 0, result.output
+        cells = [cell for cell in json.loads(result.stdout)["cells"] if cell["axes"]["dataset"] == "ring"]
+        assert {cell["findings"][0]["compared"] for cell in cells} == {"overlap at least"}
+
+
 def test_a_planted_regression_is_found_and_named(regressed: Path) -> None:
     result = compare("digits", regressed)
     assert result.exit_code == 1

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from bench.catalogue import suggestion
+from bench.catalogue.metrics.measure_names import plain_name
 from bench.errors import ResultsError
 from bench.evidence.gate.comparability import (
     check_same_suite,
@@ -21,6 +22,7 @@ from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import compare_cells
 from bench.evidence.gate.sameness import with_fingerprints
 from bench.evidence.gate.specification_differences import changed_defaults, check_specifications
+from bench.evidence.overlap_bounds import BOUND, OVERLAP
 from bench.evidence.results import Evidence, read_evidence
 from bench.plan.rules import OTHER_DATASETS, GateOptions, Tolerance
 from bench.plan.specification import validated
@@ -88,8 +90,7 @@ def compare(
         ResultsError: There are no results, or they are not comparable; the message names the difference.
     """
     folders = resolve(baseline), resolve(candidate)
-    one, other = (read_evidence(folder, suite=suite) for folder in folders)
-    check_same_suite(one, other)
+    one, other = _read_both(folders, suite)
     options = {"metric": metric, "alpha": alpha, "tolerance": tolerance, "failure_tolerance": failure_tolerance}
     gate = with_options(one.gate, options, {*one.datasets(), *other.datasets()})
     measures = measures_to_compare(one, other, gate)
@@ -127,6 +128,20 @@ def compare(
         defaults=changed_defaults(pairs.values()),
         same_code="" if differences else describe_same_code(one, other),
     )
+
+
+def _read_both(folders: tuple[Path, Path], suite: Suite | None) -> tuple[Evidence, Evidence]:
+    """Read both sides; one measure classifies all runs of a dataset, also where one side lacks the overlap."""
+    one, other = (read_evidence(folder, suite=suite) for folder in folders)
+    check_same_suite(one, other)
+    bounded = [
+        name
+        for name in one.datasets()
+        if {plain_name(each.primary(name) or "") for each in (one, other)} == {OVERLAP, BOUND}
+    ]
+    if bounded:
+        one, other = (read_evidence(folder, suite=suite, bounded=bounded) for folder in folders)
+    return one, other
 
 
 def _runs_to_compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.catalogue import find, known_names
@@ -29,6 +29,28 @@ def further_axes(axes: Mapping[str, Label], raw: TomlTable) -> dict[str, Label]:
     own = find("family", f"{family}").loss if is_known else ""
     with_loss = {**raw, "loss": own} if own else raw
     return {key: axis_label(key, with_loss) for key in MAIN_AXES if key in with_loss and key not in axes}
+
+
+def relabelled(raw: TomlTable, before: TomlTable, axes: Iterable[str]) -> dict[str, Any]:
+    """Return a training table whose entries outside the matrix have the labels of their options after all overrides.
+
+    Args:
+        raw: The table after the overrides, in which entries of the catalogue have labels.
+        before: The table before them. A label that was chosen, not made of name and options, is kept.
+        axes: The axes of the matrix.
+    """
+    changed = {}
+    for key, value in raw.items():
+        old = before.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and value != old and key not in axes:
+            label = value.get("label")
+            if label is not None and label == old.get("label") == _automatic_label(old):
+                changed[key] = {**value, "label": _automatic_label(value)}
+    return {**raw, **changed}
+
+
+def _automatic_label(table: TomlTable) -> object:
+    return choice_label({key: value for key, value in table.items() if key != "label"})
 
 
 def penalty_label(penalties: Sequence[object]) -> str:

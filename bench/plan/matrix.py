@@ -12,7 +12,7 @@ from bench.catalogue import suggestion
 from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.identity import MAIN_AXES, Label, check_label
-from bench.plan.labels import axis_label, further_axes, penalty_label
+from bench.plan.labels import axis_label, further_axes, penalty_label, relabelled
 from bench.plan.limits import MAX_CELLS, check_content, check_count
 from bench.plan.mistakes import Mistakes
 from bench.plan.rules import OTHER_DATASETS
@@ -96,10 +96,12 @@ def cells(
             for key in CHOICES:
                 names[key] |= {str(raw[key].get(part)) for part in ("name", "label")} if key in raw else set()
             axes = {key: axis_label(key, raw) for key in matrix}
+            given = raw
             for number, override in enumerate(suite.override):
                 if matches(override.when, raw):
                     used_overrides.add(number)
                     raw = merge(raw, override.set)
+            raw = relabelled(raw, given, axes)
             axes |= further_axes(axes, raw)
             drawn = draw(raw, axes) if draw else {}
             for key, value in (*drawn.items(), *settings.items()):

@@ -141,6 +141,19 @@ def test_an_axis_that_is_not_in_the_matrix_shows_what_overrides_set() -> None:
     assert (other.training.loss.name, other.axes["loss"]) == ("minimax", "minimax")
 
 
+def test_the_label_of_a_choice_outside_the_matrix_has_the_options_that_overrides_set() -> None:
+    text = BASE.replace("[training]", "[training]\noptimizer = { name = 'adam', lr = 0.1 }")
+    slower = "[[override]]\nwhen = { loss = 'hinge' }\nset = { optimizer = { lr = 0.01 } }\n"
+    assert [str(cell.training.optimizer) for cell in cells(suite(slower, base=text))] == [
+        "adam (lr=0.01)",
+        "adam (lr=0.1)",
+    ]
+    named = text.replace("lr = 0.1", "lr = 0.1, label = 'usual'")
+    assert {str(cell.training.optimizer) for cell in cells(suite(slower, base=named))} == {"usual"}
+    as_axis = BASE.replace("[matrix]", "[matrix]\noptimizer = [{ name = 'adam', lr = 0.1 }]")
+    assert {str(cell.axes["optimizer"]) for cell in cells(suite(slower, base=as_axis))} == {"adam (lr=0.1)"}
+
+
 def test_only_keeps_cells_by_name_or_label() -> None:
     found = cells(suite())
     assert [cell.axes["loss"] for cell in only(found, {"loss": {"hinge"}})] == ["hinge"]

@@ -17,7 +17,7 @@ from bench.evidence.gate.comparison import Comparison
 from bench.evidence.gate.decision import CellVerdict, Verdict, compare_cells
 from bench.evidence.gate.failure_tests import failures
 from bench.evidence.gate.junit import to_junit
-from bench.evidence.gate.mean_tests import compare_means
+from bench.evidence.gate.mean_tests import compare_means, with_permutation_tests
 from bench.evidence.gate.next_steps import cheapest_way
 from bench.evidence.gate.rendering import comparison_rows, to_markdown
 from bench.evidence.gate.sample_sizes import seeds_needed, smallest_found
@@ -37,7 +37,8 @@ def runs(values: list[float], failed: int = 0, loss: str = "hinge", first: int =
 
 def of_means(one: list[float], other: list[float], **options: object) -> ComparisonTest:
     settings = {"higher_is_better": False, "tolerance": 0.25, "alpha": 0.05} | options
-    return compare_means("quality", "FD", np.array(one), np.array(other), **settings)  # type: ignore[arg-type]
+    test = compare_means("quality", "FD", np.array(one), np.array(other), **settings)  # type: ignore[arg-type]
+    return with_permutation_tests([[test]])[0][0]
 
 
 def comparison_of(

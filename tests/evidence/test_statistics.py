@@ -24,6 +24,7 @@ from bench.evidence.statistics import (
     newcombe_interval,
     performance_profile,
     permutation,
+    permutations,
     probability_better,
     rank_over_blocks,
     seeds_to_bound,
@@ -130,6 +131,17 @@ def test_the_permutation_test_enumerates_all_splits(a: list[int], b: list[int]) 
     assert test.p == pytest.approx(naive_permutation(first, second))
     assert test.smallest == pytest.approx(1 / math.comb(len(a) + len(b), len(a)))
     assert test.p >= test.smallest - 1e-12
+
+
+def test_many_permutation_tests_give_what_each_gives_alone() -> None:
+    """Exact and sampled tests, of several sizes, with missing values, and more pairs than are computed at once."""
+    generator = np.random.default_rng(0)
+    sizes = [(3, 3), (5, 4), (10, 10), (0, 3), (3, 3)] * 14
+    pairs = [(generator.normal(size=n), generator.normal(size=m)) for n, m in sizes]
+    pairs[2][0][0] = math.nan
+    found = permutations(pairs, "greater", 500)
+    assert found == [permutation(a, b, "greater", 500) for a, b in pairs]
+    assert found[3] == (pytest.approx(math.nan, nan_ok=True),) * 2
 
 
 def test_the_smallest_possible_p() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.evidence.statistics import Bounds, Significance
-from bench.evidence.statistics.intervals import exponential
+from bench.evidence.statistics import NO_TEST, Bounds, Significance
+from bench.evidence.statistics.intervals import Array, exponential
 
 Family = Literal["quality", "failures", "speed"]
 
@@ -26,7 +26,8 @@ class ComparisonTest:
         logarithmic: Whether the degradation is a difference of logarithms.
         share: Whether the values are shares in [0, 1], which are compared on their own scale.
         higher_is_better: Whether higher values of the subject are better.
-        significance: The test that the candidate is worse.
+        significance: The test that the candidate is worse; no test before ``with_permutation_tests``.
+        values: What a permutation test is to compare: values of candidate and baseline on the scale of the degradation.
         robust: Runs a test of the same that assumes no distribution, if ``significance`` assumes one. It is called
             only if its result matters.
         deviation: Standard deviation over runs on the scale of the degradation, NaN if there are too few.
@@ -49,7 +50,8 @@ class ComparisonTest:
     logarithmic: bool = False
     share: bool = False
     higher_is_better: bool = False
-    significance: Significance
+    significance: Significance = NO_TEST
+    values: tuple[Array, Array] | None = None
     robust: Callable[[], Significance] | None = None
     deviation: float
     n: tuple[int, int]

@@ -19,7 +19,7 @@ from bench.catalogue.metrics.measures import Measure
 from bench.evidence.gate.cell_tests import ComparisonTest, count_of
 from bench.evidence.gate.comparability import describe_unresolved
 from bench.evidence.gate.failure_tests import failures, mostly_fails, pooled_failures
-from bench.evidence.gate.mean_tests import quality
+from bench.evidence.gate.mean_tests import quality, with_permutation_tests
 from bench.evidence.gate.sameness import identical
 from bench.evidence.gate.sample_sizes import MINIMUM_RUNS, seeds_needed
 from bench.evidence.states import count_failed, judged
@@ -195,6 +195,7 @@ def decide(
         gate: Level and tolerances.
         extra_tests: Number of further tests to correct for: those from which these were selected by their results.
     """
+    tests = with_permutation_tests(tests)
     flat = [test for cell in tests for test in cell]
     counted = _can_be_significant(flat, gate.alpha)
     count = sum(counted) + extra_tests

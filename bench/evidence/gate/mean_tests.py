@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +16,10 @@ from bench.catalogue.metrics.possible_ranges import SHARE
 from bench.evidence.gate.cell_tests import ComparisonTest, Family
 from bench.evidence.states import State
 from bench.evidence.statistics import (
-    NO_TEST,
     difference,
     drop_missing,
     permutation,
+    permutations,
     student,
     welch,
 )
@@ -96,7 +98,7 @@ def compare_means(
     two groups, and then a t-test of three runs gives far too many false alarms. Timings are tested by t-tests, because
     they have one group and few rounds; a permutation test must agree. The larger p of Welch's and Student's test
     counts. They differ only if the numbers of rounds do: with three against twenty, Welch's test alone has twice the
-    nominal false-alarm rate.
+    nominal false-alarm rate. The test of quality has no p-value before ``with_permutation_tests``.
 
     Args:
         family: Family of the test.
@@ -119,9 +121,13 @@ def compare_means(
     gap = difference(second, first, 1 - 2 * alpha)
     if family == "speed":
         significance = max(welch(second, first, "greater"), student(second, first, "greater"), key=lambda test: test.p)
+        tested: dict[str, Any] = {
+            "significance": significance,
+            "robust": partial(permutation, second, first, "greater", PERMUTATIONS),
+            "smallest_p": 0.0 if math.isnan(significance.smallest) else significance.smallest,
+        }
     else:
-        enough = min(len(first), len(second)) > 1
-        significance = permutation(second, first, "greater", PERMUTATIONS) if enough else NO_TEST
+        tested = {"values": (second, first)} if min(len(first), len(second)) > 1 else {}
     return ComparisonTest(
         family=family,
         subject=subject,
@@ -130,14 +136,26 @@ def compare_means(
         logarithmic=logarithmic,
         share=share,
         higher_is_better=higher_is_better,
-        significance=significance,
-        robust=partial(permutation, second, first, "greater", PERMUTATIONS) if family == "speed" else None,
-        smallest_p=0.0 if math.isnan(significance.smallest) else significance.smallest,
+        **tested,
         deviation=_pooled_deviation(first, second),
         n=(len(first), len(second)),
         identical=same,
         paired=paired_difference(sides[1], sides[0], 1 - 2 * alpha) if paired else None,
     )
+
+
+def with_permutation_tests(tests: Sequence[Sequence[ComparisonTest]]) -> list[list[ComparisonTest]]:
+    """Return the tests of each cell, those of quality with their p-values: all are computed together, to save time."""
+    waiting = [test.values for cell in tests for test in cell if test.values is not None]
+    found = iter(permutations(waiting, "greater", PERMUTATIONS))
+
+    def completed(test: ComparisonTest) -> ComparisonTest:
+        if test.values is None:
+            return test
+        significance = next(found)
+        return replace(test, significance=significance, smallest_p=significance.smallest, values=None)
+
+    return [[completed(test) for test in cell] for cell in tests]
 
 
 def _margin(tolerance: float, logarithmic: bool, higher_is_better: bool) -> float:

@@ -20,8 +20,8 @@ from bench.evidence.statistics.intervals import (
     wilson_interval,
 )
 from bench.evidence.statistics.pairs import mcnemar
+from bench.evidence.statistics.permutation_tests import EXACT, permutation, permutations
 from bench.evidence.statistics.significance import (
-    EXACT,
     NO_TEST,
     Alternative,
     Ranks,
@@ -29,7 +29,6 @@ from bench.evidence.statistics.significance import (
     boschloo,
     holm,
     mantel_haenszel,
-    permutation,
     rank_over_blocks,
     seeds_to_bound,
     seeds_to_show,
@@ -71,6 +70,7 @@ __all__ = [
     "newcombe_interval",
     "performance_profile",
     "permutation",
+    "permutations",
     "probability_better",
     "rank_over_blocks",
     "seeds_to_bound",

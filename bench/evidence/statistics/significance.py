@@ -16,10 +16,8 @@ from bench.evidence.statistics.intervals import Array, drop_missing, is_constant
 
 Alternative = Literal["two-sided", "less", "greater"]
 
-SEED = 0  # for random permutations, if there are too many to enumerate
 POWER = 0.8  # of the tests that the number of seeds is computed for
 MAXIMUM_SEEDS = 10_000  # largest number of runs per side that is considered
-EXACT = 200_000  # largest number of permutations to enumerate, enough for 10 runs against 10
 
 
 class Significance(NamedTuple):
@@ -75,33 +73,6 @@ def _test_constants(gap: float, n: int, m: int, alternative: Alternative) -> Sig
     smallest = min(1.0, (2 if alternative == "two-sided" else 1) / math.comb(n + m, n))
     differs = {"two-sided": gap != 0, "less": gap < 0, "greater": gap > 0}[alternative]
     return Significance(smallest if differs else 1.0, smallest)
-
-
-def permutation(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-sided", most: int = EXACT) -> Significance:
-    """Run the permutation test of a difference of means (Fisher 1935), exact up to ``most`` permutations.
-
-    If there are more, ``most`` of them are drawn with a fixed seed. The smallest possible p of n against m runs is
-    1 / (n + m choose n), and twice that if two-sided.
-    """
-    first, second = drop_missing(a), drop_missing(b)
-    if not len(first) or not len(second):
-        return NO_TEST
-    splits = math.comb(len(first) + len(second), len(first))
-    smallest = 1 / min(splits, most + 1)
-    result = stats.permutation_test(
-        (first, second),
-        _mean_difference,
-        alternative=alternative,
-        n_resamples=most,
-        vectorized=True,
-        batch=10_000,
-        rng=SEED,
-    )
-    return Significance(float(result.pvalue), min(1.0, 2 * smallest if alternative == "two-sided" else smallest))
-
-
-def _mean_difference(a: Array, b: Array, axis: int) -> Array:
-    return np.asarray(a.mean(axis=axis) - b.mean(axis=axis))
 
 
 @lru_cache(maxsize=4096)

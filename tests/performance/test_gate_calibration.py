@@ -14,14 +14,6 @@ import pytest
 import torch
 
 from bench.catalogue import find
-from bench.records.schema import Modes
-
-
-def test_overlap_of_two_modes() -> None:
-    """Half of the points are in the first mode, a quarter in the second, and a quarter in none: ½ + ¼."""
-    modes = Modes(centres=[[0.0, 0.0], [9.0, 0.0]], sigma=1.0)
-    points = [[0.1, 0.0], [0.0, 0.2], [9.0, 0.0], [4.5, 0.0]]
-    assert gate_calibration.overlap(torch.tensor(points).numpy(), modes) == pytest.approx(0.75)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Simulate comparisons from recorded runs and print how often the gate is wrong and how much it finds.
 
-``python tests/performance/gate_calibration.py`` prints the tables of docs/gate.md, in half an hour on one core;
+``python tests/performance/gate_calibration.py`` prints the tables of docs/gate.md, in 20 minutes on one core;
 with ``--all``, it draws runs from every recorded suite. Every simulated run is a recorded run of the same cell, drawn at
 random with replacement, its outcome and its value together. Seeds are fixed, and every share comes with its standard
 error, so the numbers of repetitions are as small as the page can bear.

@@ -332,6 +332,7 @@ def test_the_table_of_published_numbers_matches_the_records() -> None:
     ("page", "suite", "dataset", "heading", "cells"),
     [
         ("techniques", "digits", "digits", "## Digits", 14),
+        ("techniques", "fashion", "fashion-mnist", "## Fashion-MNIST", 5),
         ("techniques", "networks", "digits", "## Six networks", 6),
         ("techniques", "stacked-digits", "stacked-digits", "## A thousand modes", 5),
         ("sound-and-text", "tones", "tones", "## Results", 4),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from bench.catalogue.families import GAN
 from bench.escaping import as_label
 from bench.evidence.results import Evidence
 from bench.records.schema import Metadata
@@ -17,11 +18,14 @@ OPTIONS = {"lr": "learning rate", "betas": "betas", "final_beta2": "last beta 2"
 OTHERS = {
     "schedule": "schedule of the learning rates",
     "ema": "decay of the averaged generator",
+    "ema_warmup": "warm-up of the averaged generator",
     "lookahead": "lookahead",
     "precision": "precision",
     "pac": "samples that the critic judges together",
     "top_k": "top-k",
     "unroll": "unrolled critic steps",
+    "tf32": "TF32",
+    "deterministic": "deterministic algorithms",
 }
 NAMES = {"adam": "Adam", "optimistic-adam": "optimistic Adam", "rmsprop": "RMSprop", "sgd": "SGD"}
 
@@ -64,6 +68,10 @@ def _settings(metadata: Metadata) -> Iterator[tuple[str, str]]:
         yield "updates", str(given["updates"])
     if given.get("latent"):
         yield "latent dimension", f"{given['latent']}"
+    if (given.get("family") or {"name": GAN})["name"] != GAN:
+        yield "family", _choice(given["family"])
+    if given.get("conditional"):
+        yield "labels", "given to both players"
     yield "networks", _networks(given)
     penalties = given.get("penalty")
     texts = [_choice(each) for each in penalties] if isinstance(penalties, list) else [as_label(penalties or "none")]
@@ -122,6 +130,8 @@ def _value(value: object) -> str:
         return f"({', '.join(map(_value, value))})"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_value(each)}" for key, each in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

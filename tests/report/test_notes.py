@@ -11,6 +11,7 @@ import pytest
 from made_runs import record
 
 from bench.evidence.results import Evidence, read_evidence
+from bench.plan.specification import Training
 from bench.report.definitions import definitions
 from bench.report.tables import Layout, write_tables
 from bench.report.training_settings import training
@@ -47,15 +48,39 @@ def test_the_training_of_a_recorded_suite_is_told(fashion: Evidence, tmp_path: P
     write_tables(fashion, tmp_path)
     (paragraph,) = re.findall(r"\\paragraph\{Training\.\} (.*)\n", (tmp_path / "notes.tex").read_text())
     for text in (
-        "Generator steps: 2,000",
+        "Generator steps: 6,000",
         "Batch size: 64.",
-        "Critic steps per generator step: 1; 5 for wgan-gp.",
+        "Critic steps per generator step: 1.",
+        "Labels: given to both players.",
+        "r1 (weight 0.1, every 4) for non-saturating + r1",
         "Optimiser: Adam.",
-        "Learning rate: 0.0002.",
-        "Betas: (0.5, 0.999).",
-        "Seeds: 0 to 2.",
+        "Learning rate: 0.004; 0.002 for non-saturating and hinge.",
+        "(0, 0.9) for hinge + spectral.",
+        "Schedule of the learning rates: linear.",
+        "Seeds: 0 to 4.",
     ):
         assert text in paragraph, text
+
+
+OTHER_SETTINGS: dict[str, object] = {
+    **{"schedule": "cosine", "steps": 7, "batch_size": 7, "latent": 7, "critic_steps": 7, "updates": "simultaneous"},
+    **{"ema": 0.9, "ema_warmup": 0.5, "precision": "bf16", "tf32": True, "deterministic": True, "conditional": True},
+    **{"lookahead": {"steps": 5, "alpha": 0.5}, "pac": 7, "top_k": {"share": 0.5}, "unroll": 7},
+    "family": {"name": "vae", "label": "vae", "options": {"beta": 2.0}},
+    "penalty": [{"name": "r1", "label": "r1", "options": {"weight": 0.5}}],
+    "optimizer": {"name": "sgd", "label": "sgd", "options": {"lr": 0.5}},
+    "critic_optimizer": {"name": "adam", "label": "adam", "options": {"lr": 0.5}},
+    "critic": {"name": "mlp", "label": "mlp", "options": {"width": 7}},
+    "architecture": {"name": "mlp", "label": "mlp", "options": {"width": 7}},
+}
+COLUMNS = {"dataset", "loss"}  # always axes of the tables
+
+
+def test_every_setting_of_training_is_told(tmp_path: Path) -> None:
+    assert OTHER_SETTINGS.keys() | COLUMNS == Training.model_fields.keys()
+    usual = training(of_runs(tmp_path / "usual", {("hinge", "ring"): {}}, seeds=1))
+    for key, value in OTHER_SETTINGS.items():
+        assert training(of_runs(tmp_path / key, {("hinge", "ring"): {key: value}}, seeds=1)) != usual, key
 
 
 def test_settings_name_the_fewest_axes_that_tell_them_apart(tmp_path: Path) -> None:

@@ -330,9 +330,9 @@ def test_measure_axis_and_panels_are_chosen(visit: Callable[..., Page]) -> None:
 
     expect_text("generator steps")
     expect_text("FD")
-    assert "learned from here" in page.inner_text("#curve-legend")
+    assert "threshold for having learned" in page.inner_text("#curve-legend")
     page.select_option("#measure", "recall")
-    assert "learned from here" not in page.inner_text("#curve-legend")  # runs are classified by FD
+    assert "threshold for having learned" not in page.inner_text("#curve-legend")  # runs are classified by FD
     page.select_option("#x-axis", "images")
     expect_text("samples seen by the critic")
     expect_text("recall")

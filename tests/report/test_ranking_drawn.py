@@ -31,7 +31,7 @@ def test_the_dashed_line_is_where_the_rule_of_never_learned_cuts(made: Evidence)
     panel = drawn(made, "ranking-ring").axes[1]
     dashed = [line for line in panel.lines if line.get_color() == LEARNED["color"]]
     assert [line.get_xdata()[0] for line in dashed] == pytest.approx([0.001**0.45] * 2)
-    assert "learned from here" in legend_of(made)
+    assert "threshold for having learned" in legend_of(made)
     rules = made.rules.model_copy(update={"tau": 0.03})
     assert learned_from(made.records["ring-minimax-0"], rules) == 0.03
 
@@ -49,7 +49,7 @@ def test_without_a_rule_there_is_no_line(tmp_path: Path) -> None:
     for seed in range(2):
         record(tmp_path, "minimax", seed, (0.0005, 0.2, 0.2, 0.2))
     evidence = read_evidence(tmp_path)
-    assert "learned from here" not in legend_of(evidence)
+    assert "threshold for having learned" not in legend_of(evidence)
     with styled():
         (drawing,) = draw_ranking(evidence, "ring", Sheet(width=6.75))
     assert "dashed" not in drawing.description

@@ -31,7 +31,7 @@ def quality_keys(evidence: Evidence, ranked: list[Ranked]) -> list[Line2D]:
         *([Line2D([], [], marker="o", label="stable run", **dot)] if stable.any() else []),
         *([Line2D([], [], label="run not stable", **dot, **OPEN)] if not stable.all() else []),
         Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
-        *([Line2D([], [], label="learned from here", **LEARNED)] if has_cut(evidence, ranked) else []),
+        *([Line2D([], [], label="threshold for having learned", **LEARNED)] if has_cut(evidence, ranked) else []),
         Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
     ]
 

@@ -168,7 +168,13 @@ def set_log_scale(panel: Axes, axis: str, low: float, high: float) -> None:
     (panel.set_xscale if axis == "x" else panel.set_yscale)("log")
     ticks = panel.xaxis if axis == "x" else panel.yaxis
     decades = math.log10(high / low) if high > low > 0 else 0.0
-    shown = (1.0,) if decades > 1.7 else (1.0, 2.0, 5.0) if decades > 0.7 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    shown: tuple[float, ...] = (1.0,)
+    if decades <= 0.7:
+        shown = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    elif decades <= 1.7:
+        shown = (1.0, 2.0, 5.0)
+    elif decades <= 2.5:
+        shown = (1.0, 3.0)
     ticks.set_major_locator(LogLocator(subs=shown, numticks=6 if len(shown) == 1 else 12))
     ticks.set_major_formatter(FuncFormatter(_power))
     ticks.set_minor_formatter(NullFormatter())

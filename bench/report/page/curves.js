@@ -147,7 +147,7 @@ function drawCurveLegend(shown, colourValues, measure) {
     .map(([value, { colour: stroke, dash }]) => entry(value, lineSample(stroke, dash, 2.2)));
   if (measure.real !== null) items.push(entry("real data", lineSample(colour("real"), [], 3)));
   if (dataset().measures.includes(measure)) items.push(entry("untrained", lineSample(colour("muted"), [1, 3], 1.2)));
-  if (learnedFrom(shown, measure).length) items.push(entry("learned from here", lineSample(colour("ink"), LEARNED_DASH, 1)));
+  if (learnedFrom(shown, measure).length) items.push(entry("threshold for having learned", lineSample(colour("ink"), LEARNED_DASH, 1)));
   if (shown.some(isDiverged)) items.push(entry("diverged", "✕"));
   if (shown.some((run) => isFailed(run) && !isDiverged(run))) items.push(entry("other failure", "○"));
   find("curve-legend").replaceChildren(...items);

@@ -191,6 +191,7 @@ def train_runs(runs: list[Run], folder: Path, options: RunOptions) -> Summary:
         processes = count_to_start(options.device, wanted, options.threads, waiting)
         with Reserve(processes) as reserve:  # these load torch at the same time as this process
             _train(waiting, summary, options, reserve)
+        remove_partial_files(folder)  # of processes that were killed meanwhile
     check_still_there(folder, [run.file_name for run in summary.recorded])
     return summary
 

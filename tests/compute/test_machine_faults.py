@@ -8,6 +8,8 @@ import io
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from bench.command import main
 from bench.compute.checkpoints import LAYOUT, restore
 from bench.compute.settings import Settings
 from bench.errors import ResultsError
+from bench.files import HOSTNAME
 from bench.plan.runs import Run
 from bench.records.record import paths_by_run, read_metadata
 from bench.running import RunOptions, train_runs
@@ -87,6 +90,22 @@ def test_a_folder_that_is_removed_while_it_is_trained_into_is_noticed(tiny_runs:
     assert paths_by_run(folder).keys() == {tiny_runs[1].id}
     again = train_runs(tiny_runs[:2], folder, IN_PROCESS)
     assert (again.already, again.recorded) == ([tiny_runs[1]], [tiny_runs[0]])
+
+
+def test_what_a_process_left_that_was_killed_meanwhile_is_gone_at_the_end(tiny_runs: list[Run], tmp_path: Path) -> None:
+    """A worker that ran out of memory, or another driver, while it wrote a checkpoint."""
+    folder = tmp_path / "tiny"
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left = [folder / "records" / f".a.parquet.{HOSTNAME}.{pid}.partial" for pid in (killed.pid, os.getpid())]
+
+    def leave_behind(_: object) -> None:
+        for path in left:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("half")
+
+    train_runs(tiny_runs[:1], folder, RunOptions(workers=0, pack="off", device="cpu", watch=leave_behind))
+    assert [path.exists() for path in left] == [False, True]
 
 
 @pytest.mark.parametrize("every", [0.0, 600.0], ids=["seen at a checkpoint", "seen at a record"])

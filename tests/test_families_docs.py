@@ -13,6 +13,7 @@ import torch
 
 import bench
 from bench.catalogue.metrics.sharpness import laplacian_variance
+from bench.evidence.results import cells, read_evidence
 from bench.evidence.statistics import t_interval
 from bench.plan.datasets import load_dataset
 from bench.plan.runs import plan_runs
@@ -78,3 +79,9 @@ def test_bits_are_those_of_the_records_and_of_closed_forms() -> None:
     traces = traces[(traces["measure"] == "bits_per_dimension") & (traces["dataset"] == "digits")]
     (early,) = traces[(traces["family"] == "autoregressive") & (traces["step"] == 1000)].groupby("step")["value"].mean()
     assert f"rise from {early:.1f} after 1,000 steps to {bits['digits', 'autoregressive']:.1f}" in WORDS
+
+
+def test_cells_are_named_by_their_family_alone() -> None:
+    """Each family has one loss here, so figures do not repeat it."""
+    names = [name for name, _ in cells(read_evidence(RESULTS), "digits")]
+    assert names == ["gan", "VAE", "flow-matching", "autoregressive"]

@@ -177,10 +177,12 @@ def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
 def cell_labels(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
     """Return the short name of each run's cell: its labels on the axes with several values.
 
-    A number is preceded by the name of its axis.
+    A number is preceded by the name of its axis. The loss is left out where each family has one.
     """
     axes = [axis for axis in evidence.varying(runs) if axis not in without]
     several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
+    if "loss" in several and "family" in several and runs.groupby("family")["loss"].nunique().max() == 1:
+        several.remove("loss")
     columns = [[_label(axis, value) for value in runs[axis]] for axis in several]
     return [" · ".join(labels) for labels in zip(*columns, strict=True)]
 

@@ -30,6 +30,7 @@ from bench.report.sample_views import Plane, can_be_shown, plane_of
 from bench.report.signal_views import as_shown
 
 MAX_ROW, MIN_ROW = 0.55, 0.32  # inches
+MAX_SIDE, FEW = 0.8, 4.5  # inches: of a picture, and the height of a figure with few rows, which are higher
 BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
 WORDS = 0.74  # inches of "10/10 failed"
 WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
@@ -53,6 +54,8 @@ def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dra
         return
     row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
     pictures = _pictures(evidence, dataset, ranked)
+    if pictures.samples:
+        row = max(row, min(MAX_SIDE, FEW / len(ranked)))
     quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
     shows_cut = measure is not None and sheet.width >= WIDE and has_cut(evidence, ranked)
     title = f"{dataset}: cells by failure rate{quality}"

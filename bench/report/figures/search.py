@@ -51,6 +51,7 @@ def _draw_budget(evidence: Evidence, dataset: str, results: list[TechniqueResult
     keys = [
         Line2D([], [], color=COLOURS[0], label="tuning: best of k draws"),
         *([Line2D([], [], color=COLOURS[1], linestyle="--", label="the same, failed")] if any(failed) else []),
+        Line2D([], [], color=COLOURS[0], alpha=0.2, linewidth=6, label="95% CI"),
         *([Line2D([], [], color="0.8", label="other techniques")] if len(results) > 1 else []),
         *([_mark("D", "black", "confirmation on fresh seeds, median", filled=True)] if any(confirmed) else []),
     ]

@@ -75,7 +75,16 @@ NEEDS_TORCH = {  # modules of the catalogue that a run loads by name
         "translation",
         "usefulness",
     },
-    "families": {"vae", "flow_matching", "autoregressive", "quantisation", "cyclegan", "pix2pix", "translators"},
+    "families": {
+        "vae",
+        "flow_matching",
+        "unet",
+        "autoregressive",
+        "quantisation",
+        "cyclegan",
+        "pix2pix",
+        "translators",
+    },
     "extractors": {
         "networks",
         "signal_features",

@@ -31,7 +31,7 @@ from bench.plan.specification import Choice, Evaluation, TomlTable, Training
 from bench.plan.suite import Suite, check_tuning_seeds
 from bench.plan.tuning import tuning_cells
 
-NUMERICS = 1  # raised when a change of the code, or of a default, changes the numbers of a run
+NUMERICS = 1  # raised when a change of the code, or of a default, changes the numbers of a run; families have their own
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,10 @@ class Run(Identified):
         training = self.training.model_dump(mode="json", exclude_defaults=True)
         if self.training.family.name == GAN:
             training.pop("family", None)  # its label may not be the default
+        numerics = find("family", self.training.family.name).numerics
         evaluation = self.evaluation.model_dump(mode="json", exclude_defaults=True, exclude={"extractor"})
         return {
-            "numerics": NUMERICS,
+            "numerics": NUMERICS if numerics == 1 else [NUMERICS, numerics],
             "training": without_labels({**training, "dataset": training["dataset"]["name"]}),
             "evaluation": without_labels(evaluation),
             "data": self.data_fingerprint,

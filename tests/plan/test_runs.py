@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.catalogue.datasets import images
+from bench.catalogue.families import FAMILIES
 from bench.errors import DataError, SuiteError
 from bench.plan.runs import Run, plan_runs
 from bench.plan.suite import load_suite
@@ -76,9 +77,11 @@ def test_the_identity_depends_on_data_extractor_and_numerics(
     names = {run.id}
     names.add(dataclasses.replace(run, data_fingerprint="other").id)
     names.add(dataclasses.replace(run, extractor_hash="other").id)
-    monkeypatch.setattr("bench.plan.runs.NUMERICS", 999)
-    names.add(dataclasses.replace(run, seed=run.seed).id)
-    assert len(names) == 4
+    for name, raised in {"NUMERICS": 999, "find": lambda *_: FAMILIES["gan"]._replace(numerics=2)}.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(f"bench.plan.runs.{name}", raised)
+            names.add(dataclasses.replace(run, seed=run.seed).id)
+    assert len(names) == 5
 
 
 def test_identities_are_stable(write_suite: Callable[[str], str]) -> None:

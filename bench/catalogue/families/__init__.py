@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
@@ -22,6 +22,7 @@ from bench.catalogue import Options
 GAN = "gan"
 SAMPLER_KEYS = ("sampler", "sampler_steps")  # of the protocol of a record
 Shape = tuple[int, ...]
+Times = Literal["uniform", "logit-normal"]
 
 
 class Network(NamedTuple):
@@ -47,9 +48,15 @@ class VaeOptions(Options):
 
 
 class FlowMatchingOptions(Options):
-    """``sampler_steps``: steps of Heun's method per sample, by default 16; each evaluates the network twice."""
+    """Options of flow matching.
+
+    ``sampler_steps``: steps of Heun's method per sample, by default 16; each evaluates the network twice, but the last.
+    ``times``: of training, "uniform" or "logit-normal" with mean −0.8 and deviation 0.8 (Li & He 2025), where the noise
+    is strong; by default logit-normal, but uniform for points, whose thin modes need times of little noise.
+    """
 
     sampler_steps: int = Field(default=16, gt=0, le=10_000)
+    times: Times | None = None
 
 
 class AutoregressiveOptions(Options):
@@ -109,6 +116,7 @@ class Family(NamedTuple):
         sampler: The numerical method that draws samples, if there is one; the option ``sampler_steps`` says how often.
         translates: Whether samples are translations of sources instead of functions of latents.
         paired: Whether it trains on sources with their answers; otherwise sources and samples are never of one pair.
+        numerics: Raised when a change of its code changes the numbers of its runs.
     """
 
     summary: str
@@ -121,6 +129,7 @@ class Family(NamedTuple):
     sampler: str = ""
     translates: bool = False
     paired: bool = False
+    numerics: int = 1
 
 
 _OF_TRANSLATORS = {
@@ -145,10 +154,11 @@ FAMILIES = {
         FlowMatchingOptions,
         "velocity-error",
         "bench.catalogue.families.flow_matching",
-        {"mlp": ("width", "depth", "activation", "normalisation", "maxout")},
+        {"mlp": ("width", "depth", "activation", "normalisation", "maxout"), "dcgan": ("width",)},
         _as_sample,
         chooses_latent=False,
         sampler="heun",
+        numerics=2,
     ),
     "autoregressive": Family(
         "each quantised number given those before it: MADE (Germain et al. 2015), PixelCNN (van den Oord et al. 2016)",

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.catalogue.families.flow_matching import FlowMatching, heun
+from bench.catalogue.architectures import DcganOptions, MlpOptions
+from bench.catalogue.families import FlowMatchingOptions, Network
+from bench.catalogue.families.flow_matching import TIMES, FlowMatching, Velocity, heun, model, time_features
+from bench.catalogue.families.unet import TimedResidual, Unet
 
 MEAN, DEVIATION = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 2.0])
 
@@ -58,10 +61,83 @@ def test_times_are_uniform_and_lines_straight() -> None:
     torch.testing.assert_close(loss, (real - start).square().mean(dim=(1, 2, 3)))
     assert time.mean().item() == pytest.approx(0.5, abs=0.01)
     assert time.var().item() == pytest.approx(1 / 12, abs=0.003)
+    FlowMatching(Recording(), (1, 2, 2), 1, "logit-normal").objective(real, noise)
+    logits = seen[-1][1].logit()
+    assert logits.mean().item() == pytest.approx(-0.8, abs=0.02)
+    assert logits.std().item() == pytest.approx(0.8, abs=0.02)
 
 
-@pytest.mark.parametrize(("steps", "error"), [(1, 0.5), (10, 6e-3), (100, 6e-5)])
-def test_heun_is_of_second_order(steps: int, error: float) -> None:
-    """x' = x from 1 gives e at 1; the error falls by 100 for ten times the steps."""
+def test_times_are_logit_normal_but_for_points() -> None:
+    def times(shape: tuple[int, ...], **options: str) -> str:
+        return model(FlowMatchingOptions.model_validate(options), Network("mlp", MlpOptions()), 0, shape).times
+
+    assert (times((2,)), times((1, 8, 8)), times((1, 64))) == ("uniform", "logit-normal", "logit-normal")
+    assert (times((2,), times="logit-normal"), times((1, 8, 8), times="uniform")) == ("logit-normal", "uniform")
+
+
+@pytest.mark.parametrize(("steps", "error"), [(1, 0.8), (10, 0.02), (100, 2e-4)])
+def test_heun_is_of_second_order_also_with_a_last_step_of_euler(steps: int, error: float) -> None:
+    """x' = x from 1 gives e at 1; the error falls by 100 for ten times the steps: one step of Euler is as good."""
     end = heun(lambda x, t: x, torch.ones(1, 1, dtype=torch.float64), steps)
     assert abs(end.item() - torch.e) < error
+
+
+def test_the_field_is_not_evaluated_at_its_end() -> None:
+    seen: list[float] = []
+
+    def velocity(positions: Tensor, times: Tensor) -> Tensor:
+        seen.append(times.item())
+        return (3.0 - positions) / (1 - times)  # towards 3, where it would divide by zero
+
+    assert heun(velocity, torch.zeros(1, 1), 4).item() == pytest.approx(3.0)
+    assert seen == [0.0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
+
+
+def test_a_network_says_where_the_data_is() -> None:
+    """Its velocity carries a position there in the time that is left; below 0.05 of it, more slowly."""
+    there = torch.tensor([[1.0, 2.0], [1.0, 2.0]])
+    velocity = Velocity(Constant(there))
+    positions, times = torch.zeros(2, 2), torch.tensor([0.6, 0.99])
+    torch.testing.assert_close(velocity(positions, times), torch.tensor([[2.5, 5.0], [20.0, 40.0]]))
+
+
+class Constant(nn.Module):
+    """A network that always says the same."""
+
+    def __init__(self, said: Tensor):
+        super().__init__()
+        self.said = said
+
+    def forward(self, positions: Tensor, times: Tensor) -> Tensor:
+        assert times.shape == (len(positions), TIMES)
+        return self.said
+
+
+@pytest.mark.parametrize("size", [8, 9, 15, 28, 32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_unet_keeps_the_shape_and_sees_position_and_time(size: int, channels: int) -> None:
+    torch.manual_seed(0)
+    unet = Unet(DcganOptions(width=6), (channels, size, size), TIMES).double()
+    images = torch.randn(3, channels, size, size, dtype=torch.float64)
+    times = time_features(torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64))
+    result = unet(images, times)
+    assert result.shape == images.shape
+    changed = images.clone()
+    changed[0, 0, 0, 0] += 1
+    far = unet(changed, times) - result
+    assert far[0, :, -1, -1].abs().min() > 0  # from corner to corner, through the smallest feature maps
+    assert torch.equal(far[1:], torch.zeros_like(far[1:]))  # of its own sample alone
+    later = unet(images, time_features(torch.tensor([0.1, 0.5, 0.8], dtype=torch.float64))) - result
+    assert later[2].abs().min() > 0
+    assert torch.equal(later[:2], torch.zeros_like(later[:2]))
+
+
+def test_a_unet_has_a_block_on_the_way_down_and_one_on_the_way_up_at_each_size() -> None:
+    """28 pixels become 14 and 7, with 6 and 12 channels."""
+    unet = Unet(DcganOptions(width=6), (1, 28, 28), TIMES)
+    seen: list[tuple[int, ...]] = []
+    for module in unet.modules():
+        if isinstance(module, TimedResidual):
+            module.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[1:])))
+    unet(torch.zeros(1, 1, 28, 28), torch.zeros(1, TIMES))
+    assert seen == [(6, 14, 14), (12, 7, 7), (12, 7, 7), (12, 7, 7), (6, 14, 14)]

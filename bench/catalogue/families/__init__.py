@@ -38,13 +38,16 @@ class Network(NamedTuple):
 
 
 class VaeOptions(Options):
-    """``beta``: weight of the KL divergence, by default 1. ``draws``: add the decoder's noise to samples.
+    """Options of variational autoencoders.
 
-    Without ``draws``, the default, a sample is the decoder's mean.
+    ``beta``: weight of the KL divergence, by default 1.
+    ``draws``: add the decoder's noise to samples; without it, the default, a sample is the decoder's mean.
+    ``deviation``: the decoder's standard deviation at the start, by default 1; it is trained.
     """
 
     beta: NonNegativeFloat = 1.0
     draws: bool = False
+    deviation: float = Field(default=1.0, ge=0.01, le=100)
 
 
 class FlowMatchingOptions(Options):

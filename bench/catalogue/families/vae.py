@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench.catalogue import find, resolve
 from bench.catalogue.families import Network, Shape, VaeOptions
 
-LOG_DEVIATIONS = (-6.0, 6.0)  # of the decoder; without a limit, a collapsed decoder divides by zero
+LOG_DEVIATIONS = -6.0, 6.0  # of the decoder; without a limit, a collapsed one divides by zero
 
 
 class Vae(nn.Module):
@@ -25,12 +25,21 @@ class Vae(nn.Module):
         latent: The dimension of the latent.
         beta: The weight of the KL divergence; 1 is the bound of the likelihood (Higgins et al. 2017).
         draws: Whether samples are drawn from the decoder.
+        deviation: σ at the start.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, beta: float, draws: bool = False):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        latent: int,
+        beta: float,
+        draws: bool = False,
+        deviation: float = 1.0,
+    ):
         super().__init__()
         self.encoder, self.decoder, self.latent, self.beta, self.draws = encoder, decoder, latent, beta, draws
-        self.log_deviation = nn.Parameter(torch.zeros(1))
+        self.log_deviation = nn.Parameter(torch.full((1,), math.log(deviation)))
         self.objective_numbers = latent
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -78,4 +87,4 @@ def model(options: VaeOptions, network: Network, latent: int, shape: Shape) -> V
     module = find("architecture", network.name).module
     encoder = resolve(f"{module}:encoder")(network.options, shape, 2 * latent)
     decoder = resolve(f"{module}:generator")(network.options, latent, shape)
-    return Vae(encoder, decoder, latent, options.beta, options.draws)
+    return Vae(encoder, decoder, latent, options.beta, options.draws, options.deviation)

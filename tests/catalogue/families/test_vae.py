@@ -25,8 +25,7 @@ def linear_gaussian(deviation: float) -> tuple[Vae, MultivariateNormal]:
         decoder.weight.copy_(weight)
         encoder.weight.copy_(torch.cat([posterior, torch.zeros(2, 3)]))
         encoder.bias.copy_(torch.cat([-posterior @ bias, -precision.diagonal().log()]))
-    model = Vae(encoder, decoder, latent=2, beta=1.0).double()
-    nn.init.constant_(model.log_deviation, math.log(deviation))
+    model = Vae(encoder, decoder, latent=2, beta=1.0, deviation=deviation).double()
     covariance = weight @ weight.T + deviation**2 * torch.eye(3).double()
     return model, MultivariateNormal(bias, covariance)
 

@@ -37,15 +37,14 @@ def table_after(text: str, mark: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(("dataset", "mark"), [("ring", "Eight Gaussians"), *IMAGES.items()])
 def test_the_tables_are_those_of_the_records(dataset: str, mark: str) -> None:
-    recorded = {
-        row["family"] or row["loss"]: row for row in table_after((RESULTS / "table.md").read_text(), f"## {dataset}")
-    }
-    shown = {row["family"]: row for row in table_after(PAGE, mark)}
-    assert shown.keys() == recorded.keys() - {"untrained"}
-    for family, row in shown.items():
-        columns = row.keys() & recorded[family].keys() - {"family"}
+    in_results = table_after((RESULTS / "table.md").read_text(), f"## {dataset}")
+    recorded = {(row["family"] or row["loss"], row.get("architecture")): row for row in in_results}
+    shown = {(row["family"], row.get("architecture")): row for row in table_after(PAGE, mark)}
+    assert shown.keys() == {cell for cell in recorded if cell[0] != "untrained"}
+    for cell, row in shown.items():
+        columns = row.keys() & recorded[cell].keys() - {"family", "architecture"}
         assert len(columns) == 5
-        assert {name: row[name] for name in columns} == {name: recorded[family][name] for name in columns}
+        assert {name: row[name] for name in columns} == {name: recorded[cell][name] for name in columns}
 
 
 @pytest.mark.parametrize("dataset", IMAGES)
@@ -56,15 +55,17 @@ def test_sharpness_is_that_of_the_kept_samples(dataset: str) -> None:
         return laplacian_variance(torch.from_numpy(np.array(images))).mean().item()
 
     real = sharpness(load_dataset(run.training.dataset, False).train)
-    measured = defaultdict(list)
+    measured: defaultdict[tuple[Any, Any], list[float]] = defaultdict(list)
     for path in (RESULTS / "records").glob(f"*-{dataset}-*"):
-        measured[str(read_metadata(path).axes["family"])].append(sharpness(read_samples(path)) / real)
-    shown = {row["family"]: row["sharpness"] for row in table_after(PAGE, IMAGES[dataset])}
-    assert shown.pop("real data") == "1.00"
-    for family, values in measured.items():
+        axes = read_metadata(path).axes
+        measured[axes["family"], axes["architecture"]].append(sharpness(read_samples(path)) / real)
+    shown = {(row["family"], row.get("architecture", "mlp")): row for row in table_after(PAGE, IMAGES[dataset])}
+    assert {row["sharpness"] for (family, _), row in shown.items() if family == "real data"} == {"1.00"}
+    assert len(shown) == len(measured) + 1
+    for cell, values in measured.items():
         mean, half, count = t_interval(np.array(values))
         assert count == 5
-        assert shown[family] == f"{mean:.2f} [{mean - half:.2f}, {mean + half:.2f}]"
+        assert shown[cell]["sharpness"] == f"{mean:.2f} [{mean - half:.2f}, {mean + half:.2f}]"
 
 
 def test_bits_are_those_of_the_records_and_of_closed_forms() -> None:

@@ -58,6 +58,9 @@ def test_geometric_mean_by_hand() -> None:
     assert math.isnan(geometric_mean([1.0, -1.0, 2.0]).value)
     assert geometric_mean([2.0]).value == pytest.approx(2)
     assert math.isnan(geometric_mean([2.0]).low)
+    bounded = geometric_mean(np.exp([0.0, 1.0, 2.0]), most=5.0)  # no distance is larger
+    assert (bounded.value, bounded.low, bounded.high) == (found.value, found.low, 5.0)
+    assert math.isnan(geometric_mean([2.0], most=5.0).high)
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])

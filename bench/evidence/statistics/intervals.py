@@ -56,16 +56,17 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
         return Interval(float(present.mean()), float(quantile * present.std(ddof=1) / np.sqrt(count)), count)
 
 
-def geometric_mean(values: ArrayLike, confidence: float = 0.95) -> Bounds:
+def geometric_mean(values: ArrayLike, confidence: float = 0.95, most: float = math.inf) -> Bounds:
     """Return the geometric mean with a t interval computed on log values; NaN if a value is not positive.
 
-    Distances are skewed over seeds and their logarithms much less so: this interval has its nominal coverage.
+    Distances are skewed over seeds and their logarithms much less so: this interval has its nominal coverage. It ends
+    at ``most``, the largest possible value.
     """
     present = drop_missing(values)
     if not len(present) or not (present > 0).all() or not np.isfinite(present).all():
         return Bounds(math.nan, math.nan, math.nan, len(present))
     mean, half, count = t_interval(np.log(present), confidence)
-    return Bounds(math.exp(mean), exponential(mean - half), exponential(mean + half), count)
+    return Bounds(math.exp(mean), exponential(mean - half), min(exponential(mean + half), most), count)
 
 
 def bounded_mean(values: ArrayLike, least: float, most: float, confidence: float = 0.95) -> Bounds:

@@ -60,7 +60,8 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
 
 
 def _summarise(values: pd.Series, column: str, bounds: tuple[float, float]) -> dict[str, float]:
-    mean, geometric, bounded = t_interval(values), geometric_mean(values), bounded_mean(values, *bounds)
+    mean, bounded = t_interval(values), bounded_mean(values, *bounds)
+    geometric = geometric_mean(values, most=bounds[1])
     return {
         column: mean.mean,
         f"{column}_half_width": mean.half_width,

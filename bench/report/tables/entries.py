@@ -54,10 +54,8 @@ def entries_of(
 
 
 def _mean(evidence: Evidence, runs: pd.DataFrame, column: Column, on_logs: bool) -> Bounds:
-    values = runs[f"{column.measure}_{column.which}"]
-    if on_logs:
-        return geometric_mean(values)
-    return bounded_mean(values, *measure_bounds(evidence, runs, column.measure))
+    values, (least, most) = runs[f"{column.measure}_{column.which}"], measure_bounds(evidence, runs, column.measure)
+    return geometric_mean(values, most=most) if on_logs else bounded_mean(values, least, most)
 
 
 def _summarise(runs: pd.DataFrame, column: str) -> str:

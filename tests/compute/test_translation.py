@@ -97,7 +97,7 @@ def l1(one: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("network", "dataset"), KINDS)
-@pytest.mark.parametrize("options", [{}, {"cycle": 3.0, "identity": 0.0}, {"cycle": 0.0}])
+@pytest.mark.parametrize("options", [{}, {"cycle": 3.0, "identity": 0.0}, {"cycle": 0.0, "adversarial": 0.3}])
 def test_losses_of_cyclegan_are_those_of_a_loop_by_hand(network: str, dataset: str, options: dict[str, float]) -> None:
     training = specify({"name": "cyclegan", **options}, network, dataset, precision="float64")
     pack = begin(training, [3])
@@ -120,13 +120,14 @@ def test_losses_of_cyclegan_are_those_of_a_loop_by_hand(network: str, dataset: s
     (samples,), (sources,) = sampler.real_samples("generator data"), sampler.sources("generator sources")
     there, back = translators.onward(sources), translators.back(samples)
     expected = number(softplus(-critics.onward(there)).mean() + softplus(-critics.back(back)).mean())
+    expected *= options.get("adversarial", 1.0)
     expected += cycle * (l1(translators.back(there), sources) + l1(translators.onward(back), samples))
     expected += cycle * identity * (l1(translators.onward(samples), samples) + l1(translators.back(sources), sources))
     assert number(loss) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("network", "dataset"), KINDS)
-@pytest.mark.parametrize("options", [{}, {"l1": 0.0}])
+@pytest.mark.parametrize("options", [{}, {"l1": 0.0}, {"adversarial": 0.0}, {"l1": 5.0, "adversarial": 2.0}])
 def test_losses_of_pix2pix_are_those_of_a_loop_by_hand(network: str, dataset: str, options: dict[str, float]) -> None:
     pack = begin(specify({"name": "pix2pix", **options}, network, dataset, precision="float64"), [3])
     sampler, translator, critic = twin(pack), pack.players[0].generator, pack.players[0].opponent
@@ -140,6 +141,7 @@ def test_losses_of_pix2pix_are_those_of_a_loop_by_hand(network: str, dataset: st
     (samples,), (sources,) = sampler.real_samples("generator data"), sampler.real_sources("generator data")
     made = translator(sources)
     expected = number(softplus(-critic(torch.cat([sources, made], dim=1))).mean())
+    expected *= options.get("adversarial", 1.0)
     expected += options.get("l1", 100.0) * l1(made, samples)
     assert number(loss) == pytest.approx(expected, rel=1e-9)
 

@@ -80,16 +80,23 @@ class CycleganOptions(Options):
 
     ``cycle``: weight of the mean absolute error of both cycles, by default 10 (Zhu et al. 2017).
     ``identity``: weight of the identity terms relative to ``cycle``, by default 0.5 (section 5.2 there).
+    ``adversarial``: weight of both adversarial losses, by default 1.
     """
 
     cycle: NonNegativeFloat = 10.0
     identity: NonNegativeFloat = 0.5
+    adversarial: NonNegativeFloat = 1.0
 
 
 class Pix2pixOptions(Options):
-    """``l1``: weight of the mean absolute error against the known answer, by default 100 (Isola et al. 2017)."""
+    """Options of pix2pix.
+
+    ``l1``: weight of the mean absolute error against the known answer, by default 100 (Isola et al. 2017).
+    ``adversarial``: weight of the adversarial loss, by default 1; with 0 the critic has no influence.
+    """
 
     l1: NonNegativeFloat = 100.0
+    adversarial: NonNegativeFloat = 1.0
 
 
 def _as_latent(latent: int, shape: Shape, options: Options) -> int:

@@ -112,6 +112,8 @@ class TranslationGame(Game):
     ) -> Tensor:
         sides = zip(self._games, self._real(batch), fakes, strict=True)
         losses = [game.generator_loss(fake, real, sampler, update, real_graph=real_graph) for game, real, fake in sides]
+        weight: float = self.training.family.options.adversarial  # type: ignore[attr-defined]
+        losses = [weight * loss for loss in losses]
         return torch.stack([*losses, self._further_terms(batch, fakes, sampler)]).sum(dim=0)
 
     def _further_terms(self, batch: Exchange, fakes: list[Tensor], sampler: BatchSampler) -> Tensor:

@@ -69,7 +69,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     tests share a GPU.
     """
     option = config.option
-    few = option.keyword or option.lf or not all(Path(argument).is_dir() for argument in config.args)
+    few = option.keyword or getattr(option, "lf", False) or not all(Path(argument).is_dir() for argument in config.args)
     if option.benchmark_enable or option.markexpr == "gpu" or (few and option.markexpr != "slow"):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -33,5 +33,22 @@ def test_the_table_is_that_of_the_records() -> None:
 
 def test_all_runs_are_stable() -> None:
     runs = bench.load(ROOT / "results" / "translation")
-    assert "**All 36 runs are stable**" in PAGE
-    assert (len(runs), set(runs["outcome"])) == (36, {"stable"})
+    assert "**All 42 runs are stable**" in PAGE
+    assert (len(runs), set(runs["outcome"])) == (42, {"stable"})
+
+
+def test_the_critic_of_pix2pix_adds_nothing() -> None:
+    """The intervals of L1 alone overlap with those of each loss."""
+    for dataset in ("low-resolution-digits", "low-resolution-fashion-mnist"):
+        rows = recorded_rows(dataset)
+        alone = rows.pop("L1 alone")
+        for measure in ("answer error final", "FD final"):
+            low, high = ends(alone[measure])
+            for loss in ("non-saturating", "least-squares", "wgan-gp"):
+                other_low, other_high = ends(rows[loss][measure])
+                assert low <= other_high and other_low <= high, (dataset, loss, measure)  # noqa: PT018
+
+
+def ends(entry: str) -> tuple[float, float]:
+    low, high = entry.strip("*").partition("[")[2].rstrip("]").split(", ")
+    return float(low), float(high)

@@ -79,7 +79,8 @@ def _draw(sheet: Sheet, rows: list[list[DatasetPanel]], plot: Plot) -> Figure:
     columns = max(len(row) for row in rows)
     shown = [panel for row in rows for panel in row]
     keys = [*legend_handles([p.panel for p in shown], line=not plot.marker, marker=plot.marker), *plot.extra]
-    titles = [_title(panel, (sheet.width - 0.5) / columns - 0.1) for panel in shown]
+    beside = 0.7 if len({panel.dataset for panel in rows[0]}) > 1 else 0.1  # inches: each dataset has a vertical axis
+    titles = [_title(panel, (sheet.width - 0.5) / columns - beside) for panel in shown]
     row_height = HEIGHT + 0.13 * max(title.count("\n") + 1 for title in titles)
     above, below = sheet.title_height(plot.description), sheet.legend_height(keys)
     figure = sheet.figure(row_height * len(rows) + 0.4 + above + below)

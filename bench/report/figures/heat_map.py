@@ -14,14 +14,14 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
+from bench.escaping import MAX_IN_FIGURE, as_label
 from bench.evidence.results import Evidence, cell_labels
 from bench.evidence.states import State, count_failed, count_unresolved
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
 from bench.report.figures.profile import best_of_cells
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
-from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, text_width, wrap_text
+from bench.report.figures.style import MAX_HEIGHT, SIZE, SMALL, escape_dollars, text_width, wrap_text
 from bench.report.tables.entries import format_number, is_geometric
 
 MIN_COLUMN, MAX_COLUMN = 0.5, 1.4  # inches of a column
@@ -30,6 +30,7 @@ ROW_HEIGHT = 0.32  # inches
 GAP, LINE_HEIGHT = 0.15, 0.115  # inches between two maps, and of a line of text
 BAR_HEIGHT = 0.5  # inches for the colour bar with its labels
 MAX_RATIO = 30.0  # to the best cell, where the colours end
+LUMA = 0.2126, 0.7152, 0.0722  # of red, green and blue
 
 
 class HeatMap(NamedTuple):
@@ -112,13 +113,14 @@ def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFr
     for (loss, setting), group in runs.groupby(["loss", "setting"], sort=False):
         row, column = losses.index(loss), settings.index(setting)
         values[row, column], texts[row][column] = cell(group)
-    return HeatMap(title, list(map(str, losses)), list(map(str, settings)), values, texts)
+    names = [wrap_text(str(loss), LOSS_WIDTH, SMALL) for loss in losses]
+    return HeatMap(title, names, list(map(str, settings)), values, texts)
 
 
 def _draw(sheet: Sheet, maps: list[HeatMap], scale: ColourScale, name: str, description: str) -> Iterator[Drawing]:
     if not maps:
         return
-    left = max(text_width(line, SMALL) for loss in maps[0].losses for line in _wrap_loss(loss).split("\n")) + 0.15
+    left = max(text_width(line, SMALL) for loss in maps[0].losses for line in loss.split("\n")) + 0.15
     room = sheet.width - left - 0.1
     max_columns = max(1, int(room / MIN_COLUMN))
     parts = [
@@ -133,16 +135,11 @@ def _draw(sheet: Sheet, maps: list[HeatMap], scale: ColourScale, name: str, desc
         yield Drawing(page_name(name, page), description, figure)
 
 
-def _wrap_loss(loss: str) -> str:
-    return wrap_text(str(loss), LOSS_WIDTH, SMALL)
-
-
 def _select_columns(heat_map: HeatMap, columns: Sequence[int]) -> HeatMap:
-    indices = list(columns)
     return heat_map._replace(
-        settings=[heat_map.settings[index] for index in indices],
-        values=heat_map.values[:, indices],
-        texts=[[row[index] for index in indices] for row in heat_map.texts],
+        settings=[heat_map.settings[index] for index in columns],
+        values=heat_map.values[:, list(columns)],
+        texts=[[row[index] for index in columns] for row in heat_map.texts],
     )
 
 
@@ -158,7 +155,15 @@ def _fill_rows(maps: list[HeatMap], max_columns: int) -> list[list[HeatMap]]:
 
 
 def _row_height(row: list[HeatMap], column: float) -> float:
-    return 0.3 + ROW_HEIGHT * len(row[0].losses) + _label_height(row, column)
+    return _title_height(row, column) + 0.05 + ROW_HEIGHT * len(row[0].losses) + _label_height(row, column)
+
+
+def _title_height(row: list[HeatMap], column: float) -> float:
+    return 0.1 + 0.15 * max(_wrap_title(heat_map, column).count("\n") + 1 for heat_map in row)
+
+
+def _wrap_title(heat_map: HeatMap, column: float) -> str:
+    return escape_dollars(wrap_text(heat_map.title, column * len(heat_map.settings), SIZE))
 
 
 def _label_height(row: list[HeatMap], column: float) -> float:
@@ -190,10 +195,10 @@ def _draw_page(
     figure = Figure(figsize=(sheet.width, height))
     top = height - above
     for row in rows:
-        x, map_height = left, ROW_HEIGHT * len(row[0].losses)
+        x, low, map_height = left, top - _title_height(row, column), ROW_HEIGHT * len(row[0].losses)
         for index, heat_map in enumerate(row):
             width = column * len(heat_map.settings)
-            box = (x / sheet.width, (top - 0.25 - map_height) / height, width / sheet.width, map_height / height)
+            box = (x / sheet.width, (low - map_height) / height, width / sheet.width, map_height / height)
             panel = figure.add_axes(box)
             _draw_map(panel, heat_map, scale, column, is_first=index == 0, is_vertical=_is_vertical(row, column))
             x += width + GAP
@@ -216,10 +221,6 @@ def _draw_colour_bar(figure: Figure, axes: Axes, scale: ColourScale) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _luma(colour: tuple[float, ...]) -> float:
-    return float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
-
-
 def _draw_map(
     panel: Axes, heat_map: HeatMap, scale: ColourScale, column: float, is_first: bool, is_vertical: bool
 ) -> None:
@@ -227,7 +228,7 @@ def _draw_map(
     colours = mpl.colormaps[scale.colours]
     for (y, x), value in np.ndenumerate(heat_map.values):
         if heat_map.texts[y][x]:
-            luma = 1.0 if np.isnan(value) else _luma(colours(scale.norm(value)))
+            luma = 1.0 if np.isnan(value) else np.dot(colours(scale.norm(value))[:3], LUMA)
             panel.text(
                 x,
                 y,
@@ -241,9 +242,9 @@ def _draw_map(
     labels = [as_label(name, MAX_IN_FIGURE) for name in heat_map.settings]
     names = labels if is_vertical else [wrap_text(label, column - 0.04, SMALL) for label in labels]
     panel.set_xticks(range(len(names)), [escape_dollars(name) for name in names], rotation=90 if is_vertical else 0)
-    losses = [escape_dollars(_wrap_loss(loss)) for loss in heat_map.losses] if is_first else []
+    losses = [escape_dollars(loss) for loss in heat_map.losses] if is_first else []
     panel.set_yticks(range(len(heat_map.losses)), losses)
-    panel.set_title(for_figure(heat_map.title), pad=4)
+    panel.set_title(_wrap_title(heat_map, column), pad=4)
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)

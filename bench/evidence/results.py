@@ -161,15 +161,13 @@ class Evidence:
 
 def real_data_value(runs: pd.DataFrame, name: str) -> float:
     """Return a measure on real data; NaN if there is none, as for measures of the game."""
-    column = f"{plain_name(name)}_real"
-    values = runs[column].dropna() if column in runs else runs.iloc[:0]
+    values = runs.get(f"{plain_name(name)}_real", pd.Series(dtype=float)).dropna()
     return float(values.iloc[0]) if len(values) else float("nan")
 
 
 def cells(evidence: Evidence, dataset: str) -> list[tuple[str, pd.DataFrame]]:
     """Return the short name and the runs of every cell of a dataset."""
-    runs = evidence.runs_of(dataset)
-    runs = runs.assign(setting=cell_labels(evidence, runs))
+    runs = (found := evidence.runs_of(dataset)).assign(setting=cell_labels(evidence, found))
     groups = runs.groupby(evidence.varying(runs), sort=False, dropna=False)
     return [(str(cell["setting"].iloc[0]), cell) for _, cell in groups]
 
@@ -179,12 +177,17 @@ def cell_labels(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...]
 
     A number is preceded by the name of its axis. The loss is left out where each family has one.
     """
+    without = (*without, "loss") if leading_axis(runs) == "family" else without
     axes = [axis for axis in evidence.varying(runs) if axis not in without]
     several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
-    if "loss" in several and "family" in several and runs.groupby("family")["loss"].nunique().max() == 1:
-        several.remove("loss")
     columns = [[_label(axis, value) for value in runs[axis]] for axis in several]
     return [" · ".join(labels) for labels in zip(*columns, strict=True)]
+
+
+def leading_axis(runs: pd.DataFrame) -> str:
+    """Return the axis that figures compare: the loss, or the family where there are several with one loss each."""
+    losses = runs.groupby("family")["loss"].nunique() if "family" in runs else []
+    return "family" if len(losses) > 1 and max(losses) == 1 else "loss"
 
 
 def _label(axis: str, value: object) -> str:
@@ -219,13 +222,11 @@ def read_evidence(
     check_directions(metadata.values())
     for dataset, group in runs.groupby("dataset", sort=False):
         check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
-    axes = [axis for axis in (*CELL_AXES, *axes_of(list(metadata.values()))) if axis != "dataset"]
-    axes = list(dict.fromkeys(axes))
+    axes = list(dict.fromkeys(each for each in (*CELL_AXES, *axes_of(list(metadata.values()))) if each != "dataset"))
     runs = in_order(runs, ("dataset", *axes), list(metadata.values()), suite)
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
     traces, ordered = frame_of_traces(list(records.values())), in_matrix_order(search, runs)
-    notices = tuple(filter(None, [planning_problem(suite)]))
-    first = next(iter(metadata.values()))
+    notices, first = tuple(filter(None, [planning_problem(suite)])), next(iter(metadata.values()))
     title = title_of_suite(first.suite, first.version, suite)
     return Evidence(runs, traces, records, axes, *rules, ordered, suite_title=title, notices=notices)
 

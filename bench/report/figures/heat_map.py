@@ -1,4 +1,4 @@
-"""Heat maps of losses × settings: modes covered, or the primary measure of datasets without modes."""
+"""Heat maps of losses, or families, × settings: modes covered, or the primary measure of datasets without modes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench.escaping import MAX_IN_FIGURE, as_label
-from bench.evidence.results import Evidence, cell_labels
+from bench.evidence.results import Evidence, cell_labels, leading_axis
 from bench.evidence.states import State, count_failed, count_unresolved
 from bench.evidence.statistics import geometric_mean
 from bench.evidence.statistics.intervals import Array
@@ -105,12 +105,12 @@ def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
 
 
 def _map(evidence: Evidence, dataset: str, title: str, cell: Callable[[pd.DataFrame], tuple[float, str]]) -> HeatMap:
-    runs = evidence.runs_of(dataset)
-    runs = runs.assign(setting=cell_labels(evidence, runs, without=("loss",)))
-    losses, settings = list(evidence.runs["loss"].unique()), list(dict.fromkeys(runs["setting"]))
+    runs, axis = evidence.runs_of(dataset), leading_axis(evidence.runs)
+    runs = runs.assign(setting=cell_labels(evidence, runs, without=(axis,)))
+    losses, settings = list(evidence.runs[axis].unique()), list(dict.fromkeys(runs["setting"]))
     values = np.full((len(losses), len(settings)), np.nan)
     texts = [["" for _ in settings] for _ in losses]
-    for (loss, setting), group in runs.groupby(["loss", "setting"], sort=False):
+    for (loss, setting), group in runs.groupby([axis, "setting"], sort=False):
         row, column = losses.index(loss), settings.index(setting)
         values[row, column], texts[row][column] = cell(group)
     names = [wrap_text(str(loss), LOSS_WIDTH, SMALL) for loss in losses]

@@ -1,4 +1,7 @@
-"""Panels and series: one panel per setting with one series per loss; with a single loss, one series per setting."""
+"""Panels and series: one panel per setting with one series per loss; with a single loss, one series per setting.
+
+Where each family of models has a loss of its own, series are families.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from bench.escaping import for_figure
-from bench.evidence.results import Evidence, cell_labels
+from bench.evidence.results import Evidence, cell_labels, leading_axis
 from bench.report.figures.series_styles import style_numbers
 from bench.report.figures.sheet import split_evenly
 from bench.report.figures.style import COLOURS, SeriesStyle, series_style
@@ -33,22 +36,23 @@ class Panel(NamedTuple):
 def panels(evidence: Evidence, dataset: str) -> list[Panel]:
     """Return the panels of a dataset in the order of the matrix; see ``style_numbers`` for the styles."""
     runs = evidence.runs_of(dataset)
-    runs = runs.assign(setting=cell_labels(evidence, runs, without=("loss",)))
-    losses = style_numbers(evidence, "loss")
+    axis = leading_axis(runs)
+    runs = runs.assign(setting=cell_labels(evidence, runs, without=(axis,)))
+    styles = style_numbers(evidence, axis)
     settings = list(runs.groupby("setting", sort=False))
-    if runs["loss"].nunique() == 1 and 1 < len(settings) <= len(COLOURS):
+    if runs[axis].nunique() == 1 and 1 < len(settings) <= len(COLOURS):
         numbers = _of_settings(evidence, runs)
         series = [
             Series(str(name), series_style(numbers.get(str(name), index)), group)
             for index, (name, group) in enumerate(settings)
         ]
-        return [Panel(str(runs["loss"].iloc[0]), series)]
+        return [Panel(str(runs[axis].iloc[0]), series)]
     return [
         Panel(
             str(setting),
             [
-                Series(str(loss), series_style(losses[str(loss)]), cell)
-                for loss, cell in group.groupby("loss", sort=False)
+                Series(str(name), series_style(styles[str(name)]), cell)
+                for name, cell in group.groupby(axis, sort=False)
             ],
         )
         for setting, group in settings

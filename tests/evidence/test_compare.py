@@ -141,6 +141,16 @@ def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callabl
     assert result.stdout == ""
 
 
+def test_runs_that_a_new_version_left_as_they_were_are_compared(tmp_path: Path) -> None:
+    """One side was trained anew, the other keeps runs of the version before."""
+
+    def age(record: Content) -> None:
+        record["version"] -= record["seed"] % 2
+
+    result = compare("quick", changed(RESULTS / "quick", tmp_path / "quick", age))
+    assert result.exit_code == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -25,7 +25,7 @@ class FlowMatching(nn.Module):
     Args:
         velocity: Positions [n, *shape] and times [n] → velocities [n, *shape].
         shape: The shape of a sample. A latent has as many numbers.
-        steps: Steps of Heun's method, each of which evaluates the field twice.
+        steps: Steps of ``heun``, each of which evaluates the field twice, the last once.
         times: The distribution of the times of training. Logit-normal times have much noise: half are below 0.31.
     """
 

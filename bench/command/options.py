@@ -140,7 +140,7 @@ cell_options = options(
         "settings",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Set a training key for all cells, for example steps=100. Repeatable.",
+        help="Set a training key for all cells that --only keeps, for example steps=100. Repeatable.",
     ),
     results_option,
     inception_option,

@@ -27,7 +27,7 @@ from bench.plan.specification import (
 )
 from bench.plan.suite import Suite
 from bench.plan.suite_keys import note_unknown_names
-from bench.plan.tables import as_table, check_key, merge
+from bench.plan.tables import as_table, merge
 
 Names = dict[str, set[str]]
 Setter = Callable[[TomlTable, Mapping[str, Label]], TomlTable]  # training table and axes → values to set
@@ -90,9 +90,9 @@ def cells(
         if mistakes and number_of_point >= SEARCHED:
             break
         with mistakes.noted():
-            raw = _labelled(merge(DEFAULTS, suite.training), where)
+            raw = labelled(merge(DEFAULTS, suite.training), where)
             for key, value in zip(matrix, point, strict=True):
-                raw = _labelled(merge(raw, nested(key, value)), where)
+                raw = labelled(merge(raw, nested(key, value)), where)
             for key in CHOICES:
                 names[key] |= {str(raw[key].get(part)) for part in ("name", "label")} if key in raw else set()
             axes = {key: axis_label(key, raw) for key in matrix}
@@ -176,7 +176,7 @@ def _check_cells(kept: list[Cell], where: str) -> None:
             raise SuiteError(f"{where}: two cells have the same name ({cell}); give one of them a label")
 
 
-def _labelled(table: TomlTable, where: str) -> dict[str, Any]:
+def labelled(table: TomlTable, where: str) -> dict[str, Any]:
     """Return a copy in which every choice has its label, so that an override of its options does not change it."""
     raw = dict(table)
     for key in CHOICES:
@@ -215,33 +215,3 @@ def _value_matches(wanted: object, value: object) -> bool:
     if isinstance(value, list | tuple):  # several penalties: compare with their label on the axis
         return wanted == penalty_label(value)
     return wanted == value
-
-
-def only(all_cells: list[Cell], filters: Mapping[str, set[str]]) -> list[Cell]:
-    """Return the cells that have one of the given values on every given axis.
-
-    Args:
-        all_cells: The cells.
-        filters: Axis → the values to keep, as labels or names. What is a label on the axis does not mean the other
-            cells of this name, which have labels of their own.
-
-    Raises:
-        SuiteError: There is no such axis, no such value on it, or no cell remains. The message suggests the closest
-            valid name.
-    """
-    kept = all_cells
-    for axis, wanted in filters.items():
-        check_key(axis, tuple(all_cells[0].axes), "--only")
-        known = {name for cell in all_cells for name in _axis_names(cell, axis)}
-        for value in wanted - known:
-            raise SuiteError(f"--only: axis {axis!r} has no value {quote(value)}{suggestion(value, known)}")
-        labels = {str(cell.axes[axis]) for cell in all_cells}
-        kept = [cell for cell in kept if str(cell.axes[axis]) in wanted or (wanted - labels) & _axis_names(cell, axis)]
-    if not kept:
-        raise SuiteError("--only: no cell matches all of these filters")
-    return kept
-
-
-def _axis_names(cell: Cell, axis: str) -> set[str]:
-    value = getattr(cell.training, axis, None)
-    return {str(cell.axes[axis]), *([value.name] if isinstance(value, Choice) else [])}

@@ -18,9 +18,10 @@ from bench.plan.datasets import declared_shape, describe_files, load_dataset
 from bench.plan.default_evaluation import evaluation_of
 from bench.plan.extraction import check_extraction, check_extractor_applies, hash_of_extractor
 from bench.plan.families import check_extent
+from bench.plan.filters import narrowed, only
 from bench.plan.identity import Identified, Label, without_labels
 from bench.plan.limits import MAX_EVALUATIONS, MAX_RUNS, check_count
-from bench.plan.matrix import Cell, cells, only
+from bench.plan.matrix import Cell, cells
 from bench.plan.mistakes import Mistakes
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
@@ -132,7 +133,7 @@ def plan_runs(
         check_tuning_seeds(suite, seeds)
         seeds, selected = suite.search.seeds, tuning_cells(suite, suite.search, settings, filters or {})
     else:
-        selected = only(cells(suite, settings), filters or {})
+        selected = only(cells(narrowed(suite, settings, filters or {}), settings), filters or {})
     _check_number(len(selected), len(seeds), suite)
     if skip_broken:
         selected = [cell.skipping_broken() for cell in selected]

@@ -9,9 +9,10 @@ from typing import Any
 from bench.errors import SuiteError
 from bench.escaping import quote
 from bench.plan.draws import unit_points, value_at
+from bench.plan.filters import narrowed, only
 from bench.plan.identity import Label
 from bench.plan.limits import MAX_CELLS, check_count
-from bench.plan.matrix import Cell, Setter, cells, matches, only
+from bench.plan.matrix import Cell, Setter, cells, matches
 from bench.plan.search import DRAW, Parameter, Place, Search
 from bench.plan.specification import TomlTable
 from bench.plan.suite import Suite
@@ -34,6 +35,7 @@ def tuning_cells(
     Raises:
         SuiteError: A cell is not valid, a parameter applies to no cell, or there are too many cells.
     """
+    suite = narrowed(suite, settings, filters)
     techniques = cells(suite, settings)
     try:
         count = len(techniques) * search.draws

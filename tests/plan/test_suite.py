@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import SuiteError
-from bench.plan.matrix import cells, only
+from bench.plan.filters import only
+from bench.plan.matrix import cells
 from bench.plan.rules import Rules
 from bench.plan.seeds import as_seeds
 from bench.plan.suite import load_suite, parse_suite, suite_files

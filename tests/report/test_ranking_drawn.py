@@ -61,7 +61,7 @@ def test_circles_are_around_the_modes_that_samples_miss(made: Evidence) -> None:
     assert missed_modes(np.array(CENTRES) + 0.31, plane).tolist() == CENTRES
     on_line = plane._replace(origin=np.zeros(1))
     assert missed_modes(np.array([[1.2, 1.9]]), on_line).tolist() == [[-1, 0]]
-    assert "mode without samples" in legend_of(made)
+    assert "mode without a drawn point" in legend_of(made)
     for name in ("ranking-ring", "samples-ring-mlp"):
         rings = [each for each in drawn(made, name).axes[-1].collections if isinstance(each, EllipseCollection)]
         assert rings

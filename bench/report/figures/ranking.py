@@ -121,7 +121,8 @@ def _explain(shows_cut: bool, pictures: Pictures) -> str:
     if shows_cut:
         sentences.append("A run counts as learned if its best evaluation reaches the dashed line.")
     if pictures.samples:
-        sentences.append("Right: final samples of the median run, or of the worse of the two in the middle.")
+        most = max(len(samples) for samples in pictures.samples.values())
+        sentences.append(f"Right: {most:,} final samples of the median run, or of the worse of the two in the middle.")
     if pictures.plane is not None and pictures.samples and len(pictures.plane.centres):
         sentences.append("Circles: real samples." if pictures.plane.of_real else MISSED)
     return " ".join(sentences)

@@ -14,7 +14,7 @@ from bench.report.figures.style import TINY
 from bench.report.figures.written_strings import draw_strings
 from bench.report.sample_views import Plane, visible_channels
 
-MISSED = "Circles: true modes that no sample hits."
+MISSED = "Circles: true modes that none of the drawn points hits; tables count all samples."
 RING = "#D55E00"
 SMALLEST = 0.03  # radius of a circle as a share of the window, so that it is visible
 
@@ -95,7 +95,14 @@ def missed_modes(placed: NDArray[Any], plane: Plane) -> NDArray[np.float64]:
 def missed_key() -> Line2D:
     """Return the legend entry of the circles around modes that samples miss."""
     return Line2D(
-        [], [], color=RING, marker="o", markerfacecolor="none", markersize=4, linestyle="", label="mode without samples"
+        [],
+        [],
+        color=RING,
+        marker="o",
+        markerfacecolor="none",
+        markersize=4,
+        linestyle="",
+        label="mode without a drawn point",
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.plan.updates import critic_batches
 from bench.records.circumstances import Timing
 from bench.records.record import Record, read_all, read_record
-from bench.records.schema import Metadata
+from bench.records.schema import Metadata, Parameters
 
 SHOWN = ("device", "threads", "workers", "pack")  # columns about the environment
 
@@ -45,18 +45,18 @@ def axis_value(metadata: Metadata, axis: str) -> Any:
 def frame_of_runs(records: Iterable[tuple[Path, Metadata]]) -> pd.DataFrame:
     """One row per run.
 
-    Columns: suite, version, dataset, architecture, loss, any other axis, phase ("tuning" or "confirmation") and draw if
-    the suite has a search, seed, run (identity), ending ("finished" or
-    "diverged"), reason, steps_done, ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of
-    real data), steps_per_second, images_per_second, training_seconds, evaluation_seconds, wall_seconds,
-    peak_memory_bytes, device, threads, workers, pack, record (path). A diverged run has no final values. Values that
-    other code did not record are missing.
+    Columns: suite, version, dataset, architecture, loss, any other axis, phase ("tuning" or "confirmation") and
+    draw if the suite has a search, seed, run (identity), ending ("finished" or "diverged"), reason, steps_done,
+    ``<measure>_final``, ``<measure>_best``, ``<measure>_real`` (the same measure of real data),
+    generator_parameters, critic_parameters (their numbers), steps_per_second, images_per_second, training_seconds,
+    evaluation_seconds, wall_seconds, peak_memory_bytes, device, threads, workers, pack, record (path). A diverged
+    run has no final values. Values that other code did not record are missing.
     """
     records = list(records)
     axes = axes_of([metadata for _, metadata in records])
     frame = _frame([_row(metadata, axes) for _, metadata in records], axes)
     frame["record"] = pd.Series([str(path) for path, _ in records], dtype=object)  # a path need not be valid text
-    values = [name for name in frame if name.endswith(("_final", "_best", "_real"))]
+    values = [name for name in frame if name.endswith(("_final", "_best", "_real", "_parameters"))]
     values += [name for name in Timing.model_fields if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(values, float))
 
@@ -85,6 +85,7 @@ def _row(metadata: Metadata, axes: list[str]) -> dict[str, Any]:
         **{f"{name}_final": value for name, value in metadata.final.items()},
         **{f"{name}_best": value for name, value in metadata.best.items()},
         **{f"{name}_real": value for name, value in metadata.real.items()},
+        **{f"{player}_parameters": getattr(metadata.parameters, player) for player in Parameters.model_fields},
         **{name: getattr(timing, name) for name in Timing.model_fields},
         **{name: getattr(environment, name) for name in SHOWN},
     }

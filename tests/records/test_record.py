@@ -169,6 +169,9 @@ def test_load_gives_one_row_a_run(tiny_results: Path) -> None:
     assert (frame["steps_per_second"] > 0).all()
     assert (frame["images_per_second"] / frame["steps_per_second"]).round().eq(16).all()
     assert frame["ending"].eq("finished").all()
+    latent = read_metadata(Path(frame["record"][0])).training.settings["latent"]
+    assert frame["generator_parameters"].eq((latent + 1) * 16 + (16 + 1) * 2).all()  # one hidden layer of 16 units
+    assert frame["critic_parameters"].eq((2 + 1) * 16 + (16 + 1)).all()
     assert frame.drop(columns="record").equals(bench.load(tiny_results.parent).drop(columns="record"))
 
 

@@ -25,7 +25,7 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
     the bounds of the measure (mean_low, mean_high), number of values, median; geometric mean
     and the ends of its interval if all values are positive. Also the measure of the untrained generators and of real
     data and, if the last generator was evaluated twice, the standard deviations over seeds and over samples. The last
-    column is steps_per_second.
+    columns are steps_per_second and the numbers of parameters of both players.
 
     Args:
         evidence: The records.
@@ -54,7 +54,8 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
             row[f"{name}_real"] = real_data_value(runs, name)
             noise = split_noise(runs[f"{name}_final"], second_measurements(evidence, runs, name))
             row |= {f"{name}_deviation_of_seeds": noise.seeds, f"{name}_deviation_of_sampling": noise.sampling}
-        row["steps_per_second"] = runs["steps_per_second"].median()
+        medians = ("steps_per_second", "generator_parameters", "critic_parameters")
+        row |= {name: runs[name].median() for name in medians}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -78,8 +78,9 @@ def workers_per_gpu(
             pack = min(size(group, len(workers)), -(-len(group) // (count * len(workers))))
             return time_together(crew[:count], group[:pack], workers[0])
 
+        seconds: dict[int, float] = {}
         try:
-            seconds = {1: measure(1)}
+            seconds[1] = measure(1)
             if seconds[1] * len(group) / len(workers) < WORTH:
                 return 1
             for count in counts:
@@ -88,7 +89,7 @@ def workers_per_gpu(
                     break
         except Exception as error:  # most often the memory of the GPU; the run itself will tell what else is wrong
             notify(f"{pack_label(group[0])}: more workers on a GPU could not be timed ({summarise_error(error)})")
-    return _best(seconds)
+    return _best(seconds) if seconds else 1
 
 
 def _best(seconds: dict[int, float]) -> int:

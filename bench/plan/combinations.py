@@ -10,6 +10,7 @@ from bench.errors import SuiteError
 from bench.plan.conditional import check_conditional
 from bench.plan.datasets import declared_shape
 from bench.plan.families import check_family
+from bench.plan.soundness import gradient_penalties
 from bench.plan.specification import Evaluation, Training
 from bench.plan.translation import check_translation
 
@@ -25,7 +26,7 @@ def check_combination(training: Training, evaluation: Evaluation, where: str) ->
     for problem in contradictions(training):
         raise SuiteError(f"{where}: {problem}")
     check_conditional(training, where)
-    for check in (check_translation, _check_pac, _check_unroll, check_family):
+    for check in (check_translation, _check_pac, _check_unroll, _check_third_derivatives, check_family):
         if problem := check(training, evaluation):
             raise SuiteError(f"{where}: {problem}")
 
@@ -51,10 +52,21 @@ def contradictions(training: Training) -> Iterator[str]:
         options = penalty.options
         if getattr(options, "burn_in", 1.0) != 1.0 and getattr(options, "final_weight", None) is None:
             yield f"penalty {penalty.name!r}: burn_in has no effect without final_weight"
+    yield from _replaced_activations(training)
     if training.ema_warmup and not training.ema:
         yield "ema_warmup has no effect without ema"
     if training.lookahead and training.lookahead.every > training.steps:
         yield f"lookahead.every ({training.lookahead.every:,}) is more than the {training.steps:,} steps of the run"
+
+
+def _replaced_activations(training: Training) -> Iterator[str]:
+    """Yield activations that were chosen for a player with maxout; a critic has that of the generator by itself."""
+    generator, critic = training.architecture.options, training.critic.options
+    for key, options, given in (("architecture", generator, None), ("critic", critic, generator)):
+        activation, common = getattr(options, "activation", None), getattr(given, "activation", None)
+        default = type(options).model_fields["activation"].default if activation else None
+        if getattr(options, "maxout", 0) and activation not in (default, common):
+            yield f"{key}.activation {activation!r} has no effect with maxout, which replaces it"
 
 
 def _check_pac(training: Training, evaluation: Evaluation) -> str:
@@ -97,4 +109,33 @@ def _check_unroll(training: Training, evaluation: Evaluation) -> str:
         entry = find("metric", metric.name)
         if entry.of == "game" and not entry.sees_features:
             return f"metric {metric.name!r} looks at the game without unrolled steps; leave it out, or set unroll = 0"
+    return ""
+
+
+def takes_third_derivatives(training: Training) -> bool:
+    """Return whether an update differentiates the gradient of a gradient penalty once more."""
+    joint = any(find("penalty", each.name).joint for each in training.penalty)
+    return bool(gradient_penalties(training)) and (joint or bool(training.unroll))
+
+
+def _check_third_derivatives(training: Training, evaluation: Evaluation) -> str:
+    """Return what takes a third derivative of torch's batch normalisation, which has none, or "".
+
+    A gradient penalty, a penalty on the gradients of both players and the metric ``spectrum`` take a second derivative
+    each, and two of them a third. The first is of the critic alone. ``mlp`` has a batch normalisation of its own.
+    """
+    roles = {"critic": training.critic, "generator": training.architecture}
+    batched = [
+        role
+        for role, player in roles.items()
+        if getattr(player.options, "normalisation", None) == "batch" and player.name != "mlp"
+    ]
+    of_critic = [f"penalty {name!r}" for name in gradient_penalties(training)]
+    of_both = [f"penalty {each.name!r}" for each in training.penalty if find("penalty", each.name).joint]
+    of_both += [f"metric {each.name!r}" for each in evaluation.metrics if each.name == "spectrum"]
+    together = [*of_critic[:1], *of_both][:2] if "critic" in batched else of_both
+    if batched and len(together) == 2:
+        first, second = together
+        normalised = f"batch normalisation in the {' and the '.join(batched)}"
+        return f"{first} cannot be combined with {second} and {normalised}, which has no third derivative"
     return ""

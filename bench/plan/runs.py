@@ -227,7 +227,7 @@ def _check_networks(cell: Cell, suite: Suite) -> None:
         check_regularisers(training, check_architecture(architecture, training.dataset, where), where)
         if training.batch_size == 1 and getattr(architecture.options, "normalisation", None) == "batch":
             raise SuiteError(f"{where}: batch normalisation needs a batch_size of at least 2")
-    check_groups(training.critic.options, training.batch_size, f"{where}: batch_size")
+    check_groups(training.critic.options, training.batch_size, training.pac, f"{where}: batch_size")
 
 
 def _check_metrics(cell: Cell, where: str, evaluation: Evaluation, modes_known: bool) -> None:
@@ -241,7 +241,7 @@ def _check_metrics(cell: Cell, where: str, evaluation: Evaluation, modes_known: 
         if entry.of == "game" and hasattr(metric.options, "samples"):
             what = f"{where}: cell ({cell}): metric {metric.name!r}: samples"
             with mistakes.noted():
-                check_groups(cell.training.critic.options, metric.options.samples, what)
+                check_groups(cell.training.critic.options, metric.options.samples, cell.training.pac, what)
     with mistakes.noted():
         given = {"labelled": cell.training.conditional, "answered": cell.training.translates}
         check_extraction(cell.training.dataset, evaluation, modes_known, where, **given)

@@ -278,6 +278,17 @@ def test_slopes_are_measured_at_real_and_generated_samples(penalty: str) -> None
     assert last.probes["critic_weight_norm"] == 1.5
 
 
+@pytest.mark.parametrize(("loss", "penalty"), [("wasserstein", "none"), ("wgan-gp", None), ("least-squares", "r1")])
+def test_gradients_that_are_constant_have_no_derivatives(loss: str, penalty: str | None) -> None:
+    """The loss of Wasserstein is linear in the last bias of the critic, so its gradient there is a number."""
+    state = state_of(specify(loss=loss, batch_size=40, **({} if penalty is None else {"penalty": penalty})))
+    product, rates = transposed_product(state, 40)
+    into, along = np.random.default_rng(0).standard_normal((2, len(rates)))
+    middle, step = state.parameters(), 1e-6 * torch.from_numpy(along)
+    after, before = (found.numpy() for found in state.gradients_at([middle + step, middle - step], 40))
+    assert product(into) @ along == pytest.approx(-into @ (after - before) / 2e-6, rel=1e-5, abs=1e-5)
+
+
 def test_the_spectrum_matches_the_dense_jacobian() -> None:
     """With 49 parameters, compare ARPACK on products with the eigenvalues of the Jacobian from torch.func."""
     training = specify(batch_size=40, critic_optimizer={"lr": 0.3})

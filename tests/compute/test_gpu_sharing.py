@@ -88,6 +88,20 @@ def test_if_more_workers_fail_those_before_are_kept(
     assert notices == ["mlp: more workers on a GPU could not be timed (OutOfMemoryError: CUDA out of memory)"]
 
 
+def test_if_one_worker_fails_there_is_one(
+    tiny_runs: list[Run], monkeypatch: pytest.MonkeyPatch, timed: dict[int, float]
+) -> None:
+    """The run itself then says what is wrong."""
+
+    def fail(crew: Sequence[ProcessApart], runs: Sequence[Run], settings: Settings) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(gpu_sharing, "time_together", fail)
+    notices: list[str] = []
+    assert choose(many(tiny_runs[0]), notices=notices) == 1
+    assert notices == ["mlp: more workers on a GPU could not be timed (OutOfMemoryError: CUDA out of memory)"]
+
+
 def test_processes_train_and_evaluate_at_the_same_time(tiny_runs: list[Run]) -> None:
     settings = Settings(folder=Path("nowhere"))
     runs = tiny_runs[:2]

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from bench.compute.training import players
 from bench.compute.training.game import Game
 from bench.compute.training.loop import train
 from bench.compute.training.pack import Pack, assemble
 from bench.compute.training.unrolling import STEPS, UnrolledCritic
+from bench.errors import PluginError
 from bench.plan.combinations import UNROLLED
 from bench.plan.specification import Training, complete_training
 
@@ -240,3 +242,30 @@ def test_no_unrolling_is_the_plain_loss() -> None:
     game, sampler = game_of(pack), copy.deepcopy(pack.sampler)
     loss, _ = game.generator_gradients(pack.sampler, 0)
     assert loss.item() == game.generator_loss(game.generate(sampler), None, sampler, 0).item()
+
+
+class Squared(nn.Module):
+    """A layer without a rule, so that torch computes the whole network."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.square()
+
+
+@pytest.mark.parametrize("keys", [{"unroll": 1, "penalty": "r1"}, {"penalty": ["consensus", "wgan-gp"]}])
+def test_a_critic_whose_third_derivative_is_wrong_is_refused(
+    keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch's LayerNorm; that of fully connected networks and GroupNorm are right."""
+    layers = [nn.Linear(2, 4), nn.LayerNorm(4), Squared(), nn.Linear(4, 1), nn.Flatten(0)]
+    base = {"dataset": "ring", "architecture": "mlp", "loss": "non-saturating"}
+    plain, needing = complete_training({**base, "penalty": "r1"}, "x"), complete_training({**base, **keys}, "x")
+    own = complete_training({**base, **keys, "critic": {"normalisation": "layer"}}, "x")
+    players.build_players(own, (2,), 0, CPU)
+    generator = players.build_players(plain, (2,), 0, CPU).generator
+    built = {"generator": lambda: generator, "critic": lambda: nn.Sequential(*layers)}
+    monkeypatch.setattr(players, "_build", lambda choice, part, *rest: built[part]())
+    players.build_players(plain, (2,), 0, CPU)
+    with pytest.raises(PluginError, match="'mlp': its critic has torch's LayerNorm, whose third derivative is wrong"):
+        players.build_players(needing, (2,), 0, CPU)
+    layers[1] = nn.GroupNorm(1, 4)
+    players.build_players(needing, (2,), 0, CPU)

@@ -20,6 +20,8 @@ from bench.records.frames import axis_value
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata
 
+CONVOLUTIONS = {"dataset": "digits", "architecture": {"name": "dcgan", "normalisation": "none"}}
+
 
 def refusal(metrics: list[Any] | None = None, **keys: Any) -> str:
     """Return the message that refuses a run, or ""."""
@@ -66,6 +68,35 @@ def refusal(metrics: list[Any] | None = None, **keys: Any) -> str:
             "here: unroll cannot be combined with penalty 'r1' and batch normalisation in the critic, "
             "which has no third derivative",
         ),
+        (
+            {**CONVOLUTIONS, "penalty": ["consensus", "r1"], "critic": {"normalisation": "batch"}},
+            "here: penalty 'r1' cannot be combined with penalty 'consensus' and batch normalisation in the critic, "
+            "which has no third derivative",
+        ),
+        (
+            {**CONVOLUTIONS, "penalty": "r1", "critic": {"normalisation": "batch"}, "metrics": ["spectrum"]},
+            "here: penalty 'r1' cannot be combined with metric 'spectrum' and batch normalisation in the critic, "
+            "which has no third derivative",
+        ),
+        (
+            {"dataset": "digits", "architecture": "dcgan", "penalty": "consensus", "metrics": ["spectrum"]},
+            "here: penalty 'consensus' cannot be combined with metric 'spectrum' and batch normalisation in the critic "
+            "and the generator, which has no third derivative",
+        ),
+        ({**CONVOLUTIONS, "penalty": ["consensus", "r1"], "metrics": ["spectrum"]}, ""),
+        ({"dataset": "digits", "architecture": "dcgan", "penalty": "consensus"}, ""),
+        ({"dataset": "digits", "architecture": "dcgan", "penalty": "r1"}, ""),
+        ({"dataset": "digits", "architecture": "dcgan", "metrics": ["spectrum"]}, ""),
+        ({"penalty": ["consensus", "r1"], "critic": {"normalisation": "batch"}, "metrics": ["spectrum"]}, ""),
+        (
+            {"architecture": {"name": "mlp", "maxout": 2, "activation": "tanh"}},
+            "here: architecture.activation 'tanh' has no effect with maxout, which replaces it",
+        ),
+        (
+            {"critic": {"maxout": 2, "activation": "tanh"}},
+            "here: critic.activation 'tanh' has no effect with maxout, which replaces it",
+        ),
+        ({"architecture": {"name": "mlp", "activation": "tanh"}, "critic": {"maxout": 2}}, ""),
         ({"unroll": -1}, "here: unroll: input should be greater than or equal to 0, not -1"),
         ({"top_k": {"finl": 0.5}}, "here: top_k: unknown key 'finl'; did you mean 'final'?"),
         ({"top_k": {"final": 0.0}}, "here: top_k.final: input should be greater than 0, not 0.0"),

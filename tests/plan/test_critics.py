@@ -51,6 +51,21 @@ def test_a_critic_that_cannot_be_trained_is_one_clear_error(
     assert "suite.toml: cell (" in str(caught.value)
 
 
+def test_groups_are_of_joined_samples(write_suite: Callable[[str], str]) -> None:
+    size = "batch_size = 12"
+    plan(write_suite, "{ minibatch_deviation = 3 }", size, f"{size}\npac = 4")
+    message = r"12 cannot be divided into groups of minibatch_deviation = 4 of 2 joined samples each; nearest: 16$"
+    with pytest.raises(SuiteError, match=message):
+        plan(write_suite, "{ minibatch_deviation = 4 }", size, f"{size}\npac = 2")
+    joined = SUITE.replace("batch_size = 12", "batch_size = 12\npac = 4").replace(
+        "CRITIC", "{ minibatch_deviation = 3 }"
+    )
+    metric = '{ name = "spectrum", samples = SAMPLES }'
+    plan_runs(load_suite(write_suite(joined.replace('"modes"', metric.replace("SAMPLES", "24")))))
+    with pytest.raises(SuiteError, match=r"samples = 20 cannot be .* nearest: 24"):
+        plan_runs(load_suite(write_suite(joined.replace('"modes"', metric.replace("SAMPLES", "20")))))
+
+
 @pytest.mark.parametrize("metric", ["spectrum", "path-angle"])
 def test_metrics_of_the_game_need_whole_groups_too(write_suite: Callable[[str], str], metric: str) -> None:
     for samples in (12, 8):

@@ -85,22 +85,25 @@ def check_critic(generator: Options, critic: Options, given: Iterable[str], *, o
             )
 
 
-def check_groups(critic: Options, count: int, what: str) -> None:
+def check_groups(critic: Options, count: int, pac: int, what: str) -> None:
     """Check that a critic can divide ``count`` samples into its groups.
 
     Args:
         critic: The options of the critic.
-        count: The number of samples that it judges at once.
+        count: The number of samples that it judges at once, a multiple of ``pac``.
+        pac: The number of samples that are joined before it groups them.
         what: How the message calls this number.
 
     Raises:
         SuiteError: It cannot.
     """
     group = getattr(critic, "minibatch_deviation", 0)
-    if group and count % group:
-        nearest = max(group, group * round(count / group))
+    if group and count // pac % group:
+        nearest = pac * max(group, group * round(count / (pac * group)))
+        joined = f" of {pac:,} joined samples each" if pac > 1 else ""
         raise SuiteError(
-            f"{what} = {count:,} cannot be divided into groups of minibatch_deviation = {group:,}; nearest: {nearest:,}"
+            f"{what} = {count:,} cannot be divided into groups of minibatch_deviation = {group:,}{joined}; "
+            f"nearest: {nearest:,}"
         )
 
 

@@ -19,7 +19,7 @@ from bench.catalogue.datasets.found_files import DataPath, FoundFiles, listed, s
 from bench.errors import DataError
 from bench.files import atomic_write, data_folder, describe_error, remove_partial_files
 
-VERSION = 1  # raised when arrays are converted to other values
+VERSION = 2  # raised when arrays are converted to other values, or in another order
 LEAST = 20  # samples that a tenth is held out of
 TRAIN = ("train", "x_train", "train_images", "images", "x", "data", "samples", "arr_0")
 TEST = ("test", "x_test", "test_images", "val", "x_val", "val_images")
@@ -73,6 +73,13 @@ class Chosen(NamedTuple):
     test_labels: StoredArray | None
 
 
+class Rows(NamedTuple):
+    """Which rows are the samples of each split, in their order."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
 def choose_arrays(options: ArrayOptions, where: str) -> Chosen:
     """Return the arrays that the options name, or those with the usual names.
 
@@ -107,7 +114,7 @@ def sample_shape(options: ArrayOptions, form: Form) -> tuple[int, ...]:
 
 
 def load_arrays(options: ArrayOptions, form: Form) -> Data:
-    """Return arrays as a dataset; without test samples, a random tenth is held out.
+    """Return arrays as a dataset, in random order; without test samples, a tenth is held out.
 
     Raises:
         DataError: The file cannot be read, a value does not fit, or there are too few samples.
@@ -117,17 +124,30 @@ def load_arrays(options: ArrayOptions, form: Form) -> Data:
     total = chosen.train.shape[0] if chosen.train.shape else 0
     if chosen.test is None and total < LEAST:
         raise DataError(f"{where}: {shown(options.path)} has {total} samples; at least {LEAST} are needed")
-    held_out = np.zeros(total, dtype=bool)
-    if chosen.test is None:  # arrays are often sorted by class, so it is a random tenth
-        order = np.random.Generator(np.random.PCG64(np.random.SeedSequence(0))).permutation(total)
-        held_out[order[: total // 10]] = True
-    train, test = _converted(options, chosen, held_out, form)
+    rows = _random_rows(total, chosen.test.shape[0] if chosen.test and chosen.test.shape else None)
+    train, test = _converted(options, chosen, rows, form)
     files = FoundFiles(len(train) + len(test), kind=form.kind)
-    return make_data(train, test, labels=_labels(options, chosen, held_out, where), files=files)
+    return make_data(train, test, labels=_labels(options, chosen, rows, where), files=files)
+
+
+def _random_rows(total: int, of_test: int | None) -> Rows:
+    """Return the rows of both splits in random order, because arrays are often sorted by class.
+
+    The rows of a test array are counted after those of the training array.
+
+    Args:
+        total: The number of rows of the training array.
+        of_test: That of the test array; None if there is none.
+    """
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(0)))
+    order = generator.permutation(total)
+    if of_test is None:
+        return Rows(order[total // 10 :], order[: total // 10])
+    return Rows(order, total + generator.permutation(of_test))
 
 
 def _converted(
-    options: ArrayOptions, chosen: Chosen, held_out: NDArray[np.bool_], form: Form
+    options: ArrayOptions, chosen: Chosen, rows: Rows, form: Form
 ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     """Return both splits, converted now or by an earlier call."""
     where = form.dataset
@@ -135,14 +155,12 @@ def _converted(
         shape = form.shape(chosen.train)
         if chosen.test is not None and form.shape(chosen.test) != shape:
             raise ValueError(f"array {chosen.test}: its samples differ in shape from array {chosen.train}")
-    rows = int(held_out.sum())
-    counts = len(held_out) - rows, rows + (chosen.test.shape[0] if chosen.test else 0)
-    shapes = [(count, *shape) for count in counts]
+    shapes = [(len(split), *shape) for split in rows]
     sizes = [int(np.prod(split, dtype=np.int64)) * np.dtype(form.dtype).itemsize for split in shapes]
-    base = data_folder() / "arrays" / _stamp(options, chosen, rows, where)
+    base = data_folder() / "arrays" / _stamp(options, chosen, len(rows.test), where)
     targets = [base.with_suffix(".train"), base.with_suffix(".test")]
     if not all(target.is_file() and target.stat().st_size == size for target, size in zip(targets, sizes, strict=True)):
-        _convert(chosen, held_out, form, targets)
+        _convert(chosen, rows, form, targets)
     train, test = (
         np.memmap(target, form.dtype, "c", shape=split) if split[0] else np.zeros(split, form.dtype)
         for target, split in zip(targets, shapes, strict=True)
@@ -159,30 +177,30 @@ def _stamp(options: ArrayOptions, chosen: Chosen, held_out: int, where: str) -> 
     return stamp.hexdigest()[:24]
 
 
-def _convert(chosen: Chosen, held_out: NDArray[np.bool_], form: Form, targets: list[Path]) -> None:
+def _convert(chosen: Chosen, rows: Rows, form: Form, targets: list[Path]) -> None:
     where, start = form.dataset, 0
+    place, in_test = np.empty((2, sum(map(len, rows))), dtype=np.int64)  # of each row in its split
+    for number, split in enumerate(rows):
+        place[split], in_test[split] = np.arange(len(split)), number
     try:
         remove_partial_files(targets[0].parent)
         with ExitStack() as stack:
             parts = [stack.enter_context(atomic_write(target)) for target in targets]
-            train, test = (stack.enter_context(part.open("wb")) for part in parts)
-            for piece in chosen.train.pieces(where):
-                with reading(chosen.train.path, where):
-                    converted = form.convert(piece)
-                mask = held_out[start : start + len(piece)]
-                train.write(converted[~mask].tobytes())
-                test.write(converted[mask].tobytes())
-                start += len(piece)
-            if chosen.test is not None:
-                for piece in chosen.test.pieces(where):
-                    with reading(chosen.test.path, where):
+            files = [stack.enter_context(part.open("wb")) for part in parts]
+            for array in filter(None, (chosen.train, chosen.test)):
+                for piece in array.pieces(where):
+                    with reading(array.path, where):
                         converted = form.convert(piece)
-                    test.write(converted.tobytes())
+                    for row, sample in enumerate(converted, start):
+                        file = files[in_test[row]]
+                        file.seek(place[row] * sample.nbytes)
+                        file.write(sample.tobytes())
+                    start += len(piece)
     except OSError as error:
         raise DataError(f"{where}: cannot write {shown(targets[0])}: {describe_error(error)}") from None
 
 
-def _labels(options: ArrayOptions, chosen: Chosen, held_out: NDArray[np.bool_], where: str) -> Labels | None:
+def _labels(options: ArrayOptions, chosen: Chosen, rows: Rows, where: str) -> Labels | None:
     """Return the labels if there is one for every sample; labels that were not asked for may be of another form."""
     stated = bool(options.labels or options.test_labels)
     parts = [chosen.labels, chosen.test_labels if chosen.test else None]
@@ -194,8 +212,7 @@ def _labels(options: ArrayOptions, chosen: Chosen, held_out: NDArray[np.bool_], 
             raise DataError(f"{where}: labels: expected one whole number or text for each of {of}, not {labels}")
     values = [part.whole(where).reshape(-1) for part in parts if part is not None]
     names, numbers = np.unique(np.concatenate(values), return_inverse=True)
-    first, rest = numbers[: len(held_out)].astype(np.int64), numbers[len(held_out) :].astype(np.int64)
-    train, test = (first, rest) if chosen.test else (first[~held_out], first[held_out])
+    train, test = (numbers[split].astype(np.int64) for split in rows)
     return Labels(train, test, tuple(shown(str(name)) for name in names))
 
 

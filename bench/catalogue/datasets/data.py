@@ -65,7 +65,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Data:
-    """Real samples in two splits.
+    """Real samples in two splits, each in random order: its first samples stand for all of them.
 
     Attributes:
         train: float32 points [n, d], uint8 images [n, channels, height, width], or float32 sounds or strings

@@ -6,9 +6,10 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.catalogue.datasets.data import Data
 from bench.catalogue.datasets.decoding import VERSION, decode_once
@@ -27,6 +28,7 @@ from bench.errors import DataError
 from bench.files import data_folder
 
 WHERE = "huggingface"
+ORDER = 1  # raised when rows are taken in another order
 TEST_SPLITS = ("test", "validation", "valid", "val")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class")
 Splits = dict[str, Any]  # name → datasets.Dataset
@@ -57,8 +59,8 @@ def saved_dataset(options: HuggingFaceOptions) -> Data:
     """
     folder, where = existing_folder(options.path, WHERE), f"{WHERE}: {shown(options.path)}"
     parts = _parts(_splits(folder, where), options, where)
-    column = _image_column(parts[0].features, options, where)
-    rows = [len(part) for part in parts]
+    column = _image_column(parts[0].rows.features, options, where)
+    rows = [len(part.numbers) for part in parts]
     decoded = decode_once(
         _images(parts, column, where),
         sum(rows),
@@ -93,7 +95,19 @@ def _splits(folder: Path, where: str) -> Splits:
     return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"": loaded}
 
 
-def _parts(splits: Splits, options: HuggingFaceOptions, where: str) -> list[Any]:
+class Part(NamedTuple):
+    """Rows in random order, because they are often sorted by class.
+
+    Attributes:
+        rows: The rows.
+        numbers: Their numbers in the saved split, [n].
+    """
+
+    rows: Any
+    numbers: NDArray[np.int64]
+
+
+def _parts(splits: Splits, options: HuggingFaceOptions, where: str) -> list[Part]:
     """Return the training and the test rows."""
     if "" in splits:
         if options.test:
@@ -103,16 +117,26 @@ def _parts(splits: Splits, options: HuggingFaceOptions, where: str) -> list[Any]
         if name and name not in splits:
             raise DataError(f"{where}: {key} = {name!r}: no such split; available: {listed(map(repr, splits))}")
     test = options.test or next((name for name in TEST_SPLITS if name in splits and name != options.train), "")
-    return [splits[options.train], splits[test]] if test else _divided(splits[options.train], where)
+    if not test:
+        return _divided(splits[options.train], where)
+    return [_chosen(splits[name], _order(len(splits[name]))) for name in (options.train, test)]
 
 
-def _divided(rows: Any, where: str) -> list[Any]:
-    """Hold out a random tenth, because rows are often sorted by class."""
+def _divided(rows: Any, where: str) -> list[Part]:
+    """Hold out a random tenth."""
     total = len(rows)
     if total < LEAST:
         raise DataError(f"{where} has {total} images; at least {LEAST} are needed")
-    order = np.random.Generator(np.random.PCG64(np.random.SeedSequence(0))).permutation(total)
-    return [rows.select(np.sort(part)) for part in (order[total // 10 :], order[: total // 10])]
+    order = _order(total)
+    return [_chosen(rows, part) for part in (order[total // 10 :], order[: total // 10])]
+
+
+def _order(count: int) -> NDArray[np.int64]:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(0))).permutation(count)
+
+
+def _chosen(rows: Any, numbers: NDArray[np.int64]) -> Part:
+    return Part(rows.select(numbers), numbers)
 
 
 def _image_column(features: Any, options: HuggingFaceOptions, where: str) -> str:
@@ -128,17 +152,17 @@ def _image_column(features: Any, options: HuggingFaceOptions, where: str) -> str
     raise DataError(f"{where}: no column of type Image; columns: {columns}")
 
 
-def _images(parts: list[Any], column: str, where: str) -> Iterator[tuple[str, Path | bytes]]:
+def _images(parts: list[Part], column: str, where: str) -> Iterator[tuple[str, Path | bytes]]:
     """Yield the name and the content of each image, without decoding it."""
     import datasets
 
-    for split, rows in zip(("train", "test"), parts, strict=True):
+    for split, (rows, numbers) in zip(("train", "test"), parts, strict=True):
         try:
             stored = rows.select_columns([column]).cast_column(column, datasets.Image(decode=False)).with_format(None)
-            for index, row in enumerate(stored):
+            for number, row in zip(numbers, stored, strict=True):
                 value = row[column] or {}
                 content, path = value.get("bytes"), value.get("path")
-                name = f"{split} row {index}"
+                name = f"{split} row {number}"
                 yield name, Path(path) if content is None and path else content or b""
         except DataError:
             raise
@@ -147,18 +171,18 @@ def _images(parts: list[Any], column: str, where: str) -> Iterator[tuple[str, Pa
             raise DataError(f"{where}: cannot read the {split} split: {reason}") from None
 
 
-def _classes(parts: list[Any], options: HuggingFaceOptions, where: str) -> tuple[list[str] | None, list[str] | None]:
+def _classes(parts: list[Part], options: HuggingFaceOptions, where: str) -> tuple[list[str] | None, list[str] | None]:
     """Return the class of every row, and all classes in their order; None where there are no classes."""
     import datasets
 
-    features = parts[0].features
+    features = parts[0].rows.features
     if options.labels and options.labels not in features:
         raise DataError(f"{where}: labels = {options.labels!r}: no such column; columns: {listed(map(repr, features))}")
     typed = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
     column = options.labels or next(iter([*typed, *(name for name in LABEL_COLUMNS if name in features)]), "")
-    if not column or any(column not in part.features for part in parts):
+    if not column or any(column not in part.rows.features for part in parts):
         return None, None
-    values = [value for part in parts for value in part.select_columns([column]).with_format(None)[:][column]]
+    values = [value for part in parts for value in part.rows.select_columns([column]).with_format(None)[:][column]]
     if column in typed and all(isinstance(value, int) and value >= 0 for value in values):
         names = [shown(name) for name in features[column].names]
         return [names[value] for value in values], names
@@ -172,7 +196,7 @@ def _classes(parts: list[Any], options: HuggingFaceOptions, where: str) -> tuple
 
 
 def _stamp(folder: Path, column: str, options: HuggingFaceOptions) -> str:
-    rows = (column, options.train, options.test)
+    rows = (column, options.train, options.test, ORDER)
     pixels = (options.channels, options.size, options.background, options.range, VERSION)
     stamp = hashlib.sha256(os.fsencode(f"{folder.resolve()} {rows} {pixels}"))
     for path in sorted(folder.rglob("*")):

@@ -37,7 +37,8 @@ class FlowMatching(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return samples, [n, numbers of a sample] → [n, *shape]."""
-        return heun(self.velocity, latents.unflatten(1, self.shape), self.steps)
+        least = LEAST_TIME if self.times == "logit-normal" else 0.0  # later times are hardly ever trained
+        return heun(self.velocity, latents.unflatten(1, self.shape), self.steps, least)
 
     def objective(self, real: Tensor, noise: Tensor) -> Tensor:
         """Return the mean squared error of the velocity at a random point of a random line, for each sample, [n].
@@ -62,26 +63,36 @@ class FlowMatching(nn.Module):
         return torch.sigmoid(mean + deviation * normal)
 
 
-def heun(velocity: Callable[[Tensor, Tensor], Tensor], start: Tensor, steps: int) -> Tensor:
+def heun(velocity: Callable[[Tensor, Tensor], Tensor], start: Tensor, steps: int, least: float = 0.0) -> Tensor:
     """Integrate a velocity field from t = 0 to 1 by equal steps of Heun's method, the last by Euler's.
 
     The last step does not evaluate the field at its end, where there is no noise (Karras et al. 2022, algorithm 1).
     Shapes are [n, ...] → [n, ...].
+
+    Args:
+        velocity: The field, of positions and times [n].
+        start: The positions at t = 0.
+        steps: The number of steps.
+        least: The least length of the last step; the others are shorter where it would be less.
     """
     position, length = start, 1 / steps
+    last = length
+    if length < least:
+        length, last = (1 - least) / (steps - 1), least
     for step in range(steps):
         time = torch.full_like(start.flatten(1)[:, 0], step * length)
         slope = velocity(position, time)
         if step < steps - 1:
             slope = 0.5 * (slope + velocity(position + length * slope, time + length))
-        position = position + length * slope
+        position = position + (length if step < steps - 1 else last) * slope
     return position
 
 
 class Velocity(nn.Module):
     """A velocity field by a network that says where the data is: v(x, t) = (network(x, t) − x) / (1 − t).
 
-    So a network does not have to pass on the noise of all pixels, which narrow ones cannot (Li & He 2025).
+    So a network does not have to pass on the noise of all pixels, which narrow ones cannot (Li & He 2025). The
+    denominator is at least ``LEAST_TIME``.
 
     Args:
         network: Positions [n, *shape] and features of the time [n, TIMES] → samples [n, *shape].

@@ -79,7 +79,9 @@ class Vae(nn.Module):
         return reconstruction, divergence
 
     def _log_deviation(self) -> Tensor:
-        return self.log_deviation.clamp(*LOG_DEVIATIONS)
+        """Return log σ within its limits; beyond them it keeps its gradient, with which it comes back."""
+        outside = self.log_deviation.clamp(*LOG_DEVIATIONS) - self.log_deviation
+        return self.log_deviation + outside.detach()
 
 
 def model(options: VaeOptions, network: Network, latent: int, shape: Shape) -> Vae:

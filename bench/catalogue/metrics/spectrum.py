@@ -100,12 +100,19 @@ def transposed_product(game: GameView, samples: int) -> tuple[Product, NDArray[n
     once.
     """
     parameters, gradients = game.gradients(samples)
+    # where a gradient is constant, as that of wasserstein for the critic's last bias, its derivatives are 0
+    varying = [number for number, gradient in enumerate(gradients) if gradient.requires_grad]
 
     def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
         pieces = torch.from_numpy(np.array(vector, dtype=np.float64).reshape(-1)).split([p.numel() for p in parameters])
         directions = [piece.view(p.shape).to(p) for piece, p in zip(pieces, parameters, strict=True)]
         products = torch.autograd.grad(
-            gradients, parameters, directions, retain_graph=True, allow_unused=True, materialize_grads=True
+            [gradients[number] for number in varying],
+            parameters,
+            [directions[number] for number in varying],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
         return -torch.cat([piece.flatten() for piece in products]).cpu().numpy()
 

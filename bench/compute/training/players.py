@@ -20,7 +20,9 @@ from bench.compute.training.global_streams import drawing_from
 from bench.compute.training.packing_degree import joined_shape
 from bench.compute.training.sampler import DTYPES
 from bench.compute.training.spectral_norm import normalise_spectrally
-from bench.errors import ContractError
+from bench.compute.training.stacked_layers import stacked_forward
+from bench.errors import ContractError, PluginError
+from bench.plan.combinations import takes_third_derivatives
 from bench.plan.specification import Choice, Training
 
 LINEAR_MAPS = (nn.Linear, nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
@@ -77,6 +79,10 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         seed: The seed.
         device: The device to train on.
         classes: The number of classes whose labels both players get; 0 for players without labels.
+
+    Raises:
+        PluginError: The code of another package raised an exception, or its critic cannot be differentiated as often as
+            the run needs.
     """
     with drawing_from(seed, "generator weights"):
         generator = build_generator(training.architecture, training.latent, shape, classes, training.family)
@@ -93,6 +99,7 @@ def build_players(training: Training, shape: Shape, seed: int, device: torch.dev
         else:
             critic = _build(training.critic, "critic", judged)
         critic = apply_spectral_norm(critic, training.critic)
+        _check_layer_norm(training, critic)
         critic = place(critic, training.precision, device, training.tf32)
     return Players(generator, critic, average)
 
@@ -142,6 +149,22 @@ def _build(architecture: Choice, part: str, *arguments: object, module: str = ""
         given = f"{part} returned a {type(network).__name__}"
         raise ContractError(f"{title('architecture', architecture.name)}: {given}, expected a torch.nn.Module")
     return network
+
+
+def _check_layer_norm(training: Training, critic: nn.Module) -> None:
+    """Check that torch computes no wrong gradients: the third derivative of its ``LayerNorm`` is wrong (torch 2.14).
+
+    Critics that ``stacked_layers`` computes have a layer normalisation of their own, and ``GroupNorm`` is right.
+
+    Raises:
+        PluginError: The run takes a third derivative of a critic with torch's ``LayerNorm``.
+    """
+    has_layer_norm = any(isinstance(module, nn.LayerNorm) for module in critic.modules())
+    if has_layer_norm and takes_third_derivatives(training) and stacked_forward(critic) is None:
+        raise PluginError(
+            f"{title('architecture', training.critic.name)}: its critic has torch's LayerNorm, whose third derivative "
+            "is wrong, and a gradient penalty with unroll or consensus needs it; use torch.nn.GroupNorm(1, channels)"
+        )
 
 
 def apply_spectral_norm(network: nn.Module, architecture: Choice) -> nn.Module:

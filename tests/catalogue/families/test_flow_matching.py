@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -91,6 +92,24 @@ def test_the_field_is_not_evaluated_at_its_end() -> None:
 
     assert heun(velocity, torch.zeros(1, 1), 4).item() == pytest.approx(3.0)
     assert seen == [0.0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20, 21, 100])
+def test_samples_end_where_the_network_says(steps: int) -> None:
+    """The last twentieth of the times is not trained, so the last step is not shorter than that."""
+    times: list[float] = []
+
+    class Recorded(Velocity):
+        def forward(self, positions: Tensor, at: Tensor) -> Tensor:
+            times.append(at[0].item())
+            return super().forward(positions, at)
+
+    there = torch.tensor([[1.0, 2.0]])
+    samples = FlowMatching(Recorded(Constant(there)), (2,), steps, "logit-normal")(torch.tensor([[5.0, -3.0]]))
+    torch.testing.assert_close(samples, there)
+    assert max(times) <= 0.95 + 1e-6
+    starts = np.array([times[0], *times[2::2]]) if steps > 1 else np.array(times)
+    np.testing.assert_allclose(starts, np.linspace(0, min(1 - 1 / steps, 0.95), steps), atol=1e-6)
 
 
 def test_a_network_says_where_the_data_is() -> None:

@@ -68,3 +68,16 @@ def test_the_deviation_of_the_decoder_has_limits(log_deviation: float) -> None:
     model, distribution = linear_gaussian(0.3)
     nn.init.constant_(model.log_deviation, log_deviation)
     assert model.objective(distribution.sample((5,)), torch.zeros(5, 2).double()).isfinite().all()
+
+
+@pytest.mark.parametrize("log_deviation", [-6.5, 6.5])
+def test_beyond_its_limits_the_deviation_of_the_decoder_comes_back(log_deviation: float) -> None:
+    model, distribution = linear_gaussian(0.3)
+    nn.init.constant_(model.log_deviation, log_deviation)
+    real, noise = distribution.sample((50,)), torch.randn(50, 2).double()
+    descent = torch.optim.Adam([model.log_deviation], lr=0.05)
+    for _ in range(50):
+        descent.zero_grad()
+        model.objective(real, noise).mean().backward()
+        descent.step()
+    assert abs(model.log_deviation.item()) < 6

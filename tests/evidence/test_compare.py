@@ -141,6 +141,23 @@ def test_other_protocols_are_refused_in_one_line(tmp_path: Path, change: Callabl
     assert result.stdout == ""
 
 
+def test_each_cell_is_compared_with_its_own_protocol(tmp_path: Path) -> None:
+    """Cells of one dataset may be measured in different ways, and records may be in any order."""
+
+    def measure(record: Content, hinge: int, wgan_gp: int) -> None:
+        record["evaluation"]["every"] = {"hinge": hinge, "wgan-gp": wgan_gp}.get(record["axes"]["loss"], 250)
+
+    baseline = changed(RESULTS / "quick", tmp_path / "a" / "quick", lambda record: measure(record, 100, 250))
+    for path in record_paths(changed(baseline, tmp_path / "b" / "quick")):
+        if "hinge" in path.name:
+            path.unlink()
+    assert compare(baseline, tmp_path / "b" / "quick", "--missing", "ok").exit_code == 0
+    other = changed(RESULTS / "quick", tmp_path / "c" / "quick", lambda record: measure(record, 100, 50))
+    result = compare(baseline, other)
+    assert result.exit_code == 2
+    assert "mlp · wgan-gp was measured differently: evaluation.every is 250" in result.stderr
+
+
 def test_runs_that_a_new_version_left_as_they_were_are_compared(tmp_path: Path) -> None:
     """One side was trained anew, the other keeps runs of the version before."""
 

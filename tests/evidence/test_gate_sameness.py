@@ -132,7 +132,7 @@ def test_with_a_protocol_on_both_sides_nothing_is_said_and_differences_are_refus
     other = imported(tmp_path / "b", *TABLES["one seed"], "--protocol", "samples=50")
     refused = ganbench("compare", one, other)
     assert refused.exit_code == 2
-    assert "c was measured differently" in refused.stderr
+    assert "c · d · hinge was measured differently" in refused.stderr
 
 
 def two_datasets(folder: Path, factors: dict[str, float], protocol: dict[str, Any] | None = None) -> Path:

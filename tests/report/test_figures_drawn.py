@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,8 @@ from bench.report.figures.timelines import draw_timeline
 from bench.report.outcome_styles import STAGES
 from bench.report.tables.cell_summaries import summarise_cells
 from bench.report.threshold_times import time_to_reach
+
+NO_MODES: dict[str, Any] = {"higher_is_better": {"fd": False}}
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +230,28 @@ def test_heat_maps_hold_means_and_what_failed(made: Evidence) -> None:
     means = map_of_means(made, "grid")
     assert means.values.ravel() == pytest.approx([1, 4])
     assert means.texts == [["0.141"], ["0.566"]]
+
+
+def test_a_cell_in_which_every_run_diverged_is_drawn_as_the_worst(tmp_path: Path) -> None:
+    for seed in range(2):
+        record(tmp_path, "minimax", seed, (1.0, 0.5, 0.2, 0.1), dataset="images", **NO_MODES)
+        record(tmp_path, "hinge", seed, (1.0, 0.5), dataset="images", diverged=True, **NO_MODES)
+    heat_map = map_of_means(read_evidence(tmp_path), "images")
+    values = dict(zip(heat_map.losses, heat_map.values.ravel().tolist(), strict=True))
+    assert values == {"minimax": 1.0, "hinge": 30.0}
+
+
+def test_without_positive_values_there_is_no_ratio(tmp_path: Path) -> None:
+    """As of kernel distances, whose estimates may be negative; the best cell could not be told."""
+    for seed, best in enumerate((0.001, -0.001)):
+        record(tmp_path, "minimax", seed, (1.0, 0.5, 0.2, best), **NO_MODES)
+        record(tmp_path, "hinge", seed, (1.0, 0.5, 0.2, 0.1), **NO_MODES)
+    evidence = read_evidence(tmp_path)
+    assert np.isnan(best_of_cells(evidence, "ring"))
+    with styled():
+        names = {drawing.name for drawing in draw_all(evidence, Sheet(width=6.75))}
+    assert not names & {"primary", "profile"}
+    assert "curves-ring" in names
 
 
 def test_a_heat_map_shows_the_means_of_the_table(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import pandas as pd
 
 from bench.errors import ResultsError
@@ -28,37 +30,47 @@ def check_same_suite(one: Evidence, other: Evidence) -> None:
             )
 
 
-def check_same_protocol(dataset: str, one: Evidence, other: Evidence) -> None:
-    """Check that a dataset was measured in the same way, as far as both sides record it.
+def check_same_directions(dataset: str, one: Evidence, other: Evidence) -> None:
+    """Check that both sides agree for every measure of a dataset whether higher or lower is better.
 
     Raises:
-        ResultsError: It was not; the message names the difference.
+        ResultsError: They do not; the message names the measure.
     """
     for name in set(one.measures(dataset)) & set(other.measures(dataset)):
         left, right = (each.describe(name).higher_is_better for each in (one, other))
         if left is not right:
             reason = describe_disagreement(name, left, right, "the baseline", "the candidate")
             raise ResultsError(f"not comparable: {reason}")
-    a, b = _of_dataset(dataset, one, other)
-    sections: tuple[str, ...] = ("protocol", "data", "evaluation")
-    if _has_protocol(a) != _has_protocol(b):
-        sections = ("data",) if a.data != Data() != b.data else ()
-    if any(getattr(a, section) != getattr(b, section) for section in sections):
-        reason = first_difference(a, b, sections, ("the baseline", "the candidate"))
-        raise ResultsError(f"not comparable: {dataset} was measured differently: {reason}")
 
 
-def describe_unchecked(one: Evidence, other: Evidence) -> str:
+def check_same_protocols(pairs: Mapping[str, tuple[Metadata, Metadata]]) -> None:
+    """Check that every cell was measured in the same way, as far as both sides record it.
+
+    Args:
+        pairs: Name of a cell that both sides have → a record of each side.
+
+    Raises:
+        ResultsError: One was not; the message names the difference.
+    """
+    for name, (a, b) in pairs.items():
+        sections: tuple[str, ...] = ("protocol", "data", "evaluation")
+        if _has_protocol(a) != _has_protocol(b):
+            sections = ("data",) if a.data != Data() != b.data else ()
+        if any(getattr(a, section) != getattr(b, section) for section in sections):
+            reason = first_difference(a, b, sections, ("the baseline", "the candidate"))
+            raise ResultsError(f"not comparable: {name} was measured differently: {reason}")
+
+
+def describe_unchecked(pairs: Iterable[tuple[Metadata, Metadata]]) -> str:
     """Return which datasets have no protocol on one side or on both, in one line; empty if all have."""
-    without: dict[str, list[str]] = {}
-    for dataset in one.datasets():
-        if dataset in other.datasets():
-            a, b = map(_has_protocol, _of_dataset(dataset, one, other))
-            if not (a and b):
-                reason = "neither side records a protocol"
-                if a or b:
-                    reason = f"the {'candidate' if a else 'baseline'} records no protocol"
-                without.setdefault(reason, []).append(dataset)
+    without: dict[str, dict[str, None]] = {}
+    for pair in pairs:
+        a, b = map(_has_protocol, pair)
+        if not (a and b):
+            reason = "neither side records a protocol"
+            if a or b:
+                reason = f"the {'candidate' if a else 'baseline'} records no protocol"
+            without.setdefault(reason, {})[str(pair[0].axes["dataset"])] = None
     return "; ".join(
         f"it is unknown whether both sides measured {' and '.join(datasets)} in the same way, because {reason}"
         for reason, datasets in without.items()
@@ -87,11 +99,6 @@ def describe_unresolved(baseline: pd.DataFrame, candidate: pd.DataFrame) -> str:
     counts = [f"{count_unresolved(runs)} of {count_of(len(runs), 'run')} of the {side}" for side, runs in sides]
     first = sides[0][1]
     return f"{' and '.join(counts)} {first.loc[is_unresolved(first), 'outcome_reason'].iloc[0]}"
-
-
-def _of_dataset(dataset: str, *sides: Evidence) -> list[Metadata]:
-    """Return the metadata of one record of each side."""
-    return [next(m for m in side.metadata.values() if m.axes["dataset"] == dataset) for side in sides]
 
 
 def _has_protocol(metadata: Metadata) -> bool:

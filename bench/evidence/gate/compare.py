@@ -13,6 +13,7 @@ from bench.catalogue import suggestion
 from bench.catalogue.metrics.measure_names import plain_name
 from bench.errors import ResultsError
 from bench.evidence.gate.comparability import (
+    check_same_protocols,
     check_same_suite,
     describe_same_code,
     describe_unchecked,
@@ -103,6 +104,7 @@ def compare(
             f"not comparable: no cell in common (for example, baseline: {examples[0]}; candidate: {examples[1]})"
         )
     pairs = _pairs(sides, frames, axes, (one, other))
+    check_same_protocols(pairs)
     differences = check_specifications(one, other, pairs, allow)
     gone = []
     if missing == "ok":
@@ -122,7 +124,7 @@ def compare(
         or axes[:1],
         new=new,
         protocol=f"final {' and '.join(labels)} of stable runs, and failures" if labels else "failures",
-        unchecked=describe_unchecked(one, other),
+        unchecked=describe_unchecked(pairs.values()),
         gone=gone,
         differences=differences,
         defaults=changed_defaults(pairs.values()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.catalogue import suggestion
 from bench.catalogue.metrics.measures import Measure, known_name
 from bench.errors import ResultsError
-from bench.evidence.gate.comparability import check_same_protocol
+from bench.evidence.gate.comparability import check_same_directions
 from bench.evidence.results import Evidence
 from bench.plan.rules import GateOptions
 
@@ -14,12 +14,12 @@ def measures_to_compare(one: Evidence, other: Evidence, gate: GateOptions) -> di
     """Return the measure to compare of every dataset of both sides that has one, by dataset.
 
     Raises:
-        ResultsError: A measure or a tolerance does not fit, or a dataset was measured differently on both sides.
+        ResultsError: A measure or a tolerance does not fit.
     """
     measures: dict[str, tuple[str, Measure]] = {}
     for dataset in one.datasets():
         if dataset in other.datasets():
-            check_same_protocol(dataset, one, other)
+            check_same_directions(dataset, one, other)
             measure = _measure_to_compare(one, other, dataset, gate.metric)
             if measure is not None:
                 _check_tolerance(dataset, measure[1], gate)

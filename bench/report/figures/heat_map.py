@@ -99,7 +99,7 @@ def map_of_means(evidence: Evidence, dataset: str) -> HeatMap:
         text = format_number(mean if on_logs else float(finals.mean()), about.scale, about.spec) or "–"
         ratio = np.inf if np.isnan(mean) else best / mean if about.higher_is_better else mean / best
         text += f"\n{failed} failed" * bool(failed) + f"\n{unresolved} unresolved" * bool(unresolved)
-        return np.nan if unresolved == len(runs) else max(ratio, 1.0), text
+        return np.nan if unresolved == len(runs) else min(max(ratio, 1.0), MAX_RATIO), text
 
     return _map(evidence, dataset, f"{dataset}: {about.label}", cell)
 

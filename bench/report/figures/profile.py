@@ -65,6 +65,7 @@ def draw_profile(evidence: Evidence, datasets: list[str], sheet: Sheet) -> Itera
 def best_of_cells(evidence: Evidence, dataset: str) -> float:
     """Return the best geometric mean of final values over cells; NaN if there is none, or a single cell.
 
+    There is none either if lower is better and a value is not positive, as of kernel distances.
     Cells in which a run has no value are considered only if there are no others: the surviving runs do not represent
     the rest. Runs that cannot be judged are left out.
     """
@@ -72,14 +73,16 @@ def best_of_cells(evidence: Evidence, dataset: str) -> float:
     if name is None:
         return math.nan
     runs = judged(evidence.runs_of(dataset))
-    axes = evidence.varying(runs)
+    higher, axes = evidence.describe(name).higher_is_better, evidence.varying(runs)
+    if not higher and (runs[f"{name}_final"] <= 0).any():
+        return math.nan
     groups = [group for _, group in runs.groupby(axes, sort=False, dropna=False)]
     complete = [group for group in groups if group[f"{name}_final"].notna().all()]
     means = [geometric_mean(group[f"{name}_final"]).value for group in complete or groups]
     known = [mean for mean in means if not math.isnan(mean)]
     if len(groups) < 2 or not known:
         return math.nan
-    return max(known) if evidence.describe(name).higher_is_better else min(known)
+    return max(known) if higher else min(known)
 
 
 def ratios_to_best(evidence: Evidence, dataset: str, runs: pd.DataFrame, best: float) -> Array:

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+import bench.report.page
 from bench.catalogue.metrics.measures import PROBES
 from bench.evidence.results import Evidence, read_evidence
 from bench.records.external.recorder import Recorder
@@ -27,7 +28,7 @@ from bench.records.samples import evenly_spaced
 from bench.report.contrasts import contrasts
 from bench.report.page import json_in_html, write_page
 from bench.report.page.data import encode_contrasts, page_data
-from bench.report.page.runs import round_number
+from bench.report.page.runs import round_number, thin_traces
 from bench.report.page.samples import MAX_PER_RUN, Window, _encode_images, _encode_points
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -297,6 +298,53 @@ def test_headings_sort_by_mouse_and_by_keyboard(visit: Callable[..., Page]) -> N
     page.locator("#run-table th[data-key=final] button").click()
     assert head.get_attribute("aria-sort") == "none"
     assert column(page, 5)[-1] == "–"  # the diverged run
+
+
+def test_a_median_is_of_steps_at_which_all_were_measured(visit: Callable[..., Page]) -> None:
+    """As in ``run_curves.median_curve``; a run that diverged counts as the worst from then on."""
+    source = (Path(bench.report.page.__file__).parent / "curves.js").read_text()
+    middle = """(ys) => {
+      const sorted = [...ys].sort((a, b) => a - b), half = sorted.length / 2;
+      return Number.isInteger(half) ? (sorted[half - 1] + sorted[half]) / 2 : sorted[Math.floor(half)];
+    }"""
+    medians = visit().evaluate(
+        """([source, middle]) => {
+          const names = ["isDiverged", "median"], functions = [(run) => run.diverged, eval(middle)];
+          const mediansOf = new Function(...names, `${source}; return mediansOf;`)(...functions);
+          const line = (diverged, ...points) => ({
+            series: "a", run: { diverged }, points: points.map(([step, y]) => ({ step, x: step, y })),
+          });
+          const of = (...lines) => mediansOf(lines, { higher: false }).map(({ x, y }) => [x, y]);
+          return [
+            of(line(false, [0, 4], [10, 5], [20, 6]), line(false, [0, 6], [20, 8])),
+            of(line(false, [0, 4], [10, 5]), line(false, [0, 6], [10, 7]), line(true, [0, 5])),
+            of(line(false, [0, 4], [10, 5]), line(true, [0, 6])),
+            of(line(false, [0, 4], [10, 5]), line(false, [0, null], [10, null])),
+          ];
+        }""",
+        [source, middle],
+    )
+    assert medians == [[[0, 5], [20, 7]], [[0, 5], [10, 7]], [[0, 5], [10, None]], [[0, 4], [10, 5]]]
+
+
+def test_traces_are_thinned_to_the_same_steps_and_the_last_of_each_run() -> None:
+    def entry(dataset: int, steps: list[int]) -> dict[str, Any]:
+        return {
+            "dataset": dataset,
+            "evaluations": len(steps),
+            "evaluation_steps": steps,
+            "trace": {"fd": steps, "kl": 1},
+        }
+
+    steps = list(range(0, 1010, 10))
+    entries = [entry(0, steps), entry(0, steps[:48]), entry(1, steps[:5])]
+    length = sum(len(json.dumps(each["trace"], separators=(",", ":"))) for each in entries)
+    assert thin_traces(entries, length) == entries
+    whole, ended, other = (each["evaluation_steps"] for each in thin_traces(entries, length // 5))
+    assert len(whole) < 25
+    assert ended == [step for step in whole if step < 470] + [470]
+    assert (whole[0], whole[-1]) == (0, 1000)
+    assert other == [0, 40]
 
 
 def test_filters_act_on_everything(visit: Callable[..., Page]) -> None:

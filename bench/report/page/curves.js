@@ -98,18 +98,20 @@ function learnedFrom(runs, measure) {
 }
 
 /**
- * The median over the runs of a colour, at every step at which one of them was evaluated. After its last value a
- * diverged run counts as the worst, so that it does not flatter the others; where half have diverged the line ends.
+ * The median over the runs of a colour, at the steps at which every unfinished one was evaluated. After its last value
+ * a diverged run counts as the worst, so that it does not flatter the others; where half have diverged the line ends.
  */
 function mediansOf(lines, { higher }) {
   const worst = higher === null ? [] : [higher ? -Infinity : Infinity];
   return [...grouped(lines, ({ series }) => series)].flatMap(([series, group]) => {
-    const known = group.map(({ run, points }) => ({ run, points: points.filter(({ y }) => y !== null) }));
+    const known = group.map(({ run, points }) => ({ run, points: points.filter(({ y }) => y !== null) })).filter(({ points }) => points.length);
     const steps = grouped(known.flatMap(({ points }) => points), ({ step }) => step);
+    const hasEnded = ({ points }, step) => points.at(-1).step < step;
     return [...steps]
+      .filter(([step, points]) => points.length + known.filter((line) => hasEnded(line, step)).length >= known.length)
       .sort(([one], [other]) => one - other)
       .map(([step, points]) => {
-        const diverged = known.filter(({ run, points: ofRun }) => isDiverged(run) && (ofRun.at(-1)?.step ?? -1) < step);
+        const diverged = known.filter((line) => isDiverged(line.run) && hasEnded(line, step));
         const y = median([...points.map((point) => point.y), ...diverged.flatMap(() => worst)]);
         return { series, x: median(points.map(({ x }) => x)), y: Number.isFinite(y) ? y : null };
       });

@@ -105,12 +105,27 @@ def encode_run(record: Record, run: pd.Series, evidence: Evidence, pool: Pool) -
 
 
 def thin_traces(entries: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
-    """Return the runs with evenly spaced evaluations, as many as fit into ``room`` characters for all traces."""
+    """Return the runs with evenly spaced evaluations, as many as fit into ``room`` characters for all traces.
+
+    The runs of a dataset keep the same steps, so that medians over them can be drawn, and the last step of each.
+    """
     length = sum(len(json.dumps(entry["trace"], separators=(",", ":"))) for entry in entries)
     if length <= room:
         return entries
-    max_count = int(max(entry["evaluations"] for entry in entries) * room / length)
-    return [_select_evaluations(entry, evenly_spaced(entry["evaluations"], max(max_count, 2))) for entry in entries]
+    taken: dict[int, set[int]] = {}
+    for entry in entries:
+        taken.setdefault(entry["dataset"], set()).update(entry["evaluation_steps"])
+    kept: dict[int, set[int]] = {}
+    for dataset, steps in taken.items():
+        ordered, count = sorted(steps), max(2, int(len(steps) * room / length))
+        kept[dataset] = {ordered[index] for index in evenly_spaced(len(ordered), count)}
+
+    def thinned(entry: dict[str, Any]) -> dict[str, Any]:
+        steps = entry["evaluation_steps"]
+        shown = kept[entry["dataset"]] | {steps[-1]}
+        return _select_evaluations(entry, [index for index, step in enumerate(steps) if step in shown])
+
+    return list(map(thinned, entries))
 
 
 def _select_evaluations(entry: dict[str, Any], indices: list[int]) -> dict[str, Any]:

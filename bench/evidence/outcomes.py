@@ -5,10 +5,9 @@ Outcomes are never stored: with other thresholds, the same records give other ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,16 +42,15 @@ from bench.evidence.primary_measure import (
 )
 from bench.evidence.same_translation import is_same_for_all, same_for_all
 from bench.evidence.states import Outcome, State
+from bench.evidence.suite_rules import suite_rules
 from bench.evidence.unjudged import not_measured, unmeasured, without_direction
-from bench.plan.published import PublishedResult
-from bench.plan.rules import GateOptions, Rules, chosen_rules
-from bench.plan.specification import validated
-from bench.plan.suite import Suite, load_suite, suite_files
+from bench.plan.rules import Rules
+from bench.plan.suite import Suite, load_suite
 from bench.records.frames import frame_of_runs
 from bench.records.record import Record, Trace, read_all, read_judged
 from bench.records.schema import Metadata
 
-__all__ = ["Outcome", "Stage", "State", "SuiteRules", "classify_run", "load", "states_over_time", "suite_rules"]
+__all__ = ["Outcome", "Stage", "State", "classify_run", "load", "states_over_time"]
 
 
 class Stage(StrEnum):
@@ -65,14 +63,6 @@ class Stage(StrEnum):
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
     UNRESOLVED = "cannot be judged"
-
-
-class SuiteRules(NamedTuple):
-    """The parts of a suite that apply to its results: outcome thresholds, published results and gate options."""
-
-    rules: Rules
-    references: tuple[PublishedResult, ...]
-    gate: GateOptions
 
 
 def classify_run(trace: Trace, metadata: Metadata, rules: Rules) -> Outcome:
@@ -151,37 +141,6 @@ def _without_losses_on_the_way(stages: list[tuple[int, Stage]]) -> list[tuple[in
         (step, Stage.MODES_MISSING if index < first and stage == Stage.COLLAPSED else stage)
         for index, (step, stage) in enumerate(stages)
     ]
-
-
-def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = None) -> SuiteRules:
-    """Return the rules that apply to the results of a suite.
-
-    They come from the first of these that exists: ``suite``; the current file of the packaged suite of this name; the
-    latest record; the defaults.
-
-    Args:
-        name: The suite's name.
-        metadata: Metadata of its records.
-        suite: The suite whose rules are to be used.
-
-    Raises:
-        SuiteError: The packaged suite, or the section in the record, is invalid.
-    """
-    if suite is None and name in suite_files():
-        suite = load_suite(name)
-    if suite is not None:
-        return SuiteRules(suite.outcome, suite.reference, suite.compare)
-    metadata = list(metadata)
-    recorded = {name: given for each in metadata for name, given in each.directions.items()}
-    latest = max(metadata, key=lambda record: record.environment.date, default=None)
-    where = f"records of {name}"
-    if latest is None:
-        return SuiteRules(Rules(), (), GateOptions())
-    return SuiteRules(
-        validated(Rules, chosen_rules(latest.rules), where, recorded),
-        tuple(validated(PublishedResult, reference, where, recorded) for reference in latest.references),
-        validated(GateOptions, dict(latest.gate), where),
-    )
 
 
 def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:

@@ -16,11 +16,12 @@ from bench.catalogue.metrics.measures import MEASURES, Directions, Measure, aver
 from bench.errors import ResultsError
 from bench.evidence.agreement import check_directions, check_one_protocol
 from bench.evidence.endings import with_endings
-from bench.evidence.outcomes import frame_with_outcomes, suite_rules
+from bench.evidence.outcomes import frame_with_outcomes
 from bench.evidence.overlap_bounds import with_overlap_bounds
 from bench.evidence.search import TechniqueResult, in_matrix_order, separate
 from bench.evidence.statistics.intervals import t_interval
 from bench.evidence.suite_matrix import in_order, planning_problem, title_of_suite, with_labels_of_today
+from bench.evidence.suite_rules import latest_records, suite_rules
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import Suite
@@ -46,8 +47,8 @@ class Evidence:
         gate: Options for comparisons with a candidate.
         search: What the tuning runs came to, by technique; empty if the suite has no search. The other attributes
             hold only the runs that confirm, or all tuning runs if nothing is confirmed yet.
-        names: Names of measures and of axes that were chosen for a report, in place of their own.
-        chosen_title: A title that was chosen for a report; empty for that of the suite.
+        names: Names of measures and of axes that were chosen for a report.
+        chosen_title: A title that was chosen for a report, or "".
         suite_title: The title of the suite as it is today; empty if its version is another one now.
         label_prefix: What the LaTeX labels of tables begin with, after ``tab:``.
         notices: What readers of a report should know of these records, as sentences.
@@ -90,8 +91,8 @@ class Evidence:
     @property
     def title(self) -> str:
         """The title of the suite, or the one chosen for a report."""
-        first = next(iter(self.metadata.values()))
-        return self.chosen_title or self.suite_title or str(first.title or first.suite)
+        recorded = latest_records(self.metadata.values())[0]
+        return self.chosen_title or self.suite_title or str(recorded.title or recorded.suite)
 
     def datasets(self) -> list[str]:
         """Return the datasets in the order of the matrix."""
@@ -202,7 +203,7 @@ def read_evidence(
     Args:
         results: The folder.
         preferred: Cells (``Run.cell``) to read if records of several experiments have the same labels on all axes.
-        suite: The suite whose thresholds apply. [default: see ``bench.evidence.outcomes.suite_rules``]
+        suite: The suite whose thresholds apply. [default: see ``bench.evidence.suite_rules.suite_rules``]
         bounded: The ``datasets`` of ``bench.evidence.overlap_bounds.with_overlap_bounds``.
 
     Raises:
@@ -212,22 +213,21 @@ def read_evidence(
     judged = with_labels_of_today(judged, suite)
     everything, search = separate(judged, suite, preferred)
     runs = frame_with_outcomes(everything, suite)
-    if runs["suite"].nunique() > 1:
-        several = ", ".join(sorted(runs["suite"].unique()))
-        raise ResultsError(f"{results} holds records of several suites ({several}); give the folder of one of them")
+    if len(several := sorted(runs["suite"].unique())) > 1:
+        raise ResultsError(f"{results} holds records of several suites ({', '.join(several)}); give the folder of one")
     by_run = {record.metadata.run: record for record in everything}
     runs = _without_duplicates(runs, {run: record.metadata for run, record in by_run.items()}, preferred)
     records = {run: by_run[run] for run in runs["run"]}
     metadata = {run: record.metadata for run, record in records.items()}
     check_directions(metadata.values())
-    for dataset, group in runs.groupby("dataset", sort=False):
-        check_one_protocol(str(dataset), [metadata[run] for run in group["run"]])
+    for name, group in runs.groupby("dataset", sort=False):
+        check_one_protocol(str(name), [metadata[run] for run in group["run"]])
     axes = list(dict.fromkeys(each for each in (*CELL_AXES, *axes_of(list(metadata.values()))) if each != "dataset"))
     runs = in_order(runs, ("dataset", *axes), list(metadata.values()), suite)
     rules = suite_rules(str(runs["suite"].iloc[0]), metadata.values(), suite)
     traces, ordered = frame_of_traces(list(records.values())), in_matrix_order(search, runs)
-    notices, first = tuple(filter(None, [planning_problem(suite)])), next(iter(metadata.values()))
-    title = title_of_suite(first.suite, first.version, suite)
+    notices = tuple(filter(None, [planning_problem(suite)]))
+    title = title_of_suite(latest_records(metadata.values())[0], suite)
     return Evidence(runs, traces, records, axes, *rules, ordered, suite_title=title, notices=notices)
 
 

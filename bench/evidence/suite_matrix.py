@@ -38,13 +38,14 @@ def _packaged(name: str) -> Suite | None:
     return load_suite(name) if name in suite_files() else None
 
 
-def title_of_suite(name: str, version: int, suite: Suite | None) -> str:
-    """Return the title of a suite, or of the packaged suite of this name; empty if its version is another one now."""
+def title_of_suite(record: Metadata, suite: Suite | None) -> str:
+    """Return the title of a suite, or of the packaged suite of a record; empty if its version is another one now."""
     try:
-        suite = suite or _packaged(name)
+        suite = suite or _packaged(record.suite)
     except GanbenchError:
         return ""
-    return suite.title if suite is not None and (suite.name, suite.version) == (name, version) else ""
+    recorded = record.suite, record.version
+    return suite.title if suite is not None and (suite.name, suite.version) == recorded else ""
 
 
 def planning_problem(suite: Suite | None) -> str:

@@ -86,7 +86,7 @@ def write_report(
         results: The suite's results folder, or its address.
         preferred: Cells (``Run.cell``) to report if several experiments have the same values on all axes.
         suite: The suite whose thresholds and published numbers apply; None means those that
-            ``bench.evidence.outcomes.suite_rules`` finds.
+            ``bench.evidence.suite_rules.suite_rules`` finds.
         extent: "all", or "tables" to write neither a page nor figures.
         output: The folder to write to; None means the results folder, which has no default for an address.
         layout: Rows, columns, measures and values of the tables; its measures also select the curves.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from bench.catalogue.extractors.sample_sizes import describe_bias
 from bench.catalogue.metrics.measures import coverage_order, plain_name
 from bench.escaping import as_label
 from bench.evidence.results import Evidence, real_data_value
-from bench.evidence.states import count_unresolved
+from bench.evidence.states import is_unresolved
+from bench.evidence.suite_rules import versions_of
 from bench.notation import with_powers
 from bench.records.schema import Metadata
 
@@ -31,10 +33,11 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
         dataset: Its label.
         measures: The measures shown; None means all.
     """
-    metadata = next(m for m in evidence.metadata.values() if m.axes["dataset"] == dataset)
-    protocol = metadata.protocol
+    runs = evidence.runs_of(dataset)
+    all_metadata = [evidence.metadata[run] for run in runs["run"]]
+    metadata, protocol = all_metadata[0], _merged(each.protocol for each in all_metadata)
     details = "; ".join(_describe_protocol(protocol)) or "evaluation protocol not recorded"
-    parts = [f"{as_label(dataset)}: {details}; suite {metadata.suite}, version {metadata.version}."]
+    parts = [f"{as_label(dataset)}: {details}; suite {metadata.suite}, version {versions_of(runs)}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)
@@ -45,7 +48,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     if name is not None:
         about, tau = evidence.describe(name), evidence.rules.tau_of(dataset)
         parts.append(f"Runs are classified by {about.label}" + ("." if tau is None else f", τ = {about.format(tau)}."))
-        parts += _unresolved_runs(evidence, dataset, name)
+        parts += _unresolved_runs(evidence, dataset)
         parts += _unassigned_outcomes(evidence, dataset, name)
     else:
         parts.append("For no measure is higher or lower known to be better, so only divergence can be detected.")
@@ -71,14 +74,27 @@ def _describe_bias(evidence: Evidence, dataset: str, metadata: Metadata, measure
     return describe_bias(" and ".join(labels), protocol.get("extractor"), metadata.data.shape, counts) if labels else ""
 
 
-def _unresolved_runs(evidence: Evidence, dataset: str, name: str) -> Iterable[str]:
-    """Yield how many runs cannot be judged, and why."""
+def _unresolved_runs(evidence: Evidence, dataset: str) -> Iterable[str]:
+    """Yield how many runs cannot be judged, by the kind of reason, with the reason of the first of each kind."""
     runs = evidence.runs.loc[evidence.runs["dataset"] == dataset]
-    if unresolved := count_unresolved(runs):
-        yield (
-            f"{unresolved} of {len(runs)} runs cannot be judged (unresolved): {evidence.describe(name).label} of real "
-            f"data is not clearly better than at initialisation, so it cannot tell good samples from bad ones."
-        )
+    kinds: dict[str, list[str]] = {}
+    for reason in runs.loc[is_unresolved(runs), "outcome_reason"]:
+        kinds.setdefault(re.sub(r"[−\d.,e+-]+", "", reason), []).append(reason.removeprefix("cannot be judged: "))
+    for reasons in kinds.values():
+        example = "" if len(set(reasons)) == 1 else "for example, "
+        yield f"{len(reasons)} of {len(runs)} runs cannot be judged (unresolved): {example}{as_label(reasons[0], 200)}."
+
+
+def _merged(protocols: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the cells of a dataset share; what is only of some of them, as a sampler, says so."""
+    protocols = list(protocols)
+    merged: dict[str, Any] = {}
+    for key in dict.fromkeys(key for protocol in protocols for key in protocol):
+        first, *others = [protocol.get(key) for protocol in protocols]
+        different = [first, *(value for value in others if value != first)]
+        stated = dict.fromkeys(str(value) for value in different if value is not None)
+        merged[key] = first if len(different) == 1 else f"{' or '.join(stated)} (of some cells)"
+    return merged
 
 
 def _describe_protocol(protocol: Mapping[str, Any]) -> Iterable[str]:

@@ -95,7 +95,8 @@ def _outcomes(rules: Rules, unresolved: bool, translations: bool) -> dict[str, s
     meanings: dict[str, str] = {
         State.DIVERGED: f"a value is not finite, the primary measure exceeds {rules.exploding:g} times its value at "
         f"initialisation, or the critic loss exceeds {limit}",
-        State.UNRESOLVED: "real data is not clearly better than the untrained generator, so the run cannot be judged",
+        State.UNRESOLVED: "real data is not clearly better than the untrained generator, or the primary measure is "
+        "NaN to the end or has no better direction, so the run cannot be judged",
         State.NEVER_LEARNED: f"the best value {best}",
         State.COLLAPSED: f"after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of "
         f"real data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}; "

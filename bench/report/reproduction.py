@@ -14,6 +14,7 @@ from bench.evidence.statistics import boschloo, bounded_mean, wilson_interval
 from bench.files import atomic_write
 from bench.plan.identity import MAX_TITLE
 from bench.plan.published import PublishedResult
+from bench.records.frames import axis_value
 from bench.report.tables.plain_text import to_csv, to_markdown
 
 NOTE = (
@@ -58,9 +59,15 @@ def compare_with_published(evidence: Evidence) -> pd.DataFrame:
     """
     rows = []
     for reference in evidence.references:
-        runs = _runs_for(evidence.runs, reference)
-        groups = runs.groupby(cell_labels(evidence, runs), sort=False) if len(runs) else ()
-        for cell, group in groups:
+        runs = _runs_for(evidence, reference)
+        of_datasets = runs.groupby("dataset", sort=False) if len(runs) else ()
+        several = len(of_datasets) > 1
+        cells = [
+            (f"{dataset} · {cell}" if several else str(cell), group)
+            for dataset, in_dataset in of_datasets
+            for cell, group in in_dataset.groupby(cell_labels(evidence, in_dataset), sort=False)
+        ]
+        for cell, group in cells:
             common = {"cell": cell, "source": reference.source}
             rows += [common | row for row in (*_values(evidence, group, reference), *_shares(group, reference))]
     columns = [
@@ -80,10 +87,12 @@ def compare_with_published(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _runs_for(runs: pd.DataFrame, reference: PublishedResult) -> pd.DataFrame:
-    for axis in reference.when:
-        if axis in runs:
-            runs = runs[runs[axis].astype(str).isin(reference.words(axis))]
+def _runs_for(evidence: Evidence, reference: PublishedResult) -> pd.DataFrame:
+    """Return the runs that a published result is for; of what is no axis, the settings of their records count."""
+    runs = evidence.runs
+    for key in reference.when:
+        values = runs[key] if key in runs else [axis_value(evidence.metadata[run], key) for run in runs["run"]]
+        runs = runs[pd.Series(list(map(str, values)), index=runs.index, dtype=object).isin(reference.words(key))]
     return runs
 
 

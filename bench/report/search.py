@@ -137,7 +137,8 @@ def _confirmed(evidence: Evidence, result: TechniqueResult) -> str:
     runs = confirmation_runs(evidence, result)
     if runs.empty or result.primary is None:
         return "–"
-    return f"{_value(evidence, result, runs[f'{result.primary}_final'].median())} (n = {len(runs)})"
+    finals = runs[f"{result.primary}_final"]
+    return f"{_value(evidence, result, finals.median())} (n = {finals.notna().sum()})"
 
 
 def _failed(evidence: Evidence, result: TechniqueResult) -> str:

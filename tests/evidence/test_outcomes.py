@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 import bench
 from bench.command import main
-from bench.evidence.outcomes import Outcome, Stage, classify_run, load, states_over_time, suite_rules
+from bench.errors import ResultsError
+from bench.evidence.outcomes import Outcome, Stage, classify_run, load, states_over_time
 from bench.evidence.primary_measure import choose_primary, primary_curve
 from bench.evidence.states import State
+from bench.evidence.suite_rules import suite_rules
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import load_suite
@@ -327,6 +329,17 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
     assert (frame["seconds_to_threshold"][1:] > 0).all()
     assert frame["reach"].eq(0.5).all()
     assert load(planted)["reached"].eq(False).all()
+
+
+def test_rules_that_records_of_one_day_disagree_on_must_be_chosen() -> None:
+    """Someone changes a threshold and adds seeds; which record is found first must not decide."""
+    day = {"environment": {"date": "2026-02-01"}}
+    one, other = (a_record(a_trace([1.0]), rules={"relapsed": share}, **day) for share in (2.0, 3.0))
+    for records in ([one, other], [other, one]):
+        with pytest.raises(ResultsError, match=r"rules.relapsed is .* choose the thresholds with --suite FILE"):
+            suite_rules("no such suite", records)
+    newest = a_record(a_trace([1.0]), rules={"relapsed": 4.0}, version=2, environment={"date": "2026-01-01"})
+    assert suite_rules("no such suite", [one, newest, other]).rules == Rules(relapsed=4.0)
 
 
 def test_rules_come_from_the_suite_the_package_the_record_or_the_defaults(planted: Path, tiny: str) -> None:

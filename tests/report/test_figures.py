@@ -54,6 +54,18 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]
     return folder, draw_figures(read_evidence(folder), folder / "figures", width="one-column")
 
 
+def test_datasets_whose_file_names_would_be_equal_have_figures_of_their_own(tmp_path: Path) -> None:
+    for dataset in ("ring", "ring*"):
+        for seed in range(2):
+            for loss in ("minimax", "hinge"):
+                record(tmp_path, loss, seed, (1.0, 0.5, 0.2, 0.01), dataset=dataset)
+    paths = draw_figures(read_evidence(tmp_path), tmp_path / "figures", formats=("svg",))
+    assert len(set(paths)) == len(paths)
+    assert {"curves-ring", "curves-ring-2", "ranking-ring", "ranking-ring-2"} <= {path.stem for path in paths}
+    titles = [(tmp_path / "figures" / f"ranking-ring{end}.svg").read_text() for end in ("", "-2")]
+    assert ["ring*" in title for title in titles] == [False, True]
+
+
 def test_every_kind_is_written_in_every_format(written: tuple[Path, list[Path]]) -> None:
     names = {path.stem for path in written[1]}
     assert names == {

@@ -57,6 +57,21 @@ def test_means_have_an_interval_within_their_bounds_and_no_test(evidence: Eviden
     assert row.p != row.p
 
 
+def test_datasets_are_not_pooled_and_other_settings_count(evidence: Evidence) -> None:
+    """The ring and the grid have cells of the same name; all runs were trained for 120 steps, twice the critic."""
+    when = {"loss": "minimax"}
+    anywhere = validated(
+        PublishedResult, {**TABLE, "when": when, "values": {"fd": 1.0}, "plus_minus": {}, "shares": []}, "test"
+    )
+    assert compare_with_published(replace(evidence, references=(anywhere,)))["cell"].tolist() == [
+        "ring · minimax",
+        "grid · minimax",
+    ]
+    for settings, count in (({"steps": 120, "critic_steps": 2}, 2), ({"steps": 100_000}, 0), ({"penalty": "r1"}, 0)):
+        chosen = anywhere.model_copy(update={"when": {**when, **settings}})
+        assert len(compare_with_published(replace(evidence, references=(chosen,)))) == count
+
+
 def test_without_the_number_of_published_runs_shares_are_not_tested(evidence: Evidence) -> None:
     unknown = validated(PublishedResult, {**TABLE, "runs": None}, "test")
     assert compare_with_published(replace(evidence, references=(unknown,)))["p"].isna().all()

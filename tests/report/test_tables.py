@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import record
 
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence, read_evidence
@@ -115,6 +116,21 @@ def test_bold_is_the_best_and_what_is_not_shown_to_be_worse(pair: Evidence) -> N
     assert bold_rows(collapsed) == {first, second}
     lost = made(pair, lambda runs: failing(runs).assign(outcome="collapsed"))
     assert bold_rows(lost) == {second}
+
+
+def test_bold_compares_no_cells_of_different_datasets(tmp_path: Path) -> None:
+    """On the second dataset everything is three times worse, and its best cell is bold all the same."""
+    for dataset, level in (("ring", 1.0), ("grid", 3.0)):
+        for loss, factor in (("minimax", 0.01), ("hinge", 0.05)):
+            for seed in range(4):
+                values = (30.0, 20.0, 15.0, level * factor * (1 + 0.01 * seed))
+                record(tmp_path, loss, seed, values, dataset=dataset)
+    evidence = read_evidence(tmp_path)
+    (table,) = lay_out(evidence, Layout(rows=("dataset", "loss"), measures=("fd",), values="final"))
+    bold = {row.labels for row in table.rows for c, entry in row.entries.items() if c.which and entry.bold}
+    assert bold == {("ring", "minimax"), ("grid", "minimax")}
+    (table,) = lay_out(evidence, Layout(rows=("dataset",), columns=("loss",), measures=("fd",), values="final"))
+    assert not any(entry.bold for row in table.rows for entry in row.entries.values())
 
 
 def test_bold_is_not_for_cells_that_fail_or_vary_much(pair: Evidence) -> None:

@@ -121,9 +121,14 @@ def tables_text(evidence: Evidence, folder: Path) -> str:
 
 def test_captions_say_how_many_and_why(tmp_path: Path) -> None:
     evidence = evidence_of(tmp_path, MIXED)
-    assert "4 of 7 runs cannot be judged (unresolved): FD of real data is not clearly better than" in caption(
-        evidence, "ring"
+    many = "4 of 7 runs cannot be judged (unresolved): FD 632 of real data is not clearly better than 501 at"
+    assert many in caption(evidence, "ring")
+    failed = evidence.runs["outcome_reason"].where(
+        evidence.runs["seed"] != 1, "cannot be judged: FD is NaN from step 40 on"
     )
+    other = caption(replace(evidence, runs=evidence.runs.assign(outcome_reason=failed)), "ring")
+    assert "3 of 7 runs cannot be judged (unresolved): FD 632 of real data is not" in other
+    assert "1 of 7 runs cannot be judged (unresolved): FD is NaN from step 40 on." in other
     assert "unresolved" not in caption(evidence, "grid")
     assert "out of all runs that can be judged" in note(evidence)
     assert "unresolved (real data is not clearly better than the untrained generator" in note(evidence)

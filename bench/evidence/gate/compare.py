@@ -80,7 +80,7 @@ def compare(
         tolerance: Maximum tolerated relative degradation of the measure: for all datasets, or a table dataset label →
             tolerance, which leaves the suite's for the others unless it has the key ``default``. [default: the suite's]
         failure_tolerance: Maximum tolerated increase of the failure rate. [default: the suite's]
-        suite: The suite whose thresholds apply. [default: see ``bench.evidence.outcomes.suite_rules``]
+        suite: The suite whose thresholds apply. [default: see ``bench.evidence.suite_rules.suite_rules``]
         only: The cells to compare, each as axis → label. [default: all]
         seeds: The seeds of baseline and of candidate to compare. [default: all]
         extra_tests: See ``bench.evidence.gate.decision.decide``.
@@ -117,7 +117,7 @@ def compare(
     return Comparison(
         baseline=folders[0],
         candidate=folders[1],
-        suite=f"{one.runs['suite'].iloc[0]} version {one.runs['version'].iloc[0]}",
+        suite=f"{one.runs['suite'].iloc[0]} version {one.runs['version'].max()}",
         gate=gate,
         cells=cells,
         axes=[axis for axis in axes if len({str(cell.axes[axis]) for cell in cells if not cell.pooled}) > 1]

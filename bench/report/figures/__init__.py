@@ -29,6 +29,7 @@ from bench.report.figures.style import COLOURS, DPI, LINES, styled
 from bench.report.figures.tick_labels import separate_tick_labels
 from bench.report.figures.timelines import draw_timeline
 from bench.report.figures.trajectories import draw_trajectories
+from bench.report.file_names import distinct
 from bench.report.venues import WIDTHS, implies_captions, width_in_inches
 
 __all__ = [
@@ -96,9 +97,10 @@ def draw_figures(
     with styled():
         for drawing in draw_all(evidence, sheet, x, measures):
             _fix_layout(drawing)
-            captions[drawing.name] = drawing.description
+            name = distinct([*captions, drawing.name])[-1]  # labels that differ may have the same slug
+            captions[name] = drawing.description
             for suffix in formats:
-                path = folder / f"{drawing.name}.{suffix}"
+                path = folder / f"{name}.{suffix}"
                 with atomic_write(path) as partial:
                     _save(drawing, partial, suffix)
                 paths.append(path)

@@ -14,6 +14,7 @@ from bench.evidence.learned import learned_from
 from bench.evidence.results import Evidence, cells, real_data_value
 from bench.evidence.states import State
 from bench.evidence.step_times import step_times
+from bench.evidence.suite_rules import versions_of
 from bench.plan.identity import MAX_TITLE
 from bench.report.captions import caption, provenance
 from bench.report.contrasts import contrasts
@@ -45,7 +46,7 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
     runs = _runs(evidence, planes, pool)
     return {
         "title": as_label(evidence.title, MAX_TITLE),
-        "suite": f"{evidence.runs['suite'].iloc[0]}, version {evidence.runs['version'].iloc[0]}",
+        "suite": f"{evidence.runs['suite'].iloc[0]}, version {versions_of(evidence.runs)}",
         "axes": list(map(as_label, evidence.axes)),
         "outcomes": [
             {"name": state.value, "colour": OUTCOMES[state].colour, "symbol": OUTCOMES[state].symbol}

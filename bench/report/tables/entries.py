@@ -46,7 +46,10 @@ def entries_of(
     if not column.which:
         return {row: Entry(_summarise(runs, column.measure), runs=tuple(runs["run"])) for row, runs in cells.items()}
     on_logs = column.measure in geometric
-    best = _as_good_as_the_best(evidence, cells, column, on_logs)
+    of_datasets: dict[tuple[str, ...], dict[tuple[str, ...], pd.DataFrame]] = {}
+    for row, runs in cells.items():  # values on different datasets are not compared
+        of_datasets.setdefault(tuple(runs["dataset"].unique()), {})[row] = runs
+    best = {row for rows in of_datasets.values() for row in _as_good_as_the_best(evidence, rows, column, on_logs)}
     return {
         row: _entry(evidence, runs, column, on_logs)._replace(bold=row in best, runs=tuple(runs["run"]))
         for row, runs in cells.items()

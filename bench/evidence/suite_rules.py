@@ -1,0 +1,78 @@
+"""The rules that apply to the results of a suite: those of its file, or of its latest records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from bench.errors import ResultsError
+from bench.plan.published import PublishedResult
+from bench.plan.rules import GateOptions, Rules, chosen_rules
+from bench.plan.specification import validated
+from bench.plan.suite import Suite, load_suite, suite_files
+from bench.records.differences import first_difference
+from bench.records.schema import Metadata
+
+SUITE_SECTIONS = ("rules", "references", "gate")  # of a record
+
+
+class SuiteRules(NamedTuple):
+    """The parts of a suite that apply to its results: outcome thresholds, published results and gate options."""
+
+    rules: Rules
+    references: tuple[PublishedResult, ...]
+    gate: GateOptions
+
+
+def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = None) -> SuiteRules:
+    """Return the rules that apply to the results of a suite.
+
+    They come from the first of these that exists: ``suite``; the current file of the packaged suite of this name; the
+    latest records; the defaults.
+
+    Args:
+        name: The suite's name.
+        metadata: Metadata of its records.
+        suite: The suite whose rules are to be used.
+
+    Raises:
+        SuiteError: The packaged suite, or the section in the record, is invalid.
+        ResultsError: Records of the newest version and the last day have different rules.
+    """
+    if suite is None and name in suite_files():
+        suite = load_suite(name)
+    if suite is not None:
+        return SuiteRules(suite.outcome, suite.reference, suite.compare)
+    metadata = list(metadata)
+    recorded = {name: given for each in metadata for name, given in each.directions.items()}
+    where = f"records of {name}"
+    if not metadata:
+        return SuiteRules(Rules(), (), GateOptions())
+    latest, *others = latest_records(metadata)
+    for other in others:
+        if any(getattr(other, section) != getattr(latest, section) for section in SUITE_SECTIONS):
+            reason = first_difference(latest, other, SUITE_SECTIONS, ("one record", "another of the same day"))
+            raise ResultsError(f"{where}: {reason}; choose the thresholds with --suite FILE (suite=... in Python)")
+    return SuiteRules(
+        validated(Rules, chosen_rules(latest.rules), where, recorded),
+        tuple(validated(PublishedResult, reference, where, recorded) for reference in latest.references),
+        validated(GateOptions, dict(latest.gate), where),
+    )
+
+
+def versions_of(runs: pd.DataFrame) -> str:
+    """Return the version of the suite that runs are of, or all of them, the newest first: ``3 and 2``."""
+    return " and ".join(map(str, sorted(runs["version"].unique(), reverse=True)))
+
+
+def latest_records(metadata: Iterable[Metadata]) -> list[Metadata]:
+    """Return the records of the newest version of their suite that were made on its last day."""
+
+    def time(record: Metadata) -> tuple[int, str]:
+        return record.version, record.environment.date or ""
+
+    metadata = list(metadata)
+    last = max(map(time, metadata))
+    return [record for record in metadata if time(record) == last]

@@ -181,7 +181,7 @@ def cell_labels(evidence: Evidence, runs: pd.DataFrame, without: tuple[str, ...]
     without = (*without, "loss") if leading_axis(runs) == "family" else without
     axes = [axis for axis in evidence.varying(runs) if axis not in without]
     several = [axis for axis in axes if runs[axis].nunique(dropna=False) > 1] or axes[:1]
-    columns = [[_label(axis, value) for value in runs[axis]] for axis in several]
+    columns = [[_label(evidence.names.get(axis, axis), value) for value in runs[axis]] for axis in several]
     return [" · ".join(labels) for labels in zip(*columns, strict=True)]
 
 

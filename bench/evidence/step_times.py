@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from bench.evidence.results import Evidence
+from bench.records.frames import axis_value
+from bench.records.schema import Metadata
 from bench.records.timing_results import Timings, changed_settings, describe_load, read_timings, timings_path
 
 
@@ -30,12 +32,20 @@ def step_times(evidence: Evidence, dataset: str) -> dict[str, float]:
         timings = _read(path.parent, path.stat().st_mtime_ns) if path.is_file() else None
         if timings is None or not timings.alone or describe_load(timings):
             return {}
-        place = tuple(record.metadata.axes.get(axis) for axis in timings.axes)
+        place = _place(record.metadata, timings)
         training = record.metadata.training.model_dump(mode="json")
         if place not in timings.work or changed_settings(timings.work[place]["training"], training):
             return {}
         found[str(run)] = float(_of_cell(timings, place)["seconds_per_step"].median())
     return found
+
+
+def _place(metadata: Metadata, timings: Timings) -> tuple[Any, ...]:
+    """Return the labels of a run where timings have them; a report may have other names for those of its records."""
+    shown = tuple(metadata.axes.get(axis) for axis in timings.axes)
+    if shown in timings.work:
+        return shown
+    return tuple(axis_value(metadata.model_copy(update={"axes": {}}), axis) for axis in timings.axes)
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.catalogue.metrics.measures import known_name, plain_name
 from bench.errors import ResultsError
@@ -128,7 +128,8 @@ def write_report(
     measures = {plain_name(name) for name in layout.measures} if layout and layout.measures else None
     check_choices(evidence, formats, width, x, measures)
     try:
-        timed = {axis: set(chosen.runs[axis].astype(str)) for axis in only or ()}
+        timed: dict[str, Any] = {"only": {axis: set(chosen.runs[axis].astype(str)) for axis in only or ()}}
+        timed |= {"labels": _new_labels(chosen, evidence), "names": evidence.names}
         tables, formatted = _write_tables(results, evidence, folder, layout, width, timed)
         drawn = complete and bool(formats)
         figures = draw_figures(evidence, folder / "figures", formats, width, x, measures, titles) if drawn else []
@@ -152,7 +153,7 @@ def _write_tables(
     folder: Path,
     layout: Layout | None,
     width: str,
-    timed: Mapping[str, Collection[str]],
+    timed: Mapping[str, Any],
 ) -> tuple[list[Path], dict[str, pd.DataFrame]]:
     """Write tables of every kind; return their paths, and the formatted tables by title.
 
@@ -162,7 +163,7 @@ def _write_tables(
         folder: The folder to write to.
         layout: Rows, columns, measures and values of the tables.
         width: As for ``write_report``.
-        timed: The labels whose timings to show, by axis; axes that are left out are not restricted.
+        timed: Which timings to show, and under which names: keywords of ``write_speed_table``.
     """
     from bench.records.timing_results import timings_path
     from bench.report.dirac import write_theory
@@ -177,5 +178,11 @@ def _write_tables(
     tables += write_reproduction(evidence, folder)
     if timings_path(Path(results)).is_file():
         title, prefix = evidence.chosen_title, evidence.label_prefix
-        tables += write_speed_table(results, folder, width, title=title, label_prefix=prefix, only=timed)
+        tables += write_speed_table(results, folder, width, title=title, label_prefix=prefix, **timed)
     return tables, formatted
+
+
+def _new_labels(recorded: Evidence, shown: Evidence) -> dict[str, dict[str, str]]:
+    """Return axis → recorded label → the name that was chosen for it, where they differ."""
+    pairs = {axis: zip(recorded.runs[axis], shown.runs[axis], strict=True) for axis in ("dataset", *recorded.axes)}
+    return {axis: {str(old): str(new) for old, new in both if str(old) != str(new)} for axis, both in pairs.items()}

@@ -30,6 +30,8 @@ def write_speed_table(
     title: str = "",
     label_prefix: str = "",
     only: Mapping[str, Collection[str]] | None = None,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write ``speed.md``, ``speed.tex`` (formatted) and ``speed.csv`` (numbers, one row per cell) from timings.
 
@@ -40,17 +42,23 @@ def write_speed_table(
         title: Another title than that of the suite.
         label_prefix: What the LaTeX label begins with, after ``tab:``.
         only: Axis → the labels to show; nothing is written if no cell has them.
+        labels: Axis → label → another name for it.
+        names: Axis → another name for it.
 
     Raises:
         ResultsError: There are no timings, or the folder cannot be written.
     """
     timings, folder = read_timings(folder), Path(folder if output is None else output)
     frame = timings.frame
-    for axis, labels in (only or {}).items():
-        frame = frame[frame[axis].astype(str).isin(labels)] if axis in timings.axes else frame
+    for axis, kept in (only or {}).items():
+        frame = frame[frame[axis].astype(str).isin(kept)] if axis in timings.axes else frame
     if frame.empty:
         return []
-    timings = replace(timings, frame=frame, title=title or timings.title)
+    for axis, new in (labels or {}).items():
+        frame = frame.assign(**{axis: [new.get(str(v), v) for v in frame[axis]]}) if axis in timings.axes else frame
+    axes = [(names or {}).get(axis, axis) for axis in timings.axes]
+    frame = frame.rename(columns=dict(zip(timings.axes, axes, strict=True)))
+    timings = replace(timings, frame=frame, axes=axes, title=title or timings.title)
     csv = to_csv(summarise_speed(timings))
     latex = _latex(timings, page_of(width), f"{label_prefix}{timings.suite}-speed")
     texts = {"speed.md": _markdown(timings), "speed.csv": csv, "speed.tex": latex}

@@ -37,6 +37,7 @@ RUNS: dict[str, list[tuple[tuple[float, ...], dict[str, Any]]]] = {
     "only step 0": [((1.0,), {}), ((2.0,), {})],
     "no finite value": [((NAN,) * 4, {}), ((INF,) * 4, {})],
     "infinite values at step 0 and later": [((INF, 0.5, INF, 0.2), {}), ((-INF, 0.5, 0.4, -INF), {}), (GOOD, {})],
+    "values near the largest float": [((1.0, 1.7e308, 1e305, 0.5), {}), ((1.0, 1e300, 1e-300, 0.5), {})],
     "no steps": [((1.0,), {"training": {**TRAINING, "loss": TRAINING["dataset"], "steps": 0}})],
     "equal values": [((0.1,) * 4, {}), ((0.1 + 1e-17,) * 4, {}), ((0.09999999999999998,) * 4, {})],
     "no measure with a direction": [(GOOD, {"higher_is_better": {"fd": None, "modes": None}, "real": {}})] * 2,

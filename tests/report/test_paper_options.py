@@ -11,10 +11,16 @@ from made_runs import made_pair, record
 
 from bench.command import main
 from bench.errors import ResultsError
-from bench.evidence.results import Evidence, read_evidence
+from bench.evidence.renaming import renamed
+from bench.evidence.results import Evidence, cells, read_evidence
 from bench.evidence.selection import selected
+from bench.evidence.step_times import step_times
 from bench.plan.published import PublishedResult
+from bench.report import write_report
+from bench.report.page.data import page_data
 from bench.report.tables import Layout, write_tables
+
+NETWORKS = Path(__file__).parents[2] / "results" / "networks"
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +96,31 @@ def test_the_title_and_the_labels_are_those_that_were_chosen(folder: Path, tmp_p
     assert '"tab:appendix-pair-ring"' in (tmp_path / "table.json").read_text()
     assert (tmp_path / "table.md").read_text().startswith("# Losses at 100%\n")
     assert "<title>Losses at 100%" in (tmp_path / "report.html").read_text()
+
+
+def test_other_names_are_used_everywhere_and_lose_nothing(tmp_path: Path) -> None:
+    """Timings have the recorded labels."""
+    chosen = ["mlp=Perceptron", "architecture=network"]
+    evidence = read_evidence(NETWORKS)
+    named = renamed(evidence, chosen)
+    assert step_times(named, "digits") == step_times(evidence, "digits") != {}
+    assert page_data(named)["axes"][named.axes.index("architecture")] == "network"
+    write_report(NETWORKS, output=tmp_path, formats=(), labels=chosen)
+    speed = (tmp_path / "speed.md").read_text()
+    assert "| network" in speed
+    assert "| Perceptron" in speed
+    assert "mlp" not in speed
+    table = (tmp_path / "table.md").read_text()
+    assert "| architecture" not in table
+    assert "| mlp" not in table
+
+
+def test_a_number_is_preceded_by_the_name_of_its_axis_that_was_chosen(tmp_path: Path) -> None:
+    for width in (16, 32):
+        axes = {"dataset": "ring", "architecture": "mlp", "loss": "hinge", "width": width}
+        record(tmp_path, "hinge", width, (1.0, 0.5, 0.2, 0.1), axes=axes, cell=f"cell {width}")
+    evidence = renamed(read_evidence(tmp_path), ["width=units"])
+    assert [name for name, _ in cells(evidence, "ring")] == ["units 16", "units 32"]
 
 
 def test_an_empty_title_is_refused(folder: Path, tmp_path: Path) -> None:

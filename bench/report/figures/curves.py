@@ -205,7 +205,7 @@ def _set_vertical_axis(axes: Axes, measure: Measure, limits: Limits) -> None:
     low, high = limits.low, limits.high
     if measure.logarithmic:
         set_log_scale(axes, "y", low, high)
-        margin = (high / low) ** 0.05 or 1.0
+        margin = (high**0.05 / low**0.05) or 1.0
         axes.set_ylim(low / margin, min(high * margin, LARGEST))
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
@@ -98,9 +99,9 @@ def styled() -> Iterator[None]:
     """Draw and save figures in this style, whatever the user's matplotlib settings are.
 
     Characters that the font lacks, such as Chinese ones, are drawn as boxes. An axis whose values are all equal, up to
-    rounding, is expanded.
+    rounding, is expanded; one that reaches the largest float ends there.
     """
-    with mpl.rc_context(), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings(), np.errstate(over="ignore"):
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         warnings.filterwarnings("ignore", "Attempting to set identical low and high")
         mpl.rcdefaults()
@@ -167,7 +168,7 @@ def set_log_scale(panel: Axes, axis: str, low: float, high: float) -> None:
     """Make an axis logarithmic, with ticks that suit its range of positive values."""
     (panel.set_xscale if axis == "x" else panel.set_yscale)("log")
     ticks = panel.xaxis if axis == "x" else panel.yaxis
-    decades = math.log10(high / low) if high > low > 0 else 0.0
+    decades = math.log10(high) - math.log10(low) if high > low > 0 else 0.0
     shown: tuple[float, ...] = (1.0,)
     if decades <= 0.7:
         shown = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
@@ -186,6 +187,8 @@ def _power(value: float, _: object = None) -> str:
     """Write 0.001 to 1,000 as numbers, everything else as powers of ten."""
     if 0.999e-3 < value < 9.99e3:
         return f"{value:,.10g}"
+    if not math.isfinite(value):  # a tick beyond the largest float
+        return ""
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = value / 10**exponent
     mantissa = "" if abs(factor - 1) < 1e-6 else f"{factor:.3g}·"

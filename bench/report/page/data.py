@@ -47,7 +47,7 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": as_label(evidence.title, MAX_TITLE),
         "suite": f"{evidence.runs['suite'].iloc[0]}, version {versions_of(evidence.runs)}",
-        "axes": list(map(as_label, evidence.axes)),
+        "axes": [as_label(evidence.names.get(axis, axis)) for axis in evidence.axes],
         "outcomes": [
             {"name": state.value, "colour": OUTCOMES[state].colour, "symbol": OUTCOMES[state].symbol}
             for state in OUTCOME_ORDER

@@ -33,9 +33,10 @@ def sections(evidence: Evidence) -> Iterable[str]:
     """Yield the sections in Markdown, without those that have no rows."""
     for section in (_ranks(evidence), _sensitivity(evidence), _threshold_times(evidence), _noise(evidence)):
         if section is not None and len(section.frame):
-            frame = section.frame
+            frame = section.frame.rename(columns=evidence.names)
             align = ["left" if frame[column].map(_is_word).all() else "right" for column in frame]
-            table = to_markdown(frame, ("dataset", *evidence.axes), align)
+            axes = [evidence.names.get(axis, axis) for axis in ("dataset", *evidence.axes)]
+            table = to_markdown(frame, axes, align)
             yield f"## {section.heading}\n\n{table}\n\n{section.note}\n"
 
 

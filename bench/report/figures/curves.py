@@ -44,7 +44,7 @@ from bench.report.file_names import slug
 
 MIN_WIDTH, HEIGHT = 1.45, 1.3  # inches of a panel
 ROWS = 6  # per page
-LARGEST = np.finfo(float).max
+FLOATS = np.finfo(float)
 OUTSIDE: Any = (7, 6)  # markers of a run that ends below or above the axis: carets that point there
 
 
@@ -206,7 +206,7 @@ def _set_vertical_axis(axes: Axes, measure: Measure, limits: Limits) -> None:
     if measure.logarithmic:
         set_log_scale(axes, "y", low, high)
         margin = (high**0.05 / low**0.05) or 1.0
-        axes.set_ylim(low / margin, min(high * margin, LARGEST))
+        axes.set_ylim(max(low / margin, FLOATS.tiny), min(high * margin, FLOATS.max))
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         margin = 0.05 * (high - low)

@@ -63,8 +63,9 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
 
 
 def versions_of(runs: pd.DataFrame) -> str:
-    """Return the version of the suite that runs are of, or all of them, the newest first: ``3 and 2``."""
-    return " and ".join(map(str, sorted(runs["version"].unique(), reverse=True)))
+    """Return the version of the suite that runs are of, or all of them, the newest first: ``versions 3 and 2``."""
+    found = sorted(runs["version"].unique(), reverse=True)
+    return f"version{'s'[: len(found) > 1]} {' and '.join(map(str, found))}"
 
 
 def latest_records(metadata: Iterable[Metadata]) -> list[Metadata]:

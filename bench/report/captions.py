@@ -37,7 +37,7 @@ def caption(evidence: Evidence, dataset: str, measures: Collection[str] | None =
     all_metadata = [evidence.metadata[run] for run in runs["run"]]
     metadata, protocol = all_metadata[0], _merged(each.protocol for each in all_metadata)
     details = "; ".join(_describe_protocol(protocol)) or "evaluation protocol not recorded"
-    parts = [f"{as_label(dataset)}: {details}; suite {metadata.suite}, version {versions_of(runs)}."]
+    parts = [f"{as_label(dataset)}: {details}; suite {metadata.suite}, {versions_of(runs)}."]
     samples, modes = protocol.get("samples"), evidence.modes(dataset)
     if "kl" in (evidence.measures(dataset) if measures is None else measures) and isinstance(samples, int) and modes:
         floor = (modes - 1) / (2 * samples)

@@ -19,7 +19,7 @@ from bench.errors import ResultsError
 from bench.evidence.outcomes import Outcome, Stage, classify_run, load, states_over_time
 from bench.evidence.primary_measure import choose_primary, primary_curve
 from bench.evidence.states import State
-from bench.evidence.suite_rules import suite_rules
+from bench.evidence.suite_rules import suite_rules, versions_of
 from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules
 from bench.plan.suite import load_suite
@@ -329,6 +329,11 @@ def test_numbers_derived_by_hand(planted: Path, tiny: str) -> None:
     assert (frame["seconds_to_threshold"][1:] > 0).all()
     assert frame["reach"].eq(0.5).all()
     assert load(planted)["reached"].eq(False).all()
+
+
+def test_all_versions_are_named() -> None:
+    assert versions_of(pd.DataFrame({"version": [2, 2]})) == "version 2"
+    assert versions_of(pd.DataFrame({"version": [2, 3, 2]})) == "versions 3 and 2"
 
 
 def test_rules_that_records_of_one_day_disagree_on_must_be_chosen() -> None:

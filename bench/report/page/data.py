@@ -46,7 +46,7 @@ def page_data(evidence: Evidence) -> dict[str, Any]:
     runs = _runs(evidence, planes, pool)
     return {
         "title": as_label(evidence.title, MAX_TITLE),
-        "suite": f"{evidence.runs['suite'].iloc[0]}, version {versions_of(evidence.runs)}",
+        "suite": f"{evidence.runs['suite'].iloc[0]}, {versions_of(evidence.runs)}",
         "axes": [as_label(evidence.names.get(axis, axis)) for axis in evidence.axes],
         "outcomes": [
             {"name": state.value, "colour": OUTCOMES[state].colour, "symbol": OUTCOMES[state].symbol}

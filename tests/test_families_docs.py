@@ -43,6 +43,12 @@ def test_the_tables_are_those_of_the_records(dataset: str, mark: str) -> None:
     recorded = {(row["family"] or row["loss"], row.get("architecture")): row for row in in_results}
     shown = {(row["family"], row.get("architecture")): row for row in table_after(PAGE, mark)}
     assert shown.keys() == {cell for cell in recorded if cell[0] != "untrained"}
+    runs = bench.load(RESULTS).query("dataset == @dataset").groupby(["family", "architecture"])
+    sizes = runs[["generator_parameters", "critic_parameters"]].first().astype("Int64")
+    for (family, architecture), row in shown.items():
+        if family != "real data":
+            counts = sizes.loc[(family, architecture or "mlp")].dropna()
+            assert row["parameters"] == " + ".join(f"{count:,}" for count in counts)
     for cell, row in shown.items():
         columns = row.keys() & recorded[cell].keys() - {"family", "architecture"}
         assert len(columns) == 5
@@ -80,11 +86,25 @@ def test_bits_are_those_of_the_records_and_of_closed_forms() -> None:
     traces = traces[(traces["measure"] == "bits_per_dimension") & (traces["dataset"] == "digits")]
     (early,) = traces[(traces["family"] == "autoregressive") & (traces["step"] == 1000)].groupby("step")["value"].mean()
     assert f"rise from {early:.1f} after 1,000 steps to {bits['digits', 'autoregressive']:.1f}" in WORDS
+    assert f"{bits['fashion-mnist', 'autoregressive']:.2f} bits per pixel" in WORDS
 
 
 def test_findings_are_those_of_the_records() -> None:
     runs = bench.load(RESULTS)
-    assert (runs["modes_final"] == runs["dataset"].map({"ring": 8, "digits": 10, "fashion-mnist": 10})).all()
+    assert (runs["modes_final"] == 8)[runs["dataset"] == "ring"].all()
+    assert (runs["modes_confident_final"] == 10)[runs["dataset"] == "digits"].all()
+    fewer = runs[(runs["dataset"] == "fashion-mnist") & (runs["modes_confident_final"] < 10)]
+    classes = {
+        cell: sorted(map(int, values))
+        for cell, values in fewer.groupby(["family", "architecture"])["modes_confident_final"]
+    }
+    assert classes.pop(("autoregressive", "dcgan")) == [8, 9, 9, 9]
+    assert classes == {("gan", "mlp"): [9, 9, 9], ("VAE", "mlp"): [9]}
+    seconds = runs[runs["architecture"] == "dcgan"].groupby("family")["training_seconds"].mean() / 60
+    assert (
+        f"U-Net trained for {seconds['flow-matching']:.0f} minutes a run and the DCGAN for {seconds['gan']:.0f},"
+        in WORDS
+    )
     assert set(runs.loc[runs["dataset"] == "fashion-mnist", "outcome"]) == {"never-learned"}
     flows = runs[(runs["family"] == "flow-matching") & (runs["dataset"] == "digits")]
     assert flows["outcome"].value_counts().to_dict() == {"stable": 4, "relapsed": 1}
@@ -118,7 +138,7 @@ def test_cells_are_named_by_their_family_alone() -> None:
     assert names == ["gan", "VAE", "flow-matching", "autoregressive"]
     fully_connected, convolutional = panels(evidence, "fashion-mnist")
     assert (fully_connected.title, convolutional.title) == ("mlp", "dcgan")
-    assert [each.name for each in convolutional.series] == ["gan", "VAE", "flow-matching"]
+    assert [each.name for each in convolutional.series] == names
     maps = {each: map_of_modes(evidence, each) for each in ("ring", "fashion-mnist")}
     assert [each.losses for each in maps.values()] == [names, names]
     assert maps["fashion-mnist"].settings == ["mlp", "dcgan"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from small_suite import small_suite
 
 import bench
@@ -23,7 +22,9 @@ def test_a_few_real_signals_are_recorded(tmp_path: Path, no_figures: None) -> No
     (path,) = record_paths(summary.folder)
     real = np.array(read_metadata(path).samples.real)
     assert real.shape == (15, 128)  # 2,000 numbers at most
-    assert real == pytest.approx(signals[60:75], rel=1e-3, abs=1e-6)
+    apart = np.abs(real[:, None] - signals[None, 60:]).max(axis=2)  # samples are read in random order
+    assert (apart.min(axis=1) < 2e-3).all()
+    assert len(set(apart.argmin(axis=1))) == 15
 
 
 def test_points_of_known_modes_need_none(tmp_path: Path, no_figures: None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import statistics
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,7 @@ RECORDED = [
     "robustness",
     "gate",
     "lipschitz",
+    "recipe",
     "translation",
     "families",
     "scarce",
@@ -318,17 +321,33 @@ def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     assert len(failures) == 22
 
 
-def test_the_table_of_bounded_critics_matches_the_records() -> None:
-    recorded = (ROOT / "results" / "lipschitz" / "table.md").read_text().partition("\n## ring\n")[2]
+@pytest.mark.parametrize(("suite", "dataset", "first"), [("lipschitz", "ring", "critic"), ("recipe", "grid", "recipe")])
+def test_the_tables_of_taken_apart_techniques_match_the_records(suite: str, dataset: str, first: str) -> None:
+    recorded = (ROOT / "results" / suite / "table.md").read_text().partition(f"\n## {dataset}\n")[2]
     header, _, *recorded_rows = [
         split(line) for line in recorded.partition("\n## ")[0].splitlines() if line.startswith("|")
     ]
-    text = DOCUMENTS["techniques"].partition("| critic | failed |")
+    text = DOCUMENTS["techniques"].partition(f"| {first} | failed |")
     columns, _, *rows = [
         split(line) for line in (text[1] + text[2]).partition("\n\n")[0].splitlines() if line.startswith("|")
     ]
     at = [0, *(header.index(column) for column in columns[1:])]
     assert rows == [[row[i] for i in at] for row in recorded_rows if row[0] != "untrained"]
+
+
+def test_no_two_parts_of_the_recipe_differ() -> None:
+    from bench.evidence.statistics import holm, welch
+
+    runs = bench.load(ROOT / "results" / "recipe")
+    cells = [group["overlap_final"].to_numpy() for _, group in runs.groupby("loss")]
+    least = min(holm([welch(one, other).p for one, other in combinations(cells, 2)]))
+    words = " ".join(DOCUMENTS["techniques"].split())
+    assert f"All {len(runs)} runs are stable and cover the 25 modes" in words
+    assert runs["outcome"].eq("stable").all()
+    assert runs["modes_final"].eq(25).all()
+    assert f"no two differ (p ≥ {math.floor(10 * least) / 10:.1f}, Welch" in words
+    means = [cell.mean() for cell in cells]
+    assert f"The overlaps are between {min(means):.2f} and {max(means):.2f}" in words
 
 
 def test_the_table_of_random_settings_matches_the_records() -> None:

@@ -248,7 +248,7 @@ def test_few_and_missing_seeds_are_reported(tmp_path: Path) -> None:
             path.unlink()
     text = " ".join(compare("ring", fewer).stdout.split())
     assert (
-        "The candidate has fewer seeds than the baseline in 12 cells; runs that end with an error leave no record"
+        "The candidate has fewer seeds than the baseline in 15 cells; runs that end with an error leave no record"
         in text
     )
     assert "With 4 seeds per side, no test of the measure in one cell can give p below" in text

@@ -29,7 +29,7 @@ def test_a_label_has_its_new_name_everywhere(ring: Evidence) -> None:
     new = renamed(
         replace(ring, references=(reference,), rules=rules), ["relativistic=RpGAN", "dataset.ring=8 Gaussians"]
     )
-    assert list(new.runs["loss"].unique()) == ["minimax", "non-saturating", "hinge", "RpGAN"]
+    assert list(new.runs["loss"].unique()) == ["minimax", "non-saturating", "hinge", "RpGAN", "wasserstein"]
     assert new.datasets() == ["8 Gaussians"]
     assert new.measures("8 Gaussians") == ring.measures("ring")
     assert new.rules.reach_of("8 Gaussians") == 0.9
@@ -62,13 +62,13 @@ def test_a_label_on_several_axes_needs_its_axis(ring: Evidence) -> None:
 
 def test_records_have_the_labels_and_the_order_of_todays_suite(tmp_path: Path) -> None:
     text = (ROOT / "suites" / "ring.toml").read_text()
-    for losses in ('["hinge", {name = "relativistic", label = "RpGAN"}, "minimax", "non-saturating"]',):
-        given = text.replace('["minimax", "non-saturating", "hinge", "relativistic"]', losses)
+    for losses in ('["hinge", {name = "relativistic", label = "RpGAN"}, "minimax", "non-saturating", "wasserstein"]',):
+        given = text.replace('["minimax", "non-saturating", "hinge", "relativistic", "wasserstein"]', losses)
         assert given != text
         (tmp_path / "ring.toml").write_text(given)
         evidence = read_evidence(ROOT / "results" / "ring", suite=load_suite(str(tmp_path / "ring.toml")))
-        assert list(evidence.runs["loss"].unique()) == ["hinge", "RpGAN", "minimax", "non-saturating"]
-        assert len(evidence.runs) == 120
+        assert list(evidence.runs["loss"].unique()) == ["hinge", "RpGAN", "minimax", "non-saturating", "wasserstein"]
+        assert len(evidence.runs) == 150
 
 
 @pytest.mark.parametrize(("version", "titled"), [(None, True), (99, False)])

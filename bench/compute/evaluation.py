@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from bench.catalogue import find, naming
 from bench.catalogue.datasets import Data
+from bench.catalogue.datasets.signals import as_read
 from bench.catalogue.extractors.resizing import describe_resize
 from bench.catalogue.metrics.context import GameView, Sampled, Translated
 from bench.catalogue.metrics.measures import averaged
@@ -202,7 +203,8 @@ def _evaluate(
         **measure_held_out(players, data, len(latents), state.seed),
         **_measure_average(players, inputs, evaluator),
     }
-    row["samples"] = samples[: kept_count(samples.ndim)].numpy().tobytes()
+    kept = samples[: kept_count(samples.ndim)].numpy()
+    row["samples"] = (as_read(kept) if data.signal is not None and data.signal.alphabet else kept).tobytes()
     history.trace.append(row)
 
 

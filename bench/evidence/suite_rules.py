@@ -12,10 +12,7 @@ from bench.plan.published import PublishedResult
 from bench.plan.rules import GateOptions, Rules, chosen_rules
 from bench.plan.specification import validated
 from bench.plan.suite import Suite, load_suite, suite_files
-from bench.records.differences import first_difference
 from bench.records.schema import Metadata
-
-SUITE_SECTIONS = ("rules", "references", "gate")  # of a record
 
 
 class SuiteRules(NamedTuple):
@@ -50,15 +47,20 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
     where = f"records of {name}"
     if not metadata:
         return SuiteRules(Rules(), (), GateOptions())
-    latest, *others = latest_records(metadata)
-    for other in others:
-        if any(getattr(other, section) != getattr(latest, section) for section in SUITE_SECTIONS):
-            reason = first_difference(latest, other, SUITE_SECTIONS, ("one record", "another of the same day"))
-            raise ResultsError(f"{where}: {reason}; choose the thresholds with --suite FILE (suite=... in Python)")
+    latest = latest_records(metadata)
+    rules = [validated(Rules, chosen_rules(each.rules), where, recorded) for each in latest]
+    for record, other in zip(latest, rules, strict=True):
+        if other != rules[0]:
+            key = next(key for key in Rules.model_fields if getattr(other, key) != getattr(rules[0], key))
+            both = " and ".join(f"{getattr(each, key)!r}" for each in (rules[0], other))
+            day = record.environment.date or "an unknown day"
+            reason = f"those of {day} have different thresholds ({key}: {both})"
+            raise ResultsError(f"{where}: {reason}; choose with --suite FILE (suite=... in Python)")
+    whole = max(latest, key=lambda record: (bool(record.references), bool(record.gate), record.run))
     return SuiteRules(
-        validated(Rules, chosen_rules(latest.rules), where, recorded),
-        tuple(validated(PublishedResult, reference, where, recorded) for reference in latest.references),
-        validated(GateOptions, dict(latest.gate), where),
+        rules[0],
+        tuple(validated(PublishedResult, reference, where, recorded) for reference in whole.references),
+        validated(GateOptions, dict(whole.gate), where),
     )
 
 

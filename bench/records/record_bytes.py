@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 KEY, DIGESTS = b"ganbench", b"ganbench.sha256"
 SAMPLES = "samples"
+LEVEL = 19  # of compression; records are small and written once
 DIGEST = re.compile(rb"([0-9a-f]{64}) ([0-9a-f]{64}) ([0-9a-f]{64}) ([0-9a-f]{16})")
 UNKNOWN = b" ".join([b"0" * 64] * 3 + [b"0" * 16])
 MAGIC, ENDING = b"PAR1", 8  # the last bytes of a Parquet file: the length of the footer, and the magic
@@ -50,8 +51,10 @@ def encode(table: pa.Table, content: Mapping[str, Any]) -> memoryview:
     table = table.replace_schema_metadata()  # that of a table read from a record holds another's content
     text = json.dumps(_as_text(content), allow_nan=False)
     sink = BytesIO()
-    options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": LEVEL, "write_page_checksum": True}
     options |= {"write_statistics": False, "use_dictionary": False}  # of samples they are longer than the trace
+    # the like bytes of numbers together: those computed in single precision then take half the room
+    options["use_byte_stream_split"] = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     with pq.ParquetWriter(sink, table.schema, store_schema=False, **options) as writer:
         # The samples of a single group of rows stand at the end of the file, where readers can leave them out.
         writer.write_table(table, row_group_size=len(table) if SAMPLES in table.column_names else None)

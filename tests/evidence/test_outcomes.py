@@ -341,8 +341,10 @@ def test_rules_that_records_of_one_day_disagree_on_must_be_chosen() -> None:
     day = {"environment": {"date": "2026-02-01"}}
     one, other = (a_record(a_trace([1.0]), rules={"relapsed": share}, **day) for share in (2.0, 3.0))
     for records in ([one, other], [other, one]):
-        with pytest.raises(ResultsError, match=r"rules.relapsed is .* choose the thresholds with --suite FILE"):
+        with pytest.raises(ResultsError, match=r"different thresholds \(relapsed: .*\); choose with --suite FILE"):
             suite_rules("no such suite", records)
+    defaults = a_record(a_trace([1.0]), rules=Rules(relapsed=2.0).model_dump(mode="json"), **day)
+    assert suite_rules("no such suite", [one, defaults]).rules == Rules(relapsed=2.0)  # both say the same
     newest = a_record(a_trace([1.0]), rules={"relapsed": 4.0}, version=2, environment={"date": "2026-01-01"})
     assert suite_rules("no such suite", [one, newest, other]).rules == Rules(relapsed=4.0)
 

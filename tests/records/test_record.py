@@ -7,7 +7,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -127,8 +126,7 @@ def test_a_flipped_bit_in_the_trace_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     publish(path, METADATA, TRACE)
     raw = bytearray(path.read_bytes())
-    place = bytes(raw).index(np.float64(3.0).tobytes())
-    raw[place] ^= 1
+    raw[len(raw) // 4] ^= 1  # the footer is longer
     path.write_bytes(raw)
     with pytest.raises(ResultsError):
         read_record(path)

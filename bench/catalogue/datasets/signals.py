@@ -53,3 +53,9 @@ class RecognisedModes:
 def letters_of(samples: NDArray[np.floating], alphabet: str) -> list[str]:
     """Return the strings of samples [n, letters, length]: at each place the most probable letter."""
     return ["".join(alphabet[index] for index in row) for row in samples.argmax(axis=1)]
+
+
+def as_read(samples: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return strings [n, letters, length] with 1 for the most probable letter of each place and 0 for the others."""
+    letters = np.arange(samples.shape[1])[:, None]
+    return (samples.argmax(axis=1)[:, None] == letters).astype(np.float32)

@@ -46,6 +46,7 @@ RECORDED = [
     "gate",
     "lipschitz",
     "recipe",
+    "critic-steps",
     "translation",
     "families",
     "scarce",
@@ -250,7 +251,14 @@ def test_the_failures_told_on_the_front_page_match_the_records() -> None:
     assert f"and {fewer} of the 40 without a penalty" in findings
     searched = bench.load(ROOT / "results" / "techniques").query("dataset == 'grid' and loss == 'r1'")
     confirmed = searched[searched["phase"] == "confirmation"]["outcome"] != "stable"
-    assert f"r1 fails in {confirmed.sum()} of {len(confirmed)} runs" in front
+    assert (
+        f"r1 fails in {confirmed.sum()} of {len(confirmed)} runs on the grid at the setting that it found" in findings
+    )
+    steps = bench.load(ROOT / "results" / "critic-steps")
+    of_five = steps[steps["critic_steps"] == 5]["outcome"] != "stable"
+    assert f"five critic steps, [{of_five.sum()} of {len(of_five)}]" in front
+    assert f"{of_five.sum()} of {len(of_five)} runs fails (it oscillates)" in findings
+    assert (steps[steps["critic_steps"] == 1]["outcome"] != "stable").all()
 
 
 def test_the_table_of_differences_matches_the_records() -> None:
@@ -321,7 +329,10 @@ def test_the_tables_of_the_techniques_match_the_records(dataset: str) -> None:
     assert len(failures) == 22
 
 
-@pytest.mark.parametrize(("suite", "dataset", "first"), [("lipschitz", "ring", "critic"), ("recipe", "grid", "recipe")])
+@pytest.mark.parametrize(
+    ("suite", "dataset", "first"),
+    [("lipschitz", "ring", "critic"), ("recipe", "grid", "recipe"), ("critic-steps", "grid", "penalty | critic steps")],
+)
 def test_the_tables_of_taken_apart_techniques_match_the_records(suite: str, dataset: str, first: str) -> None:
     recorded = (ROOT / "results" / suite / "table.md").read_text().partition(f"\n## {dataset}\n")[2]
     header, _, *recorded_rows = [
@@ -331,7 +342,7 @@ def test_the_tables_of_taken_apart_techniques_match_the_records(suite: str, data
     columns, _, *rows = [
         split(line) for line in (text[1] + text[2]).partition("\n\n")[0].splitlines() if line.startswith("|")
     ]
-    at = [0, *(header.index(column) for column in columns[1:])]
+    at = [0, *(header.index(column.replace("critic steps", "critic_steps")) for column in columns[1:])]
     assert rows == [[row[i] for i in at] for row in recorded_rows if row[0] != "untrained"]
 
 

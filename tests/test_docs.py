@@ -13,6 +13,7 @@ import tomllib
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -344,6 +345,21 @@ def test_the_tables_of_taken_apart_techniques_match_the_records(suite: str, data
     ]
     at = [0, *(header.index(column.replace("critic steps", "critic_steps")) for column in columns[1:])]
     assert rows == [[row[i] for i in at] for row in recorded_rows if row[0] != "untrained"]
+
+
+def test_the_groups_of_techniques_on_fashion_differ() -> None:
+    """r1 and spectral, no regulariser, WGAN-GP: log FD differs between these groups and not within them."""
+    from bench.evidence.statistics import holm, welch
+
+    runs = bench.load(ROOT / "results" / "fashion")
+    values = {loss: np.log(group["fd_final"]) for loss, group in runs.groupby("loss")}
+    group_of = {"non-saturating + r1": 0, "hinge + spectral": 0, "non-saturating": 1, "hinge": 1, "wgan-gp": 2}
+    pairs = list(combinations(group_of, 2))
+    adjusted = holm([welch(values[one], values[other]).p for one, other in pairs])
+    alike = [p for (one, other), p in zip(pairs, adjusted, strict=True) if group_of[one] == group_of[other]]
+    apart = [p for (one, other), p in zip(pairs, adjusted, strict=True) if group_of[one] != group_of[other]]
+    assert f"(p ≤ {max(apart):.2g}, Welch" in DOCUMENTS["techniques"].replace("\n  ", " ")
+    assert f"none within a group (p = {min(alike):.2g})" in " ".join(DOCUMENTS["techniques"].split())
 
 
 def test_no_two_parts_of_the_recipe_differ() -> None:

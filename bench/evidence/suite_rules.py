@@ -48,12 +48,13 @@ def suite_rules(name: str, metadata: Iterable[Metadata], suite: Suite | None = N
     if not metadata:
         return SuiteRules(Rules(), (), GateOptions())
     latest = latest_records(metadata)
-    rules = [validated(Rules, chosen_rules(each.rules), where, recorded) for each in latest]
-    for record, other in zip(latest, rules, strict=True):
+    different = {repr(each.rules): each.rules for each in latest}  # thousands of records have few
+    rules = [validated(Rules, chosen_rules(each), where, recorded) for each in different.values()]
+    for other in rules:
         if other != rules[0]:
             key = next(key for key in Rules.model_fields if getattr(other, key) != getattr(rules[0], key))
             both = " and ".join(f"{getattr(each, key)!r}" for each in (rules[0], other))
-            day = record.environment.date or "an unknown day"
+            day = latest[0].environment.date or "an unknown day"
             reason = f"those of {day} have different thresholds ({key}: {both})"
             raise ResultsError(f"{where}: {reason}; choose with --suite FILE (suite=... in Python)")
     whole = max(latest, key=lambda record: (bool(record.references), bool(record.gate), record.run))

@@ -136,10 +136,7 @@ class Samples(Section):
     shape: tuple[int, ...] | None = Field(None, description="Shape of one array, [n, ...]; None if none are kept.")
     dtype: str | None = Field(None, description='"uint8" for images, else "float32".')
     sample_rate: int = Field(0, description="Of sounds, samples per second.")
-    alphabet: str = Field(
-        "",
-        description="Of strings, whose channels are letters; the most probable one of a place is 1.",
-    )
+    alphabet: str = Field("", description="Of strings, whose channels are letters: one letter per channel.")
     real: tuple[tuple[float, ...], ...] = Field((), description="A few real points, if no modes are known, [m, d].")
     sources: str = Field("", description="Of translations, the first sources: zlib in base64, of this type.")
     answers: str = Field("", description="Of translations, the known answers to these sources, like `sources`.")

@@ -1,4 +1,4 @@
-"""Records of points whose modes are not known hold a few real ones, to be shown beside generated ones."""
+"""What samples records hold: a few real points whose modes are not known, and strings as they are read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from small_suite import small_suite
 
 import bench
+from bench.catalogue.datasets.signals import as_read
 from bench.records.listing import record_paths
-from bench.records.record import read_metadata
+from bench.records.record import read_metadata, read_samples
 
 
 def test_a_few_real_signals_are_recorded(tmp_path: Path, no_figures: None) -> None:
@@ -32,3 +33,15 @@ def test_points_of_known_modes_need_none(tmp_path: Path, no_figures: None) -> No
     summary = bench.run(str(tmp_path / "suite.toml"), results=tmp_path, workers=0, device="cpu")
     (path,) = record_paths(summary.folder)
     assert read_metadata(path).samples.real == ()
+
+
+def test_strings_are_kept_as_they_are_read(tmp_path: Path, no_figures: None) -> None:
+    """The most probable letter of each place is 1; probabilities would take most of a record."""
+    dataset = '{ name = "strings", strings = 500 }'
+    (tmp_path / "suite.toml").write_text(small_suite(dataset, 'metrics = ["ngrams"]'))
+    (path,) = record_paths(bench.run(str(tmp_path / "suite.toml"), results=tmp_path, workers=0, device="cpu").folder)
+    kept = read_samples(path)
+    assert set(np.unique(kept)) == {0, 1}
+    assert (kept.sum(axis=1) == 1).all()
+    probabilities = np.array([[[0.2, 0.7], [0.5, 0.1], [0.3, 0.2]]])
+    assert as_read(probabilities).tolist() == [[[0, 1], [1, 0], [0, 0]]]

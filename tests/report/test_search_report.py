@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,12 @@ def test_the_overview_keeps_tuning_and_confirmation_apart(evidence: Evidence) ->
     assert row["tuning: best of 8"].startswith("0.002")
     assert row["confirmed"] == "0.01 (n = 3)"
     assert row["setting"] == "draw 0: optimizer.lr 0.01, critic.normalisation none"
+
+
+def test_only_seeds_with_a_final_value_are_counted(evidence: Evidence) -> None:
+    first = evidence.runs["seed"] == evidence.runs["seed"].min()
+    lost = evidence.runs.assign(fd_final=evidence.runs["fd_final"].mask(first))
+    assert format_overview(replace(evidence, runs=lost)).iloc[0]["confirmed"] == "0.01 (n = 2)"
 
 
 def test_the_learning_rate_decides(evidence: Evidence) -> None:

@@ -135,6 +135,15 @@ def test_captions_say_how_many_and_why(tmp_path: Path) -> None:
     assert "unresolved" not in note(without_unresolved(evidence))
 
 
+def test_captions_say_what_is_of_some_cells_only(tmp_path: Path) -> None:
+    """Models of one dataset may draw samples in different ways; which record is first must not decide."""
+    protocol = {"samples": 50, "extractor": "coordinates"}
+    for loss, given in (("hinge", {**protocol, "sampler": "heun"}), ("minimax", protocol)):
+        record(tmp_path, loss, 0, (1.0, 0.5, 0.2, 0.1), protocol=given)
+    words = caption(read_evidence(tmp_path), "ring")
+    assert "ring: 50 samples; features: coordinates; sampler: heun (of some cells); suite made, version 1." in words
+
+
 def test_captions_warn_of_fewer_samples_than_features(tmp_path: Path) -> None:
     def of(samples: int, real: int, extractor: str = "digits", shape: tuple[int, ...] = (1, 8, 8)) -> str:
         shutil.rmtree(tmp_path / "made", ignore_errors=True)

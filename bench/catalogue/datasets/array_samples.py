@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.catalogue.datasets.array_files import StoredArray, choose_array, reading, stored_arrays
-from bench.catalogue.datasets.data import Data, Labels, make_data
+from bench.catalogue.datasets.data import Data, Labels, make_data, random_order
 from bench.catalogue.datasets.few_examples import LabelledOptions
 from bench.catalogue.datasets.found_files import DataPath, FoundFiles, listed, shown
 from bench.errors import DataError
@@ -139,11 +139,10 @@ def _random_rows(total: int, of_test: int | None) -> Rows:
         total: The number of rows of the training array.
         of_test: That of the test array; None if there is none.
     """
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(0)))
-    order = generator.permutation(total)
+    order = random_order(total)
     if of_test is None:
         return Rows(order[total // 10 :], order[: total // 10])
-    return Rows(order, total + generator.permutation(of_test))
+    return Rows(order, total + random_order(of_test))
 
 
 def _converted(

@@ -171,3 +171,8 @@ def fingerprint(*arrays: NDArray[np.generic]) -> str:
         for start in range(0, len(array), 4096):
             digest.update(np.ascontiguousarray(array[start : start + 4096]).data)
     return digest.hexdigest()
+
+
+def random_order(count: int) -> NDArray[np.int64]:
+    """Return the positions of samples that may be sorted in a random order, always the same, [count]."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(0))).permutation(count)

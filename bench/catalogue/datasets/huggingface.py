@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalogue.datasets.data import Data
+from bench.catalogue.datasets.data import Data, random_order
 from bench.catalogue.datasets.decoding import VERSION, decode_once
 from bench.catalogue.datasets.folder import (
     LEAST,
@@ -119,7 +119,7 @@ def _parts(splits: Splits, options: HuggingFaceOptions, where: str) -> list[Part
     test = options.test or next((name for name in TEST_SPLITS if name in splits and name != options.train), "")
     if not test:
         return _divided(splits[options.train], where)
-    return [_chosen(splits[name], _order(len(splits[name]))) for name in (options.train, test)]
+    return [_chosen(splits[name], random_order(len(splits[name]))) for name in (options.train, test)]
 
 
 def _divided(rows: Any, where: str) -> list[Part]:
@@ -127,12 +127,8 @@ def _divided(rows: Any, where: str) -> list[Part]:
     total = len(rows)
     if total < LEAST:
         raise DataError(f"{where} has {total} images; at least {LEAST} are needed")
-    order = _order(total)
+    order = random_order(total)
     return [_chosen(rows, part) for part in (order[total // 10 :], order[: total // 10])]
-
-
-def _order(count: int) -> NDArray[np.int64]:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(0))).permutation(count)
 
 
 def _chosen(rows: Any, numbers: NDArray[np.int64]) -> Part:

@@ -169,6 +169,7 @@ def test_load_gives_one_row_a_run(tiny_results: Path) -> None:
     assert frame["ending"].eq("finished").all()
     latent = read_metadata(Path(frame["record"][0])).training.settings["latent"]
     assert frame["generator_parameters"].eq((latent + 1) * 16 + (16 + 1) * 2).all()  # one hidden layer of 16 units
+    assert frame["critic_parameters"].dtype == float  # models of other families have none
     assert frame["critic_parameters"].eq((2 + 1) * 16 + (16 + 1)).all()
     assert frame.drop(columns="record").equals(bench.load(tiny_results.parent).drop(columns="record"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from made_runs import drawn, made_evidence
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from bench.evidence.results import Evidence
 from bench.report.figures.ranking import draw_ranking
 from bench.report.figures.sheet import Sheet
-from bench.report.figures.style import styled
+from bench.report.figures.style import set_log_scale, styled
 from bench.report.figures.tick_labels import label_boxes, separate_tick_labels, touch
 from bench.report.venues import implies_captions
 
@@ -37,6 +38,18 @@ def test_labels_that_would_touch_are_left_out() -> None:
 
 def legend_of(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_an_axis_may_reach_the_largest_float() -> None:
+    """Matplotlib puts a tick beyond it, which is infinite and has no label."""
+    with styled():
+        figure = Figure()
+        panel = figure.add_subplot()
+        panel.plot([0, 1], [1e300, 1.7e308])
+        set_log_scale(panel, "y", 1e300, 1.7e308)
+        panel.set_ylim(1e300, np.finfo(float).max)
+        FigureCanvasAgg(figure).draw()
+        assert panel.yaxis.get_major_formatter()(np.inf) == ""
 
 
 def test_legends_list_what_occurs(made: Evidence) -> None:

@@ -24,6 +24,7 @@ from bench.plan.specification import Choice, Evaluation, validated
 from bench.records.addresses import place_of
 from bench.records.external.external_run import ExternalRun, describe_record, ended, trace_of
 from bench.records.external.origin import describe_versions
+from bench.records.held_out import kept_held_out
 from bench.records.mirror import Mirror
 from bench.records.schema import Samples
 
@@ -137,7 +138,9 @@ def record_measured(
         ended(max(by_step)),
         {"kind": "measure", "samples": [name.encode("utf-8", "replace").decode() for name in names]},
         environment=describe_versions(),
-        samples=Samples(shape=first.kept.shape, dtype=str(first.kept.dtype), **describe_signal(data)),
+        samples=Samples(
+            shape=first.kept.shape, dtype=str(first.kept.dtype), **describe_signal(data), **kept_held_out(data.test)
+        ),
     )
     evaluation = describe_evaluation(first.evaluation)
     known = {name: measure for name, measure in (MEASURES | first.declared).items() if name in first.values}

@@ -29,6 +29,7 @@ from bench.plan.specification import Evaluation
 from bench.plan.updates import critic_batches
 from bench.records import schema
 from bench.records.circumstances import Environment, Timing
+from bench.records.held_out import kept_held_out
 from bench.records.pairs import kept_pairs
 from bench.records.samples import kept_count
 from bench.records.schema import DeclaredMeasure, Ending, Metadata, Parameters, Samples, Training
@@ -94,7 +95,7 @@ def metadata_of(
         again=again,
         higher_is_better={name: measure.higher_is_better for name, measure in known.items()},
         **describe_measures({name: measure for name, measure in known.items() if name in declared}),
-        samples=Samples(shape=shape, dtype=dtype, **_real_points(data), **describe_signal(data), **_pairs(data, count)),
+        samples=Samples(shape=shape, dtype=dtype, **describe_signal(data), **_real_samples(data, count)),
         parameters=Parameters(
             generator=_size(players.generator), critic=None if players.critic is None else _size(players.critic)
         ),
@@ -164,9 +165,11 @@ def describe_signal(data: Data) -> dict[str, Any]:
     return {name: value for name, value in (data.signal._asdict() if data.signal else {}).items() if value}
 
 
-def _pairs(data: Data, count: int) -> dict[str, str]:
-    """Return the first sources with their answers, if the data are translations."""
-    return {} if data.sources is None else kept_pairs(data.sources.test[:count], data.test[:count])
+def _real_samples(data: Data, count: int) -> dict[str, Any]:
+    """Return what pictures show of real data; of translations the first sources with their answers."""
+    if data.sources is not None:
+        return _real_points(data) | kept_pairs(data.sources.test[:count], data.test[:count])
+    return _real_points(data) | kept_held_out(data.test)
 
 
 def _real_points(data: Data) -> dict[str, Any]:

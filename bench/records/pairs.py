@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import ResultsError
+from bench.records.packed_arrays import pack, unpack
 from bench.records.schema import Metadata
 
 PAIRS_OF_IMAGES, PAIRS_OF_POINTS = 12, 60  # in a record: those of the first samples that it keeps
@@ -27,7 +24,7 @@ def kept_pairs(sources: NDArray[Any], answers: NDArray[Any]) -> dict[str, str]:
     """Return the fields of a record's section on samples for the first of these pairs, [n, *shape] each."""
     count = PAIRS_OF_POINTS if answers.ndim == 2 else PAIRS_OF_IMAGES
     fields = {"sources": sources, "answers": answers}
-    return {name: _packed(np.ascontiguousarray(each[:count])) for name, each in fields.items()}
+    return {name: pack(each[:count]) for name, each in fields.items()}
 
 
 def pairs_of(metadata: Metadata) -> Pairs | None:
@@ -42,17 +39,6 @@ def pairs_of(metadata: Metadata) -> Pairs | None:
     count = min(layout.shape[0], PAIRS_OF_POINTS if len(layout.shape) == 2 else PAIRS_OF_IMAGES)
     shape = (count, *layout.shape[1:])
     try:
-        return Pairs(*(_unpacked(text, np.dtype(layout.dtype), shape) for text in (layout.sources, layout.answers)))
-    except (zlib.error, binascii.Error, ValueError, TypeError):
+        return Pairs(*(unpack(text, layout.dtype, shape) for text in (layout.sources, layout.answers)))
+    except ValueError:
         raise ResultsError(f"record of run {metadata.run}: its sources or answers are damaged") from None
-
-
-def _packed(samples: NDArray[Any]) -> str:
-    return base64.b64encode(zlib.compress(samples.tobytes(), 9)).decode()
-
-
-def _unpacked(text: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return the array of a text; no more is read than the array has."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    content = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
-    return np.frombuffer(content[:size], dtype).reshape(shape)

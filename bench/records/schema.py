@@ -140,6 +140,10 @@ class Samples(Section):
     real: tuple[tuple[float, ...], ...] = Field((), description="A few real points, if no modes are known, [m, d].")
     sources: str = Field("", description="Of translations, the first sources: zlib in base64, of this type.")
     answers: str = Field("", description="Of translations, the known answers to these sources, like `sources`.")
+    held_out: str = Field(
+        "", description="Of images, sounds and strings, a few of the test split: zlib in base64, of this type."
+    )
+    held_out_count: int = Field(0, ge=0, description="How many these are.")
 
 
 class Parameters(Section):

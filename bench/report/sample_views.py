@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from bench.escaping import as_label
 from bench.evidence.results import Evidence
+from bench.records.held_out import held_out_of
 from bench.records.record import Record, read_all_samples
 from bench.records.schema import Metadata
 from bench.report.dirac import has_dirac
-from bench.report.signal_views import describe_signal, signal_of
+from bench.report.signal_views import as_shown, describe_signal, signal_of
 from bench.report.translated_views import OF_IMAGES, OF_POINTS
 
 MARGIN, WIDE_MARGIN = 1.1, 1.35  # half the side of a window, in units of the samples and of the farthest mode
 AROUND_MODES = "Circles: 3σ around the true modes."  # on the page, of all modes
+REAL = "real data"  # the name of real samples in pictures
 POOLED = 5_000  # samples of all runs together that decide a principal plane
 RANK = 1e-9  # of the largest singular value: below it, points lie on a line
 
@@ -112,6 +114,14 @@ def can_be_shown(metadata: Metadata, plane: Plane | None) -> bool:
     if metadata.samples.dtype == "uint8":
         return len(shape) == 3
     return metadata.keeps_samples and plane is not None and shape == (plane.dimension,)
+
+
+def real_samples_of(evidence: Evidence, dataset: str) -> NDArray[Any] | list[str] | None:
+    """Return a few real images, sounds as images, or strings of a dataset; None if no record holds any."""
+    for record in _sampled(evidence, dataset):
+        if can_be_shown(record.metadata, None) and (real := held_out_of(record.metadata)) is not None:
+            return as_shown(real, record.metadata)
+    return None
 
 
 def shape_of(metadata: Metadata) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from small_suite import small_suite
 
 import bench
 from bench.catalogue.datasets.signals import as_read
+from bench.records.held_out import held_out_of
 from bench.records.listing import record_paths
 from bench.records.record import read_metadata, read_samples
 
@@ -43,5 +44,9 @@ def test_strings_are_kept_as_they_are_read(tmp_path: Path, no_figures: None) -> 
     kept = read_samples(path)
     assert set(np.unique(kept)) == {0, 1}
     assert (kept.sum(axis=1) == 1).all()
+    real = held_out_of(read_metadata(path))
+    assert real is not None
+    assert real.shape == (9, *kept.shape[1:])
+    assert (real.sum(axis=1) == 1).all()
     probabilities = np.array([[[0.2, 0.7], [0.5, 0.1], [0.3, 0.2]]])
     assert as_read(probabilities).tolist() == [[[0, 1], [1, 0], [0, 0]]]

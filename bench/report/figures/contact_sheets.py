@@ -22,21 +22,23 @@ from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
 from bench.report.figures.translated_points import draw_pairs
 from bench.report.file_names import slug
-from bench.report.sample_views import AROUND_MODES, Plane, can_be_shown, describe_view, plane_of
+from bench.report.sample_views import AROUND_MODES, REAL, Plane, can_be_shown, describe_view, plane_of, real_samples_of
 from bench.report.signal_views import as_shown
 
 MAX_SEEDS = 20  # shown per cell
 MIN_SIDE, MAX_SIDE = 0.58, 1.3  # inches of a square
 GAP = 0.08  # inches between squares
 NAME_HEIGHT, SEED_HEIGHT = 0.2, 0.12  # inches of the line with the name of a cell, and of a line of seeds
+ABOVE: dict[str, Any] = {"fontsize": TINY, "ha": "center", "color": "0.3"}  # the words above a square
 LINE_HEIGHT = 0.14  # inches of each further line of a name
 
 
 class Strip(NamedTuple):
-    """A cell: its name and its runs."""
+    """A cell: its name and its runs; or real data, with samples instead of runs."""
 
     name: str
     runs: pd.DataFrame
+    real: NDArray[Any] | list[str] | None = None
 
 
 class SquareGrid(NamedTuple):
@@ -70,10 +72,10 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
     """Draw samples of every cell and seed of a dataset, one figure per architecture, on as many pages as needed.
 
     Points are drawn with circles around the true modes that none of them hits, images and spectrograms as grids,
-    strings as text. A diverged run shows its last samples and the step at which it ended. Nothing is drawn without
-    samples that can be shown.
+    strings as text. A diverged run shows its last samples and the step at which it ended. Real samples come last.
+    Nothing is drawn without samples that can be shown.
     """
-    plane = plane_of(evidence, dataset)
+    plane, real = plane_of(evidence, dataset), real_samples_of(evidence, dataset)
     all_strips = [Strip(name, runs) for name, runs in cells(evidence, dataset)]
     for architecture in dict.fromkeys(evidence.runs_of(dataset)["architecture"]):
         strips = [strip for strip in all_strips if (strip.runs["architecture"] == architecture).any()]
@@ -82,6 +84,8 @@ def draw_contact_sheets(evidence: Evidence, dataset: str, sheet: Sheet) -> Itera
         ]
         if not strips:
             continue
+        if real is not None:
+            strips.append(Strip(REAL, strips[0].runs[:0], real))
         all_seeds = sorted({int(seed) for strip in strips for seed in strip.runs["seed"]})
         seeds = all_seeds[:MAX_SEEDS]
         shown = "" if seeds == all_seeds else f" (first {len(seeds)} seeds)"
@@ -130,6 +134,10 @@ def _draw(
         left = 0.05 + column * (grid.strip_width + 3 * GAP)
         top = height - above - row * strip_height
         canvas.text(left, top - grid.name_height + 0.03, grid.wrap_name(strip.name), fontsize=SIZE, va="bottom")
+        if strip.real is not None:
+            corner = (left, top - grid.name_height - SEED_HEIGHT - grid.side)
+            canvas.text(corner[0] + grid.side / 2, corner[1] + grid.side + 0.02, "test split", **ABOVE)
+            draw_samples(canvas, strip.real, plane, corner, grid.side)
         for run in strip.runs.itertuples():
             if run.seed not in seeds:
                 continue
@@ -149,7 +157,7 @@ def _draw_square(
     """Draw the seed and the samples of a run, and return the points still to be drawn."""
     left, bottom = corner
     middle = left + side / 2
-    canvas.text(middle, bottom + side + 0.02, f"seed {run.seed}", fontsize=TINY, ha="center", color="0.3")
+    canvas.text(middle, bottom + side + 0.02, f"seed {run.seed}", **ABOVE)
     points: list[NDArray[Any]] = []
     frames = read_all_samples(Path(run.record))[1] if can_be_shown(metadata, plane) else np.empty(0)
     if len(frames):

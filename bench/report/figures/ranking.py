@@ -26,7 +26,7 @@ from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
 from bench.report.file_names import slug
 from bench.report.outcome_styles import OUTCOMES
-from bench.report.sample_views import Plane, can_be_shown, plane_of
+from bench.report.sample_views import REAL, Plane, can_be_shown, plane_of, real_samples_of
 from bench.report.signal_views import as_shown
 
 MAX_ROW, MIN_ROW = 0.55, 0.32  # inches
@@ -37,30 +37,38 @@ WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
 
 
 class Pictures(NamedTuple):
-    """The last samples of every cell's median run, by run, and the plane in which points are drawn."""
+    """The last samples of every cell's median run, by run, the plane in which points are drawn, and real samples."""
 
     samples: dict[str, NDArray[Any]]
     plane: Plane | None
+    real: NDArray[Any] | None = None
+
+    @property
+    def further_rows(self) -> int:
+        """The number of rows without a cell."""
+        return 0 if self.real is None else 1
 
 
 def draw_ranking(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Drawing]:
     """Draw one row per cell: its outcomes with the failure rate, the final quality of its runs, samples of one run.
 
-    Runs that cannot be judged end a bar; the failure rate leaves them out. Nothing is drawn if no cell has two runs.
+    Real images come last. Runs that cannot be judged end a bar; the failure rate leaves them out. Nothing is drawn if
+    no cell has two runs.
     """
     ranked = rank_cells(evidence, dataset)
     measure = evidence.primary(dataset)
     if max(len(cell.runs) for cell in ranked) < 2:
         return
-    row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / len(ranked)))
     pictures = _pictures(evidence, dataset, ranked)
+    rows = len(ranked) + pictures.further_rows
+    row = min(MAX_ROW, max(MIN_ROW, (MAX_HEIGHT - 0.9) / rows))
     if pictures.samples:
-        row = max(row, min(MAX_SIDE, FEW / len(ranked)))
+        row = max(row, min(MAX_SIDE, FEW / rows))
     quality = f", then by median final {evidence.describe(measure).label}" if measure else ""
     shows_cut = measure is not None and sheet.width >= WIDE and has_cut(evidence, ranked)
     title = f"{dataset}: cells by failure rate{quality}"
     description = f"{title}. {_explain(shows_cut, pictures)}"
-    for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row))):
+    for page, part in enumerate(split_evenly(ranked, int((MAX_HEIGHT - 0.85) / row) - pictures.further_rows)):
         figure = _draw(evidence, sheet, part, row, title, measure, pictures)
         yield Drawing(page_name(f"ranking-{slug(dataset)}", page), description, figure)
 
@@ -83,16 +91,17 @@ def _draw(
         *([missed_key()] if any(_misses_modes(pictures, cell) for cell in ranked) else ()),
     ]
     below, above = 0.4 + sheet.legend_height(keys), sheet.title_height(title) + 0.05
-    height = below + row * len(ranked) + above
+    rows = len(ranked) + pictures.further_rows
+    height = below + row * rows + above
     figure = Figure(figsize=(sheet.width, height))
     names, side = sheet.width * (0.21 if measure else 0.25), row - 0.04 if pictures.samples else 0.0
     free = sheet.width - names - WORDS - side - 0.3
     bars = free * 0.58 if measure else free + 0.15
 
     def add_panel(left: float, width: float) -> Axes:
-        shares = left / sheet.width, below / height, width / sheet.width, row * len(ranked) / height
+        shares = left / sheet.width, below / height, width / sheet.width, row * rows / height
         panel = figure.add_axes(shares)
-        panel.set(ylim=(len(ranked) - 0.5, -0.5))
+        panel.set(ylim=(rows - 0.5, -0.5))
         panel.tick_params(axis="y", length=0)
         panel.grid(visible=False, axis="y")
         panel.set_axisbelow(True)
@@ -105,7 +114,7 @@ def _draw(
     rates.set(xlim=(0, 1), xlabel="share of runs")
     rates.xaxis.set_major_formatter(PercentFormatter(1))
     labels = [escape_dollars(wrap_text(cell.name, names - 0.1, SMALL)) for cell in ranked]
-    rates.set_yticks(range(len(ranked)), labels)
+    rates.set_yticks(range(rows), [*labels, REAL][:rows])
     if measure:
         draw_quality(evidence, add_panel(names + bars + WORDS, free - bars), ranked, measure)
     if pictures.samples:
@@ -123,6 +132,8 @@ def _explain(shows_cut: bool, pictures: Pictures) -> str:
     if pictures.samples:
         most = max(len(samples) for samples in pictures.samples.values())
         sentences.append(f"Right: {most:,} final samples of the median run, or of the worse of the two in the middle.")
+    if pictures.real is not None:
+        sentences.append("Bottom right: images of the test split.")
     if pictures.plane is not None and pictures.samples and len(pictures.plane.centres):
         sentences.append("Circles: real samples." if pictures.plane.of_real else MISSED)
     return " ".join(sentences)
@@ -146,7 +157,8 @@ def _pictures(evidence: Evidence, dataset: str, ranked: list[Ranked]) -> Picture
             if len(frames):
                 shown = as_shown(frames[-1], evidence.metadata[run])
                 samples |= {} if isinstance(shown, list) else {run: shown}
-    return Pictures(samples, plane)
+    real = real_samples_of(evidence, dataset) if samples else None
+    return Pictures(samples, plane, None if isinstance(real, list) else real)
 
 
 def _draw_pictures(
@@ -158,8 +170,9 @@ def _draw_pictures(
     canvas.set(xlim=(0, width), ylim=(0, height))
     canvas.set_axis_off()
     points = []
-    for y, cell in enumerate(reversed(ranked)):
-        if (samples := pictures.samples.get(cell.shown["run"])) is not None:
+    shown = [*(pictures.samples.get(cell.shown["run"]) for cell in ranked), pictures.real]
+    for y, samples in enumerate(reversed(shown[: len(ranked) + pictures.further_rows])):
+        if samples is not None:
             place = corner[0], corner[1] + y * row + (row - side) / 2
             points += draw_samples(canvas, samples, pictures.plane, place, side)
     if points:  # rasterised together: thousands of points would make vector files huge

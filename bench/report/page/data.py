@@ -23,7 +23,7 @@ from bench.report.figures.series_styles import style_numbers
 from bench.report.figures.style import COLOURS, LINES
 from bench.report.outcome_styles import OUTCOMES, STAGES
 from bench.report.page.runs import DIGITS, FEW_DIGITS, Pool, encode_run, round_number, thin_traces
-from bench.report.page.samples import encode_samples, window_of
+from bench.report.page.samples import encode_real, encode_samples, window_of
 from bench.report.row_names import FAILED, SPEED
 from bench.report.sample_views import Plane, describe_view, plane_of
 from bench.report.tables.entries import with_wilson_interval
@@ -86,6 +86,7 @@ def _dataset(evidence: Evidence, dataset: str, plane: Plane | None, table: Table
         "cells": [as_label(name, LONG_NAME) for name, _ in cells(evidence, dataset)],
         "table": _table(table) | {"axes": [evidence.axes.index(axis) for axis in table.row_axes]},
         "window": window._asdict() if (window := window_of(plane)) else None,
+        "real_samples": encode_real(evidence, dataset),
         "samples_note": describe_view(evidence, dataset, plane),
         "contrasts": encode_contrasts(contrasts(evidence, dataset)),
     }

@@ -12,13 +12,13 @@ function decodePoints(text, reach) {
   return Array.from({ length: bytes.length / 4 }, (_, index) => [coordinate(2 * index), coordinate(2 * index + 1)]);
 }
 
-/** The picture of a run's samples at one of the stored evaluations. */
-function samplePicture(run, frame) {
+/** The picture of a run's samples at one of the stored evaluations, or of real ones. */
+function samplePicture(run, frame, what = `samples at step ${formatCount(run.samples.steps[frame])}`) {
   const { steps, image, points, strings, count, sources, answers } = run.samples;
   const { window } = page.datasets[run.dataset];
   const inside = points ? decodePoints(points[frame], window.reach) : [];
   const outside = points ? count - inside.length : 0;
-  const label = `samples at step ${formatCount(steps[frame])}${outside ? `, ${outside} of ${count} outside the window` : ""}`;
+  const label = `${what}${outside ? `, ${outside} of ${count} outside the window` : ""}`;
   if (strings) return make("span", { class: "picture strings", role: "img", "aria-label": `${label}: ${strings[frame].join(" ")}` }, strings[frame].join("\n"));
   if (!points) {
     const position = steps.length > 1 ? (100 * frame) / (steps.length - 1) : 0;
@@ -92,6 +92,8 @@ function drawSamples(shown) {
   const blocks = [...grouped(sampled, (run) => run.cell)].map(([cell, runs]) =>
     make("div", { class: "sheet" }, make("h3", {}, dataset().cells[cell]), make("div", { class: "sheet-runs" }, runs.map((run) => thumbnail(run, step)))),
   );
+  const real = { dataset: page.datasets.indexOf(dataset()), samples: dataset().real_samples };
+  if (real.samples) blocks.unshift(make("div", { class: "sheet" }, make("h3", {}, "real data"), make("div", { class: "sheet-runs" }, make("span", { class: "still" }, samplePicture(real, 0, "real samples")))));
   find("sheets").classList.toggle("dense", sampled.length > MANY);
   find("sheets").replaceChildren(...blocks);
   useRovingFocus(find("sheets"), ".thumb");

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.evidence.results import Evidence
 from bench.records.pairs import pairs_of
 from bench.records.record import Record, read_all_samples
 from bench.records.samples import evenly_spaced
 from bench.records.spectrograms import spectrograms
 from bench.report.figures.sample_square import image_grid
-from bench.report.sample_views import Plane, can_be_shown
+from bench.report.sample_views import Plane, can_be_shown, real_samples_of
 from bench.report.signal_views import STRINGS, signal_of, text_of
 from bench.report.translated_views import in_threes
 
@@ -77,6 +78,16 @@ def encode_samples(record: Record, plane: Plane | None, runs: int) -> dict[str, 
         return _encode_points(placed, steps, window, room)
     both = {name: _encode_frame(plane.place(each), window) for name, each in pairs._asdict().items()}
     return {**_encode_points(placed, steps, window, room - sum(map(len, both.values()))), **both}
+
+
+def encode_real(evidence: Evidence, dataset: str) -> dict[str, Any] | None:
+    """Return real samples of a dataset as those of one evaluation; None if no record holds any."""
+    real = real_samples_of(evidence, dataset)
+    if real is None:
+        return None
+    if isinstance(real, list):
+        return {"steps": [0], "strings": [real], "count": len(real)}
+    return _encode_images(real[None], [0], MAX_PER_RUN)
 
 
 def _encode_points(frames: NDArray[Any], steps: list[int], window: Window, room: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ One row per evaluation, the first before the first step.
 | `penalty_NAME` | float | Weighted penalty in the critic's loss, mean over the same steps. |
 | probes | float | Dynamics at the last step before the evaluation; see [measures](measures.md). |
 | measures | float | Quality of the samples, or of the game; `MEASURE_ema` for the averaged generator. |
-| `samples` | bytes | A few samples of four evaluations, or of the last one in a run of tuning; points to 12 significant bits. |
+| `samples` | bytes | A few samples of four evaluations, or of the last of a tuning run; points to 12 bits. |
 
 In records of other code a value may be missing. NaN means that it was measured and is not a number.
 

@@ -52,6 +52,25 @@ def test_an_axis_may_reach_the_largest_float() -> None:
         assert panel.yaxis.get_major_formatter()(np.inf) == ""
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.001, 900, ["0.001", "0.01", "0.1", "1", "10", "100"]),
+        (0.0009, 90, ["$10^{-3}$", "$10^{-2}$", "$10^{-1}$", "$10^{0}$", "$10^{1}$"]),
+        (20, 10_000, ["100", "1,000", "10,000"]),
+        (90, 20_000, ["$10^{2}$", "$3·10^{2}$", "$10^{3}$", "$3·10^{3}$", "$10^{4}$"]),
+    ],
+)
+def test_an_axis_has_numbers_or_powers_but_not_both(low: float, high: float, labels: list[str]) -> None:
+    with styled():
+        panel = Figure().add_subplot()
+        set_log_scale(panel, "y", low, high)
+        panel.set_ylim(low, high)
+        FigureCanvasAgg(panel.figure).draw()
+        shown = [tick.label1.get_text() for tick in panel.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert shown == labels
+
+
 def test_legends_list_what_occurs(made: Evidence) -> None:
     assert legend_of(drawn(made, "timeline-grid")) == ["not there yet"]  # and no other stage
     assert "real data" in legend_of(drawn(made, "curves-ring"))

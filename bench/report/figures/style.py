@@ -26,6 +26,7 @@ from bench.escaping import MAX_IN_FIGURE, as_label, for_figure
 MAX_HEIGHT = 8.0  # inches: the text height of these venues, 8.9 to 9.2, less a caption of four lines and its distance
 LONGEST_WORD = 24  # characters
 SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
+PLAIN = 1e-3, 1e4  # the range of a logarithmic axis whose ticks are numbers, not powers of ten
 DPI = 200  # of PNG files, and of raster images within PDF and SVG
 
 STYLE: dict[str, Any] = {
@@ -165,7 +166,10 @@ _BREAKS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])|(?= )")
 
 
 def set_log_scale(panel: Axes, axis: str, low: float, high: float) -> None:
-    """Make an axis logarithmic, with ticks that suit its range of positive values."""
+    """Make an axis logarithmic, with ticks that suit its range of positive values.
+
+    Ticks are numbers if the range lies within ``PLAIN``, else powers of ten.
+    """
     (panel.set_xscale if axis == "x" else panel.set_yscale)("log")
     ticks = panel.xaxis if axis == "x" else panel.yaxis
     decades = math.log10(high) - math.log10(low) if high > low > 0 else 0.0
@@ -177,16 +181,14 @@ def set_log_scale(panel: Axes, axis: str, low: float, high: float) -> None:
     elif decades <= 2.5:
         shown = (1.0, 3.0)
     ticks.set_major_locator(LogLocator(subs=shown, numticks=6 if len(shown) == 1 else 12))
-    ticks.set_major_formatter(FuncFormatter(_power))
+    ticks.set_major_formatter(FuncFormatter(format_thousands if PLAIN[0] <= low and high <= PLAIN[1] else _power))
     ticks.set_minor_formatter(NullFormatter())
     if len(shown) == 1:
         ticks.set_minor_locator(NullLocator())  # eight more per decade do not help, and are slow to draw
 
 
 def _power(value: float, _: object = None) -> str:
-    """Write 0.001 to 1,000 as numbers, everything else as powers of ten."""
-    if 0.999e-3 < value < 9.99e3:
-        return f"{value:,.10g}"
+    """Write a number as a power of ten."""
     if not math.isfinite(value):  # a tick beyond the largest float
         return ""
     exponent = math.floor(math.log10(value) + 1e-9)

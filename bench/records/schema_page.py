@@ -41,9 +41,10 @@ One row per evaluation, the first before the first step.
 | `penalty_NAME` | float | Weighted penalty in the critic's loss, mean over the same steps. |
 | probes | float | Dynamics at the last step before the evaluation; see [measures](measures.md). |
 | measures | float | Quality of the samples, or of the game; `MEASURE_ema` for the averaged generator. |
-| `samples` | bytes | A few samples of four evaluations, or of the last of a tuning run; points to 12 bits. |
+| `samples` | bytes | A few samples of four evaluations, or of the last one in a run of tuning. |
 
-In records of other code a value may be missing. NaN means that it was measured and is not a number.
+Points are rounded to 12 significant bits. In records of other code a value may be missing. NaN means that it was
+measured and is not a number.
 
 ## Digests
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,20 @@ from bench.records.samples import KEPT_IMAGES, POINT_AXES, evenly_spaced
 from bench.records.schema import Metadata
 
 KEPT_SIGNALS = 9  # sounds or strings
+MAX_BYTES = 1 << 16  # of all together, before compression; every reader of a record reads them
 
 
 def kept_held_out(test: NDArray[Any]) -> dict[str, Any]:
     """Return the fields of a record's section on samples for real ones, [n, ...]; none for points.
 
-    They are evenly spaced over the test split, which may be sorted by class.
+    They are evenly spaced over the test split, which may be sorted by class. Of large samples there are fewer.
     """
     if test.ndim == POINT_AXES:
         return {}
-    chosen = evenly_spaced(len(test), KEPT_IMAGES if test.dtype == np.uint8 else KEPT_SIGNALS)
-    kept = test[chosen] if test.dtype == np.uint8 else test[chosen].astype(np.float32)
-    return {"held_out": pack(kept), "held_out_count": len(chosen)}
+    dtype, most = (np.uint8, KEPT_IMAGES) if test.dtype == np.uint8 else (np.float32, KEPT_SIGNALS)
+    size = math.prod(test.shape[1:]) * np.dtype(dtype).itemsize
+    kept = test[evenly_spaced(len(test), max(1, min(most, MAX_BYTES // size)))].astype(dtype)
+    return {"held_out": pack(kept), "held_out_count": len(kept)}
 
 
 def held_out_of(metadata: Metadata) -> NDArray[Any] | None:

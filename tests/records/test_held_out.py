@@ -45,6 +45,12 @@ def test_fewer_sounds_are_kept_and_a_small_split_whole(tmp_path: Path) -> None:
     assert len(kept) == 3
 
 
+@pytest.mark.parametrize(("side", "count"), [(32, 21), (64, 5), (256, 1)])
+def test_of_large_images_there_are_fewer(side: int, count: int) -> None:
+    """64 KiB hold 21 images of 3·32·32 bytes; of the largest there is one."""
+    assert kept_held_out(np.zeros((40, 3, side, side), np.uint8))["held_out_count"] == count
+
+
 def test_points_have_none(tmp_path: Path) -> None:
     assert kept_held_out(np.zeros((9, 2), np.float32)) == {}
     assert held_out_of(metadata_with(tmp_path, shape=(250, 2), dtype="float32")) is None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics.measures import averaged, describe, is_averaged, plain_name
 from bench.evidence.coverage_curve import Coverage, coverage
+from bench.evidence.improvement import still_improving
 from bench.evidence.primary_measure import (
     PrimaryCurve,
     fill_forward,
@@ -17,7 +18,7 @@ from bench.evidence.primary_measure import (
     trained_steps,
     trained_values,
 )
-from bench.evidence.states import Outcome, State
+from bench.evidence.states import IMPROVING, Outcome, State
 from bench.evidence.statistics.intervals import Array
 from bench.evidence.unjudged import unmeasured
 from bench.notation import with_powers
@@ -118,7 +119,9 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
     if closed <= 0:
         return Outcome(State.NEVER_LEARNED, f"{best} is no better than {untrained} at initialisation")
     share = f"{math.floor(100 * closed)}% of the {'gap' if not curve.in_logarithms else 'logarithmic gap'} to real data"
-    return Outcome(State.NEVER_LEARNED, f"{best} ({untrained} at initialisation) closes only {share}")
+    improving = still_improving(curve)
+    reason = f"{best} ({untrained} at initialisation) closes only {share}{f'; {IMPROVING}' if improving else ''}"
+    return Outcome(State.NEVER_LEARNED, reason, improving=improving)
 
 
 def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:

@@ -152,6 +152,7 @@ def load(results: str | Path, suite: str | Suite | None = None) -> pd.DataFrame:
       is neither a failure nor a success: the primary measure cannot tell real data from an untrained generator;
     - outcome_reason: the reason in words, empty for "stable";
     - outcome_step: the step from which on the reason applies, NaN if there is none;
+    - still_improving: whether the run never learned, but was still improving when it ended;
     - primary: the measure that the run is classified by;
     - ``<primary>_final_over_best``: how many times worse the final value is than the best;
     - ``<primary>_mean_log10``: the mean of log10 of the primary measure over steps, for positive distances;
@@ -195,6 +196,7 @@ def _outcome_columns(record: Record, rules: Rules) -> dict[str, Any]:
     outcome = _classify(curve, trace, metadata, rules)
     step = np.nan if outcome.step is None else float(outcome.step)
     row = {"outcome": outcome.state.value, "outcome_reason": outcome.reason, "outcome_step": step, "primary": None}
+    row["still_improving"] = outcome.improving
     threshold, index = rules.reach_of(dataset_of(metadata)), None
     if curve is not None:
         row["primary"] = curve.name

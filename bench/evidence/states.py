@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+IMPROVING = "still improving"  # said of runs that never learned
+
 
 class State(StrEnum):
     """The state of a finished run. If several apply, the first in this order counts."""
@@ -21,11 +23,19 @@ class State(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """The outcome of a run: its state, the reason in words, and the step from which on the reason applies, if any."""
+    """The outcome of a run.
+
+    Attributes:
+        state: Its state.
+        reason: The reason in words.
+        step: The step from which on the reason applies, if any.
+        improving: Whether a run that never learned was still improving when it ended.
+    """
 
     state: State
     reason: str = ""
     step: int | None = None
+    improving: bool = False
 
 
 def is_unresolved(runs: pd.DataFrame) -> pd.Series:
@@ -51,6 +61,11 @@ def count_failed(runs: pd.DataFrame) -> int:
 def count_unresolved(runs: pd.DataFrame) -> int:
     """Return the number of runs in a frame that cannot be judged."""
     return int(is_unresolved(runs).sum())
+
+
+def count_improving(runs: pd.DataFrame) -> int:
+    """Return the number of runs in a frame that never learned and were still improving."""
+    return int(runs["still_improving"].sum())
 
 
 def count_outcomes(runs: pd.DataFrame) -> dict[State, int]:

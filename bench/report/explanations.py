@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bench.evidence.improvement import IMPROVEMENT
 from bench.evidence.results import Evidence
 from bench.evidence.same_translation import SAME
-from bench.evidence.states import State, count_unresolved
+from bench.evidence.states import IMPROVING, State, count_unresolved
 from bench.notation import with_powers
 from bench.plan.rules import Rules
 
@@ -97,7 +98,8 @@ def _outcomes(rules: Rules, unresolved: bool, translations: bool) -> dict[str, s
         f"initialisation, or the critic loss exceeds {limit}",
         State.UNRESOLVED: "real data is not clearly better than the untrained generator, or the primary measure is "
         "NaN to the end or has no better direction, so the run cannot be judged",
-        State.NEVER_LEARNED: f"the best value {best}",
+        State.NEVER_LEARNED: f"the best value {best}; {IMPROVING} if the last third of the steps closed at least "
+        f"{_percent(IMPROVEMENT)} of the gap",
         State.COLLAPSED: f"after the last step, modes are below {_percent(rules.collapsed_of('modes'))} of those of "
         f"real data, or if modes are not measured, recall or coverage below {_percent(rules.collapsed_of('recall'))}; "
         f"or, before never-learned, the samples are good, but the modes too few or too uneven to count as learned"

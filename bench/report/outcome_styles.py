@@ -44,6 +44,7 @@ OUTCOMES = {
     State.STABLE: OutcomeStyle(STAGES[Stage.ON_TRACK].colour, "●"),
     State.UNRESOLVED: OutcomeStyle(STAGES[Stage.UNRESOLVED].colour, "?"),
 }
+IMPROVING_STYLE = OutcomeStyle("#E8E8E8", "○")  # of runs that never learned and were still improving
 
 
 class StageInterval(NamedTuple):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.evidence.ranking import Ranked, rank_cells
 from bench.evidence.results import Evidence
-from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
+from bench.evidence.states import IMPROVING, State, count_failed, count_improving, count_outcomes, count_unresolved
 from bench.evidence.statistics import wilson_interval
 from bench.records.record import read_all_samples
 from bench.report.figures.final_quality import DOT, draw_quality, has_cut, quality_keys
@@ -25,7 +25,7 @@ from bench.report.figures.sample_square import MISSED, draw_samples, missed_key,
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
 from bench.report.file_names import slug
-from bench.report.outcome_styles import OUTCOMES
+from bench.report.outcome_styles import IMPROVING_STYLE, OUTCOMES, OutcomeStyle
 from bench.report.sample_views import REAL, Plane, can_be_shown, plane_of, real_samples_of
 from bench.report.signal_views import as_shown
 
@@ -33,6 +33,12 @@ MAX_ROW, MIN_ROW = 0.55, 0.32  # inches
 MAX_SIDE, FEW = 0.8, 4.5  # inches: of a picture, and the height of a figure with few rows, which are higher
 BAR = 0.5  # height of the bar as a share of the row; the interval is drawn below it
 WORDS = 0.74  # inches of "10/10 failed"
+NOT_YET = f"{State.NEVER_LEARNED}, {IMPROVING}"
+STYLES = {  # of the parts of a bar
+    name: IMPROVING_STYLE if name == NOT_YET else style
+    for state, style in OUTCOMES.items()
+    for name in ((state.value, NOT_YET) if state == State.NEVER_LEARNED else (state.value,))
+}
 WIDE = 5.0  # inches; narrower figures leave out the quality of the runs
 
 
@@ -82,10 +88,10 @@ def _draw(
     measure: str | None,
     pictures: Pictures,
 ) -> Figure:
-    counts = [count_outcomes(cell.runs) for cell in ranked]
+    parts = [_parts(cell.runs) for cell in ranked]
     measure = measure if sheet.width >= WIDE else None
     keys = [
-        *(Patch(**_fill(state), label=state.value) for state in OUTCOMES if any(count[state] for count in counts)),
+        *(Patch(**_fill(style), label=name) for name, style in STYLES.items() if any(part[name] for part in parts)),
         Line2D([], [], color="black", marker="o", markersize=3, linewidth=1, label="failure rate, 95% CI"),
         *(quality_keys(evidence, ranked) if measure else ()),
         *([missed_key()] if any(_misses_modes(pictures, cell) for cell in ranked) else ()),
@@ -109,8 +115,8 @@ def _draw(
         return panel
 
     rates = add_panel(names, bars)
-    for y, (cell, count) in enumerate(zip(ranked, counts, strict=True)):
-        _draw_outcomes(rates, y, cell.runs, count)
+    for y, (cell, part) in enumerate(zip(ranked, parts, strict=True)):
+        _draw_outcomes(rates, y, cell.runs, part)
     rates.set(xlim=(0, 1), xlabel="share of runs")
     rates.xaxis.set_major_formatter(PercentFormatter(1))
     labels = [escape_dollars(wrap_text(cell.name, names - 0.1, SMALL)) for cell in ranked]
@@ -180,13 +186,19 @@ def _draw_pictures(
         canvas.scatter(x, y, s=0.5, color=DOT, alpha=0.5, linewidths=0, zorder=2, rasterized=True)
 
 
-def _draw_outcomes(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, int]) -> None:
+def _parts(runs: pd.DataFrame) -> dict[str, int]:
+    """Return the number of runs in each part of a bar; those that never learned but were improving have their own."""
+    counts, improving = {state.value: count for state, count in count_outcomes(runs).items()}, count_improving(runs)
+    return {**counts, State.NEVER_LEARNED: counts[State.NEVER_LEARNED] - improving, NOT_YET: improving}
+
+
+def _draw_outcomes(panel: Axes, y: int, runs: pd.DataFrame, parts: dict[str, int]) -> None:
     """Draw the outcomes of one cell as a bar at height y, its failure rate below it, and both in words beside it."""
     n, left = len(runs), 0
-    for state in OUTCOMES:
-        if count[state]:
-            panel.barh(y - 0.15, count[state] / n, BAR, left=left / n, **_fill(state))
-            left += count[state]
+    for name, style in STYLES.items():
+        if parts[name]:
+            panel.barh(y - 0.15, parts[name] / n, BAR, left=left / n, **_fill(style))
+            left += parts[name]
     failed, unresolved = count_failed(runs), count_unresolved(runs)
     words = [f"{unresolved} {State.UNRESOLVED}"] if unresolved else []
     if n > unresolved:
@@ -206,9 +218,8 @@ def _draw_outcomes(panel: Axes, y: int, runs: pd.DataFrame, count: dict[State, i
     )
 
 
-def _fill(state: State) -> dict[str, Any]:
-    """Return how a bar of this outcome is filled."""
-    style = OUTCOMES[state]
+def _fill(style: OutcomeStyle) -> dict[str, Any]:
+    """Return how a part of a bar is filled."""
     return {
         "facecolor": style.colour,
         "hatch": style.hatch,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.results import Evidence, real_data_value
-from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved
+from bench.evidence.states import State, count_failed, count_improving, count_outcomes, count_unresolved
 from bench.evidence.statistics import bounded_mean, geometric_mean, split_noise, t_interval, wilson_interval
 
 
@@ -46,6 +46,7 @@ def summarise_cells(evidence: Evidence, dataset: str, measures: Sequence[str] | 
         row |= {"failed": failed, "failed_low": low, "failed_high": high}
         counts = count_outcomes(runs)
         row |= {f"n_{state.value.replace('-', '_')}": counts[state] for state in states}
+        row["n_still_improving"] = count_improving(runs)
         for name in names:
             for which in evidence.kinds(name):
                 bounds = measure_bounds(evidence, runs, name)

@@ -10,7 +10,15 @@ import pandas as pd
 
 from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.results import Evidence
-from bench.evidence.states import State, count_failed, count_outcomes, count_unresolved, is_unresolved
+from bench.evidence.states import (
+    IMPROVING,
+    State,
+    count_failed,
+    count_improving,
+    count_outcomes,
+    count_unresolved,
+    is_unresolved,
+)
 from bench.evidence.statistics import Bounds, bounded_mean, geometric_mean, holm, welch, wilson_interval
 from bench.notation import with_commas, with_powers
 from bench.report.row_names import FAILED, FAILURES
@@ -64,8 +72,10 @@ def _mean(evidence: Evidence, runs: pd.DataFrame, column: Column, on_logs: bool)
 def _summarise(runs: pd.DataFrame, column: str) -> str:
     """The entry of a column that is no measure: the outcomes of runs that are not stable, or speed."""
     if column == FAILURES:
-        counts = [(count, state.value) for state, count in count_outcomes(runs).items() if state != State.STABLE]
-        return ", ".join(f"{count} {state}" for count, state in counts if count) or "–"
+        counts = {state: count for state, count in count_outcomes(runs).items() if count and state != State.STABLE}
+        improving = f" ({count_improving(runs)} {IMPROVING})" if count_improving(runs) else ""
+        words = (f"{n} {state}{improving if state == State.NEVER_LEARNED else ''}" for state, n in counts.items())
+        return ", ".join(words) or "–"
     return format_number(runs["steps_per_second"].median(), 1, ".3g")
 
 

@@ -247,7 +247,10 @@ def test_the_failures_told_on_the_front_page_match_the_records() -> None:
 
     r1, wgan, none = (with_threshold("never_learned × 0.8", penalty) for penalty in ("r1", "wgan-gp", "none"))
     fewer = with_threshold("collapsed − 0.1", "none")
-    assert f"({fewer}, {r1} and {wgan} with [other thresholds]" in front
+    collapsed = int((runs["outcome"] == "collapsed")[runs["penalty"] == "none"].sum())
+    assert f"{collapsed} of the {failed['none']} failures are collapses" in findings
+    assert collapsed > failed["none"] / 2
+    assert (runs["penalty"] != "none")[runs["still_improving"]].sum() == failed["r1"] + failed["wgan-gp"]
     assert f"r1 fails in {r1} of 40 runs, WGAN-GP's penalty in {wgan}, and {none} still fail" in findings
     assert f"and {fewer} of the 40 without a penalty" in findings
     searched = bench.load(ROOT / "results" / "techniques").query("dataset == 'grid' and loss == 'r1'")
@@ -372,7 +375,7 @@ def test_no_two_parts_of_the_recipe_differ() -> None:
     assert f"All {len(runs)} runs are stable and cover the 25 modes" in words
     assert runs["outcome"].eq("stable").all()
     assert runs["modes_final"].eq(25).all()
-    assert f"no two differ (p ≥ {math.floor(10 * least) / 10:.1f}, Welch" in words
+    assert f"no two differ significantly (p ≥ {math.floor(10 * least) / 10:.1f}, Welch" in words
     means = [cell.mean() for cell in cells]
     assert f"The overlaps are between {min(means):.2f} and {max(means):.2f}" in words
 

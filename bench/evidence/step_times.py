@@ -17,6 +17,11 @@ from bench.records.schema import Metadata
 from bench.records.timing_results import Timings, changed_settings, describe_load, read_timings, timings_path
 
 
+def ran_alone(runs: pd.DataFrame) -> bool:
+    """Return whether, as far as is known, no run of a frame shared its process or its machine with another run."""
+    return bool((runs[["workers", "pack"]].astype(float).fillna(1) <= 1).all(axis=None))
+
+
 def step_times(evidence: Evidence, dataset: str) -> dict[str, float]:
     """Return the seconds per generator step, median over rounds, of the cell of each run of a dataset.
 

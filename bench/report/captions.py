@@ -14,6 +14,7 @@ from bench.catalogue.metrics.measures import coverage_order, plain_name
 from bench.escaping import as_label
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import is_unresolved
+from bench.evidence.step_times import ran_alone
 from bench.evidence.suite_rules import versions_of
 from bench.notation import with_powers
 from bench.records.schema import Metadata
@@ -145,9 +146,10 @@ def provenance(evidence: Evidence) -> str:
         parts.append(
             f"Recorded with ganbench {_join_values(own, 'ganbench')}{commit} and torch {_join_values(own, 'torch')} on "
             f"{_join_values(own, 'device_name')} ({_join_values(own, 'device')}); threads per run: "
-            f"{_join_values(own, 'threads')}; workers: {_join_values(own, 'workers')}; {_join_values(own, 'date')}. "
-            f"Timings were taken with runs in parallel and possibly other load."
+            f"{_join_values(own, 'threads')}; workers: {_join_values(own, 'workers')}; {_join_values(own, 'date')}."
         )
+        if not ran_alone(evidence.runs):
+            parts.append("Timings were taken with runs in parallel and possibly other load.")
     if foreign:
         labels = {"table": "from", "script": "by", "commit": "commit", "torch": "torch"}
         origins = [

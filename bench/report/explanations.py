@@ -8,6 +8,7 @@ from bench.evidence.improvement import IMPROVEMENT
 from bench.evidence.results import Evidence
 from bench.evidence.same_translation import SAME
 from bench.evidence.states import IMPROVING, State, count_unresolved
+from bench.evidence.step_times import ran_alone
 from bench.notation import with_powers
 from bench.plan.rules import Rules
 
@@ -75,7 +76,11 @@ def explanations(evidence: Evidence) -> list[Explanation]:
             "Reference rows",
             f"Untrained: mean at initialisation. {real_data}{published}",
         ),
-        Explanation("Speed", "Speed: generator steps per second (steps/s), median over runs."),
+        *(
+            [Explanation("Speed", "Speed: generator steps per second (steps/s), median over runs.")]
+            if ran_alone(evidence.runs)
+            else []
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.catalogue import suggestion
 from bench.errors import ResultsError
 from bench.evidence.results import Evidence
+from bench.evidence.step_times import ran_alone
 from bench.report.row_names import FAILED, FAILURES, SPEED
 from bench.report.tables.entries import entries_of, is_geometric
 from bench.report.tables.model import Column, Entry, Layout, Row, Table
@@ -129,4 +130,5 @@ def _columns(
         yield Column(place, FAILED)
         if not for_paper and not layout.columns:
             yield Column(place, FAILURES)
-            yield Column(place, SPEED)
+            if ran_alone(runs):
+                yield Column(place, SPEED)

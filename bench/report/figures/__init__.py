@@ -22,6 +22,7 @@ from bench.report.figures.palette import save_png
 from bench.report.figures.profile import draw_profile
 from bench.report.figures.quality_time import draw_quality_time, draw_threshold
 from bench.report.figures.ranking import draw_ranking
+from bench.report.figures.response import draw_response
 from bench.report.figures.run_curves import X
 from bench.report.figures.search import draw_search
 from bench.report.figures.sheet import Drawing, Sheet
@@ -122,6 +123,7 @@ def draw_all(
         yield from draw_curves(evidence, dataset, sheet, x, measures)
         yield from draw_timeline(evidence, dataset, sheet)
         yield from draw_ranking(evidence, dataset, sheet)
+        yield from draw_response(evidence, dataset, sheet)
         yield from draw_threshold(evidence, dataset, sheet)
         yield from draw_contact_sheets(evidence, dataset, sheet)
         yield from draw_search(evidence, dataset, sheet)

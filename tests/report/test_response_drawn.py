@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_runs import drawn, record
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench.evidence.results import Evidence, read_evidence
@@ -15,15 +16,16 @@ from bench.evidence.statistics import wilson_interval
 from bench.report.figures.response import draw_response, is_logarithmic, moved
 from bench.report.figures.sheet import Sheet
 from bench.report.figures.style import styled
+from bench.report.figures.tick_labels import label_boxes, separate_tick_labels, touch
 
 RATES = (0.001, 0.003, 0.01)
 LAST = {"minimax": (0.5, 0.02, 0.01), "hinge": (0.01, 0.01, 0.6)}  # FD; more than 0.04 is never-learned
 
 
-def record_at(folder: Path, loss: str, seed: int, values: tuple[float, ...], **settings: Any) -> None:
+def record_at(folder: Path, loss: str, seed: int, values: tuple[float, ...], real: Any = None, **settings: Any) -> None:
     axes = {"dataset": "ring", "architecture": "mlp", "loss": loss, **settings}
     name = "-".join(map(str, (loss, *settings.values())))
-    record(folder, loss, seed, values, axes=axes, cell=name, run=f"{name}-{seed}")
+    record(folder, loss, seed, values, axes=axes, cell=name, run=f"{name}-{seed}", **({"real": real} if real else {}))
 
 
 @pytest.fixture
@@ -57,7 +59,9 @@ def test_every_run_is_drawn_and_failed_ones_are_open(made: Evidence) -> None:
 
 def test_ticks_are_the_values_and_series_stand_side_by_side(made: Evidence) -> None:
     figure = drawn(made, "response-ring-optimizer.lr")
+    figure.canvas.draw()
     assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["0.001", "0.003", "0.01"]
+    assert "real data" in [text.get_text() for text in figure.legends[0].get_texts()]
     values = np.array(RATES)
     assert is_logarithmic(values)
     assert moved(values, values, 0.5) == pytest.approx(values * 3**0.5)  # half-way to the next, as it is drawn
@@ -69,6 +73,17 @@ def test_ticks_are_the_values_and_series_stand_side_by_side(made: Evidence) -> N
 def drawings_of(evidence: Evidence) -> list[Figure]:
     with styled():
         return [each.figure for each in draw_response(evidence, "ring", Sheet(width=6.75))]
+
+
+def test_of_many_values_some_ticks_have_no_label(tmp_path: Path) -> None:
+    for number in range(20):
+        record_at(tmp_path, "hinge", 0, (1.0, 0.1), real={"modes": 2.0}, **{"optimizer.lr": 0.001 * (1 + number)})
+    (figure,) = drawings_of(read_evidence(tmp_path / "made"))
+    FigureCanvasAgg(figure).draw()
+    figure.get_layout_engine().execute(figure)
+    assert separate_tick_labels(figure)
+    assert not touch(label_boxes(figure.axes[1].xaxis, FigureCanvasAgg(figure).get_renderer()), 1)
+    assert "real data" not in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_two_values_and_labels_are_no_curve(tmp_path: Path) -> None:

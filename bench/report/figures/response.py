@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from bench.evidence.results import Evidence, cell_labels, real_data_value
 from bench.evidence.states import count_failed, has_failed, judged
@@ -25,6 +25,7 @@ from bench.report.file_names import slug
 MIN_VALUES = 3  # on an axis
 HEIGHT = 1.9  # inches of a panel
 SPREAD = 0.35  # of the distance between two values; series stand side by side there
+REAL: dict[str, Any] = {"color": "0.55", "linewidth": 2, "alpha": 0.6}  # the line of real data
 MANY = 8.0  # times the smallest value: from there on the axis is logarithmic
 
 
@@ -59,7 +60,7 @@ def _draw(evidence: Evidence, sheet: Sheet, series: list[Series], measure: str, 
         *legend_handles([Panel("", series)], marker=True),
         *([_dot("failed run", filled=False)] if has_failed(runs).any() else []),
         *([_dot("stable run", filled=True)] if not has_failed(runs).all() else []),
-        Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
+        *([] if np.isnan(real_data_value(runs, measure)) else [Line2D([], [], label="real data", **REAL)]),
     ]
     figure = sheet.figure(2 * HEIGHT + sheet.title_height(title) + sheet.legend_height(keys) + 0.4)
     rates, quality = figure.subplots(2, sharex=True)
@@ -72,7 +73,8 @@ def _draw(evidence: Evidence, sheet: Sheet, series: list[Series], measure: str, 
     quality.set_xlabel(escape_dollars(axis_name))
     if is_logarithmic(values):
         quality.set_xscale("log")
-    quality.set_xticks(values, [value_in_words(value) for value in values])
+    quality.xaxis.set_major_locator(FixedLocator(values.tolist()))
+    quality.xaxis.set_major_formatter(FuncFormatter(lambda value, _: value_in_words(float(value))))
     quality.xaxis.set_minor_locator(NullLocator())
     figure.suptitle(sheet.wrap_title(title))
     sheet.legend(figure, keys)
@@ -118,7 +120,7 @@ def moved(x: Array, values: Array, shift: float) -> Array:
 def _finish(quality: Axes, evidence: Evidence, runs: pd.DataFrame, measure: str) -> None:
     about = evidence.describe(measure)
     real = real_data_value(runs, measure) * about.scale
-    quality.axhline(real, color="0.55", linewidth=2, alpha=0.6, zorder=1)
+    quality.axhline(real, zorder=1, **REAL)
     shown = np.append(runs[f"{measure}_final"].to_numpy(float) * about.scale, real)
     shown = shown[np.isfinite(shown)]
     if not about.higher_is_better and len(shown) and (shown > 0).all():

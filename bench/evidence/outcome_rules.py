@@ -111,17 +111,18 @@ def never_learned(curve: PrimaryCurve, metadata: Metadata, rules: Rules) -> Outc
     if has_learned(curve, metadata, rules)[-1]:
         return None
     measure, tau, remaining = curve.measure, rules.tau_of(dataset_of(metadata)), curve.remaining(curve.best)
-    best = f"best {measure.label} {measure.format(curve.best[-1])}"
+    best, untrained = f"best {measure.label} {measure.format(curve.best[-1])}", measure.format(curve.untrained)
     if tau is not None:
-        return Outcome(State.NEVER_LEARNED, f"{best} does not reach the threshold of {measure.format(tau)}")
-    assert remaining is not None
-    untrained, closed = measure.format(curve.untrained), 1 - remaining[-1]
-    if closed <= 0:
-        return Outcome(State.NEVER_LEARNED, f"{best} is no better than {untrained} at initialisation")
-    share = f"{math.floor(100 * closed)}% of the {'gap' if not curve.in_logarithms else 'logarithmic gap'} to real data"
+        reason = f"{best} does not reach the threshold of {measure.format(tau)}"
+    else:
+        assert remaining is not None
+        gap, closed = "logarithmic gap" if curve.in_logarithms else "gap", 1 - remaining[-1]
+        if closed <= 0:
+            return Outcome(State.NEVER_LEARNED, f"{best} is no better than {untrained} at initialisation")
+        share = f"{math.floor(100 * closed)}% of the {gap} to real data"
+        reason = f"{best} ({untrained} at initialisation) closes only {share}"
     improving = still_improving(curve)
-    reason = f"{best} ({untrained} at initialisation) closes only {share}{f'; {IMPROVING}' if improving else ''}"
-    return Outcome(State.NEVER_LEARNED, reason, improving=improving)
+    return Outcome(State.NEVER_LEARNED, f"{reason}; {IMPROVING}" if improving else reason, improving=improving)
 
 
 def collapsed(covered: Coverage | None, rules: Rules) -> Outcome | None:

@@ -136,10 +136,11 @@ def test_a_tail_that_still_learns_does_not_oscillate() -> None:
 
 
 def test_an_absolute_threshold_replaces_the_share_of_the_gap() -> None:
-    assert outcome_of(GOOD, rules=Rules(tau=6.0)) == (
-        State.NEVER_LEARNED,
-        "best FD 7 does not reach the threshold of 6",
-        None,
+    reason = "best FD 7 does not reach the threshold of 6"
+    assert outcome_of(GOOD, rules=Rules(tau=6.0)) == Outcome(State.NEVER_LEARNED, reason)
+    learning = outcome_of([100.0, 40.0, 20.0, 10.0], rules=Rules(tau=6.0))
+    assert learning == Outcome(
+        State.NEVER_LEARNED, "best FD 10 does not reach the threshold of 6; still improving", improving=True
     )
     assert outcome_of(GOOD, rules=Rules(tau={"ring": 7.0})).state == State.STABLE
     assert outcome_of(PLANTED["never"][0], rules=Rules(tau=61.0)).state == State.STABLE
@@ -169,7 +170,8 @@ def test_recall_detects_collapse_if_modes_are_unknown() -> None:
     record = a_record(trace, data={}, higher_is_better={"fd": False, "recall": True}).model_copy(
         update={"real": {"recall": 0.7}}
     )
-    assert classify_run(trace, record, RULES) == (State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
+    expected = Outcome(State.COLLAPSED, "recall fell from 0.6 to 0.2 at step 400", 400)
+    assert classify_run(trace, record, RULES) == expected
 
 
 def test_measures_where_higher_is_better() -> None:
@@ -186,7 +188,7 @@ def test_measures_where_higher_is_better() -> None:
     assert state(0.0, 0.3, 0.35).state == State.NEVER_LEARNED
     assert state(0.0, 0.3, 0.37).state == State.STABLE
     assert state(0.0, 0.6, 0.5).state == State.STABLE
-    assert state(0.0, 0.6, 0.3) == (
+    assert state(0.0, 0.6, 0.3) == Outcome(
         State.RELAPSED, "final recall 0.3 is 2.0× worse than the best (0.6 at step 100)", 200
     )  # fmt: skip
 

@@ -41,7 +41,11 @@ def draw_response(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dr
     runs = judged(evidence.runs_of(dataset))
     for axis in evidence.varying(runs):
         numbers = pd.to_numeric(runs[axis], errors="coerce")
-        if runs[axis].map(type).eq(bool).any() or numbers.isna().any() or numbers.nunique() < MIN_VALUES:
+        if (
+            any(isinstance(value, bool | np.bool_) for value in runs[axis])
+            or numbers.isna().any()
+            or numbers.nunique() < MIN_VALUES
+        ):
             continue
         placed = runs.assign(place=numbers, setting=cell_labels(evidence, runs, without=(axis,)))
         groups = [(str(name), group) for name, group in placed.groupby("setting", sort=False)]

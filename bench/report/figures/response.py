@@ -41,11 +41,8 @@ def draw_response(evidence: Evidence, dataset: str, sheet: Sheet) -> Iterator[Dr
     runs = judged(evidence.runs_of(dataset))
     for axis in evidence.varying(runs):
         numbers = pd.to_numeric(runs[axis], errors="coerce")
-        if (
-            any(isinstance(value, bool | np.bool_) for value in runs[axis])
-            or numbers.isna().any()
-            or numbers.nunique() < MIN_VALUES
-        ):
+        are_switches = any(isinstance(value, bool | np.bool_) for value in runs[axis])
+        if are_switches or numbers.isna().any() or numbers.nunique() < MIN_VALUES:
             continue
         placed = runs.assign(place=numbers, setting=cell_labels(evidence, runs, without=(axis,)))
         groups = [(str(name), group) for name, group in placed.groupby("setting", sort=False)]

@@ -19,7 +19,6 @@ from bench.report.translated_views import OF_IMAGES, OF_POINTS
 
 MARGIN, WIDE_MARGIN = 1.1, 1.35  # half the side of a window, in units of the samples and of the farthest mode
 AROUND_MODES = "Circles: 3σ around the true modes."  # on the page, of all modes
-REAL = "real data"  # the name of real samples in pictures
 POOLED = 5_000  # samples of all runs together that decide a principal plane
 RANK = 1e-9  # of the largest singular value: below it, points lie on a line
 

@@ -22,7 +22,8 @@ from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SIZE, TINY, escape_dollars, text_width, wrap_text
 from bench.report.figures.translated_points import draw_pairs
 from bench.report.file_names import slug
-from bench.report.sample_views import AROUND_MODES, REAL, Plane, can_be_shown, describe_view, plane_of, real_samples_of
+from bench.report.row_names import REAL
+from bench.report.sample_views import AROUND_MODES, Plane, can_be_shown, describe_view, plane_of, real_samples_of
 from bench.report.signal_views import as_shown
 
 MAX_SEEDS = 20  # shown per cell

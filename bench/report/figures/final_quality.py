@@ -15,7 +15,8 @@ from bench.evidence.measure_bounds import measure_bounds
 from bench.evidence.ranking import Ranked
 from bench.evidence.results import Evidence, real_data_value
 from bench.evidence.states import State
-from bench.report.figures.style import escape_dollars, set_log_scale
+from bench.report.figures.style import REAL_LINE, escape_dollars, set_log_scale
+from bench.report.row_names import REAL
 
 DOT = "#0072B2"
 NEAR = 0.8  # share of the bound of a measure from which on the axis shows it
@@ -32,7 +33,7 @@ def quality_keys(evidence: Evidence, ranked: list[Ranked]) -> list[Line2D]:
         *([Line2D([], [], label="run not stable", **dot, **OPEN)] if not stable.all() else []),
         Line2D([], [], color="black", marker="|", markersize=7, linestyle="", label="median"),
         *([Line2D([], [], label="threshold for having learned", **LEARNED)] if has_cut(evidence, ranked) else []),
-        Line2D([], [], color="0.55", linewidth=2, alpha=0.6, label="real data"),
+        Line2D([], [], label=REAL, **REAL_LINE),
     ]
 
 
@@ -52,7 +53,7 @@ def draw_quality(evidence: Evidence, panel: Axes, ranked: list[Ranked], measure:
         panel.plot([cell.median * about.scale] * 2, [y - 0.3, y + 0.3], color="black", linewidth=1.2, zorder=4)
         panel.plot([_learned_from(evidence, cell) * about.scale] * 2, [y - 0.5, y + 0.5], zorder=1, **LEARNED)
     real = real_data_value(pd.concat([cell.runs for cell in ranked]), measure) * about.scale
-    panel.axvline(real, color="0.55", linewidth=2, alpha=0.6, zorder=1)
+    panel.axvline(real, zorder=1, **REAL_LINE)
     shown = np.concatenate([np.asarray(line.get_xdata(), dtype=float) for line in panel.lines])
     shown = shown[np.isfinite(shown)]
     if not about.higher_is_better and len(shown) and (shown > 0).all():

@@ -26,7 +26,8 @@ from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
 from bench.report.figures.style import MAX_HEIGHT, SMALL, escape_dollars, wrap_text
 from bench.report.file_names import slug
 from bench.report.outcome_styles import IMPROVING_STYLE, OUTCOMES, OutcomeStyle
-from bench.report.sample_views import REAL, Plane, can_be_shown, plane_of, real_samples_of
+from bench.report.row_names import REAL
+from bench.report.sample_views import Plane, can_be_shown, plane_of, real_samples_of
 from bench.report.signal_views import as_shown
 
 MAX_ROW, MIN_ROW = 0.55, 0.32  # inches

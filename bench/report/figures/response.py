@@ -19,13 +19,13 @@ from bench.evidence.statistics.intervals import Array
 from bench.plan.setting_words import value_in_words
 from bench.report.figures.series import Panel, Series, legend_handles
 from bench.report.figures.sheet import Drawing, Sheet, page_name, split_evenly
-from bench.report.figures.style import COLOURS, escape_dollars, series_style, set_log_scale
+from bench.report.figures.style import COLOURS, REAL_LINE, escape_dollars, series_style, set_log_scale
 from bench.report.file_names import slug
+from bench.report.row_names import REAL
 
 MIN_VALUES = 3  # on an axis
 HEIGHT = 1.9  # inches of a panel
 SPREAD = 0.35  # of the distance between two values; series stand side by side there
-REAL: dict[str, Any] = {"color": "0.55", "linewidth": 2, "alpha": 0.6}  # the line of real data
 MANY = 8.0  # times the smallest value: from there on the axis is logarithmic
 
 
@@ -61,7 +61,7 @@ def _draw(evidence: Evidence, sheet: Sheet, series: list[Series], measure: str, 
         *legend_handles([Panel("", series)], marker=True),
         *([_dot("failed run", filled=False)] if has_failed(runs).any() else []),
         *([_dot("stable run", filled=True)] if not has_failed(runs).all() else []),
-        *([] if np.isnan(real_data_value(runs, measure)) else [Line2D([], [], label="real data", **REAL)]),
+        *([] if np.isnan(real_data_value(runs, measure)) else [Line2D([], [], label=REAL, **REAL_LINE)]),
     ]
     figure = sheet.figure(2 * HEIGHT + sheet.title_height(title) + sheet.legend_height(keys) + 0.4)
     rates, quality = figure.subplots(2, sharex=True)
@@ -121,7 +121,7 @@ def moved(x: Array, values: Array, shift: float) -> Array:
 def _finish(quality: Axes, evidence: Evidence, runs: pd.DataFrame, measure: str) -> None:
     about = evidence.describe(measure)
     real = real_data_value(runs, measure) * about.scale
-    quality.axhline(real, zorder=1, **REAL)
+    quality.axhline(real, zorder=1, **REAL_LINE)
     shown = np.append(runs[f"{measure}_final"].to_numpy(float) * about.scale, real)
     shown = shown[np.isfinite(shown)]
     if not about.higher_is_better and len(shown) and (shown > 0).all():

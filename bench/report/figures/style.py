@@ -27,6 +27,7 @@ MAX_HEIGHT = 8.0  # inches: the text height of these venues, 8.9 to 9.2, less a 
 LONGEST_WORD = 24  # characters
 SIZE, SMALL, TINY = 8.0, 7.0, 6.0  # points: titles and labels; ticks and legends; annotations
 PLAIN = 1e-3, 1e4  # the range of a logarithmic axis whose ticks are numbers, not powers of ten
+REAL_LINE: dict[str, Any] = {"color": "0.55", "linewidth": 2, "alpha": 0.6}  # of the value of real data
 DPI = 200  # of PNG files, and of raster images within PDF and SVG
 
 STYLE: dict[str, Any] = {

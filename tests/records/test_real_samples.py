@@ -16,7 +16,7 @@ from bench.records.held_out import held_out_of, kept_held_out
 from bench.records.listing import record_paths
 from bench.records.packed_arrays import pack
 from bench.records.record import read_metadata
-from bench.records.samples import KEPT_BITS, kept_samples
+from bench.records.samples import kept_samples
 from bench.records.schema import Metadata, Samples
 
 
@@ -80,13 +80,13 @@ def test_points_are_kept_to_twelve_bits() -> None:
     assert kept is not None
     assert kept.dtype == np.float32
     error = np.abs(kept / points - 1).max()
-    assert 2.0**-14 < error <= 2.0**-KEPT_BITS
-    assert not (kept.view(np.uint32) & ((1 << (24 - KEPT_BITS)) - 1)).any()  # the last bits, which compress to nothing
+    assert 2.0**-14 < error <= 2.0**-12
+    assert not (kept.view(np.uint32) & ((1 << (24 - 12)) - 1)).any()  # the last bits, which compress to nothing
 
 
 def test_special_numbers_are_kept() -> None:
     points = np.array([[0.0, -1.0], [1e-42, 3.25], [1e30, -0.015625]])
     kept = kept_samples(points, None)
     assert kept is not None
-    assert kept == pytest.approx(points, rel=2.0**-KEPT_BITS, abs=1e-44)
+    assert kept == pytest.approx(points, rel=2.0**-12, abs=1e-44)
     assert kept[0].tolist() == [0, -1]
